@@ -1,0 +1,39 @@
+"""intonate hears how something is said: speech in, the emotion that the voice sounds like out.
+
+The names below are loaded when first used (PEP 562), so that `import intonate` costs next to nothing.
+"""
+
+import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+# onnxruntime >= 1.29 starts telemetry on import; this works only when set before. A voice product stays silent.
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_model": "intonate.recognizer.recognizer",
+    "Recognizer": "intonate.recognizer.recognizer",
+    "Prediction": "intonate.schema",
+    "Segment": "intonate.schema",
+    "ModelSpec": "intonate.schema",
+    "Utterance": "intonate.schema",
+    "IntonateError": "intonate.errors",
+}
+__all__ = sorted(_HOMES)
+
+if TYPE_CHECKING:
+    from intonate.errors import IntonateError
+    from intonate.recognizer.recognizer import Recognizer, load_model
+    from intonate.schema import ModelSpec, Prediction, Segment, Utterance
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(_import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'intonate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

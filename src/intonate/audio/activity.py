@@ -1,0 +1,73 @@
+"""Where someone speaks: a simple detector on energy, which a neural one may later replace behind the same function.
+
+Speech is what rises above the noise around it. Per frame of 25 ms every 10 ms:
+
+1. level in dBFS after pre-emphasis, which takes hum and rumble away;
+2. noise floor = the lowest level within 1.5 s, but no lower than `QUIETEST_FLOOR_DBFS`;
+3. speech where the level is `ABOVE_FLOOR_DB` over that floor for `SHORTEST_S` or longer (a click is shorter);
+4. hang-over: `BEFORE_S` before and `AFTER_S` after count too, for soft onsets and endings, and short gaps close.
+
+Steady sound of any loudness is therefore noise; music and barking dogs are not told from speech.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.clean import pre_emphasis
+from intonate.audio.energy import HOP_S, frame_power
+
+# The published corpora hold whispers whose syllables reach -60 dBFS; microphones' own noise is lower than that.
+QUIETEST_FLOOR_DBFS = -73.0
+# The lowest of 300 frames of steady noise lies about 2 dB under their mean and 4 under their highest.
+ABOVE_FLOOR_DB = 9.0
+FLOOR_WITHIN_S = 1.5
+SHORTEST_S = 0.03
+BEFORE_S, AFTER_S = 0.05, 0.2
+# Less speech than a short syllable is none.
+LEAST_SPEECH_S = 0.1
+
+
+def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+    """Whether there is speech, per 10 ms.
+
+    Args:
+        waveform: (samples,) float32, full scale ±1.
+        sample_rate_hz: its rate.
+
+    Returns:
+        (ceil(samples / 10 ms),) bool.
+    """
+    speech = _above_floor(waveform, sample_rate_hz)
+    return _any_within(speech, before=round(AFTER_S / HOP_S), after=round(BEFORE_S / HOP_S))
+
+
+def has_speech(waveform: NDArray[np.float32], sample_rate_hz: int) -> bool:
+    """Whether at least 0.1 s of the waveform rises above its noise like speech, hang-over not counted."""
+    return bool(np.count_nonzero(_above_floor(waveform, sample_rate_hz)) * HOP_S >= LEAST_SPEECH_S)
+
+
+def _above_floor(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+    if not len(waveform):
+        return np.zeros(0, np.bool_)
+    lifted = pre_emphasis(waveform, sample_rate_hz)
+    level_dbfs = 10 * np.log10(frame_power(lifted, sample_rate_hz) + 1e-12)
+    floor_dbfs = np.maximum(_lowest_around(level_dbfs, round(FLOOR_WITHIN_S / HOP_S)), QUIETEST_FLOOR_DBFS)
+    above = level_dbfs > floor_dbfs + ABOVE_FLOOR_DB
+    shortest = round(SHORTEST_S / HOP_S)
+    # Erode, then dilate by the same: runs shorter than `shortest` vanish, longer ones come back whole.
+    eroded = ~_any_within(~above, before=0, after=shortest - 1)
+    return _any_within(eroded, before=shortest - 1, after=0)
+
+
+def _lowest_around(level: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
+    padded = np.pad(level, frames, constant_values=np.inf)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).min(axis=1))
+
+
+def _any_within(mask: NDArray[np.bool_], before: int, after: int) -> NDArray[np.bool_]:
+    """Per frame, whether the mask is true in any of the `before` frames ahead of it, itself, or the `after` next."""
+    counted = np.concatenate([[0], np.cumsum(mask)])
+    frames = np.arange(len(mask))
+    return np.asarray(counted[np.minimum(frames + after + 1, len(mask))] > counted[np.maximum(frames - before, 0)])

@@ -1,0 +1,41 @@
+"""Change the sample rate, with soxr's `HQ` recipe: flat to 0.91 of the Nyquist rate, aliases below -120 dB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+Waveform = NDArray[np.float32]
+
+
+def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
+    """A waveform (samples,) at another rate; about `samples * to_hz / from_hz` samples, at least one if there was one.
+
+    Time is kept: sample `i` of the answer is heard at `i / to_hz` seconds, without the filter's delay.
+    """
+    parts = list(resample_blocks([waveform], from_hz, to_hz))
+    return parts[0] if len(parts) == 1 else np.concatenate([waveform[:0], *parts])
+
+
+def resample_blocks(blocks: Iterable[Waveform], from_hz: int, to_hz: int) -> Iterator[Waveform]:
+    """The same for a waveform that comes in blocks (samples,), in constant memory; no seams, no empty blocks."""
+    if from_hz == to_hz:
+        yield from (block for block in blocks if len(block))
+        return
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+    lone = np.zeros(0, np.float32)
+    empty = True
+    for block in blocks:
+        lone = lone if len(lone) else block[:1]
+        ready = stream.resample_chunk(np.ascontiguousarray(block, np.float32))
+        if len(ready):
+            empty = False
+            yield ready
+    ready = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    # Fewer samples than one at the new rate come out as none: keep the first, so that a sound never becomes no sound.
+    ready = lone if empty and not len(ready) else ready
+    if len(ready):
+        yield ready

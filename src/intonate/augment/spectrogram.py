@@ -1,0 +1,101 @@
+"""Changes of a normalised log-mel that leave the emotion alone: length, vocal tract, noise, holes.
+
+Parameters are drawn first (`draw`), then applied purely (`apply`), so that a change can be looked at and repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrogramAugment:
+    """How far each change may go.
+
+    Attributes:
+        crop: frames kept, from a random start; 0 keeps all.
+        stretch: time is stretched by a factor of up to 1 ± this.
+        warp: the mel axis is stretched by a factor of up to 1 ± this (another vocal tract; Jaitly & Hinton 2013).
+        noise: share of the clips that get noise.
+        bands: widest mask on the mel axis; two are laid (SpecAugment, Park et al. 2019).
+        frames: longest mask on the time axis, and never over a quarter of the clip; two are laid.
+    """
+
+    crop: int = 250
+    stretch: float = 0.15
+    warp: float = 0.1
+    noise: float = 0.3
+    bands: int = 12
+    frames: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One draw: what `apply` does. Masks are (start, width)."""
+
+    start: int
+    length: int
+    stretch: float
+    warp: float
+    shift: float
+    noise: Float | None
+    masks_time: tuple[tuple[int, int], ...]
+    masks_bands: tuple[tuple[int, int], ...]
+
+
+def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Generator) -> Drawn:
+    """Draw a change for a clip of (frames, bands)."""
+    stretch = 1 + rng.uniform(-limits.stretch, limits.stretch)
+    stretched = max(1, int(frames * stretch))
+    length = min(limits.crop or stretched, stretched)
+    start = int(rng.integers(0, stretched - length + 1))
+    noise = None
+    if rng.random() < limits.noise:
+        # In units of the normalised log-mel: half to three standard deviations under the mean, with a slow slope
+        # over the bands, the spectrum of a room rather than of a laboratory.
+        slope = 0.1 * rng.normal(size=bands).cumsum()
+        noise = (rng.uniform(-3.0, -0.5) + slope + 0.5 * rng.normal(size=(length, bands))).astype(np.float32)
+    return Drawn(
+        start=start,
+        length=length,
+        stretch=stretch,
+        warp=1 + rng.uniform(-limits.warp, limits.warp),
+        shift=rng.uniform(-1, 1),
+        noise=noise,
+        masks_time=tuple(_mask(length, min(limits.frames, length // 4), rng) for _ in range(2)),
+        masks_bands=tuple(_mask(bands, limits.bands, rng) for _ in range(2)),
+    )
+
+
+def _mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int, int]:
+    width = int(rng.integers(0, widest + 1))
+    return int(rng.integers(0, length - width + 1)), width
+
+
+def apply(features: Float, drawn: Drawn) -> Float:
+    """The changed copy, (drawn.length, bands), of normalised (frames, bands) features."""
+    frames, bands = features.shape
+    at = (drawn.start + np.arange(drawn.length)) / drawn.stretch
+    low, share = _between(at, frames)
+    changed = features[low] * (1 - share[:, None]) + features[np.minimum(low + 1, frames - 1)] * share[:, None]
+    low, share = _between(np.arange(bands) * drawn.warp + drawn.shift, bands)
+    changed = changed[:, low] * (1 - share) + changed[:, np.minimum(low + 1, bands - 1)] * share
+    if drawn.noise is not None:
+        changed = np.logaddexp(changed, drawn.noise)
+    for start, width in drawn.masks_time:
+        changed[start : start + width] = 0
+    for start, width in drawn.masks_bands:
+        changed[:, start : start + width] = 0
+    return np.asarray(changed, np.float32)
+
+
+def _between(at: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], Float]:
+    """For linear interpolation: the lower neighbour of each place, and how far it is to the next."""
+    at = np.clip(at, 0, count - 1)
+    low = at.astype(np.int64)
+    return low, (at - low).astype(np.float32)

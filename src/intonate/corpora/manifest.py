@@ -1,0 +1,205 @@
+"""Manifests: a corpus, or several, as one CSV that pandas, audformat and a spreadsheet can read.
+
+Columns `file,start,end,emotion,speaker,…`; `file` is relative to the manifest's own folder, `start` and `end` are
+seconds (`end` empty for the end of the file), `soft_labels` is JSON. Reading takes any CSV that has at least a file
+and an emotion column, under the names that people give them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from intonate.emotions import canonical
+from intonate.errors import CorpusError, LabelError
+from intonate.schema import Utterance
+
+COLUMNS = (
+    "file",
+    "start",
+    "end",
+    "emotion",
+    "speaker",
+    "corpus",
+    "raw_label",
+    "gender",
+    "age",
+    "language",
+    "sentence",
+    "intensity",
+    "text",
+    "soft_labels",
+)
+# Column -> other names that it goes by, in lower case.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "file": ("path", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
+    "emotion": ("label", "emotion_label", "target"),
+    "speaker": ("speaker_id", "spk", "actor"),
+    "gender": ("sex",),
+    "text": ("transcript", "transcription"),
+    "start": ("start_s",),
+    "end": ("end_s",),
+    "language": ("lang",),
+}
+GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
+# The corpus of rows that name none.
+OWN = "table"
+
+
+def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
+    """Write a manifest; files are named relative to its folder (absolutely on another drive).
+
+    Raises:
+        CorpusError: the folder of `path` does not exist.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise CorpusError(f"{path.parent} is not a folder; make it first, or write the manifest elsewhere")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        for utterance in utterances:
+            rows.writerow(
+                {
+                    "file": _relative(utterance.path, path.parent),
+                    "start": _number(utterance.start_s),
+                    "end": _number(utterance.end_s),
+                    "age": _number(utterance.age),
+                    "soft_labels": json.dumps(dict(utterance.soft_labels)) if utterance.soft_labels else "",
+                    **{
+                        column: getattr(utterance, column)
+                        for column in COLUMNS
+                        if column not in ("file", "start", "end", "age", "soft_labels")
+                    },
+                }
+            )
+
+
+def read(path: str | os.PathLike[str]) -> list[Utterance]:
+    """Read a manifest, or any CSV (comma, semicolon or tab) with a file and an emotion column.
+
+    Files are looked for beside the manifest. A row that names no corpus belongs to `table`, and a speaker is put
+    under its corpus (`table/anna`) unless its name has a slash already.
+
+    Raises:
+        CorpusError: the file is missing or no such table, or names audio files that do not exist (listed at once).
+        LabelError: an emotion is not known; the message names file, line and the nearest one.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CorpusError(f"{path} does not exist; expected a CSV with the columns file and emotion")
+    utterances = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            rows = csv.reader(file, delimiter=max("\t;,", key=header.count))
+            columns = _columns(next(rows, []), path)
+            for row in rows:
+                if any(row):
+                    utterances.append(_utterance(row, columns, path, rows.line_num))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
+    _refuse_missing([utterance.path for utterance in utterances], path)
+    return utterances
+
+
+def _columns(header: list[str], path: Path) -> dict[str, int]:
+    """Column -> its place in a row."""
+    given = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
+    columns = {}
+    for column in COLUMNS:
+        for name in (column, *ALIASES.get(column, ())):
+            if name in given:
+                columns[column] = given[name]
+                break
+    for needed in ("file", "emotion"):
+        if needed not in columns:
+            names = ", ".join((needed, *ALIASES[needed]))
+            raise CorpusError(
+                f"{path} has no column {needed!r}: it has {', '.join(header) or 'none'}; expected {names}"
+            )
+    return columns
+
+
+def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
+    cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
+    if not cell["file"]:
+        raise CorpusError(f"{path}, line {line}: the file column is empty")
+    where = f"{path}, line {line}"
+    try:
+        emotion = canonical(cell["emotion"])
+        soft_labels = {canonical(name): float(share) for name, share in _json(cell.get("soft_labels", "")).items()}
+    except LabelError as error:
+        raise LabelError(f"{where}: {error}") from None
+    except (ValueError, TypeError, AttributeError):
+        raise CorpusError(f'{where}: soft_labels is not JSON like {{"happy": 0.7, "neutral": 0.3}}') from None
+    corpus = cell.get("corpus", "") or OWN
+    speaker = cell.get("speaker", "")
+    gender = cell.get("gender", "").lower()
+    start_s = _seconds(cell.get("start", ""), "start", where) or 0.0
+    end_s = _seconds(cell.get("end", ""), "end", where)
+    if end_s is not None and end_s <= start_s:
+        raise CorpusError(f"{where}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
+    return Utterance(
+        path=os.path.normpath(path.parent / cell["file"]),
+        emotion=emotion,
+        raw_label=cell.get("raw_label", "") or cell["emotion"],
+        speaker=speaker if "/" in speaker or not speaker else f"{corpus}/{speaker}",
+        corpus=corpus,
+        start_s=start_s,
+        end_s=end_s,
+        gender=GENDERS.get(gender, gender),
+        age=_seconds(cell.get("age", ""), "age", where),
+        language=cell.get("language", ""),
+        sentence=cell.get("sentence", ""),
+        intensity=cell.get("intensity", ""),
+        text=cell.get("text", ""),
+        soft_labels=soft_labels,
+    )
+
+
+def _json(text: str) -> dict[str, float]:
+    parsed: dict[str, float] = json.loads(text) if text else {}
+    return parsed
+
+
+def _seconds(text: str, column: str, where: str) -> float | None:
+    """A number; seconds also as pandas and audformat write them, `0 days 00:00:01.500000` or `00:00:01.5`."""
+    if text in ("", "NaT", "nan"):
+        return None
+    try:
+        days, _, clock = text.rpartition("days")
+        parts = [float(part) for part in clock.strip().removesuffix("s").split(":")]
+        value = sum(part * 60.0**power for power, part in enumerate(reversed(parts))) + 86_400 * float(days or 0)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise CorpusError(f"{where}: {column} is {text!r}; expected a number, zero or more")
+    return value
+
+
+def _refuse_missing(paths: list[str], manifest: Path) -> None:
+    """Name every file that is not there: up to ten, then how many more."""
+    missing = [path for path in dict.fromkeys(paths) if not os.path.isfile(path)]
+    if missing:
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise CorpusError(
+            f"{manifest} names {len(missing)} files that do not exist: {', '.join(missing[:10])}{more}; "
+            "paths are relative to the manifest's own folder"
+        )
+
+
+def _relative(path: str, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return Path(path).absolute().as_posix()
+
+
+def _number(value: float | None) -> str:
+    """The shortest text that reads back as the same number."""
+    return "" if value is None else str(int(value)) if value == int(value) else repr(float(value))

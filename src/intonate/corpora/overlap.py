@@ -1,0 +1,127 @@
+"""What a split is, and the refusal of every one that would flatter a model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intonate.errors import SplitError
+from intonate.schema import Utterance
+
+Indices = npt.NDArray[np.int64]
+
+# The name of every split that puts clips of one speaker on both sides; printed beside its figures.
+RANDOM = "random (speakers overlap)"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One division of a list of utterances.
+
+    Attributes:
+        name: `ravdess-6/1`, or exactly `random (speakers overlap)`.
+        train: int64 indices into the list of utterances, ascending.
+        validation: the same; the only part that model selection may see.
+        test: the same.
+        protocol: how it was made, in words for a report.
+        validation_shares_speakers: validation was cut from the training speakers, where there are only two folds.
+    """
+
+    name: str
+    train: Indices
+    validation: Indices
+    test: Indices
+    protocol: str
+    validation_shares_speakers: bool = False
+
+    @property
+    def speakers_overlap(self) -> bool:
+        return self.name == RANDOM
+
+
+def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False) -> None:
+    """Refuse a split that would flatter a model.
+
+    Only a split that is called `random (speakers overlap)` may share speakers.
+
+    Args:
+        sentences: refuse too a sentence of the test part that is trained or selected on.
+
+    Raises:
+        SplitError: a part is empty; a row, or a copy of its recording, is in two parts (augment after splitting); a
+            speaker (or sentence) is on both sides; or a row has no speaker.
+    """
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    for part, rows in parts.items():
+        if not len(rows):
+            raise SplitError(f"split {split.name!r} has no {part} utterances; give more speakers or fewer folds")
+    everything = np.concatenate([split.train, split.validation, split.test])
+    if everything.min() < 0 or everything.max() >= len(utterances):
+        raise SplitError(
+            f"split {split.name!r} points outside the {len(utterances)} utterances: it was made for others"
+        )
+    if len(np.unique(everything)) != len(everything):
+        raise SplitError(f"split {split.name!r} uses an utterance twice; every utterance belongs to one part")
+    recorded = {part: {_recording(utterances[row]) for row in rows} for part, rows in parts.items()}
+    for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
+        _refuse(split.name, one, other, recorded[one] & recorded[other], "recording")
+    if not split.speakers_overlap:
+        heard = {part: _speakers(rows, utterances, split.name) for part, rows in parts.items()}
+        _refuse(split.name, "test", "train", heard["test"] & heard["train"], "speaker")
+        _refuse(split.name, "test", "validation", heard["test"] & heard["validation"], "speaker")
+        if not split.validation_shares_speakers:
+            _refuse(split.name, "validation", "train", heard["validation"] & heard["train"], "speaker")
+    if sentences:
+        said = {part: _sentences(rows, utterances) for part, rows in parts.items()}
+        _refuse(split.name, "test", "train", said["test"] & said["train"], "sentence")
+        _refuse(split.name, "test", "validation", said["test"] & said["validation"], "sentence")
+
+
+def clips_of_speakers(utterances: Sequence[Utterance], name: str) -> dict[str, list[int]]:
+    """{speaker: indices of the speaker's utterances}, for the split called `name`.
+
+    Raises:
+        SplitError: an utterance has no speaker.
+    """
+    clips: dict[str, list[int]] = defaultdict(list)
+    for row, utterance in enumerate(utterances):
+        if not utterance.speaker:
+            raise SplitError(
+                f"{name} needs to know who speaks, and {utterance.path} has no speaker; give a speaker column, or use "
+                f"random-80-20 ({RANDOM})"
+            )
+        clips[utterance.speaker].append(row)
+    return dict(clips)
+
+
+def _speakers(rows: Indices, utterances: Sequence[Utterance], name: str) -> set[str]:
+    return set(clips_of_speakers([utterances[row] for row in rows], name))
+
+
+def _recording(utterance: Utterance) -> str:
+    end = "" if utterance.end_s is None else f"{utterance.end_s:g}"
+    return f"{utterance.path} {utterance.start_s:g}-{end} s"
+
+
+def _sentences(rows: Indices, utterances: Sequence[Utterance]) -> set[str]:
+    """Sentence ids, unique across corpora; free speech has none and overlaps with nothing."""
+    said = (utterances[row] for row in rows)
+    return {f"{utterance.corpus}: {utterance.sentence}" for utterance in said if utterance.sentence}
+
+
+def _refuse(name: str, one: str, other: str, shared: set[str], what: str) -> None:
+    if shared:
+        raise SplitError(
+            f"split {name!r} has {len(shared)} {what}{'s' * (len(shared) > 1)} in both {one} and {other}: "
+            f"{listed(sorted(shared))}; move each to one side, or make the split with intonate.corpora.splits"
+        )
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

@@ -1,0 +1,186 @@
+"""Walking, sorting and the collecting of problems, written once for every corpus.
+
+A corpus is data (`Corpus`) plus one small function that turns a file's path into an Utterance, or raises with the
+reason why it cannot. No file that could be audio is ever dropped silently: it is an utterance or a problem.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+
+from intonate.audio.decode import AUDIO_SUFFIXES
+from intonate.errors import CorpusError, IntonateError
+from intonate.schema import Utterance
+
+# What is known of each clip besides its name: {file stem: {column: value}}; empty where the name says it all.
+Table = Mapping[str, Mapping[str, str]]
+
+# Lie beside the audio in a published corpus and say nothing about one clip of it; ignored without a word.
+SIDE_SUFFIXES = frozenset(
+    (".txt", ".tsv", ".csv", ".md", ".pdf", ".json", ".xml", ".yaml", ".yml", ".html", ".zip", ".docx", ".xlsx")
+)
+SIDE_NAMES = frozenset({"license", "licence", "readme", "desktop.ini", "thumbs.db"})
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a published corpus is, and how its file names are read.
+
+    Attributes:
+        name: the catalogue name, the first part of its speakers' names.
+        title: its full name.
+        url: where it is published.
+        licence: SPDX identifier, or a sentence where there is none.
+        citation: what to cite.
+        language: ISO 639-1 code.
+        emotions: the official number of clips per canonical emotion.
+        speakers: the official number of speakers.
+        grammar: the file-name grammar in one line, shown where a file does not follow it.
+        example_names: paths that follow it (the contract suite reads them).
+        parse: (path relative to the root, table) -> Utterance; raises an IntonateError that says why it cannot.
+        table: root -> what is known of the clips besides their names; {} by default.
+        example_table: the {relative path: text} of the table that `example_names` needs.
+        side_suffixes: further endings of files that belong to the corpus and are not clips.
+        unique_names: no two clips have one file name, so that a second one is a copy and is reported.
+        find: reads the root in another way than by walking its folders; None for the usual way.
+    """
+
+    name: str
+    title: str
+    url: str
+    licence: str
+    citation: str
+    language: str
+    emotions: Mapping[str, int]
+    speakers: int
+    grammar: str
+    example_names: tuple[str, ...]
+    parse: Callable[[PurePath, Table], Utterance]
+    table: Callable[[Path], Table] = lambda root: {}
+    example_table: Mapping[str, str] = field(default_factory=dict)
+    side_suffixes: frozenset[str] = frozenset()
+    unique_names: bool = True
+    find: Callable[[Path], Reading] | None = None
+
+    @property
+    def clips(self) -> int:
+        """The official number of clips; 0 for data of the user's own."""
+        return sum(self.emotions.values())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that lies in the corpus and could not be understood, and why."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was found in a folder.
+
+    Attributes:
+        corpus: the catalogue name.
+        utterances: sorted by path.
+        problems: sorted by path.
+        absent: how many clips the corpus's own table names that are not on disk.
+    """
+
+    corpus: str
+    utterances: tuple[Utterance, ...]
+    problems: tuple[Problem, ...] = ()
+    absent: int = 0
+
+
+def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
+    """Read every clip of a corpus below `root`, however its folders are nested.
+
+    Paths are stored as the given root plus the relative path. Reading twice gives the same answer.
+
+    Raises:
+        CorpusError: `root` is not a folder, holds no audio, or no file of it follows the corpus's grammar.
+    """
+    root = Path(root)
+    if corpus.find is not None:
+        return corpus.find(root)
+    if not root.is_dir():
+        raise CorpusError(f"{root} is not a folder; expected the folder that holds {corpus.title} ({corpus.url})")
+    table = corpus.table(root)
+    utterances: list[Utterance] = []
+    problems: list[Problem] = []
+    first: dict[str, str] = {}
+    for relative in _files(root):
+        path = str(root / relative)
+        suffix = relative.suffix.lower()
+        if suffix not in AUDIO_SUFFIXES:
+            if not _side_file(relative, corpus):
+                problems.append(Problem(path, "neither audio nor a known companion file"))
+            continue
+        twin = first.get(relative.stem)
+        if corpus.unique_names and twin is not None:
+            problems.append(Problem(path, f"a second file of the same name as {twin}: a copy, left out"))
+            continue
+        try:
+            utterance = corpus.parse(relative, table)
+        except IntonateError as error:
+            problems.append(Problem(path, str(error)))
+            continue
+        first[relative.stem] = path
+        utterances.append(replace(utterance, path=path))
+    if not utterances:
+        _refuse(corpus, root, problems)
+    return Reading(corpus.name, tuple(utterances), tuple(problems), absent=len(table.keys() - first.keys()))
+
+
+def fields(path: PurePath, separator: str, count: int, corpus_grammar: str) -> list[str]:
+    """The parts of a file's stem, or an error that shows the grammar.
+
+    Raises:
+        CorpusError: there are not `count` of them.
+    """
+    parts = path.stem.split(separator)
+    if len(parts) != count:
+        raise CorpusError(f"name does not follow {corpus_grammar}")
+    return parts
+
+
+def look_up(code: str, codes: Mapping[str, str], what: str) -> str:
+    """The meaning of a code of the file name.
+
+    Raises:
+        CorpusError: the code has none.
+    """
+    try:
+        return codes[code]
+    except KeyError:
+        raise CorpusError(f"{what} {code!r} is not one of {', '.join(codes)}") from None
+
+
+def _files(root: Path) -> Iterator[PurePath]:
+    """Every file below root but hidden ones and macOS archive residue, sorted by relative path."""
+    found: list[PurePath] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        found += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
+    return iter(sorted(found, key=lambda path: path.as_posix()))
+
+
+def _side_file(path: PurePath, corpus: Corpus) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in SIDE_SUFFIXES or suffix in corpus.side_suffixes or path.name.lower() in SIDE_NAMES
+
+
+def _refuse(corpus: Corpus, root: Path, problems: list[Problem]) -> None:
+    heard = [problem for problem in problems if PurePath(problem.path).suffix.lower() in AUDIO_SUFFIXES]
+    if not heard:
+        raise CorpusError(f"{root} holds no audio file; expected the clips of {corpus.title}, named {corpus.grammar}")
+    raise CorpusError(
+        f"none of the {len(heard)} audio files in {root} can be read as {corpus.title}; the first: {heard[0]}"
+    )

@@ -1,0 +1,221 @@
+"""Who is trained on and who is tested on: speaker-disjoint folds, and the papers' random splits under their name.
+
+    for split in splits.folds("ravdess-6", utterances):
+        train, validation, test = split.train, split.validation, split.test    # indices into utterances
+
+The rule everywhere: fold k is tested, the next fold's speakers are validation (model selection sees only them), all
+others are trained on. Split before augmenting: a split knows recordings, and copies made afterwards stay on their
+recording's side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from intonate.corpora.overlap import RANDOM, Indices, Split, check, clips_of_speakers, listed
+from intonate.corpora.speaker_folds import FOLDS, POOLED, Folds
+from intonate.errors import SplitError, did_you_mean
+from intonate.schema import Utterance
+
+__all__ = ["RANDOM", "Indices", "Split", "check", "folds", "protocols", "speaker_groups"]
+
+Rule = Callable[[Sequence[Utterance], np.random.Generator], Split]
+
+
+def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Split]:
+    """The splits of a named protocol; one for each fold.
+
+    Args:
+        name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
+            `speaker-disjoint` (70 : 10 : 20 of the speakers), `random-80-20` or `random-70-10-20`.
+        utterances: for a table, of its one corpus.
+        seed: of `speaker-disjoint` and of the random splits; the others are fixed.
+
+    Raises:
+        SplitError: the name is not known, a speaker is missing or is in no fold, or there are too few speakers.
+    """
+    if not utterances:
+        raise SplitError("there is nothing to split: the list of utterances is empty")
+    if name in FOLDS:
+        splits = _table(name, FOLDS[name], utterances)
+    elif name in _RULES:
+        splits = [_RULES[name](utterances, np.random.default_rng(seed))]
+    elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
+        splits = _rotate(name, name, speaker_groups(utterances, int(match[1])), utterances)
+    else:
+        raise SplitError(f"split {name!r} is not known; {did_you_mean(name, protocols())}")
+    for split in splits:
+        check(split, utterances)
+    return splits
+
+
+def protocols() -> list[str]:
+    """Every name that `folds` takes."""
+    return sorted([*FOLDS, *_RULES, "speakers-K"])
+
+
+def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[str, ...]]:
+    """Deal the speakers into `count` groups: even in gender, then in clips; the same answer every time.
+
+    Speakers are taken gender by gender, those with most clips first, and each goes to the group with the fewest of
+    that gender, then the fewest clips.
+
+    Raises:
+        SplitError: there are fewer speakers than groups, or a row has no speaker.
+    """
+    if count < 2:
+        raise SplitError(f"speakers-{count} would test on everybody; expected 2 groups or more")
+    clips = clips_of_speakers(utterances, f"speakers-{count}")
+    if len(clips) < count:
+        raise SplitError(
+            f"there are {len(clips)} speakers for {count} groups; use speakers-{max(len(clips), 2)} or less"
+        )
+    genders = {utterance.speaker: utterance.gender for utterance in utterances}
+    groups: list[list[str]] = [[] for _ in range(count)]
+    for speaker in sorted(clips, key=lambda name: (genders[name], -len(clips[name]), name)):
+        emptiest = min(
+            groups,
+            key=lambda group: (
+                sum(genders[other] == genders[speaker] for other in group),
+                len(group),
+                sum(len(clips[other]) for other in group),
+            ),
+        )
+        emptiest.append(speaker)
+    return [tuple(sorted(group)) for group in groups]
+
+
+def _table(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
+    """The splits of a literal table, over the speakers that are there."""
+    clips = clips_of_speakers(utterances, name)
+    groups = [tuple(f"{table.corpus}/{speaker}" for speaker in fold) for fold in table.folds]
+    if strangers := sorted(clips.keys() - {speaker for group in groups for speaker in group}):
+        raise SplitError(
+            f"{name} has no fold for {listed(strangers)}; it divides the speakers of {table.corpus} only: "
+            "use pooled for several corpora together, speakers-K for any speakers"
+        )
+    present = [group for group in groups if any(speaker in clips for speaker in group)]
+    source = table.source if len(present) == len(groups) else f"{table.source}; only {len(present)} have speakers here"
+    return _rotate(name, f"{name} ({source})", present, utterances)
+
+
+def _rotate(name: str, protocol: str, groups: Sequence[Sequence[str]], utterances: Sequence[Utterance]) -> list[Split]:
+    """Test each group in turn; the next one validates, the rest trains."""
+    count = len(groups)
+    if count < 2:
+        raise SplitError(f"{name} needs speakers of at least two folds, and there are speakers of {count}")
+    fold_of = {speaker: fold for fold, group in enumerate(groups) for speaker in group}
+    fold = np.array([fold_of[utterance.speaker] for utterance in utterances])
+    splits = []
+    for test in range(count):
+        if count > 2:
+            validation_rows = np.flatnonzero(fold == (test + 1) % count)
+            train_rows = np.flatnonzero((fold != test) & (fold != (test + 1) % count))
+            validation = "the next fold's speakers"
+        else:
+            train_rows, validation_rows = _cut_by_sentence(np.flatnonzero(fold != test), utterances)
+            validation = "a fifth of the training speakers' own sentences or clips, for there is no third fold"
+        splits.append(
+            Split(
+                name=f"{name}/{test + 1}",
+                train=train_rows,
+                validation=validation_rows,
+                test=np.flatnonzero(fold == test),
+                protocol=f"speaker-disjoint: {protocol}, fold {test + 1} of {count}; validation = {validation}",
+                validation_shares_speakers=count == 2,
+            )
+        )
+    return splits
+
+
+def _cut_by_sentence(rows: Indices, utterances: Sequence[Utterance]) -> tuple[Indices, Indices]:
+    """Every fifth sentence to validate, the others to train; every fifth clip where there are not five sentences."""
+    said = [utterances[row].sentence for row in rows]
+    if len(set(said)) < 5:
+        said = [f"{utterances[row].emotion} {utterances[row].path} {utterances[row].start_s}" for row in rows]
+    held = set(sorted(set(said))[::5])
+    mask = np.array([sentence in held for sentence in said])
+    return rows[~mask], rows[mask]
+
+
+def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+    """The held-out speakers of the built-in models: fixed for each corpus (`speaker_folds.POOLED`)."""
+    corpora = sorted({utterance.corpus for utterance in utterances})
+    for corpus in corpora:
+        if corpus not in POOLED:
+            raise SplitError(
+                f"pooled holds out no speakers of {corpus!r} (it knows {', '.join(sorted(POOLED))}); keep that corpus "
+                "out as an unseen one, or use speaker-disjoint"
+            )
+    test = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].test}
+    validation = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].validation}
+    return _by_speaker(
+        "pooled",
+        f"speaker-disjoint: fixed test and validation speakers of {', '.join(corpora)}; the rest trains",
+        test,
+        validation,
+        utterances,
+    )
+
+
+def _speaker_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+    """70 : 10 : 20 of the speakers (at least one each), drawn at random, genders spread evenly."""
+    speakers = sorted(clips_of_speakers(utterances, "speaker-disjoint"))
+    if len(speakers) < 3:
+        raise SplitError(f"speaker-disjoint needs three speakers or more, and there are {len(speakers)}")
+    genders = {utterance.speaker: utterance.gender for utterance in utterances}
+    place: dict[str, float] = {}
+    for gender in sorted(set(genders.values())):
+        drawn = rng.permutation([speaker for speaker in speakers if genders[speaker] == gender])
+        place |= {str(speaker): (rank + 0.5) / len(drawn) for rank, speaker in enumerate(drawn)}
+    order = sorted(speakers, key=lambda speaker: (place[speaker], speaker))
+    tested = max(1, round(0.2 * len(order)))
+    validated = max(1, round(0.1 * len(order)))
+    return _by_speaker(
+        "speaker-disjoint",
+        "speaker-disjoint: 70 : 10 : 20 of the speakers, drawn at random",
+        set(order[:tested]),
+        set(order[tested : tested + validated]),
+        utterances,
+    )
+
+
+def _by_speaker(
+    name: str, protocol: str, test: set[str], validation: set[str], utterances: Sequence[Utterance]
+) -> Split:
+    tested = np.array([utterance.speaker in test for utterance in utterances])
+    validated = np.array([utterance.speaker in validation for utterance in utterances])
+    return Split(
+        name, np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested), protocol
+    )
+
+
+def _random(validation: float, test: float, protocol: str) -> Rule:
+    """A split as most papers make it: clips drawn at random, emotion by emotion, whoever speaks."""
+
+    def draw(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+        parts: dict[str, list[Indices]] = {"train": [], "validation": [], "test": []}
+        emotions = np.array([utterance.emotion for utterance in utterances])
+        for emotion in np.unique(emotions):
+            rows = rng.permutation(np.flatnonzero(emotions == emotion))
+            tested = round(test * len(rows))
+            validated = round(validation * len(rows))
+            parts["test"].append(rows[:tested])
+            parts["validation"].append(rows[tested : tested + validated])
+            parts["train"].append(rows[tested + validated :])
+        rows_of = {part: np.sort(np.concatenate(rows)) for part, rows in parts.items()}
+        return Split(RANDOM, rows_of["train"], rows_of["validation"], rows_of["test"], f"{RANDOM}: {protocol}")
+
+    return draw
+
+
+# The protocols that make one split.
+_RULES: dict[str, Rule] = {
+    "pooled": _pooled,
+    "speaker-disjoint": _speaker_disjoint,
+    "random-80-20": _random(0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
+    "random-70-10-20": _random(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
+}

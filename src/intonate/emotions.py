@@ -1,0 +1,131 @@
+"""The canonical emotions, what every corpus calls them, and the merges of them.
+
+One table harmonises all corpora. A label that is not in it is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from intonate.errors import LabelError, did_you_mean
+
+# Canonical label -> the other spellings met in the corpora (compared in lower case).
+ALIASES: dict[str, tuple[str, ...]] = {
+    "angry": ("anger", "ang", "rage"),
+    "boredom": ("bored",),
+    "calm": (),
+    "contempt": (),
+    "disgust": ("disgusted", "dis"),
+    "excited": ("excitement", "exc"),
+    "fear": ("fearful", "fea", "scared", "anxiety"),
+    "frustrated": ("frustration", "fru"),
+    "happy": ("happiness", "hap", "joy"),
+    "neutral": ("neu",),
+    "other": ("oth",),
+    "sad": ("sadness",),
+    "surprise": ("surprised", "sur", "ps", "pleasant surprise", "pleasant_surprise", "pleasant_surprised"),
+    "unknown": ("xxx",),
+}
+EMOTIONS: tuple[str, ...] = tuple(ALIASES)
+_CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+
+# The seven classes of the built-in models.
+SEVEN: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+
+def _keep(*names: str, **moved: str) -> dict[str, str]:
+    return {name: name for name in names} | moved
+
+
+# Merge name -> {canonical: merged}. A canonical label that is not a key is left out by that merge.
+MERGES: dict[str, dict[str, str]] = {
+    # RAVDESS's own eight.
+    "8": _keep(*SEVEN, "calm"),
+    # Seven: calm counts as neutral (P4; the built-in models).
+    "7": _keep(*SEVEN, calm="neutral"),
+    # EMO-DB's own seven, with boredom and without surprise.
+    "emodb-7": _keep("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
+    # Six: CREMA-D's own, without surprise.
+    "6": _keep("angry", "disgust", "fear", "happy", "neutral", "sad", calm="neutral"),
+    # Five: BanglaSER's own.
+    "5": _keep("angry", "happy", "neutral", "sad", "surprise", calm="neutral"),
+    # Four: IEMOCAP's usual set, excitement counted as happy.
+    "4": _keep("angry", "happy", "neutral", "sad", calm="neutral", excited="happy"),
+    # P4's four classes of the real-time test; neutral has no place in them.
+    "p4-4": {
+        "angry": "anger/disgust",
+        "disgust": "anger/disgust",
+        "fear": "fear/surprise",
+        "surprise": "fear/surprise",
+        "happy": "happiness",
+        "sad": "sadness",
+    },
+    # Valence; surprise is left out, for it can be either.
+    "valence": {
+        "angry": "negative",
+        "boredom": "negative",
+        "contempt": "negative",
+        "disgust": "negative",
+        "fear": "negative",
+        "frustrated": "negative",
+        "sad": "negative",
+        "calm": "neutral",
+        "neutral": "neutral",
+        "excited": "positive",
+        "happy": "positive",
+    },
+}
+
+
+def canonical(label: str) -> str:
+    """The canonical name of a corpus's own label.
+
+    >>> canonical("Fearful")
+    'fear'
+
+    Raises:
+        LabelError: the label is in no table.
+    """
+    try:
+        return _CANONICAL[label.strip().lower()]
+    except KeyError:
+        raise LabelError(f"emotion {label!r} is not known; {did_you_mean(label.lower(), EMOTIONS)}") from None
+
+
+def merge(name: str) -> Mapping[str, str]:
+    """The table {canonical: merged} of a named merge.
+
+    Raises:
+        LabelError: there is no merge of that name.
+    """
+    try:
+        return MERGES[str(name)]
+    except KeyError:
+        raise LabelError(f"label merge {name!r} is not known; {did_you_mean(str(name), MERGES)}") from None
+
+
+def merged_labels(name: str) -> tuple[str, ...]:
+    """The labels that a merge leads to, sorted: the order of a model's outputs."""
+    return tuple(sorted(set(merge(name).values())))
+
+
+def merge_scores(labels: Sequence[str], scores: Sequence[float], name: str) -> dict[str, float]:
+    """Sum a model's probabilities into a merge's labels, and scale what is kept to a sum of one.
+
+    Args:
+        labels: the model's labels, canonical.
+        scores: their probabilities, in the same order.
+        name: a merge of `MERGES`.
+
+    Returns:
+        {merged label: probability}. If everything kept had probability zero the answer is uniform.
+    """
+    table = merge(name)
+    summed = {table[label]: 0.0 for label in labels if label in table}
+    if not summed:
+        raise LabelError(f"label merge {name!r} has no place for any of this model's labels: {', '.join(labels)}")
+    for label, score in zip(labels, scores, strict=True):
+        if label in table:
+            summed[table[label]] += float(score)
+    total = sum(summed.values())
+    return {label: (value / total if total > 0 else 1 / len(summed)) for label, value in summed.items()}

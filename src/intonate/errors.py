@@ -1,0 +1,81 @@
+"""Everything that intonate raises on purpose, drawn once.
+
+    IntonateError
+    ├── AudioError          a sound that cannot be used: missing, unreadable, empty, not finite
+    ├── CorpusError         a folder or manifest that does not hold what its name says
+    ├── LabelError          an emotion or a merge that is not known
+    ├── SplitError          a split that would put one speaker (or sentence) on both sides
+    ├── RecipeError         a recipe with an unknown key or an impossible value
+    ├── ModelError          a model file that is not ours, is damaged, or lacks what it was asked for
+    └── MissingExtraError   an optional dependency that is not installed (also an ImportError)
+
+A message is one sentence: what, where, what was expected, how to mend it. The command line prints it
+as it is and exits with status 1; nothing here is ever shown with a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class IntonateError(Exception):
+    """Base of every error that intonate raises on purpose."""
+
+
+class AudioError(IntonateError, ValueError):
+    """A sound that cannot be used: missing, unreadable, empty, not finite."""
+
+
+class CorpusError(IntonateError, ValueError):
+    """A folder or manifest that does not hold what its name says."""
+
+
+class LabelError(IntonateError, ValueError):
+    """An emotion label or a merge that is not known."""
+
+
+class SplitError(IntonateError, ValueError):
+    """A split that would put one speaker, or one sentence, on both sides."""
+
+
+class RecipeError(IntonateError, ValueError):
+    """A recipe with an unknown key or an impossible value."""
+
+
+class ModelError(IntonateError, ValueError):
+    """A model file that is not ours, is damaged, or lacks what it was asked for."""
+
+
+class MissingExtraError(IntonateError, ImportError):
+    """An optional dependency that is not installed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the nearest known name, and all of them.
+
+    >>> did_you_mean("hapy", ["happy", "sad"])
+    "did you mean 'happy'? (known: happy, sad)"
+    """
+    options = sorted(known)
+    near = difflib.get_close_matches(name, options, n=1)
+    listed = ", ".join(options)
+    return f"did you mean {near[0]!r}? (known: {listed})" if near else f"known: {listed}"
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency, or say which pip command brings it.
+
+    Heavy libraries are imported where they are used, through this function.
+
+    Raises:
+        MissingExtraError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{module} is needed here but not installed; mend it with: pip install 'intonate[{extra}]'"
+        ) from error

@@ -1,0 +1,87 @@
+"""Honest probabilities: the temperature that calibrates them, and the threshold under which a model abstains.
+
+Both are chosen on validation speakers, never on the test set.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from intonate.errors import CorpusError
+from intonate.evaluation.metrics import Floats, Ints
+
+
+def temperature(logits: Floats, truth: Ints) -> float:
+    """The temperature T for which softmax(logits / T) has the least negative log-likelihood (Guo et al. 2017).
+
+    The likelihood is convex in 1 / T, so Newton's method inside a shrinking bracket finds the one minimum.
+
+    Args:
+        logits: (N, C); -inf for a class that is masked in a row.
+        truth: (N,).
+
+    Returns:
+        T between 0.05 and 20; 1 for no rows.
+    """
+    if len(truth) == 0:
+        return 1.0
+    # A masked class has probability zero at every temperature; a finite stand-in keeps 0 · inf out of the sums.
+    values = np.where(np.isneginf(logits), -1e6, np.asarray(logits, dtype=np.float64))
+    values = values - values.max(axis=1, keepdims=True)
+    target = values[np.arange(len(truth)), truth]
+    low, high = 1 / 20.0, 1 / 0.05
+    scale = 1.0
+    for _ in range(100):
+        exponentials = np.exp(scale * values)
+        shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+        mean = (shares * values).sum(axis=1)
+        slope = float((mean - target).mean())
+        curvature = float(((shares * values**2).sum(axis=1) - mean**2).mean())
+        low, high = (scale, high) if slope < 0 else (low, scale)
+        step = scale - slope / curvature if curvature > 0 else np.nan
+        following = step if low < step < high else (low * high) ** 0.5
+        if abs(following - scale) <= 1e-10 * scale:
+            break
+        scale = following
+    return float(1 / scale)
+
+
+def abstain_threshold(
+    probabilities: Floats,
+    truth: Ints,
+    target_accuracy: float | None = None,
+    coverage: float | None = None,
+    least_coverage: float = 0.5,
+) -> float:
+    """The best probability under which a model should say `unsure` (selective classification, El-Yaniv 2010).
+
+    Exactly one of `target_accuracy` and `coverage` is given, and the threshold must come from validation speakers.
+
+    Args:
+        probabilities: (N, C), calibrated.
+        truth: (N,).
+        target_accuracy: the lowest threshold at which the answered rows are right this often. Among thresholds that
+            answer fewer than `least_coverage` of the rows none is taken: they would rest on a few lucky clips; where
+            the target cannot be reached, the threshold that answers `least_coverage` is returned.
+        coverage: the highest threshold that still answers this share of the rows.
+
+    Returns:
+        A threshold; answered are the rows whose best probability is at least that. 0 for no rows.
+    """
+    if (target_accuracy is None) == (coverage is None):
+        raise CorpusError("abstain_threshold needs exactly one of target_accuracy and coverage")
+    if len(truth) == 0:
+        return 0.0
+    best = probabilities.max(axis=1)
+    order = np.argsort(-best, kind="stable")
+    right = np.cumsum((probabilities.argmax(axis=1) == truth)[order])
+    answered = np.arange(1, len(truth) + 1)
+    # Rows of equal confidence are answered together: a cut may only lie where the confidence drops.
+    cuts = np.r_[np.diff(best[order]) < 0, True]
+    wanted = least_coverage if coverage is None else coverage
+    enough = cuts & (answered >= wanted * len(truth) - 1e-9)
+    chosen = int(np.argmax(enough))
+    if target_accuracy is not None:
+        reached = np.flatnonzero(enough & (right / answered >= target_accuracy))
+        chosen = int(reached[-1]) if len(reached) else chosen
+    return 0.0 if chosen == len(truth) - 1 else float(best[order][chosen])

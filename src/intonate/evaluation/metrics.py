@@ -1,0 +1,151 @@
+"""The figures, in numpy. Those that only count come from confusion matrices, so that a bootstrap
+(`bootstrap.py`) is one matrix product.
+
+A confusion matrix has shape (…, C, C): rows are the truth, columns the prediction; leading axes are kept (one matrix
+per resample, say). Averages over classes go over the classes that occur in the truth, as the field does for UAR: a
+class that a corpus does not have can only cost precision, never add a zero of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Bins of the expected calibration error, equal in width over 0…1 (Guo et al. 2017, arXiv:1706.04599).
+ECE_BINS = 15
+# A probability of zero for the truth counts as this in the negative log-likelihood (scikit-learn's choice).
+_TINY = float(np.finfo(np.float64).eps)
+
+
+def confusion_matrix(truth: Ints, predicted: Ints, classes: int) -> Floats:
+    """Counts (C, C); rows are the truth, columns the prediction."""
+    flat = np.bincount(truth * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes).astype(np.float64)
+
+
+def accuracy(confusion: Floats) -> Floats:
+    """Weighted accuracy (WA): share of the rows that are right."""
+    return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
+
+
+def uar(confusion: Floats) -> Floats:
+    """Unweighted average recall (UAR, UA): the mean of the recalls of the classes that occur."""
+    return _mean_over_present(recall(confusion), confusion)
+
+
+def macro_f1(confusion: Floats) -> Floats:
+    """The mean F1 of the classes that occur."""
+    return _mean_over_present(f1(confusion), confusion)
+
+
+def weighted_f1(confusion: Floats) -> Floats:
+    """The mean F1, each class weighted by how often it occurs."""
+    support = confusion.sum(axis=-1)
+    return _ratio((f1(confusion) * support).sum(axis=-1), support.sum(axis=-1))
+
+
+def recall(confusion: Floats) -> Floats:
+    """Recall per class, (…, C); zero for a class that does not occur."""
+    return _ratio(_diagonal(confusion), confusion.sum(axis=-1))
+
+
+def precision(confusion: Floats) -> Floats:
+    """Precision per class, (…, C); zero for a class that was never predicted."""
+    return _ratio(_diagonal(confusion), confusion.sum(axis=-2))
+
+
+def f1(confusion: Floats) -> Floats:
+    """F1 per class, (…, C): 2 TP / (2 TP + FP + FN); zero where that is 0 / 0."""
+    return _ratio(2 * _diagonal(confusion), confusion.sum(axis=-1) + confusion.sum(axis=-2))
+
+
+def macro_auc(probabilities: Floats, truth: Ints, weights: Floats | None = None) -> Floats:
+    """Area under the ROC curve, one class against the rest, averaged over the classes for which there are both.
+
+    The share of (positive, negative) pairs that the score puts in the right order, ties counting half.
+
+    Args:
+        probabilities: (N, C).
+        truth: (N,).
+        weights: (R, N) how often each row counts in each of R resamples; None for once.
+
+    Returns:
+        A scalar, or (R,) with weights; NaN where no class has both.
+    """
+    times = np.ones((1, len(truth))) if weights is None else weights
+    areas = np.full((probabilities.shape[1], len(times)), np.nan)
+    for column, scores in enumerate(probabilities.T):
+        order = np.argsort(scores, kind="stable")
+        positive = (truth == column)[order]
+        if not positive.any() or positive.all():
+            continue
+        starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
+        sorted_times = times[:, order]
+        ups = np.add.reduceat(sorted_times * positive, starts, axis=1)
+        downs = np.add.reduceat(sorted_times * ~positive, starts, axis=1)
+        below = np.cumsum(downs, axis=1) - downs / 2
+        pairs = ups.sum(axis=1) * downs.sum(axis=1)
+        areas[column] = np.divide((ups * below).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    defined = ~np.isnan(areas)
+    found = defined.sum(axis=0)
+    means = np.divide(np.where(defined, areas, 0).sum(axis=0), found, out=np.full(len(found), np.nan), where=found > 0)
+    return np.asarray(means if weights is not None else means[0])
+
+
+def calibration_bins(probabilities: Floats, truth: Ints, predicted: Ints | None = None) -> Floats:
+    """(15, 3): rows, summed confidence and right answers in each of 15 bins of equal width of the best probability.
+
+    A bin holds confidences above its lower edge up to and including its upper edge; zero belongs to the first.
+    """
+    return bins_by_unit(probabilities, truth, predicted, np.zeros(len(truth), dtype=np.int64), 1)[0]
+
+
+def expected_calibration_error(bins: Floats) -> Floats:
+    """ECE: mean distance of confidence from accuracy over 15 bins of equal width of the best probability.
+
+    Args:
+        bins: (…, 15, 3) from `calibration_bins`.
+    """
+    return _ratio(np.abs(bins[..., 1] - bins[..., 2]).sum(axis=-1), bins[..., 0].sum(axis=-1))
+
+
+def brier(probabilities: Floats, truth: Ints) -> Floats:
+    """Brier score of each row, (N,): squared distance from the one-hot truth, summed over classes (0 to 2)."""
+    return np.asarray(((probabilities - np.eye(probabilities.shape[1])[truth]) ** 2).sum(axis=1))
+
+
+def negative_log_likelihood(probabilities: Floats, truth: Ints) -> Floats:
+    """Negative log-likelihood of each row's truth, (N,), nats."""
+    return np.asarray(-np.log(np.clip(probabilities[np.arange(len(truth)), truth], _TINY, 1.0)))
+
+
+def _diagonal(confusion: Floats) -> Floats:
+    return np.asarray(np.diagonal(confusion, axis1=-2, axis2=-1))
+
+
+def _ratio(numerator: Any, denominator: Any) -> Floats:
+    """Division in which 0 / 0 is 0."""
+    over, under = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
+    return np.divide(over, under, out=np.zeros(over.shape), where=under != 0)
+
+
+def _mean_over_present(values: Floats, confusion: Floats) -> Floats:
+    present = confusion.sum(axis=-1) > 0
+    return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))
+
+
+def bins_by_unit(probabilities: Floats, truth: Ints, predicted: Ints | None, index: Ints, units: int) -> Floats:
+    """`calibration_bins` of each unit, (U, 15, 3)."""
+    answers = probabilities.argmax(axis=1) if predicted is None else predicted
+    confidence = probabilities[np.arange(len(truth)), answers]
+    places = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1) + ECE_BINS * index
+    sums = [
+        np.bincount(places, weights=weights, minlength=ECE_BINS * units).reshape(units, ECE_BINS)
+        for weights in (np.ones(len(truth)), confidence, (answers == truth).astype(np.float64))
+    ]
+    return np.stack(sums, axis=-1)

@@ -1,0 +1,181 @@
+"""The door out of the workshop: a trained model becomes one ONNX file with its `ModelSpec` inside.
+
+Every export is checked against the model that it came from, at three lengths and two batch sizes, before the file
+gets its name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError, require
+from intonate.schema import ModelInput, ModelSpec
+
+SPEC_KEY = "intonate.spec"
+OPSET = 17
+# Largest difference between logits of the model and of its file, relative to the largest logit.
+TOLERANCE = 1e-3
+# Log-probabilities of a scikit-learn model are bounded below: log(1e-6).
+SMALLEST_PROBABILITY = 1e-6
+# A graph over this is written with its weights beside it: protobuf stops at 2 GiB.
+ONE_FILE_BYTES = 1_800_000_000
+
+Array = NDArray[Any]
+Feeds = dict[str, Array]
+
+
+def feeds_of(inputs: Sequence[ModelInput], clips: Sequence[Mapping[str, Array]]) -> Feeds:
+    """Zero-padded arrays, and lengths where the graph wants them, of clips whose inputs are ready for the graph."""
+    feeds: Feeds = {}
+    for item in inputs:
+        arrays = [np.asarray(clip[item.name]) for clip in clips]
+        longest = max(len(array) for array in arrays)
+        feeds[item.name] = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(feeds[item.name], arrays, strict=True):
+            place[: len(array)] = array
+        if item.lengths:
+            feeds[item.lengths] = np.array([len(array) for array in arrays], np.int64)
+    return feeds
+
+
+def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
+    """Export a torch module.
+
+    Args:
+        network: takes the spec's inputs (and lengths) by name, returns logits. Its class may set
+            `EXPORTER = "dynamo"`; the older exporter is right for recurrent and convolutional networks and
+            much quicker, the newer for attention.
+        spec: goes into the file.
+        clips: three real clips of different lengths, ready for the graph, for the trace and the check.
+        path: where to write.
+
+    Returns:
+        The largest difference between the module's and the file's logits, relative to the largest logit.
+
+    Raises:
+        ModelError: they differ by more than `TOLERANCE`.
+    """
+    import torch
+
+    network = network.eval()
+    names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
+    order = [name for name in inspect.signature(network.forward).parameters if name in names]
+    example = {name: torch.from_numpy(value) for name, value in feeds_of(spec.inputs, clips[:2]).items()}
+    moving = {item.name: {0: "batch", **({1: "rows"} if item.lengths else {})} for item in spec.inputs}
+    moving |= {item.lengths: {0: "batch"} for item in spec.inputs if item.lengths}
+    dynamo = getattr(network, "EXPORTER", "legacy") == "dynamo"
+    if dynamo:
+        dynamic = {"dynamic_shapes": {name: dict.fromkeys(moving[name], torch.export.Dim.DYNAMIC) for name in order}}
+        options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, **dynamic}
+    else:
+        options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": moving}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            () if dynamo else tuple(example[name] for name in order),
+            str(path),
+            kwargs={name: example[name] for name in order} if dynamo else None,
+            input_names=order,
+            output_names=["logits"],
+            verbose=False,
+            **options,
+        )
+    sign(path, spec)
+
+    def reference(feeds: Feeds) -> Array:
+        with torch.no_grad():
+            tensors = {name: torch.from_numpy(value) for name, value in feeds.items()}
+            return np.asarray(network(**{name: tensors[name] for name in order}))
+
+    return check(path, spec, clips, reference)
+
+
+def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
+    """Export a fitted scikit-learn classifier on one vector input; its logits are log(max(p, 1e-6)).
+
+    Arguments, result and errors as in `write_torch`.
+    """
+    onnx = require("onnx", "train")
+    skl2onnx = require("skl2onnx", "train")
+    (item,) = spec.inputs
+    columns = len(clips[0][item.name])
+    kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
+    graph = skl2onnx.convert_sklearn(
+        estimator, initial_types=[(item.name, kind)], options={id(estimator): {"zipmap": False}}, target_opset=OPSET
+    )
+    helper = onnx.helper
+    probabilities = graph.graph.output[1].name
+    del graph.graph.output[:]
+    floor = onnx.numpy_helper.from_array(np.array(SMALLEST_PROBABILITY, np.float32), "smallest_probability")
+    graph.graph.initializer.append(floor)
+    graph.graph.node.extend(
+        [
+            helper.make_node("Max", [probabilities, "smallest_probability"], ["floored"]),
+            helper.make_node("Log", ["floored"], ["logits"]),
+        ]
+    )
+    classes = len(spec.labels)
+    graph.graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [None, classes]))
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(path))
+    sign(path, spec)
+
+    def reference(feeds: Feeds) -> Array:
+        return np.log(np.maximum(estimator.predict_proba(feeds[item.name]), SMALLEST_PROBABILITY))
+
+    return check(path, spec, clips, reference)
+
+
+def sign(path: Path, spec: ModelSpec) -> None:
+    """Write the spec into the file's metadata, in place of the one that is there."""
+    onnx = require("onnx", "train")
+    graph = onnx.load(str(path))
+    kept = {entry.key: entry.value for entry in graph.metadata_props} | {SPEC_KEY: spec.to_json()}
+    onnx.helper.set_model_props(graph, kept)
+    graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
+    for node in graph.graph.node:
+        # Exporters note the source line of every node: paths of the machine that trained, and of no use to anyone.
+        node.doc_string = ""
+        del node.metadata_props[:]
+    large = graph.ByteSize() > ONE_FILE_BYTES
+    onnx.save(graph, str(path), save_as_external_data=large, location=f"{path.name}.data" if large else None)
+
+
+def check(
+    path: Path, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], reference: Callable[[Feeds], Array]
+) -> float:
+    """Compare a file with what it was made from: each clip alone, and, where padding is allowed, all together.
+
+    Returns:
+        The largest difference of logits, relative to the largest logit.
+
+    Raises:
+        ModelError: it is over `TOLERANCE`; the file is deleted.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    batches = [feeds_of(spec.inputs, [clip]) for clip in clips]
+    if spec.batching == "any":
+        batches.append(feeds_of(spec.inputs, clips))
+    else:
+        batches += [feeds_of(spec.inputs, [clip, clip]) for clip in clips]
+    worst = 0.0
+    for feeds in batches:
+        wanted, got = reference(feeds), session.run(None, feeds)[0]
+        worst = max(worst, float(np.abs(wanted - got).max() / max(1.0, float(np.abs(wanted).max()))))
+    if not worst <= TOLERANCE:
+        path.unlink()
+        raise ModelError(
+            f"the exported {spec.name!r} answers differently from the model it was made from "
+            f"(by {worst:.2g}, {TOLERANCE:g} allowed); the file was deleted"
+        )
+    return worst

@@ -1,0 +1,99 @@
+"""Centre and scale features by fixed statistics, by the clip's own, or by a running estimate of the speaker.
+
+The running estimate is what makes one model good for a clip alone and better the longer it hears someone: the
+mean leans on the training set by `prior` rows and on what was heard by its count. Training draws a random number
+of other clips of the speaker for each sample, so that the model has met every state between the two
+(`training/data.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.schema import Normalisation
+
+Float = NDArray[np.float32]
+_TINY = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, sum and sum of squares per column of everything heard of one speaker. Add them with `+`."""
+
+    count: float
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: Float) -> Moments:
+        """Moments of (rows, columns) features; a vector (columns,) is one row."""
+        rows = np.atleast_2d(np.asarray(features, np.float64))
+        return cls(float(len(rows)), rows.sum(axis=0), np.square(rows).sum(axis=0))
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+    def __radd__(self, other: int) -> Moments:
+        # sum([...]) starts from 0.
+        return self
+
+
+class SpeakerStatistics:
+    """What has been heard of one speaker so far, for every input of a model."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, Moments] = {}
+
+    def update(self, name: str, features: Float) -> None:
+        """Add a clip's features of the input `name`."""
+        self._moments[name] = Moments.of(features) + self._moments[name] if name in self._moments else Moments.of(features)
+
+    def get(self, name: str) -> Moments | None:
+        return self._moments.get(name)
+
+    def copy(self) -> SpeakerStatistics:
+        other = SpeakerStatistics()
+        other._moments = dict(self._moments)
+        return other
+
+
+def centre_and_scale(normalisation: Normalisation, heard: Moments) -> tuple[Float, Float]:
+    """The mean and standard deviation per column that `normalisation` uses after hearing `heard`.
+
+    Returns:
+        mean (columns,), sd (columns,), float32.
+    """
+    mean0 = np.asarray(normalisation.mean, np.float64)
+    sd0 = np.asarray(normalisation.sd, np.float64)
+    if normalisation.kind == "corpus":
+        mean, variance = mean0, np.square(sd0)
+    elif normalisation.kind == "clip":
+        mean = heard.total / heard.count
+        variance = heard.squares / heard.count - np.square(mean)
+    elif normalisation.kind == "speaker":
+        prior = np.asarray(normalisation.prior, np.float64)
+        mean = (prior * mean0 + heard.total) / np.maximum(prior + heard.count, _TINY)
+        around = np.maximum(heard.squares - 2 * mean * heard.total + heard.count * np.square(mean), 0.0)
+        weight = normalisation.prior_sd
+        variance = (weight * np.square(sd0) + around) / (weight + heard.count)
+    else:
+        raise ValueError(f"normalisation {normalisation.kind!r} is not known (known: clip, corpus, speaker)")
+    return mean.astype(np.float32), np.sqrt(np.maximum(variance, _TINY**2)).astype(np.float32)
+
+
+def normalise(features: Float, normalisation: Normalisation | None, heard: Moments | None = None) -> Float:
+    """Centre and scale (rows, columns) or (columns,) features.
+
+    Args:
+        features: the front end's output.
+        normalisation: None returns the features as they are.
+        heard: everything heard of the speaker, this clip included; None for this clip alone.
+    """
+    if normalisation is None:
+        return features
+    mean, sd = centre_and_scale(normalisation, Moments.of(features) if heard is None else heard)
+    scaled = (features - mean) / sd
+    return np.clip(scaled, -normalisation.clip, normalisation.clip) if normalisation.clip else scaled

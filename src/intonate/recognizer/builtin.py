@@ -1,0 +1,46 @@
+"""The models that come with the package: `assets/NAME.onnx`, each with its card `assets/NAME.md`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from intonate.errors import ModelError, did_you_mean
+
+ASSETS = Path(__file__).parent / "assets"
+DEFAULT = "compact"
+
+
+def names() -> list[str]:
+    """The names of the built-in models, the default first."""
+    return sorted((path.stem for path in ASSETS.glob("*.onnx")), key=lambda name: (name != DEFAULT, name))
+
+
+def path_of(model: str | os.PathLike[str] | None = None) -> Path:
+    """The file of a built-in name, of a path, or of a run folder that holds `model.onnx`.
+
+    Args:
+        model: None for the default built-in model.
+
+    Raises:
+        ModelError: there is no such name and no such file.
+    """
+    name = DEFAULT if model is None else os.fspath(model)
+    built_in = ASSETS / f"{name}.onnx"
+    if name and Path(name).name == name and built_in.is_file():
+        return built_in
+    path = Path(name)
+    if path.is_dir():
+        if (path / "model.onnx").is_file():
+            return path / "model.onnx"
+        raise ModelError(f"{name or '.'} is a folder without a model.onnx; give a model file, or the folder of a run")
+    if path.is_file():
+        return path
+    if path.suffix or path.name != name:
+        raise ModelError(f"model file {name} does not exist; give a file, or one of: {', '.join(names())}")
+    raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
+
+
+def card_of(name: str) -> Path:
+    """Where the card of a built-in model is: what it was trained on, how well it does, what it must not be used for."""
+    return ASSETS / f"{name}.md"

@@ -1,0 +1,103 @@
+"""From a clean waveform to what the graph takes: front ends, tokens, normalisation, padding.
+
+A *clip* here is {input name: array}, the front ends' output for one piece of sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate import features
+from intonate.errors import ModelError, require
+from intonate.features.normalise import SpeakerStatistics, normalise
+from intonate.recognizer.model_file import TOKENS, first_line
+from intonate.schema import ModelSpec
+
+Clip = dict[str, NDArray[Any]]
+
+
+def takes_text(spec: ModelSpec) -> bool:
+    return any(item.front_end == TOKENS for item in spec.inputs)
+
+
+def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
+    """The tokens of `text`, (tokens,); None for a model that hears the voice only.
+
+    Raises:
+        ModelError: the model needs a text and there is none, or takes none and there is one.
+        MissingExtraError: `tokenizers` is not installed.
+    """
+    if not takes_text(spec):
+        if text is not None:
+            raise ModelError(f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text)")
+        return None
+    if text is None and spec.text_required:
+        raise ModelError(f"model {spec.name!r} needs what was said as well: give it with --text \"…\" (text=… in Python)")
+    return np.asarray(_tokenizer(spec.tokenizer).encode(text or "").ids, np.int64)
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(definition: str) -> Any:
+    tokenizers = require("tokenizers", "text")
+    try:
+        return tokenizers.Tokenizer.from_str(definition)
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelError(f"the model's tokenizer cannot be read: {first_line(error)}") from error
+
+
+def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.int64] | None = None) -> Clip:
+    """The front ends' output for one clean waveform (samples,) at the spec's rate, not yet normalised."""
+    clip: Clip = {}
+    for item in spec.inputs:
+        if item.front_end == TOKENS:
+            clip[item.name] = np.zeros(0, np.int64) if tokens is None else tokens
+        else:
+            front_end = features.get(item.front_end)
+            clip[item.name] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params), np.float32)
+    return clip
+
+
+def hear(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> None:
+    """Add a clip to what was heard of a speaker."""
+    for item in spec.inputs:
+        if item.normalisation is not None:
+            speaker.update(item.name, clip[item.name])
+
+
+def normalised(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> Clip:
+    """The clip as the graph wants it, after `speaker` (who has been heard saying this clip too)."""
+    return {item.name: normalise(clip[item.name], item.normalisation, speaker.get(item.name)) for item in spec.inputs}
+
+
+def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
+    """Padded batches of at most `size`, with the positions of their clips.
+
+    Clips share a batch only where padding cannot change the answer: any lengths where the spec says so and the
+    graph is told the lengths, equal lengths otherwise.
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, clip in enumerate(clips):
+        fixed = [item.name for item in spec.inputs if spec.batching != "any" or not item.lengths]
+        groups.setdefault(tuple(len(clip[name]) for name in fixed), []).append(position)
+    for group in groups.values():
+        for start in range(0, len(group), size):
+            positions = group[start : start + size]
+            yield positions, _padded(spec, [clips[position] for position in positions])
+
+
+def _padded(spec: ModelSpec, clips: Sequence[Clip]) -> dict[str, NDArray[Any]]:
+    feeds: dict[str, NDArray[Any]] = {}
+    for item in spec.inputs:
+        arrays = [clip[item.name] for clip in clips]
+        longest = max(len(array) for array in arrays)
+        feeds[item.name] = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for row, array in zip(feeds[item.name], arrays, strict=True):
+            row[: len(array)] = array
+        if item.lengths:
+            feeds[item.lengths] = np.array([len(array) for array in arrays], np.int64)
+    return feeds

@@ -1,0 +1,132 @@
+"""Open a model file: an ONNX graph with its `ModelSpec` inside, and nothing that could run code of its own.
+
+The spec is the metadata property `intonate.spec`. Everything that could disagree between the graph and the spec is
+checked here, once, so that the recognizer need not doubt what it was given.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate import features
+from intonate.errors import ModelError
+from intonate.schema import ModelSpec
+
+SPEC_KEY = "intonate.spec"
+TOKENS = "tokens"
+NORMALISATIONS = ("corpus", "clip", "speaker")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model that is ready to run.
+
+    Attributes:
+        path: where it was read from.
+        spec: what it is.
+        session: the onnxruntime session.
+    """
+
+    path: Path
+    spec: ModelSpec
+    session: Any
+
+    def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """Calibrated probabilities (batch, classes) of a padded batch, every row summing to one.
+
+        Raises:
+            ModelError: the graph refused the shapes, or answered with something that is not a number.
+        """
+        try:
+            output = self.session.run(None, feeds)[0]
+        except Exception as error:  # onnxruntime's exceptions have no common base but Exception
+            raise ModelError(f"model {self.spec.name!r} could not be run on this sound: {first_line(error)}") from error
+        logits = np.asarray(output, np.float64) / self.spec.temperature
+        if logits.ndim != 2 or logits.shape[1] != len(self.spec.labels) or np.isnan(logits).any():
+            raise ModelError(f"model {self.spec.name!r} gave no usable answer (shape {logits.shape}, or not a number)")
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
+    """Read a model file. A `NAME.onnx.data` with the weights of a large one lies beside it.
+
+    Args:
+        path: the .onnx file.
+        threads: of onnxruntime; one is quickest for a small model.
+
+    Raises:
+        ModelError: the file is missing, is not ONNX, is not ours, or its graph does not agree with its spec.
+    """
+    import onnxruntime
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"model file {path} does not exist")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = max(1, threads)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
+    text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    if text is None:
+        raise ModelError(
+            f"{path} is an ONNX model, but not one that intonate wrote: its metadata has no {SPEC_KEY!r}; "
+            "train or export it with intonate"
+        )
+    try:
+        spec = ModelSpec.from_json(text)
+        wrong = _disagreement(spec, session)
+    except (ModelError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    if wrong:
+        raise ModelError(f"{path} does not agree with its own spec: {wrong}; export it again")
+    return ModelFile(path, spec, session)
+
+
+def _disagreement(spec: ModelSpec, session: Any) -> str:
+    """What is wrong between the spec and itself, this intonate, or the graph; empty if nothing is."""
+    if not spec.labels or len(set(spec.labels)) != len(spec.labels):
+        return "its labels are missing or repeated"
+    if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
+        return f"output {spec.output!r} with batching {spec.batching!r} is not known to this version"
+    if not spec.temperature > 0 or not 0 < spec.pool.hop_s <= spec.pool.window_s or not spec.sample_rate_hz > 0:
+        return "its temperature, sample rate, window and hop must be above zero, and the hop no longer than the window"
+    for item in spec.inputs:
+        if item.front_end == TOKENS:
+            if not spec.tokenizer:
+                return f"input {item.name!r} wants tokens, but the spec has no tokenizer"
+        else:
+            features.get(item.front_end)  # raises, with the nearest known name
+        if item.normalisation is not None and item.normalisation.kind not in NORMALISATIONS:
+            return f"normalisation {item.normalisation.kind!r} of input {item.name!r} is not known"
+
+    wanted = {item.name: "int64" if item.front_end == TOKENS else "float" for item in spec.inputs}
+    wanted |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
+    found = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
+    if wanted != found:
+        return f"the graph takes {_listed(found)}, the spec says {_listed(wanted)}"
+    classes = session.get_outputs()[0].shape[-1:]
+    if classes and isinstance(classes[0], int) and classes[0] != len(spec.labels):
+        return f"the graph has {classes[0]} outputs, the spec {len(spec.labels)} labels"
+    return ""
+
+
+def _listed(inputs: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in sorted(inputs.items())) or "nothing"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message, without onnxruntime's code in front."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return text.rpartition("[ONNXRuntimeError] : ")[2]

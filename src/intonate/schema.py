@@ -1,0 +1,254 @@
+"""The data that travels between the rooms: what was said, what a model is, what it answered.
+
+Frozen dataclasses with units in the field names, and their JSON. `ModelSpec` is the contract that joins the
+workshop to the product: it is written into the ONNX file by `intonate.export` and read by the recognizer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from intonate.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One labelled piece of speech: a row of a manifest.
+
+    Attributes:
+        path: the audio file.
+        emotion: canonical label (`intonate.emotions`).
+        raw_label: the label as the corpus writes it.
+        speaker: unique across corpora, e.g. `ravdess/03`; empty where it is not known.
+        corpus: the catalogue name, e.g. `ravdess`.
+        start_s: where the utterance starts in the file, seconds.
+        end_s: where it ends, seconds; None for the end of the file.
+        gender: `female`, `male` or empty.
+        age: years, or None.
+        language: ISO 639-1 code, e.g. `en`.
+        sentence: the id of what was said, unique in the corpus; empty for free speech.
+        intensity: the corpus's own word (`normal`, `strong`, `low`…), or empty.
+        text: what was said, or empty.
+        soft_labels: {canonical emotion: share of the raters}, or empty.
+    """
+
+    path: str
+    emotion: str
+    raw_label: str
+    speaker: str
+    corpus: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    gender: str = ""
+    age: float | None = None
+    language: str = ""
+    sentence: str = ""
+    intensity: str = ""
+    text: str = ""
+    soft_labels: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """How one input of a model is centred and scaled, column by column.
+
+    With `kind="speaker"` the mean and standard deviation are a running estimate of the speaker, shrunk towards
+    the training set's: `mean = (prior * m0 + sum of what was heard) / (prior + count)`, the clip itself included,
+    so that a clip alone leans on the training set and a long stream on the speaker (`features/normalise.py`).
+
+    Attributes:
+        kind: `corpus` (fixed training statistics), `clip` (the clip's own), or `speaker` (the running estimate).
+        mean: training mean per column, length D.
+        sd: training standard deviation per column, length D.
+        prior: how much the training mean counts, in rows of the input (frames, or clips for a vector), per column.
+        prior_sd: how much the training standard deviation counts, in rows.
+        clip: normalised values are limited to ± this; 0 for no limit.
+    """
+
+    kind: str
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    prior: tuple[float, ...] = ()
+    prior_sd: float = 0.0
+    clip: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """One input of the graph.
+
+    Attributes:
+        name: the graph's input name. Its shape is (batch, rows, columns), (batch, columns) for a vector,
+            (batch, samples) for a waveform, (batch, tokens) for text.
+        front_end: a name of the feature catalogue, or `tokens` (from the spec's tokenizer).
+        params: keyword arguments of the front end.
+        lengths: name of the int64 (batch,) graph input with the unpadded lengths; empty where none is needed.
+        normalisation: applied to the front end's output; None for none.
+    """
+
+    name: str
+    front_end: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    lengths: str = ""
+    normalisation: Normalisation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How a recording longer than one window becomes one answer: probabilities averaged over speech windows.
+
+    Attributes:
+        longest_s: a recording up to this long is answered whole, seconds.
+        window_s: length of the overlapping windows of a longer one, seconds.
+        hop_s: distance between their starts, seconds.
+    """
+
+    longest_s: float = 6.0
+    window_s: float = 3.0
+    hop_s: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything that is needed to use a trained model, and to judge it. Lives as JSON inside the ONNX file.
+
+    Attributes:
+        name: what the user calls the model.
+        labels: the outputs' names, in order.
+        inputs: the graph's inputs.
+        sample_rate_hz: rate of the waveform that the front ends expect.
+        clean: the ordered cleaning steps of training, `[{"step": "trim", …}, …]` (`audio/clean.py`).
+        output: `logits` or `log_probabilities`.
+        pool: how windows become one answer.
+        batching: `any`, or `equal_length` where padding would change the answer.
+        tokenizer: the tokenizer's JSON (Hugging Face `tokenizers` format) where text is an input; else empty.
+        text_required: whether the model cannot answer without text.
+        temperature: logits are divided by this; fitted on validation speakers.
+        abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
+        languages: ISO codes trained on.
+        corpora: catalogue names trained on.
+        unseen_speakers: the speakers kept out of training.
+        licence: SPDX identifier (or sentence) for the weights.
+        recipe_hash: SHA-256 of the resolved recipe, first 12 hex digits.
+        intonate_version: version that wrote the file.
+        scores: held-out figures, {name: figure}.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    inputs: tuple[ModelInput, ...]
+    sample_rate_hz: int = 16_000
+    clean: tuple[Mapping[str, Any], ...] = ()
+    output: str = "logits"
+    pool: Pool = Pool()
+    batching: str = "any"
+    tokenizer: str = ""
+    text_required: bool = False
+    temperature: float = 1.0
+    abstain_below: float = 0.0
+    languages: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
+    unseen_speakers: tuple[str, ...] = ()
+    licence: str = ""
+    recipe_hash: str = ""
+    intonate_version: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Read a spec back.
+
+        Raises:
+            ModelError: the text is not a spec, or was written by a newer intonate.
+        """
+        try:
+            raw = json.loads(text)
+            inputs = tuple(
+                ModelInput(**{**entry, "normalisation": _normalisation(entry.get("normalisation"))})
+                for entry in raw.pop("inputs")
+            )
+            pool = Pool(**raw.pop("pool", {}))
+            tuples = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
+            return cls(**{**raw, **tuples, "inputs": inputs, "pool": pool})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"the model's spec cannot be read ({error}); it was not written by this or an older intonate"
+            ) from error
+
+
+def _normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
+    if raw is None:
+        return None
+    return Normalisation(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the timeline.
+
+    Attributes:
+        start_s: seconds from the start of the recording.
+        end_s: seconds.
+        label: the best label, `unsure` where the model abstains, `silence` where there is no speech.
+        scores: {label: probability}, best first; empty in silence.
+        speech: whether there was speech.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    scores: Mapping[str, float]
+    speech: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a recording sounds like.
+
+    Attributes:
+        label: the best label (`silence` if nothing was spoken). Where `abstained` is true it is still the best
+            guess: print `unsure` instead.
+        scores: {label: calibrated probability}, best first.
+        segments: the timeline; one segment for a short recording.
+        transcript: what was said, where text was given or asked for.
+        abstained: the best probability is under the model's threshold.
+        model: the model's name.
+        file: where the sound came from; empty for an array or bytes.
+    """
+
+    label: str
+    scores: Mapping[str, float]
+    segments: tuple[Segment, ...] = ()
+    transcript: str = ""
+    abstained: bool = False
+    model: str = ""
+    file: str = ""
+
+    def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
+        """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "scores": [
+                {"label": label, "score": round(score, 6)} for label, score in list(self.scores.items())[:top_k]
+            ],
+            "segments": [
+                {
+                    "start": round(segment.start_s, 3),
+                    "end": round(segment.end_s, 3),
+                    "label": segment.label,
+                    "score": round(next(iter(segment.scores.values()), 0.0), 6),
+                }
+                for segment in self.segments
+            ],
+            "transcript": self.transcript,
+            "abstained": self.abstained,
+            "model": self.model,
+        }

@@ -1,0 +1,281 @@
+"""From utterances to batches: the front ends' output of every clip, who spoke, and matched speaker statistics.
+
+Statistics are *matched*: most clips of a batch are normalised with only a few random other clips of their speaker
+(0 to `others_at_most`), the rest with all of them. A model so trained has met every state that serving can be in,
+from a clip alone to someone who has talked for an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from intonate import features
+from intonate.audio.clean import clean
+from intonate.audio.decode import load
+from intonate.augment import spectrogram
+from intonate.emotions import merge, merged_labels
+from intonate.errors import CorpusError, SplitError
+from intonate.features.functionals import GAIN_COLUMNS, VOICE_COLUMNS
+from intonate.features.normalise import Moments, normalise
+from intonate.schema import ModelInput, Normalisation, Utterance
+from intonate.training.recipe import Input, Normalise, Recipe
+
+SAMPLE_RATE_HZ = 16_000
+TOKENS = "tokens"
+Array = NDArray[Any]
+Clip = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Every clip of a training: raw front-end output, target, speaker.
+
+    Attributes:
+        utterances: the rows, merged labels not yet applied.
+        labels: the merged labels, in order of the outputs.
+        targets: (clips,) index into `labels`.
+        clips: {input: array} per clip.
+        allowed: (clips, labels) bool; the labels that the clip's corpus has at all.
+    """
+
+    utterances: Sequence[Utterance]
+    labels: tuple[str, ...]
+    targets: NDArray[np.int64]
+    clips: Sequence[Clip]
+    allowed: NDArray[np.bool_]
+    mates: Mapping[str, NDArray[np.int64]] = field(repr=False)
+    moments: Sequence[Mapping[str, Moments]] = field(repr=False)
+
+
+def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
+    """The utterances that the merge has a place for."""
+    table = merge(merge_name)
+    kept = [utterance for utterance in utterances if utterance.emotion in table]
+    if not kept:
+        raise CorpusError(f"no utterance has a label of the merge {merge_name!r} ({', '.join(merge(merge_name))})")
+    return kept
+
+
+def prepare(
+    utterances: Sequence[Utterance],
+    recipe: Recipe,
+    bar: Callable[[Sequence[Utterance]], Iterable[Utterance]],
+    tokenize: Callable[[str], Array] | None = None,
+) -> Examples:
+    """Decode, clean and run the front ends on every utterance.
+
+    Args:
+        utterances: rows that the recipe's labels have a place for (`labelled`).
+        recipe: says how to clean and which front ends to run.
+        bar: wraps the sequence in a progress bar.
+        tokenize: text -> (tokens,) int64, where an input is `tokens`.
+    """
+    clips: list[Clip] = []
+    for utterance in bar(utterances):
+        waveform = load(utterance.path, SAMPLE_RATE_HZ, start_s=utterance.start_s, end_s=utterance.end_s)
+        waveform = clean(waveform, SAMPLE_RATE_HZ, recipe.data.clean)
+        clips.append({name: _run(item, waveform, utterance.text, tokenize) for name, item in recipe.inputs.items()})
+
+    labels, table = merged_labels(recipe.data.labels), merge(recipe.data.labels)
+    targets = np.array([labels.index(table[utterance.emotion]) for utterance in utterances])
+    corpora = np.array([utterance.corpus for utterance in utterances])
+    speakers = np.array([utterance.speaker for utterance in utterances])
+    allowed = np.zeros((len(clips), len(labels)), bool)
+    for corpus in np.unique(corpora):
+        allowed[np.ix_(corpora == corpus, np.unique(targets[corpora == corpus]))] = True
+    speaking = {name for name, item in recipe.inputs.items() if item.normalise and item.normalise.kind == "speaker"}
+    return Examples(
+        utterances=utterances,
+        labels=labels,
+        targets=targets,
+        clips=clips,
+        allowed=allowed,
+        mates={speaker: np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)},
+        moments=[{name: Moments.of(clip[name]) for name in speaking} for clip in clips],
+    )
+
+
+def _run(item: Input, waveform: Array, text: str, tokenize: Callable[[str], Array] | None) -> Array:
+    if item.front_end == TOKENS:
+        if tokenize is None:
+            raise CorpusError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
+        return tokenize(text)
+    return features.get(item.front_end)(waveform, SAMPLE_RATE_HZ, **item.params)
+
+
+def measure(examples: Examples, train: NDArray[np.int64], recipe: Recipe) -> dict[str, Normalisation | None]:
+    """The statistics of the training part, for every input that is normalised."""
+    return {
+        name: None if item.normalise is None else _measure(examples, train, name, item.front_end, item.normalise)
+        for name, item in recipe.inputs.items()
+    }
+
+
+def _measure(
+    examples: Examples, train: NDArray[np.int64], name: str, front_end: str, wanted: Normalise
+) -> Normalisation:
+    whole = Moments.of(np.concatenate([np.atleast_2d(examples.clips[row][name]) for row in train]))
+    mean = whole.total / whole.count
+    variance = whole.squares / whole.count - np.square(mean)
+    prior = np.full(len(mean), wanted.prior)
+    if wanted.kind == "speaker":
+        # Around each speaker's own mean, for that is what is left after centring.
+        rows = np.array([examples.utterances[row].speaker for row in train])
+        voices = [sum(examples.moments[row][name] for row in train[rows == who]) for who in np.unique(rows)]
+        if wanted.prior_sd and len(voices) > 1:
+            within = [voice.squares / voice.count - np.square(voice.total / voice.count) for voice in voices]
+            variance = np.mean(within, axis=0)
+        if front_end == "voice_functionals":
+            # The gain of a microphone tells nothing of a clip alone: see intonate.features.functionals.
+            prior[[VOICE_COLUMNS.index(column) for column in GAIN_COLUMNS]] = 0.0
+    sd = np.sqrt(np.maximum(variance, 1e-8))
+    return Normalisation(
+        kind=wanted.kind,
+        mean=tuple(mean.round(6).tolist()),
+        sd=tuple(sd.round(6).tolist()),
+        prior=tuple(prior.tolist()) if wanted.kind == "speaker" else (),
+        prior_sd=wanted.prior_sd if wanted.kind == "speaker" else 0.0,
+        clip=wanted.clip,
+    )
+
+
+class Clips(Dataset[dict[str, Any]]):
+    """Normalised clips, changed at random in training.
+
+    Args:
+        examples: all of them.
+        rows: the part to serve.
+        inputs: with their measured normalisation.
+        recipe: for the augmentation and the matching of statistics.
+        training: False serves clips unchanged, each with its own sound only (`clip alone`).
+        seed: with the epoch, the source of all that is drawn here, so that a resumed training draws the same.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        rows: NDArray[np.int64],
+        inputs: Sequence[ModelInput],
+        recipe: Recipe,
+        training: bool,
+        seed: int = 0,
+    ) -> None:
+        self.examples, self.rows, self.inputs, self.training = examples, rows, inputs, training
+        self.options, self.seed, self.epoch = recipe.training, seed, 0
+        self.changes = {
+            name: spectrogram.SpectrogramAugment(**{key: _whole(value) for key, value in item.augment.items()})
+            for name, item in recipe.inputs.items()
+            if item.augment
+        }
+        self.noise = {name: item.noise for name, item in recipe.inputs.items()}
+        self.everybody = {who: mates[np.isin(mates, rows)] for who, mates in examples.mates.items()}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        row = int(self.rows[position])
+        rng = np.random.default_rng((self.seed, self.epoch, row)) if self.training else None
+        heard = [row] if rng is None else [row, *self._others(row, rng)]
+        clip: dict[str, Any] = {}
+        for item in self.inputs:
+            array = self.examples.clips[row][item.name]
+            if item.normalisation is not None and item.normalisation.kind == "speaker":
+                moments = sum(self.examples.moments[other][item.name] for other in heard)
+                array = normalise(array, item.normalisation, moments)
+            else:
+                array = normalise(array, item.normalisation)
+            if rng is not None:
+                array = self._change(item.name, array, rng)
+            clip[item.name] = array
+        return clip | {"target": self.examples.targets[row], "allowed": self.examples.allowed[row], "row": row}
+
+    def _others(self, row: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        mates = self.everybody[self.examples.utterances[row].speaker]
+        mates = mates[mates != row]
+        if rng.random() < self.options.whole_speaker:
+            return mates
+        return rng.choice(mates, min(len(mates), int(rng.integers(0, self.options.others_at_most + 1))), replace=False)
+
+    def _change(self, name: str, array: Array, rng: np.random.Generator) -> Array:
+        if name in self.changes:
+            array = spectrogram.apply(array, spectrogram.draw(self.changes[name], *array.shape, rng))
+        if self.noise[name]:
+            array = array + rng.normal(scale=self.noise[name], size=array.shape).astype(np.float32)
+        return array
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
+
+
+def collate(clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Pad each input with zeros to its longest; `<name>_lengths` beside every input of varying length."""
+    batch: dict[str, torch.Tensor] = {}
+    for name in clips[0]:
+        arrays = [np.asarray(clip[name]) for clip in clips]
+        if arrays[0].ndim == 0 or name == "allowed":
+            batch[name] = torch.from_numpy(np.stack(arrays))
+            continue
+        lengths = [len(array) for array in arrays]
+        padded = np.zeros((len(arrays), max(lengths), *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(padded, arrays, strict=True):
+            place[: len(array)] = array
+        batch[name] = torch.from_numpy(padded)
+        batch[f"{name}_lengths"] = torch.tensor(lengths)
+    return batch
+
+
+class Draw(Sampler[int]):
+    """Positions in random order; with `balance`, every (corpus, class) comes equally often on average.
+
+    The order is a function of seed and epoch alone, so that a resumed training goes on as if never stopped.
+    """
+
+    def __init__(self, clips: Clips, balance: bool, batch_size: int) -> None:
+        examples, rows = clips.examples, clips.rows
+        corpora = np.array([examples.utterances[row].corpus for row in rows])
+        groups = np.array([f"{corpus} {target}" for corpus, target in zip(corpora, examples.targets[rows], strict=True)])
+        _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        # A corpus keeps its share of the clips; within it the classes are even.
+        _, corpus_index, corpus_counts = np.unique(corpora, return_inverse=True, return_counts=True)
+        classes = np.array([len(np.unique(examples.targets[rows][corpora == corpus])) for corpus in np.unique(corpora)])
+        weight = corpus_counts[corpus_index] / classes[corpus_index] / counts[group]
+        self.weight = weight / weight.sum() if balance else None
+        self.clips, self.epoch = clips, 0
+        self.count = len(rows) // batch_size * batch_size or len(rows)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = self.clips.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng((self.clips.seed, self.epoch))
+        total = self.count if self.weight is None else len(self.weight)
+        order = rng.choice(total, self.count, replace=self.weight is not None, p=self.weight)
+        return iter(order.tolist())
+
+
+def refuse_without_speakers(examples: Examples, recipe: Recipe) -> None:
+    """Statistics of the speaker need to know who speaks.
+
+    Raises:
+        SplitError: an input is normalised by speaker and an utterance has none.
+    """
+    if any(item.normalise and item.normalise.kind == "speaker" for item in recipe.inputs.values()):
+        nobody = [utterance.path for utterance in examples.utterances if not utterance.speaker]
+        if nobody:
+            raise SplitError(
+                f"{nobody[0]} has no speaker, and an input is normalised by speaker; "
+                "fill the speaker column, or set the input's normalise.kind to corpus"
+            )

@@ -1,0 +1,271 @@
+"""`intonate train`: recipe in, run folder out. Folds and seeds one after the other; what is done is not done again.
+
+    runs/<name>/
+      recipe.yaml            the resolved recipe
+      fold1-seed0/           one fit
+        model.onnx           the model, checked against what it was made from
+        predictions.csv      every test clip, once per statistics of the speaker
+        run.json             times, versions, hardware, revision, validation score; its presence says: finished
+      report/                all folds and seeds together
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+import intonate
+from intonate import corpora, models
+from intonate.corpora import manifest, splits
+from intonate.corpora.splits import Split
+from intonate.errors import RecipeError
+from intonate.evaluation import calibration, table
+from intonate.evaluation.table import PredictionTable
+from intonate.export import onnx as export
+from intonate.features.normalise import normalise
+from intonate.schema import ModelInput, ModelSpec, Utterance
+from intonate.training import data, network, provenance, scoring
+from intonate.training.recipe import Recipe, load
+
+console = Console(stderr=True)
+
+
+def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path = "runs") -> Path:
+    """Train every fold and seed of a recipe that has not been trained yet, then write the report of all.
+
+    A run that was stopped goes on where it stopped; a run folder of another recipe is refused.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        RecipeError, CorpusError, SplitError, AudioError: before anything is trained.
+    """
+    recipe = load(path, overrides)
+    folder = _run_folder(Path(runs) / recipe.name, recipe)
+    utterances = data.labelled(_utterances(recipe), recipe.data.labels)
+    jobs = _jobs(recipe, utterances)
+    waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+    if waiting:
+        tokenizer = network.tokenizer_of(recipe)
+        encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
+        examples = data.prepare(utterances, recipe, _bar("reading and analysing"), encode)
+        data.refuse_without_speakers(examples, recipe)
+        definition = "" if tokenizer is None else tokenizer.to_str()
+        for number, (fold, split, seed) in enumerate(waiting, 1):
+            console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(waiting)})")
+            _fit(recipe, examples, split, fold, seed, folder / _name((fold, split, seed)), definition)
+    done = [folder / _name(job) for job in jobs]
+    scoring.report(folder, recipe, done)
+    return folder
+
+
+Job = tuple[int, Split, int]
+
+
+def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
+    jobs = []
+    for seed in recipe.training.seeds:
+        for fold, split in enumerate(splits.folds(recipe.data.split, utterances, seed), 1):
+            if not recipe.data.folds or fold in recipe.data.folds:
+                jobs.append((fold, split, seed))
+    if not jobs:
+        raise RecipeError(f"data.folds {recipe.data.folds} names no fold of {recipe.data.split}; folds count from 1")
+    return jobs
+
+
+def _name(job: Job) -> str:
+    fold, _, seed = job
+    return f"fold{fold}-seed{seed}"
+
+
+def _utterances(recipe: Recipe) -> list[Utterance]:
+    if bool(recipe.data.manifest) == bool(recipe.data.corpora):
+        raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
+    if recipe.data.manifest:
+        return manifest.read(recipe.data.manifest)
+    found: list[Utterance] = []
+    for name, root in recipe.data.corpora.items():
+        reading = corpora.read(name, root)
+        for problem in reading.problems:
+            console.print(f"[yellow]left out[/] {problem}", highlight=False)
+        found.extend(reading.utterances)
+    return found
+
+
+def _run_folder(folder: Path, recipe: Recipe) -> Path:
+    kept = folder / "recipe.yaml"
+    if kept.exists() and (before := load(kept)).hash() != recipe.hash():
+        # More folds or seeds of the same recipe belong together; anything else does not.
+        same = before.model_copy(
+            update={
+                "data": before.data.model_copy(update={"folds": recipe.data.folds}),
+                "training": before.training.model_copy(update={"seeds": recipe.training.seeds}),
+            }
+        )
+        if same.hash() != recipe.hash():
+            raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = recipe.model_dump()
+    # Where the data lie is the machine's business, and a run folder may be published.
+    kept.write_text(yaml.safe_dump(raw, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+def _bar(words: str) -> Any:
+    def bar(rows: Sequence[Utterance]) -> Iterable[Utterance]:
+        return track(rows, words, console=console, disable=not console.is_terminal)
+
+    return bar
+
+
+def _fit(
+    recipe: Recipe, examples: data.Examples, split: Split, fold: int, seed: int, folder: Path, tokenizer: str
+) -> None:
+    """One fit: train, calibrate on the validation speakers, export, answer the test speakers with the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    measured = data.measure(examples, split.train, recipe)
+    inputs = tuple(
+        ModelInput(
+            name=name,
+            front_end=item.front_end,
+            params=item.params,
+            lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
+            normalisation=measured[name],
+        )
+        for name, item in recipe.inputs.items()
+    )
+    spec = _spec(recipe, examples, split, inputs, tokenizer)
+    build = models.get(recipe.model.name)
+    probe = [_ready(examples.clips[row], inputs) for row in _three_lengths(examples, split.test, inputs[0].name)]
+    target = folder / "model.onnx"
+    facts: dict[str, Any] = {}
+    if isinstance(build, type):
+        fitted, facts = network.fit(recipe, examples, split, inputs, seed, folder)
+        facts["onnx_difference"] = export.write_torch(fitted, spec, probe, target)
+    else:
+        estimator = build(seed=seed, **recipe.model.params)
+        features, targets = _matrix(examples, split.train, inputs)
+        estimator.fit(features, targets)
+        facts["onnx_difference"] = export.write_sklearn(estimator, spec, probe, target)
+    facts["train_s"] = time.perf_counter() - started
+
+    spec = _calibrated(spec, scoring.Scorer(target, examples), examples, split)
+    export.sign(target, spec)
+    scorer = scoring.Scorer(target, examples)
+    started = time.perf_counter()
+    tables = [
+        _table(recipe, examples, split, fold, seed, spec, scorer.probabilities(split.test, statistics, seed), statistics)
+        for statistics in scoring.statistics_of(spec)
+    ]
+    facts["test_s"] = (time.perf_counter() - started) / len(tables)
+    whole = table.concatenate(tables)
+    table.write(whole, folder / "predictions.csv")
+    facts["test_clips"] = len(split.test)
+    facts["test_uar"] = scoring.uar_by_statistics(whole)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    record = provenance.record(recipe, examples.utterances) | {"split": split.name, "seed": seed, **facts}
+    (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
+    console.print(f"  test UAR: {shown}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
+
+
+def _spec(
+    recipe: Recipe, examples: data.Examples, split: Split, inputs: tuple[ModelInput, ...], tokenizer: str
+) -> ModelSpec:
+    rows = [examples.utterances[row] for row in split.train]
+    trained = {utterance.speaker for utterance in rows}
+    build = models.get(recipe.model.name)
+    return ModelSpec(
+        name=recipe.name,
+        labels=examples.labels,
+        inputs=inputs,
+        sample_rate_hz=data.SAMPLE_RATE_HZ,
+        clean=tuple(recipe.data.clean),
+        pool=recipe.pooling(),
+        batching=getattr(build, "BATCHING", "any"),
+        output="logits" if isinstance(build, type) else "log_probabilities",
+        tokenizer=tokenizer,
+        text_required=bool(tokenizer),
+        languages=tuple(sorted({row.language for row in rows if row.language})),
+        corpora=tuple(sorted({row.corpus for row in rows})),
+        unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - trained)),
+        licence=recipe.card.licence,
+        recipe_hash=recipe.hash(),
+        intonate_version=intonate.__version__,
+    )
+
+
+def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples, split: Split) -> ModelSpec:
+    """Temperature and abstain threshold from the validation speakers, each clip alone."""
+    logits = np.log(np.maximum(scorer.probabilities(split.validation, scoring.CLIP_ALONE), 1e-12))
+    truth = examples.targets[split.validation]
+    temperature = calibration.temperature(logits, truth)
+    scaled = np.exp(logits / temperature)
+    # Unsure on the least certain tenth: those are wrong far more often than right on speakers never heard.
+    threshold = calibration.abstain_threshold(scaled / scaled.sum(axis=1, keepdims=True), truth, coverage=0.9)
+    return replace(spec, temperature=round(temperature, 4), abstain_below=round(threshold, 4))
+
+
+def _table(
+    recipe: Recipe,
+    examples: data.Examples,
+    split: Split,
+    fold: int,
+    seed: int,
+    spec: ModelSpec,
+    probabilities: NDArray[np.float64],
+    statistics: str,
+) -> PredictionTable:
+    rows = [examples.utterances[row] for row in split.test]
+    return table.tabulate(
+        [replace(row, path=_portable(row.path, recipe)) for row in rows],
+        [examples.labels[target] for target in examples.targets[split.test]],
+        examples.labels,
+        probabilities,
+        statistics=statistics,
+        protocol=split.name if split.speakers_overlap else f"speaker-disjoint ({recipe.data.split})",
+        fold=fold,
+        seed=seed,
+        abstain_below=spec.abstain_below,
+    )
+
+
+def _portable(path: str, recipe: Recipe) -> str:
+    """The path below its corpus's folder, with the corpus's name in front: the same on every machine."""
+    for name, root in recipe.data.corpora.items():
+        if Path(path).is_relative_to(root):
+            return f"{name}/{Path(path).relative_to(root).as_posix()}"
+    return Path(path).name
+
+
+def _matrix(
+    examples: data.Examples, rows: NDArray[np.int64], inputs: tuple[ModelInput, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """One vector per clip for scikit-learn; a matrix input is refused."""
+    if len(inputs) != 1 or examples.clips[0][inputs[0].name].ndim != 1:
+        raise RecipeError("a scikit-learn model takes exactly one input that is a vector, such as voice_functionals")
+    ready = [_ready(examples.clips[row], inputs)[inputs[0].name] for row in rows]
+    return np.stack(ready), examples.targets[rows]
+
+
+def _ready(clip: data.Clip, inputs: Sequence[ModelInput]) -> data.Clip:
+    return {item.name: normalise(clip[item.name], item.normalisation) for item in inputs}
+
+
+def _three_lengths(examples: data.Examples, rows: NDArray[np.int64], name: str) -> list[int]:
+    """The shortest, the middle and the longest test clip."""
+    order = sorted(rows.tolist(), key=lambda row: len(examples.clips[row][name]))
+    return [order[0], order[len(order) // 2], order[-1]]

@@ -1,0 +1,129 @@
+"""The one LightningModule of every torch classifier: masked loss, mixup, schedule, validation UAR."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from intonate.evaluation.metrics import confusion_matrix, uar
+from intonate.training.recipe import Training
+
+# What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
+MASKED = -1e4
+MIXUP_BETA = 0.3
+
+
+def soft_targets(targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
+    """One-hot targets (batch, classes), smoothed over the classes that the row's corpus has."""
+    hot = F.one_hot(targets, allowed.shape[1]).float()
+    return hot * (1 - smoothing) + smoothing * allowed / allowed.sum(dim=1, keepdim=True)
+
+
+def masked_cross_entropy(logits: Tensor, soft: Tensor, allowed: Tensor) -> Tensor:
+    """Cross-entropy over the classes that each row's corpus has; the logits of the others get no gradient."""
+    logs = F.log_softmax(logits.float().masked_fill(~allowed, MASKED), dim=1)
+    return -(soft * logs).sum(dim=1).mean()
+
+
+class Classifier(L.LightningModule):
+    """Fits any module whose forward takes the inputs by name and returns logits (batch, classes).
+
+    A module with branches may offer `parts(**inputs)`, the logits of each, which sum to the answer: then each branch
+    has a loss of its own as well (deep supervision, Lee et al. 2015), weighted by `options.branch_loss`.
+
+    Args:
+        network: the module.
+        options: the recipe's training part.
+        steps: number of optimiser steps in all, for the schedule.
+        corpora: for each training row its corpus: the validation UAR is the mean over corpora.
+    """
+
+    def __init__(self, network: nn.Module, options: Training, steps: int, corpora: np.ndarray, seed: int = 0) -> None:
+        super().__init__()
+        self.network, self.options, self.steps, self.corpora, self.seed = network, options, steps, corpora, seed
+        self._takes = set(inspect.signature(network.forward).parameters)
+        self._seen: list[tuple[Tensor, ...]] = []
+
+    def logits(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.network(**self._inputs(batch))
+
+    def _inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value for name, value in batch.items() if name in self._takes}
+
+    def _loss(self, batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> Tensor:
+        if not hasattr(self.network, "parts"):
+            return masked_cross_entropy(self.logits(batch), soft, allowed)
+        parts = self.network.parts(**self._inputs(batch))
+        whole = masked_cross_entropy(sum(parts), soft, allowed)
+        return whole + self.options.branch_loss * sum(masked_cross_entropy(part, soft, allowed) for part in parts)
+
+    def on_train_epoch_start(self) -> None:
+        # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        allowed = batch["allowed"]
+        soft = soft_targets(batch["target"], allowed, self.options.label_smoothing)
+        if torch.rand(()) < self.options.mixup:
+            batch, soft, allowed = mixed(batch, soft, allowed)
+        loss = self._loss(batch, soft, allowed)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(soft))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+        logits = self.logits(batch).float().masked_fill(~batch["allowed"], MASKED)
+        self._seen.append((logits.argmax(dim=1), batch["target"], batch["row"], logits))
+
+    def on_validation_epoch_end(self) -> None:
+        guessed, target, row, logits = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
+        self._seen.clear()
+        corpora, classes = self.corpora[row.numpy()], logits.shape[1]
+        scores = [
+            uar(confusion_matrix(target.numpy()[corpora == corpus], guessed.numpy()[corpora == corpus], classes))
+            for corpus in np.unique(corpora)
+        ]
+        self.log("validation/uar", float(np.mean(scores)), prog_bar=True)
+        self.log("validation/loss", F.cross_entropy(logits, target))
+
+    def configure_optimizers(self) -> Any:
+        vectors = [weight for weight in self.parameters() if weight.ndim < 2 and weight.requires_grad]
+        matrices = [weight for weight in self.parameters() if weight.ndim >= 2 and weight.requires_grad]
+        groups = [
+            {"params": matrices, "weight_decay": self.options.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.options.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, self.steps, self.options.warm_up))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warm_cosine(step: int, steps: int, warm_up: float) -> float:
+    """Factor on the learning rate: a linear warm-up, then half a cosine to nothing."""
+    warm = max(1, round(warm_up * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
+
+
+def mixed(
+    batch: dict[str, Tensor], soft: Tensor, allowed: Tensor
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Mixup (Zhang et al. 2018): every clip beside a share of another, and its target likewise.
+
+    Only float inputs mix; a clip is as long as the longer of the two, and may be of any class that either may be.
+    """
+    share = float(np.random.default_rng(int(torch.randint(2**31, ()))).beta(MIXUP_BETA, MIXUP_BETA))
+    other = torch.randperm(len(soft), device=soft.device)
+    changed = dict(batch)
+    for name, value in batch.items():
+        if name.endswith("_lengths"):
+            changed[name] = torch.maximum(value, value[other])
+        elif value.is_floating_point():
+            changed[name] = share * value + (1 - share) * value[other]
+    return changed, share * soft + (1 - share) * soft[other], allowed | allowed[other]

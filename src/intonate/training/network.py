@@ -1,0 +1,104 @@
+"""Fits a torch model with Lightning: checkpoints, early stopping and selection on the validation speakers, resuming."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks.callback import Callback
+from torch.utils.data import DataLoader
+
+from intonate import models
+from intonate.corpora.splits import Split
+from intonate.schema import ModelInput
+from intonate.training.data import Clips, Draw, Examples, collate
+from intonate.training.module import Classifier
+from intonate.training.recipe import Recipe
+
+SCORE = "validation/uar"
+
+
+def wants_lengths(recipe: Recipe, name: str) -> bool:
+    """Whether the recipe's model takes the lengths of this input."""
+    build = models.get(recipe.model.name)
+    return isinstance(build, type) and f"{name}_lengths" in inspect.signature(build.forward).parameters
+
+
+def tokenizer_of(recipe: Recipe) -> Any:
+    """The tokenizer that the recipe's model brings along, or None."""
+    build = models.get(recipe.model.name)
+    return build.tokenizer(**recipe.model.params) if hasattr(build, "tokenizer") else None
+
+
+def build(recipe: Recipe, examples: Examples) -> Any:
+    """The untrained network of a recipe."""
+    columns = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
+    columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
+    return models.get(recipe.model.name)(classes=len(examples.labels), columns=columns, **recipe.model.params)
+
+
+def fit(
+    recipe: Recipe,
+    examples: Examples,
+    split: Split,
+    inputs: tuple[ModelInput, ...],
+    seed: int,
+    folder: Path,
+) -> tuple[Any, dict[str, Any]]:
+    """Train until the last epoch, or until patience ends; go on from `checkpoints/last.ckpt` if there is one.
+
+    Returns:
+        The network with the kept weights, and facts about the training (epochs, best validation UAR, parameters).
+    """
+    options = recipe.training
+    torch.manual_seed(seed)
+    network = build(recipe, examples)
+    clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
+    draw = Draw(clips, options.balance, options.batch_size)
+    loader = DataLoader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=len(draw) > options.batch_size)
+    quiet = Clips(examples, split.validation, inputs, recipe, training=False)
+    checked = DataLoader(quiet, options.batch_size, collate_fn=collate)
+    corpora = np.array([utterance.corpus for utterance in examples.utterances])
+    module = Classifier(network, options, len(loader) * options.epochs, corpora, seed)
+    keeper = ModelCheckpoint(
+        folder / "checkpoints", filename="best", monitor=SCORE, mode="max", save_last=True, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [keeper]
+    if options.average:
+        callbacks.append(EMAWeightAveraging(decay=options.average))
+    if options.patience:
+        callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
+    last = folder / "checkpoints" / "last.ckpt"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
+        warnings.simplefilter("ignore")
+        trainer = L.Trainer(
+            max_epochs=options.epochs,
+            accelerator="auto",
+            devices=1,
+            precision="bf16-mixed" if options.precision == "bf16" else "32-true",
+            gradient_clip_val=options.clip_gradient,
+            callbacks=callbacks,
+            logger=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            enable_progress_bar=True,
+        )
+        trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
+        if options.keep == "best":
+            kept = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
+            module.load_state_dict(kept["state_dict"])
+    facts = {
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "epochs": trainer.current_epoch,
+        "validation_uar": float(trainer.callback_metrics[SCORE] if options.keep == "last" else keeper.best_model_score),
+    }
+    return module.network.float().cpu(), facts

@@ -1,0 +1,66 @@
+"""Where a result comes from: revision, data, packages, hardware. Never environment variables, never absolute paths."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.schema import Utterance
+from intonate.training.recipe import Recipe
+
+PACKAGES = ("intonate", "numpy", "torch", "lightning", "scikit-learn", "onnxruntime", "soundfile", "soxr")
+
+
+def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
+    """Facts that belong to every run, JSON-able."""
+    return {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.hash(),
+        "manifest_hash": manifest_hash(utterances),
+        "clips": len(utterances),
+        "revision": _revision(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "hardware": _hardware(),
+    }
+
+
+def manifest_hash(utterances: Sequence[Utterance]) -> str:
+    """SHA-256 over name, stretch, label and speaker of every row, wherever the files lie; 12 hex digits."""
+    digest = hashlib.sha256()
+    for row in utterances:
+        digest.update(f"{Path(row.path).name}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _revision() -> str:
+    """The git revision of the code, `+` where it has uncommitted changes; empty outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(here)) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _hardware() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

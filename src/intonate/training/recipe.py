@@ -1,0 +1,174 @@
+"""A recipe is data: which corpora, which features, which model, how it is trained. Validated before anything runs.
+
+    data:
+      corpora: {ravdess: ../shared/corpora/ravdess}
+      labels: "8"
+      split: ravdess-6
+    inputs:
+      mel: {front_end: log_mel}
+    model: {name: compact}
+
+The defaults below are the only defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from intonate.errors import RecipeError, did_you_mean
+from intonate.schema import Pool
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Part):
+    """What is learnt from, and who is held out."""
+
+    corpora: dict[str, str] = Field(default={}, description="catalogue name -> folder on disk")
+    manifest: str = Field(default="", description="a CSV written by `intonate manifest`, instead of `corpora`")
+    labels: str = Field(description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…")
+    split: str = Field(description="a protocol of intonate.corpora.splits")
+    folds: list[int] = Field(default=[], description="folds to run, from 1; empty for all")
+    clean: list[dict[str, Any]] = Field(default=[{"step": "trim", "below_db": 40.0, "margin_s": 0.1}])
+
+
+class Normalise(_Part):
+    """See intonate.schema.Normalisation; the means and deviations are measured on the training part."""
+
+    kind: Literal["clip", "corpus", "speaker"] = "corpus"
+    prior: float = Field(default=1.0, ge=0, description="rows that the training mean counts for")
+    prior_sd: float = Field(default=1.0, ge=0, description="rows that the training deviation counts for")
+    clip: float = Field(default=0.0, ge=0)
+
+
+class Input(_Part):
+    """One input of the model."""
+
+    front_end: str
+    params: dict[str, Any] = {}
+    normalise: Normalise | None = None
+    augment: dict[str, float] = Field(default={}, description="see intonate.augment.spectrogram")
+    noise: float = Field(default=0.0, ge=0, description="sd of the Gaussian noise on a vector in training")
+
+
+class Model(_Part):
+    name: str
+    params: dict[str, Any] = {}
+
+
+class Training(_Part):
+    """How a torch model is fitted; a scikit-learn model reads `seeds` only."""
+
+    epochs: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0, description="not on vectors (biases and norms)")
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps; then a cosine to nothing")
+    clip_gradient: float = 5.0
+    average: float = Field(default=0.99, ge=0, lt=1, description="decay of the running mean of the weights; 0 for none")
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    mixup: float = Field(default=0.6, ge=0, le=1, description="share of the batches, Beta(0.3, 0.3)")
+    branch_loss: float = Field(default=0.5, ge=0, description="weight of each branch's own loss, where a model has branches")
+    balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
+    whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see all of their speaker")
+    others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
+    keep: Literal["best", "last"] = Field(default="best", description="weights of the best validation UAR, or the last")
+    patience: int = Field(default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: never")
+    precision: Literal["32", "bf16"] = "32"
+    seeds: list[int] = [0]
+
+
+class Card(_Part):
+    """What the model file says of itself."""
+
+    licence: str = ""
+    description: str = ""
+    configurations_tried: int = Field(default=1, ge=1, description="how many were compared on validation speakers")
+
+
+class Recipe(_Part):
+    name: str
+    data: Data
+    inputs: dict[str, Input]
+    model: Model
+    training: Training = Training()
+    pool: dict[str, float] = Field(default={}, description="see intonate.schema.Pool")
+    card: Card = Card()
+
+    def pooling(self) -> Pool:
+        return Pool(**self.pool)
+
+    def hash(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the resolved recipe, without where the data lie."""
+        raw = self.model_dump()
+        raw["data"]["corpora"] = sorted(raw["data"]["corpora"])
+        raw["data"].pop("manifest")
+        return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a YAML recipe, lay `key.sub=value` overrides over it, and validate.
+
+    Args:
+        path: the YAML file.
+        overrides: e.g. `["training.learning_rate=1e-4", "data.folds=[1]"]`; values are YAML.
+
+    Raises:
+        RecipeError: no such file, not YAML, an unknown key (with the nearest known one), an impossible value.
+    """
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"recipe {path} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(f"recipe {path} must hold keys such as name, data and model; see the folder recipes/")
+    for override in overrides or []:
+        _lay(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(f"recipe {path}: {_sentence(error)}") from error
+
+
+def _lay(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set takes key=value, as in training.epochs=3; got {override!r}")
+    *parents, last = key.split(".")
+    for parent in parents:
+        raw = raw.setdefault(parent, {})
+        if not isinstance(raw, dict):
+            raise RecipeError(f"--set {override}: {parent!r} is a value and has no keys under it")
+    parsed = yaml.safe_load(value)
+    # YAML 1.1 reads 1e-4 as a string; a number is what was meant.
+    if isinstance(parsed, str):
+        try:
+            parsed = float(parsed)
+        except ValueError:
+            pass
+    raw[last] = parsed
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        part: Any = Recipe
+        for step in first["loc"][:-1]:
+            annotation = part.model_fields[step].annotation if step in getattr(part, "model_fields", {}) else Input
+            part = annotation if hasattr(annotation, "model_fields") else Input
+        if not isinstance(first["loc"][-2] if len(first["loc"]) > 1 else "", int) and hasattr(part, "model_fields"):
+            return f"the key {where!r} is not known; {did_you_mean(str(first['loc'][-1]), part.model_fields)}"
+    if first["type"] == "missing":
+        return f"the key {where!r} is missing"
+    return f"{where}: {first['msg']} (got {first['input']!r})"

@@ -1,0 +1,102 @@
+"""Answers of a finished model file to clips that are already analysed, and the report of a whole run.
+
+The figures come from the exported file through the recognizer's own code, so that what is reported is what is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.evaluation import metrics, table
+from intonate.evaluation.table import PredictionTable
+from intonate.features.normalise import Moments, normalise
+from intonate.recognizer import inputs as serving
+from intonate.recognizer.model_file import read_model
+from intonate.schema import ModelSpec
+from intonate.training.data import Clip, Examples
+from intonate.training.recipe import Recipe
+
+CLIP_ALONE = "clip alone"
+CLIP_AND_FIVE = "clip + 5"
+SPEAKER = "speaker-normalised"
+
+
+def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
+    """The statistics of the speaker that a model can make use of."""
+    kinds = {item.normalisation.kind for item in spec.inputs if item.normalisation}
+    return (CLIP_ALONE, CLIP_AND_FIVE, SPEAKER) if "speaker" in kinds else (CLIP_ALONE,)
+
+
+class Scorer:
+    """A model file, and the analysed clips that it answers."""
+
+    def __init__(self, path: Path, examples: Examples) -> None:
+        self.model, self.examples = read_model(path), examples
+
+    def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
+        """Calibrated probabilities (rows, labels).
+
+        Args:
+            rows: which clips.
+            statistics: `clip alone`; `clip + 5`, with five random others of the same speaker among `rows`;
+                `speaker-normalised`, with all of them. Labels of the others are never used.
+            seed: of the random five.
+        """
+        spec, rng = self.model.spec, np.random.default_rng(seed)
+        within = {who: mates[np.isin(mates, rows)] for who, mates in self.examples.mates.items()}
+        clips = []
+        for row in rows:
+            mates = within[self.examples.utterances[row].speaker]
+            others = mates[mates != row]
+            if statistics == CLIP_ALONE:
+                others = others[:0]
+            elif statistics == CLIP_AND_FIVE:
+                others = rng.choice(others, min(5, len(others)), replace=False)
+            clips.append(self._ready(int(row), others))
+        answers = np.empty((len(rows), len(spec.labels)))
+        for positions, feeds in serving.batches(spec, clips, 32):
+            answers[positions] = self.model.run(feeds)
+        return answers
+
+    def _ready(self, row: int, others: NDArray[np.int64]) -> Clip:
+        ready: Clip = {}
+        for item in self.model.spec.inputs:
+            heard: Moments | None = None
+            if item.normalisation is not None and item.normalisation.kind == "speaker":
+                heard = sum(self.examples.moments[other][item.name] for other in [row, *others])
+            ready[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, heard)
+        return ready
+
+
+def uar_by_statistics(predictions: PredictionTable) -> dict[str, float]:
+    """UAR over all clips of each statistics of the speaker."""
+    found: dict[str, float] = {}
+    for statistics in dict.fromkeys(predictions.statistics.tolist()):
+        part = predictions.where(statistics=statistics)
+        truth = np.array([part.labels.index(name) for name in part.emotion])
+        guess = np.array([part.labels.index(name) for name in part.label])
+        found[statistics] = float(metrics.uar(metrics.confusion_matrix(truth, guess, len(part.labels))))
+    return found
+
+
+def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
+    """`report/` of all finished fits of a run together: metrics.json, predictions.csv, report.html."""
+    from intonate.evaluation.report import write_report
+
+    tables = [table.read(path / "predictions.csv") for path in done]
+    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in done]
+    write_report(
+        folder / "report",
+        table.concatenate(tables),
+        title=recipe.name,
+        times={
+            "train_s": sum(record["train_s"] for record in records),
+            "test_s": sum(record["test_s"] for record in records),
+        },
+        notes=(f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}",),
+    )

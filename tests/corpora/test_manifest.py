@@ -1,0 +1,159 @@
+"""A manifest goes out and comes back the same, and any table of people's own is read."""
+
+import os
+
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intonate.corpora import manifest
+from intonate.emotions import EMOTIONS
+from intonate.errors import CorpusError, LabelError
+from intonate.schema import Utterance
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def table(folder, text, encoding="utf-8"):
+    (folder / "labels.csv").write_text(text, encoding=encoding)
+    return folder / "labels.csv"
+
+
+FULL = {
+    "emotion": "happy",
+    "raw_label": "Joy",
+    "speaker": "mine/anna",
+    "corpus": "mine",
+    "start_s": 0.25,
+    "end_s": 1.75,
+    "gender": "female",
+    "age": 31.0,
+    "language": "pl",
+    "sentence": 'a, "b"',
+    "intensity": "strong",
+    "text": "dwie\nlinie; ś",
+    "soft_labels": {"happy": 0.75, "neutral": 0.25},
+}
+
+
+def test_round_trip_from_another_folder(tmp_path):
+    touch(tmp_path, "audio/a.wav", "audio/b c.flac")
+    (tmp_path / "out").mkdir()
+    utterances = [
+        Utterance(path=str(tmp_path / "audio/a.wav"), **FULL),
+        Utterance(str(tmp_path / "audio/b c.flac"), "sad", "sad", "", "mine"),
+    ]
+    manifest.write(tmp_path / "out" / "m.csv", utterances)
+    assert manifest.read(tmp_path / "out" / "m.csv") == utterances
+    lines = (tmp_path / "out" / "m.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join(manifest.COLUMNS)
+    assert lines[1].startswith("../audio/a.wav,0.25,1.75,happy,mine/anna,")
+    assert "../audio/b c.flac,0,,sad," in lines[-1]
+
+
+def test_the_whole_folder_can_be_moved(tmp_path):
+    touch(tmp_path, "old/audio/a.wav")
+    manifest.write(tmp_path / "old/m.csv", [Utterance(str(tmp_path / "old/audio/a.wav"), "sad", "sad", "", "mine")])
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert manifest.read(tmp_path / "new/m.csv")[0].path == str(tmp_path / "new/audio/a.wav")
+
+
+def test_relative_paths_resolve_to_the_same_file(tmp_path, monkeypatch):
+    touch(tmp_path, "audio/a.wav")
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    manifest.write("out/m.csv", [Utterance("audio/a.wav", "sad", "sad", "", "mine")])
+    assert os.path.samefile(manifest.read("out/m.csv")[0].path, "audio/a.wav")
+
+
+@given(
+    st.sampled_from(EMOTIONS),
+    st.floats(0, 1e5),
+    st.none() | st.floats(1e-3, 1e5),
+    st.none() | st.floats(0, 120),
+    st.text(st.characters(exclude_categories=("Cs", "Cc"))).map(str.strip),
+)
+def test_every_value_comes_back(tmp_path_factory, emotion, start_s, length_s, age, text):
+    folder = tmp_path_factory.mktemp("m")
+    touch(folder, "a.wav")
+    end_s = None if length_s is None else start_s + length_s
+    utterance = Utterance(
+        str(folder / "a.wav"), emotion, "x", "c/s", "c", start_s=start_s, end_s=end_s, age=age, text=text
+    )
+    manifest.write(folder / "m.csv", [utterance])
+    assert manifest.read(folder / "m.csv") == [utterance]
+
+
+def test_pandas_reads_it_as_audformat_expects_it(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    first = Utterance(path=str(tmp_path / "a.wav"), **FULL)
+    second = Utterance(str(tmp_path / "b.wav"), "sad", "sad", "", "mine")
+    manifest.write(tmp_path / "m.csv", [first, second])
+    frame = pandas.read_csv(tmp_path / "m.csv")
+    assert list(frame.file) == ["a.wav", "b.wav"]
+    assert list(frame.start) == [0.25, 0.0]
+    # audformat's segmented index: numbers are seconds, a missing end is NaT.
+    ends = pandas.to_timedelta(frame.end, unit="s")
+    assert ends[0] == pandas.Timedelta(milliseconds=1750)
+    assert ends[1] is pandas.NaT
+    # And back, as pandas writes time.
+    frame["start"], frame["end"] = pandas.to_timedelta(frame.start, unit="s"), ends
+    frame.to_csv(tmp_path / "again.csv", index=False)
+    assert manifest.read(tmp_path / "again.csv") == [first, second]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_any_table_with_a_file_and_an_emotion(tmp_path, separator, encoding):
+    touch(tmp_path, "a.wav", "b.wav")
+    rows = ["Path,Label,Speaker_ID,sex", "a.wav,Happiness,anna,F", "", "b.wav,sad,x/ben,male"]
+    first, second = manifest.read(table(tmp_path, "\n".join(rows).replace(",", separator), encoding))
+    assert (first.emotion, first.raw_label, first.speaker) == ("happy", "Happiness", "table/anna")
+    assert (first.gender, first.corpus, first.end_s) == ("female", "table", None)
+    assert (second.speaker, second.gender) == ("x/ben", "male")
+
+
+def test_an_unknown_emotion_is_named_with_its_line(tmp_path):
+    touch(tmp_path, "a.wav")
+    with pytest.raises(LabelError, match=r"labels\.csv, line 3: emotion 'hapy' is not known; did you mean 'happy'"):
+        manifest.read(table(tmp_path, "file,emotion\na.wav,sad\na.wav,hapy\n"))
+
+
+def test_missing_files_are_listed_at_once(tmp_path):
+    rows = "".join(f"gone{number}.wav,sad\n" for number in range(12))
+    with pytest.raises(CorpusError, match=r"names 12 files that do not exist: .*gone0\.wav.*gone9\.wav and 2 more"):
+        manifest.read(table(tmp_path, "file,emotion\n" + rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column 'file'"),
+        ("file,mood\na.wav,sad\n", "no column 'emotion'"),
+        ("file,emotion\n,sad\n", "line 2: the file column is empty"),
+        ("file,emotion,start\na.wav,sad,early\n", "line 2: start is 'early'"),
+        ("file,emotion,start\na.wav,sad,-1\n", "start is '-1'"),
+        ("file,emotion,start,end\na.wav,sad,2,1\n", "ends at 1 s, not after its start at 2 s"),
+        ("file,emotion,soft_labels\na.wav,sad,sad\n", "soft_labels is not JSON"),
+        ("file,emotion,soft_labels\na.wav,sad,[1]\n", "soft_labels is not JSON"),
+    ],
+)
+def test_one_sentence_for_each_fault(tmp_path, text, message):
+    touch(tmp_path, "a.wav")
+    with pytest.raises(CorpusError, match=message):
+        manifest.read(table(tmp_path, text))
+
+
+def test_no_manifest_and_no_text(tmp_path):
+    with pytest.raises(CorpusError, match="does not exist"):
+        manifest.read(tmp_path / "none.csv")
+    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(CorpusError, match="cannot be read as a CSV"):
+        manifest.read(tmp_path / "labels.csv")
+    with pytest.raises(CorpusError, match="make it first"):
+        manifest.write(tmp_path / "nowhere" / "m.csv", [])
