@@ -186,7 +186,8 @@ class ModelSpec:
 def _normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
     if raw is None:
         return None
-    return Normalisation(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Normalisation(**fields)
 
 
 @dataclass(frozen=True, slots=True)

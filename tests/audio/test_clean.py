@@ -99,7 +99,7 @@ def test_pre_emphasis_and_dc() -> None:
 
 @given(
     step=st.sampled_from(sorted(STEPS)),
-    kind=st.sampled_from(["noise", "zeros", "click", "constant"]),
+    kind=st.sampled_from(["noise", "zeros", "click", "constant", "half"]),
     samples=st.one_of(st.integers(0, 3), st.integers(0, 4_000)),
     rate=st.sampled_from([1_000, 8_000, 16_000, 44_100]),
 )
@@ -109,6 +109,7 @@ def test_no_step_harms_anything(step: str, kind: str, samples: int, rate: int) -
         "noise": noise(1, -20)[:samples],
         "zeros": np.zeros(samples, np.float32),
         "click": np.eye(1, samples, samples // 2, dtype=np.float32)[0],
+        "half": noise(1, -20)[:samples] * (np.arange(samples) > samples // 2),
         "constant": np.full(samples, 0.5, np.float32),
     }[kind]
     before = waveform.copy()

@@ -51,7 +51,7 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         if not isinstance(entry, Mapping) or "step" not in entry:
             raise RecipeError(f"cleaning step {entry!r} has no name, expected e.g. {{'step': 'trim'}}")
         name = entry["step"]
-        if name not in STEPS:
+        if not isinstance(name, str) or name not in STEPS:
             raise RecipeError(f"cleaning step {name!r} is not known; {did_you_mean(str(name), STEPS)}")
         for key, value in entry.items():
             if key == "step":
@@ -137,9 +137,9 @@ def denoise(
     """Turn down what is no louder than the noise, bin by bin (spectral gating); the length stays.
 
     The noise in each frequency bin is the mean power of the quietest tenth of the frames. Each bin is scaled by
-    the Wiener-like gain `1 - over_subtraction * noise / power`, averaged over its neighbours in time and
+    the Wiener-like gain `1 - over_subtraction * noise / power`, its power averaged with its neighbours' in time and
     frequency against "musical" noise, and never by less than `-reduction_db` (Berouti et al., ICASSP 1979).
-    Needs about 130 times the memory of a second of sound per second: for clips, not for hours.
+    Needs about 25 times the waveform's own memory: for clips, not for hours.
     """
     hop = max(1, round(DENOISE_WINDOW_S * sample_rate_hz / DENOISE_OVERLAP))
     size = hop * DENOISE_OVERLAP
@@ -150,7 +150,7 @@ def denoise(
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     spectrum = np.fft.rfft(frames * window, axis=1)  # (frames, bins)
-    power = np.abs(spectrum) ** 2
+    power = _smooth(np.abs(spectrum) ** 2)
 
     total = power.sum(axis=1)
     heard = np.flatnonzero(total > 0)
@@ -158,8 +158,10 @@ def denoise(
         return waveform
     quietest = heard[np.argsort(total[heard], kind="stable")[: max(1, round(QUIETEST_SHARE * len(heard)))]]
     noise = power[quietest].mean(axis=0)
-    ratio = over_subtraction * noise / np.maximum(power, np.finfo(np.float32).tiny)
-    gain = np.maximum(_smooth(np.clip(1 - ratio, 0, 1)), 10 ** (-reduction_db / 20))
+    unwanted = over_subtraction * noise
+    # Where the noise is the larger the gain is at its lowest anyway: no division by next to nothing.
+    ratio = unwanted / np.maximum(np.maximum(power, unwanted), np.finfo(np.float32).tiny)
+    gain = np.maximum(1 - ratio, 10 ** (-reduction_db / 20))
 
     parts = (np.fft.irfft(spectrum * gain, size, axis=1) * window).reshape(count, DENOISE_OVERLAP, hop)
     answer = np.zeros((count + DENOISE_OVERLAP - 1, hop))
@@ -220,8 +222,8 @@ def _active(power: NDArray[np.float64], below_db: float) -> NDArray[np.bool_]:
     return np.asarray((power >= loudest * 10 ** (-below_db / 10)) & (loudest > 0))
 
 
-def _smooth(gain: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of each value and its eight neighbours, (frames, bins)."""
-    padded = np.pad(gain, 1, mode="edge")
+    padded = np.pad(power, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9)

@@ -1,7 +1,8 @@
 """Containers that libsndfile does not read (webm, m4a, mp4…), through PyAV, the optional `media` extra.
 
 FFmpeg is never left to guess what a file is: its guesses include playlists, which open other files and web
-addresses. Only a file that starts as one of the containers below is given to it, and only as that container.
+addresses. Only a file that starts as one of the containers below is given to it, and only as that container, and only
+the codecs below are run: FFmpeg has hundreds, and the rare ones are where damaged files break out.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),  # wma
     (0, b"#!AMR", "amr"),
 )
+CODECS = frozenset(
+    {"opus", "libopus", "vorbis", "aac", "mp3", "mp3float", "flac", "alac", "ac3", "eac3"}
+    | {"amrnb", "amrwb", "wmav1", "wmav2", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}
+)
+# Above 8 channels FFmpeg keeps the planes elsewhere, and PyAV 18 was seen to read beyond them (a damaged AAC header
+# that claimed 28): a crash of the process, not an exception.
+MOST_CHANNELS = 8
 HEAD_BYTES = 12  # enough for every magic above
 
 
@@ -53,6 +61,11 @@ def open_container(stream: BinaryIO, name: str, kind: str) -> tuple[Any, float |
     if not opened.streams.audio:
         opened.close()
         raise AudioError(f"{name} has no channels of sound: there is no audio track in it")
+    context = opened.streams.audio[0].codec_context
+    codec = context.name if context else "nothing that is known"
+    if codec not in CODECS:
+        opened.close()
+        raise AudioError(f"{name} is coded as {codec}, which is not read; known: {', '.join(sorted(CODECS))}")
     return opened, None if opened.duration is None else opened.duration / av.time_base
 
 
@@ -61,14 +74,22 @@ def frames(opened: Any, name: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
     import av
 
     planar = None
+    setup = None
     got = False
     try:
         for frame in opened.decode(audio=0):
+            now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+            if frame.layout.nb_channels > MOST_CHANNELS:
+                raise AudioError(f"{name} has {now[1]} channels, expected at most {MOST_CHANNELS} in such a file")
             if planar is None:
-                planar = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
+                setup, planar = now, av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
+            if now != setup:
+                raise AudioError(f"{name} changes its sample rate or its channels in the middle")
             for piece in planar.resample(frame):
                 got = True
                 yield piece.sample_rate, np.asarray(piece.to_ndarray().T, np.float32)
+    except AudioError:
+        raise
     except (OSError, ValueError, av.FFmpegError) as error:
         # What was read before the damage stands, as with a truncated file.
         if not got:

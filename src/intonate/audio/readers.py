@@ -140,12 +140,15 @@ def _stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO:
     if isinstance(source, str | os.PathLike):
         stream, regular = _open_path(name, stack)
     elif hasattr(source, "read"):
-        stream, regular = source, bool(getattr(source, "seekable", lambda: hasattr(source, "seek"))())
+        stream, regular = source, None
     else:
         raise AudioError(
             f"{type(source).__name__} is not a source of sound, expected a path, bytes, a binary file or (array, rate)"
         )
     try:
+        if regular is None:
+            # Some file-likes (a spooled upload, before Python 3.11) have no `seekable`.
+            regular = bool(stream.seekable()) if hasattr(stream, "seekable") else hasattr(stream, "seek")
         if regular:
             stream.seek(0)
         held = stream.read(0) if regular else stream.read(LARGEST_PIPE_BYTES + 1)
@@ -162,7 +165,7 @@ def _stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO:
 
 def _open_path(name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, bool]:
     """An open file, and whether it is a regular one (not a pipe or a device)."""
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, no exception for an impossible name
         raise AudioError(f"{name} is a folder, expected an audio file")
     try:
         stream = Path(name).open("rb")  # noqa: SIM115 (the stack closes it)
@@ -189,29 +192,28 @@ def _sndfile_reader(stream: BinaryIO, name: str, stack: contextlib.ExitStack) ->
     size = max(1, CHUNK_SAMPLES // file.channels)
 
     def chunks(first: int) -> Iterator[NDArray[np.float32]]:
-        got = False
-        if first:
-            try:
-                file.seek(min(first, file.frames))
-            except soundfile.LibsndfileError as error:
-                raise AudioError(f"{name} is damaged: second {first / rate:g} of it cannot be reached") from error
-        while True:
-            left = max(0, file.frames - file.tell())
+        at = min(first, file.frames)
+        try:
+            if first:
+                file.seek(at)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{name} is damaged: second {first / rate:g} of it cannot be reached") from error
+        while at < file.frames:
             # NaN marks what libsndfile did not come to write: a broken codec stops in the middle of a read.
-            chunk = np.full((min(size, left), file.channels), np.nan, np.float32)
+            chunk = np.full((min(size, file.frames - at), file.channels), np.nan, np.float32)
             try:
                 chunk = file.read(out=chunk)
+                broken = None
             except soundfile.LibsndfileError as error:
                 chunk = chunk[: int(np.argmax(np.isnan(chunk[:, 0])))]
-                if len(chunk):
-                    yield chunk
-                elif not got:
-                    raise AudioError(f"{name} is damaged: no sound could be decoded from it") from error
+                broken = error
+            if broken and at == first and not len(chunk):
+                raise AudioError(f"{name} is damaged: no sound could be decoded from it") from broken
+            at += len(chunk)
+            if len(chunk):
+                yield chunk
+            if broken or not len(chunk):
                 return
-            if not len(chunk):
-                return
-            got = True
-            yield chunk
 
     known_frames = file.frames if file.frames < UNKNOWN_FRAMES else None
     return Reader(name, rate, file.channels, known_frames, file.format, chunks)

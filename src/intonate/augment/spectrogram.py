@@ -6,6 +6,7 @@ Parameters are drawn first (`draw`), then applied purely (`apply`), so that a ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def apply(features: Float, drawn: Drawn) -> Float:
     return np.asarray(changed, np.float32)
 
 
-def _between(at: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], Float]:
+def _between(at: NDArray[np.floating[Any]], count: int) -> tuple[NDArray[np.int64], Float]:
     """For linear interpolation: the lower neighbour of each place, and how far it is to the next."""
     at = np.clip(at, 0, count - 1)
     low = at.astype(np.int64)

@@ -102,7 +102,8 @@ def calibration_bins(probabilities: Floats, truth: Ints, predicted: Ints | None 
 
     A bin holds confidences above its lower edge up to and including its upper edge; zero belongs to the first.
     """
-    return bins_by_unit(probabilities, truth, predicted, np.zeros(len(truth), dtype=np.int64), 1)[0]
+    together = np.zeros(len(truth), dtype=np.int64)
+    return np.asarray(bins_by_unit(probabilities, truth, predicted, together, 1)[0])
 
 
 def expected_calibration_error(bins: Floats) -> Floats:
@@ -131,7 +132,7 @@ def _diagonal(confusion: Floats) -> Floats:
 def _ratio(numerator: Any, denominator: Any) -> Floats:
     """Division in which 0 / 0 is 0."""
     over, under = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    return np.divide(over, under, out=np.zeros(over.shape), where=under != 0)
+    return np.asarray(np.divide(over, under, out=np.zeros(over.shape), where=under != 0))
 
 
 def _mean_over_present(values: Floats, confusion: Floats) -> Floats:

@@ -101,6 +101,7 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
 def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
     """Export a fitted scikit-learn classifier on one vector input; its logits are log(max(p, 1e-6)).
 
+    A label that the training part does not have is no column of the estimator; it gets probability zero here.
     Arguments, result and errors as in `write_torch`.
     """
     onnx = require("onnx", "train")
@@ -108,17 +109,24 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     (item,) = spec.inputs
     columns = len(clips[0][item.name])
     kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
-    graph = skl2onnx.convert_sklearn(
-        estimator, initial_types=[(item.name, kind)], options={id(estimator): {"zipmap": False}}, target_opset=OPSET
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter looks at attributes that scikit-learn is about to drop
+        graph = skl2onnx.convert_sklearn(
+            estimator, initial_types=[(item.name, kind)], options={id(estimator): {"zipmap": False}}, target_opset=OPSET
+        )
     helper = onnx.helper
     probabilities = graph.graph.output[1].name
     del graph.graph.output[:]
-    floor = onnx.numpy_helper.from_array(np.array(SMALLEST_PROBABILITY, np.float32), "smallest_probability")
-    graph.graph.initializer.append(floor)
+    floor = np.array(SMALLEST_PROBABILITY, np.float32)
+    # (estimator's classes, labels): each column to the place of its label.
+    places = np.eye(len(spec.labels), dtype=np.float32)[estimator.classes_]
+    graph.graph.initializer.extend(
+        [onnx.numpy_helper.from_array(floor, "smallest_probability"), onnx.numpy_helper.from_array(places, "places")]
+    )
     graph.graph.node.extend(
         [
-            helper.make_node("Max", [probabilities, "smallest_probability"], ["floored"]),
+            helper.make_node("MatMul", [probabilities, "places"], ["placed"]),
+            helper.make_node("Max", ["placed", "smallest_probability"], ["floored"]),
             helper.make_node("Log", ["floored"], ["logits"]),
         ]
     )
@@ -129,7 +137,7 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     sign(path, spec)
 
     def reference(feeds: Feeds) -> Array:
-        return np.log(np.maximum(estimator.predict_proba(feeds[item.name]), SMALLEST_PROBABILITY))
+        return np.log(np.maximum(estimator.predict_proba(feeds[item.name]) @ places, SMALLEST_PROBABILITY))
 
     return check(path, spec, clips, reference)
 

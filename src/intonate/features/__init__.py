@@ -21,6 +21,7 @@ FrontEnd = Callable[..., NDArray[np.float32]]
 CATALOGUE: dict[str, str] = {
     "log_mel": "intonate.features.spectral:log_mel",
     "mfcc": "intonate.features.spectral:mfcc",
+    "pooled": "intonate.features.pooled:pooled",
     "voice_functionals": "intonate.features.functionals:voice_functionals",
     "waveform": "intonate.features.waveform:waveform",
 }

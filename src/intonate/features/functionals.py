@@ -28,7 +28,15 @@ _PITCH = (
     "f0_mean", "f0_sd", "f0_p10", "f0_p50", "f0_p90", "f0_range", "f0_abs_delta", "f0_delta_mean", "f0_slope",
     "f0_end", "voiced_share", "voicing_mean", "voicing_sd", "voicing_p90", "voiced_runs_per_s", "voiced_run_s",
 )  # fmt: skip
-_RHYTHM = ("duration_log_s", "active_share", "energy_sd", "energy_range", "energy_abs_delta", "energy_peaks_per_s", "flux")
+_RHYTHM = (
+    "duration_log_s",
+    "active_share",
+    "energy_sd",
+    "energy_range",
+    "energy_abs_delta",
+    "energy_peaks_per_s",
+    "flux",
+)
 GAIN_COLUMNS = ("level_mean", "level_max", "level_voiced")
 
 VOICE_COLUMNS: tuple[str, ...] = (

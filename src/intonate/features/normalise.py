@@ -49,7 +49,9 @@ class SpeakerStatistics:
 
     def update(self, name: str, features: Float) -> None:
         """Add a clip's features of the input `name`."""
-        self._moments[name] = Moments.of(features) + self._moments[name] if name in self._moments else Moments.of(features)
+        self._moments[name] = (
+            Moments.of(features) + self._moments[name] if name in self._moments else Moments.of(features)
+        )
 
     def get(self, name: str) -> Moments | None:
         return self._moments.get(name)

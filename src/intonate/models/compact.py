@@ -32,7 +32,8 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         mean = (x * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) * x.shape[3])
-        return x * self.gate(mean)[:, :, None, None]
+        weighed: Tensor = x * self.gate(mean)[:, :, None, None]
+        return weighed
 
 
 class Block(nn.Module):
@@ -61,7 +62,7 @@ class Block(nn.Module):
 
 
 class AttentivePooling(nn.Module):
-    """Weighted mean and standard deviation over time (Okabe et al. 2018), (batch, frames, width) -> (batch, 2 width)."""
+    """Weighted mean and deviation over time (Okabe et al. 2018), (batch, frames, width) -> (batch, 2 width)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -37,7 +37,9 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     if path.is_file():
         return path
     if path.suffix or path.name != name:
-        raise ModelError(f"model file {name} does not exist; give a file, or one of: {', '.join(names())}")
+        raise ModelError(
+            f"model file {name} does not exist; give a file, or one of: {', '.join(names()) or '(none built in)'}"
+        )
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 
 

@@ -37,7 +37,7 @@ def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
             raise ModelError(f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text)")
         return None
     if text is None and spec.text_required:
-        raise ModelError(f"model {spec.name!r} needs what was said as well: give it with --text \"…\" (text=… in Python)")
+        raise ModelError(f'model {spec.name!r} needs what was said as well: give it with --text "…" (text=… in Python)')
     return np.asarray(_tokenizer(spec.tokenizer).encode(text or "").ids, np.int64)
 
 

@@ -6,24 +6,27 @@ Long recordings are read in blocks and answered window by window, in constant me
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.activity import has_speech, speech_frames
+from intonate.audio.clean import clean
+from intonate.audio.decode import Source, Waveform
 from intonate.emotions import merge_scores
-from intonate.errors import IntonateError
+from intonate.errors import IntonateError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import builtin, inputs, recording, timeline
+from intonate.recognizer import builtin, inputs, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile, read_model
-from intonate.recognizer.timeline import SILENCE, Window
+from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
 from intonate.schema import ModelSpec, Prediction, Segment
-
-Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[NDArray[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,26 @@ class Failure:
 
     def to_dict(self) -> dict[str, str]:
         return {"file": self.file, "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked about the recordings of one call."""
+
+    spec: ModelSpec
+    text: str | None
+    timeline: bool
+    labels: str | None
+    speaker: SpeakerStatistics | None = None  # heard before; grows with each recording
+    voice: SpeakerStatistics | None = None  # all that there is to hear; grows no more
+    tokens: NDArray[np.int64] | None = None
+    batch_size: int = 16
+
+    def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
+        """{label: probability}, best first, merged where a merge was asked for."""
+        names, values = self.spec.labels, probabilities.tolist()
+        scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +130,9 @@ class Recognizer:
             ModelError: the model cannot answer this (a text is missing, for instance).
             LabelError: there is no such merge, or it has no place for the model's labels.
         """
-        self._check(labels)
-        speaker = SpeakerStatistics() if speaker is None else speaker
-        answer = self._hear(source, text, timeline, labels, speaker, known=False)
-        return answer if isinstance(answer, Prediction) else self._answer([answer], text, labels)[0]
+        asked = self._asked(text, timeline, labels, speaker)
+        answer = self._hear(source, asked)
+        return answer if isinstance(answer, Prediction) else self._predictions([answer], asked)[0]
 
     def predict_many(
         self,
@@ -132,14 +154,15 @@ class Recognizer:
             text: what was said in every one of them.
             timeline: as in `predict`.
             labels: as in `predict`.
-            batch_size: recordings (or windows) that the model sees at once.
+            batch_size: recordings that the model sees at once.
             progress: show a bar on standard error.
 
         Raises:
+            ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
-        self._check(labels)
-        return self._predict_many(list(sources), same_speaker, text, timeline, labels, batch_size, progress)
+        asked = dataclasses.replace(self._asked(text, timeline, labels, None), batch_size=max(1, batch_size))
+        return self._predict_many(list(sources), progress, same_speaker, asked)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
         """Calibrated probabilities (clips, classes) of normalised clips (`inputs.extract`, `inputs.normalised`)."""
@@ -148,28 +171,136 @@ class Recognizer:
             answers[positions] = self._model.run(feeds)
         return answers
 
+    def _asked(self, text: str | None, timeline: bool, labels: str | None, speaker: SpeakerStatistics | None) -> _Asked:
+        if labels is not None:
+            merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
+        tokens = inputs.token_ids(self.spec, text)
+        return _Asked(self.spec, text, timeline, labels, speaker, tokens=tokens)
+
     def _predict_many(
-        self,
-        sources: list[Source],
-        same_speaker: bool,
-        text: str | None,
-        timeline: bool,
-        labels: str | None,
-        batch_size: int,
-        progress: bool,
+        self, sources: list[Source], progress: bool, same_speaker: bool, asked: _Asked
     ) -> Iterator[Prediction | Failure]:
-        known = None
         if same_speaker:
-            sources = [source if recording.can_be_read_twice(source) else source.read() for source in sources]
-            known = self._voice_of(sources, timeline)
+            sources = [source if recording.can_be_read_twice(source) else source.read() for source in sources]  # type: ignore[union-attr]
+            asked = dataclasses.replace(asked, voice=self._voice_of(sources, asked))
         waiting: list[_Pending | Prediction | Failure] = []
         for source in _with_bar(sources) if progress else sources:
             try:
-                speaker = SpeakerStatistics() if known is None else known
-                waiting.append(self._hear(source, text, timeline, labels, speaker, known=known is not None))
+                waiting.append(self._hear(source, asked))
             except IntonateError as error:
-                waiting.append(Failure(recording.name_of(source), str(error)))
-            if len(waiting) >= batch_size:
-                yield from self._flush(waiting, text, labels)
+                waiting.append(Failure(recording.file_of(source), str(error)))
+            if len(waiting) >= asked.batch_size:
+                yield from self._answer(waiting, asked)
                 waiting = []
-        yield from self._flush(waiting, text, labels)
+        yield from self._answer(waiting, asked)
+
+    def _voice_of(self, sources: list[Source], asked: _Asked) -> SpeakerStatistics:
+        """What all the recordings tell of one speaker; what cannot be read is reported later."""
+        voice = SpeakerStatistics()
+        for source in sources:
+            with contextlib.suppress(IntonateError):
+                whole, parts = recording.opened(source, self.spec.sample_rate_hz, self.spec.pool)
+                if whole is not None and not asked.timeline:
+                    self._clip(whole, asked, voice)
+                else:
+                    for _ in self._windows(parts, asked, voice):
+                        pass
+        return voice
+
+    def _hear(self, source: Source, asked: _Asked) -> _Pending | Prediction:
+        """Read one recording: ready for its batch if it is short, answered if it is long."""
+        file, rate = recording.file_of(source), self.spec.sample_rate_hz
+        whole, parts = recording.opened(source, rate, self.spec.pool)
+        speaker = SpeakerStatistics() if asked.speaker is None else asked.speaker
+        if whole is not None and not asked.timeline:
+            return _Pending(file, len(whole) / rate, self._clip(whole, asked, speaker))
+        windows = list(self._answered(self._windows(parts, asked, speaker), asked.batch_size))
+        spoken = [window.probabilities for window in windows if window.probabilities is not None]
+        segments = segments_of(windows, self.spec.pool.hop_s, asked.scores, self.spec.abstain_below)
+        return self._prediction(file, np.mean(spoken, axis=0) if spoken else None, segments, asked)
+
+    def _windows(
+        self, parts: Iterable[Waveform], asked: _Asked, speaker: SpeakerStatistics
+    ) -> Iterator[tuple[Window, Clip | None]]:
+        """The windows of a recording, and their clips where somebody speaks.
+
+        Overlapping windows hold the same speech twice: one that begins before the last counted one has ended
+        is normalised with itself in the statistics, and then forgotten.
+        """
+        rate, counted_until_s = self.spec.sample_rate_hz, 0.0
+        for start_s, waveform in recording.windows(parts, rate, self.spec.pool):
+            end_s = start_s + len(waveform) / rate
+            fresh = start_s >= counted_until_s
+            clip = self._clip(waveform, asked, speaker if fresh else speaker.copy())
+            counted_until_s = end_s if fresh and clip is not None else counted_until_s
+            yield Window(start_s, end_s, speech_frames(waveform, rate), None), clip
+
+    def _clip(self, waveform: Waveform, asked: _Asked, speaker: SpeakerStatistics) -> Clip | None:
+        """The normalised clip of a piece of sound, which is added to what was heard; None where nobody speaks."""
+        spec = self.spec
+        if not has_speech(waveform, spec.sample_rate_hz):
+            return None
+        clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), asked.tokens)
+        if asked.voice is None:
+            inputs.hear(spec, clip, speaker)
+        return inputs.normalised(spec, clip, speaker if asked.voice is None else asked.voice)
+
+    def _answered(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
+        """The windows with their probabilities; only one batch of clips is held at a time."""
+        while batch := list(itertools.islice(windows, batch_size)):
+            answers = iter(self.probabilities([clip for _, clip in batch if clip is not None], batch_size))
+            for window, clip in batch:
+                yield window if clip is None else dataclasses.replace(window, probabilities=next(answers))
+
+    def _answer(
+        self, waiting: Sequence[_Pending | Prediction | Failure], asked: _Asked
+    ) -> Iterator[Prediction | Failure]:
+        """Run what waits for the model in one go, or one by one if that fails, to find out which one it is."""
+        pending = [item for item in waiting if isinstance(item, _Pending)]
+        answers: list[Prediction | Failure] = []
+        try:
+            answers += self._predictions(pending, asked)
+        except ModelError:
+            for one in pending:
+                try:
+                    answers += self._predictions([one], asked)
+                except ModelError as error:
+                    answers.append(Failure(one.file, str(error)))
+        in_order = iter(answers)
+        for item in waiting:
+            yield next(in_order) if isinstance(item, _Pending) else item
+
+    def _predictions(self, pending: Sequence[_Pending], asked: _Asked) -> list[Prediction]:
+        clips = [item.clip for item in pending if item.clip is not None]
+        answers = iter(self.probabilities(clips, asked.batch_size))
+        predictions = []
+        for item in pending:
+            mean = None if item.clip is None else next(answers)
+            scores = {} if mean is None else asked.scores(mean)
+            label = shown_label(scores, self.spec.abstain_below) if scores else SILENCE
+            whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
+            predictions.append(self._prediction(item.file, mean, (whole,), asked))
+        return predictions
+
+    def _prediction(
+        self, file: str, mean: NDArray[np.float64] | None, segments: tuple[Segment, ...], asked: _Asked
+    ) -> Prediction:
+        scores = {} if mean is None else asked.scores(mean)
+        return Prediction(
+            label=next(iter(scores), SILENCE),
+            scores=scores,
+            segments=segments,
+            transcript=asked.text or "",
+            abstained=bool(scores) and max(scores.values()) < self.spec.abstain_below,
+            model=self.spec.name,
+            file=file,
+        )
+
+
+def _with_bar(sources: list[Source]) -> Iterable[Source]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Nothing but the bar goes to standard error: what is printed meanwhile stays where it was sent.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+        yield from bar.track(sources, description="listening")

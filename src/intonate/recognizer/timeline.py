@@ -19,8 +19,8 @@ from intonate.schema import Segment
 SILENCE = "silence"
 UNSURE = "unsure"
 
-# Speech shorter than this holds no emotion to be heard: a syllable takes 0.1 to 0.2 s.
-SHORTEST_SPEECH_S = 0.1
+# A stretch counts as spoken from a short syllable (0.1 s) with its hang-over (0.2 s, `audio/activity.py`) on.
+SHORTEST_SPEECH_S = 0.3
 
 Scores = Mapping[str, float]
 
@@ -44,16 +44,12 @@ class Window:
     def has_speech(self, start_s: float, end_s: float) -> bool:
         """Whether somebody speaks between two times of the recording, as far as this window covers them."""
         frames_per_s = len(self.speech) / max(self.end_s - self.start_s, 1e-9)
-        first, last = (round((time_s - self.start_s) * frames_per_s) for time_s in (start_s, end_s))
-        return is_speech(self.speech[max(first, 0) : max(last, 0)], frames_per_s)
+        first, last = (max(0, round((time_s - self.start_s) * frames_per_s)) for time_s in (start_s, end_s))
+        frames = self.speech[first:last]
+        return bool(frames.sum() >= min(SHORTEST_SPEECH_S * frames_per_s, max(1, len(frames))))
 
 
-def is_speech(frames: NDArray[np.bool_], frames_per_s: float) -> bool:
-    """Whether enough frames are speech to be judged."""
-    return int(frames.sum()) >= max(1.0, SHORTEST_SPEECH_S * frames_per_s)
-
-
-def segments(
+def segments_of(
     windows: Sequence[Window], hop_s: float, scores_of: Callable[[NDArray[np.float64]], Scores], abstain_below: float
 ) -> tuple[Segment, ...]:
     """The timeline of a recording.
@@ -66,9 +62,9 @@ def segments(
     """
     pieces: list[tuple[float, float, NDArray[np.float64] | None]] = []
     for start_s, end_s, covering in _stretches(windows, hop_s):
-        spoken = [window for window in covering if window.probabilities is not None]
-        speech = any(window.has_speech(start_s, end_s) for window in spoken)
-        mean = np.mean([window.probabilities for window in spoken], axis=0) if speech else None
+        heard = [window.probabilities for window in covering if window.probabilities is not None]
+        speech = any(window.has_speech(start_s, end_s) for window in covering)
+        mean = np.mean(heard, axis=0) if heard and speech else None
         pieces.append((start_s, end_s, mean))
 
     def label(piece: tuple[float, float, NDArray[np.float64] | None]) -> str:

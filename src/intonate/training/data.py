@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 from torch.utils.data import Dataset, Sampler
 
 from intonate import features
@@ -21,7 +23,7 @@ from intonate.audio.clean import clean
 from intonate.audio.decode import load
 from intonate.augment import spectrogram
 from intonate.emotions import merge, merged_labels
-from intonate.errors import CorpusError, SplitError
+from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features.functionals import GAIN_COLUMNS, VOICE_COLUMNS
 from intonate.features.normalise import Moments, normalise
 from intonate.schema import ModelInput, Normalisation, Utterance
@@ -53,6 +55,11 @@ class Examples:
     mates: Mapping[str, NDArray[np.int64]] = field(repr=False)
     moments: Sequence[Mapping[str, Moments]] = field(repr=False)
 
+    def moments_of(self, rows: Iterable[int], name: str) -> Moments:
+        """What these clips hold together of the input `name`."""
+        first, *others = [self.moments[row][name] for row in rows]
+        return sum(others, first)
+
 
 def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
     """The utterances that the merge has a place for."""
@@ -65,32 +72,28 @@ def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance
 
 def prepare(
     utterances: Sequence[Utterance],
-    recipe: Recipe,
-    bar: Callable[[Sequence[Utterance]], Iterable[Utterance]],
-    tokenize: Callable[[str], Array] | None = None,
+    merge_name: str,
+    extract: Callable[[Utterance], Clip],
+    speaking: Iterable[str],
+    bar: Callable[[Sequence[Utterance]], Iterable[Utterance]] = iter,
 ) -> Examples:
-    """Decode, clean and run the front ends on every utterance.
+    """Analyse every utterance.
 
     Args:
-        utterances: rows that the recipe's labels have a place for (`labelled`).
-        recipe: says how to clean and which front ends to run.
+        utterances: rows that the merge has a place for (`labelled`).
+        merge_name: a merge of `intonate.emotions`.
+        extract: utterance -> {input: front end's output} (`by_recipe`, `by_spec`).
+        speaking: the inputs that are normalised by speaker.
         bar: wraps the sequence in a progress bar.
-        tokenize: text -> (tokens,) int64, where an input is `tokens`.
     """
-    clips: list[Clip] = []
-    for utterance in bar(utterances):
-        waveform = load(utterance.path, SAMPLE_RATE_HZ, start_s=utterance.start_s, end_s=utterance.end_s)
-        waveform = clean(waveform, SAMPLE_RATE_HZ, recipe.data.clean)
-        clips.append({name: _run(item, waveform, utterance.text, tokenize) for name, item in recipe.inputs.items()})
-
-    labels, table = merged_labels(recipe.data.labels), merge(recipe.data.labels)
+    clips = [extract(utterance) for utterance in bar(utterances)]
+    labels, table = merged_labels(merge_name), merge(merge_name)
     targets = np.array([labels.index(table[utterance.emotion]) for utterance in utterances])
     corpora = np.array([utterance.corpus for utterance in utterances])
     speakers = np.array([utterance.speaker for utterance in utterances])
     allowed = np.zeros((len(clips), len(labels)), bool)
     for corpus in np.unique(corpora):
         allowed[np.ix_(corpora == corpus, np.unique(targets[corpora == corpus]))] = True
-    speaking = {name for name, item in recipe.inputs.items() if item.normalise and item.normalise.kind == "speaker"}
     return Examples(
         utterances=utterances,
         labels=labels,
@@ -102,12 +105,41 @@ def prepare(
     )
 
 
-def _run(item: Input, waveform: Array, text: str, tokenize: Callable[[str], Array] | None) -> Array:
-    if item.front_end == TOKENS:
-        if tokenize is None:
-            raise CorpusError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
-        return tokenize(text)
-    return features.get(item.front_end)(waveform, SAMPLE_RATE_HZ, **item.params)
+def heard(utterance: Utterance, sample_rate_hz: int, steps: Sequence[Mapping[str, Any]]) -> Array:
+    """The clean waveform (samples,) of an utterance."""
+    waveform = load(utterance.path, sample_rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
+    return clean(waveform, sample_rate_hz, steps)
+
+
+def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> Callable[[Utterance], Clip]:
+    """The analysis that a recipe asks for; `tokenize` turns text into (tokens,) int64, where an input is `tokens`."""
+    if tokenize is None and any(item.front_end == TOKENS for item in recipe.inputs.values()):
+        raise RecipeError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
+
+    def extract(utterance: Utterance) -> Clip:
+        waveform = heard(utterance, SAMPLE_RATE_HZ, recipe.data.clean)
+        return {
+            name: tokenize(utterance.text)
+            if tokenize is not None and item.front_end == TOKENS
+            else features.get(item.front_end)(waveform, SAMPLE_RATE_HZ, **item.params)
+            for name, item in recipe.inputs.items()
+        }
+
+    return extract
+
+
+def bar(console: Console, words: str) -> Any:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def shown(rows: Sequence[Utterance]) -> Iterable[Utterance]:
+        return track(rows, words, console=console, disable=not console.is_terminal)
+
+    return shown
+
+
+def spoken(inputs: Mapping[str, Input]) -> list[str]:
+    """The inputs that a recipe normalises by speaker."""
+    return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
 
 
 def measure(examples: Examples, train: NDArray[np.int64], recipe: Recipe) -> dict[str, Normalisation | None]:
@@ -128,7 +160,7 @@ def _measure(
     if wanted.kind == "speaker":
         # Around each speaker's own mean, for that is what is left after centring.
         rows = np.array([examples.utterances[row].speaker for row in train])
-        voices = [sum(examples.moments[row][name] for row in train[rows == who]) for who in np.unique(rows)]
+        voices = [examples.moments_of(train[rows == who], name) for who in np.unique(rows)]
         if wanted.prior_sd and len(voices) > 1:
             within = [voice.squares / voice.count - np.square(voice.total / voice.count) for voice in voices]
             variance = np.mean(within, axis=0)
@@ -188,8 +220,7 @@ class Clips(Dataset[dict[str, Any]]):
         for item in self.inputs:
             array = self.examples.clips[row][item.name]
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                moments = sum(self.examples.moments[other][item.name] for other in heard)
-                array = normalise(array, item.normalisation, moments)
+                array = normalise(array, item.normalisation, self.examples.moments_of(heard, item.name))
             else:
                 array = normalise(array, item.normalisation)
             if rng is not None:
@@ -206,7 +237,8 @@ class Clips(Dataset[dict[str, Any]]):
 
     def _change(self, name: str, array: Array, rng: np.random.Generator) -> Array:
         if name in self.changes:
-            array = spectrogram.apply(array, spectrogram.draw(self.changes[name], *array.shape, rng))
+            frames, bands = array.shape
+            array = spectrogram.apply(array, spectrogram.draw(self.changes[name], frames, bands, rng))
         if self.noise[name]:
             array = array + rng.normal(scale=self.noise[name], size=array.shape).astype(np.float32)
         return array
@@ -242,7 +274,9 @@ class Draw(Sampler[int]):
     def __init__(self, clips: Clips, balance: bool, batch_size: int) -> None:
         examples, rows = clips.examples, clips.rows
         corpora = np.array([examples.utterances[row].corpus for row in rows])
-        groups = np.array([f"{corpus} {target}" for corpus, target in zip(corpora, examples.targets[rows], strict=True)])
+        groups = np.array(
+            [f"{corpus} {target}" for corpus, target in zip(corpora, examples.targets[rows], strict=True)]
+        )
         _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
         # A corpus keeps its share of the clips; within it the classes are even.
         _, corpus_index, corpus_counts = np.unique(corpora, return_inverse=True, return_counts=True)

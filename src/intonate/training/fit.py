@@ -1,12 +1,12 @@
 """`intonate train`: recipe in, run folder out. Folds and seeds one after the other; what is done is not done again.
 
-    runs/<name>/
-      recipe.yaml            the resolved recipe
-      fold1-seed0/           one fit
-        model.onnx           the model, checked against what it was made from
-        predictions.csv      every test clip, once per statistics of the speaker
-        run.json             times, versions, hardware, revision, validation score; its presence says: finished
-      report/                all folds and seeds together
+runs/<name>/
+  recipe.yaml            the resolved recipe
+  fold1-seed0/           one fit
+    model.onnx           the model, checked against what it was made from
+    predictions.csv      every test clip, once per statistics of the speaker
+    run.json             times, versions, hardware, revision, validation score; its presence says: finished
+  report/                all folds and seeds together
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 import intonate
 from intonate import corpora, models
@@ -34,8 +33,9 @@ from intonate.evaluation import calibration, table
 from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
 from intonate.features.normalise import normalise
+from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelInput, ModelSpec, Utterance
-from intonate.training import data, network, provenance, scoring
+from intonate.training import data, names, network, provenance, scoring
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
@@ -53,6 +53,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
         RecipeError, CorpusError, SplitError, AudioError: before anything is trained.
     """
     recipe = load(path, overrides)
+    names.check(recipe)
     folder = _run_folder(Path(runs) / recipe.name, recipe)
     utterances = data.labelled(_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)
@@ -60,7 +61,9 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     if waiting:
         tokenizer = network.tokenizer_of(recipe)
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
-        examples = data.prepare(utterances, recipe, _bar("reading and analysing"), encode)
+        extract = data.by_recipe(recipe, encode)
+        bar = data.bar(console, "listening")
+        examples = data.prepare(utterances, recipe.data.labels, extract, data.spoken(recipe.inputs), bar)
         data.refuse_without_speakers(examples, recipe)
         definition = "" if tokenizer is None else tokenizer.to_str()
         for number, (fold, split, seed) in enumerate(waiting, 1):
@@ -117,17 +120,9 @@ def _run_folder(folder: Path, recipe: Recipe) -> Path:
         if same.hash() != recipe.hash():
             raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
     folder.mkdir(parents=True, exist_ok=True)
-    raw = recipe.model_dump()
     # Where the data lie is the machine's business, and a run folder may be published.
-    kept.write_text(yaml.safe_dump(raw, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    kept.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
     return folder
-
-
-def _bar(words: str) -> Any:
-    def bar(rows: Sequence[Utterance]) -> Iterable[Utterance]:
-        return track(rows, words, console=console, disable=not console.is_terminal)
-
-    return bar
 
 
 def _fit(
@@ -154,20 +149,28 @@ def _fit(
     facts: dict[str, Any] = {}
     if isinstance(build, type):
         fitted, facts = network.fit(recipe, examples, split, inputs, seed, folder)
+        spec = replace(spec, batching=getattr(fitted, "BATCHING", "any"))
         facts["onnx_difference"] = export.write_torch(fitted, spec, probe, target)
     else:
         estimator = build(seed=seed, **recipe.model.params)
         features, targets = _matrix(examples, split.train, inputs)
-        estimator.fit(features, targets)
+        try:
+            estimator.fit(features, targets)
+        except ValueError as error:  # too few clips of a class, or a parameter out of its range
+            raise RecipeError(
+                f"model {recipe.model.name!r} cannot be fitted: {' '.join(str(error).split())}"
+            ) from error
         facts["onnx_difference"] = export.write_sklearn(estimator, spec, probe, target)
     facts["train_s"] = time.perf_counter() - started
 
-    spec = _calibrated(spec, scoring.Scorer(target, examples), examples, split)
+    spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)
-    scorer = scoring.Scorer(target, examples)
+    scorer = scoring.Scorer(read_model(target), examples)
     started = time.perf_counter()
     tables = [
-        _table(recipe, examples, split, fold, seed, spec, scorer.probabilities(split.test, statistics, seed), statistics)
+        _table(
+            recipe, examples, split, fold, seed, spec, scorer.probabilities(split.test, statistics, seed), statistics
+        )
         for statistics in scoring.statistics_of(spec)
     ]
     facts["test_s"] = (time.perf_counter() - started) / len(tables)
@@ -195,7 +198,6 @@ def _spec(
         sample_rate_hz=data.SAMPLE_RATE_HZ,
         clean=tuple(recipe.data.clean),
         pool=recipe.pooling(),
-        batching=getattr(build, "BATCHING", "any"),
         output="logits" if isinstance(build, type) else "log_probabilities",
         tokenizer=tokenizer,
         text_required=bool(tokenizer),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -51,7 +52,8 @@ class Classifier(L.LightningModule):
         self._seen: list[tuple[Tensor, ...]] = []
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.network(**self._inputs(batch))
+        logits: Tensor = self.network(**self._inputs(batch))
+        return logits
 
     def _inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: value for name, value in batch.items() if name in self._takes}
@@ -59,9 +61,11 @@ class Classifier(L.LightningModule):
     def _loss(self, batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> Tensor:
         if not hasattr(self.network, "parts"):
             return masked_cross_entropy(self.logits(batch), soft, allowed)
-        parts = self.network.parts(**self._inputs(batch))
-        whole = masked_cross_entropy(sum(parts), soft, allowed)
-        return whole + self.options.branch_loss * sum(masked_cross_entropy(part, soft, allowed) for part in parts)
+        branches: Any = self.network
+        parts: list[Tensor] = branches.parts(**self._inputs(batch))
+        own = torch.stack([masked_cross_entropy(part, soft, allowed) for part in parts])
+        whole = masked_cross_entropy(torch.stack(parts).sum(dim=0), soft, allowed)
+        return whole + self.options.branch_loss * own.sum()
 
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
@@ -99,7 +103,8 @@ class Classifier(L.LightningModule):
             {"params": vectors, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.options.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, self.steps, self.options.warm_up))
+        factor = partial(warm_cosine, steps=self.steps, warm_up=self.options.warm_up)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -111,9 +116,7 @@ def warm_cosine(step: int, steps: int, warm_up: float) -> float:
     return 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
 
 
-def mixed(
-    batch: dict[str, Tensor], soft: Tensor, allowed: Tensor
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Mixup (Zhang et al. 2018): every clip beside a share of another, and its target likewise.
 
     Only float inputs mix; a clip is as long as the longer of the two, and may be of any class that either may be.

@@ -28,7 +28,8 @@ SCORE = "validation/uar"
 def wants_lengths(recipe: Recipe, name: str) -> bool:
     """Whether the recipe's model takes the lengths of this input."""
     build = models.get(recipe.model.name)
-    return isinstance(build, type) and f"{name}_lengths" in inspect.signature(build.forward).parameters
+    forward = getattr(build, "forward", None)
+    return forward is not None and f"{name}_lengths" in inspect.signature(forward).parameters
 
 
 def tokenizer_of(recipe: Recipe) -> Any:
@@ -62,7 +63,9 @@ def fit(
     network = build(recipe, examples)
     clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
     draw = Draw(clips, options.balance, options.batch_size)
-    loader = DataLoader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=len(draw) > options.batch_size)
+    # Batch normalisation cannot take a last batch of one.
+    drop_last = len(draw) > options.batch_size
+    loader = DataLoader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=drop_last)
     quiet = Clips(examples, split.validation, inputs, recipe, training=False)
     checked = DataLoader(quiet, options.batch_size, collate_fn=collate)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
@@ -99,6 +102,8 @@ def fit(
     facts = {
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "epochs": trainer.current_epoch,
-        "validation_uar": float(trainer.callback_metrics[SCORE] if options.keep == "last" else keeper.best_model_score),
+        "validation_uar": float(
+            trainer.callback_metrics[SCORE] if options.keep == "last" else keeper.best_model_score or 0
+        ),
     }
     return module.network.float().cpu(), facts

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,8 @@ from intonate.schema import Pool
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # `labels: 8` means the merge called "8".
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Data(_Part):
@@ -76,12 +78,16 @@ class Training(_Part):
     average: float = Field(default=0.99, ge=0, lt=1, description="decay of the running mean of the weights; 0 for none")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     mixup: float = Field(default=0.6, ge=0, le=1, description="share of the batches, Beta(0.3, 0.3)")
-    branch_loss: float = Field(default=0.5, ge=0, description="weight of each branch's own loss, where a model has branches")
+    branch_loss: float = Field(default=0.5, ge=0, description="weight of the own loss of each branch that a model has")
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
-    whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see all of their speaker")
+    whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
     others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
-    keep: Literal["best", "last"] = Field(default="best", description="weights of the best validation UAR, or the last")
-    patience: int = Field(default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: never")
+    keep: Literal["best", "last"] = Field(
+        default="best", description="the weights of the best validation UAR, or the last"
+    )
+    patience: int = Field(
+        default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: none"
+    )
     precision: Literal["32", "bf16"] = "32"
     seeds: list[int] = [0]
 
@@ -106,12 +112,29 @@ class Recipe(_Part):
     def pooling(self) -> Pool:
         return Pool(**self.pool)
 
+    def portable(self) -> dict[str, Any]:
+        """The recipe as plain data, fit to be published: an absolute path keeps its last name only."""
+        raw = self.model_dump()
+        corpora, params = raw["data"]["corpora"], raw["model"]["params"]
+        raw["data"] |= {"corpora": _shortened(corpora), "manifest": _short(raw["data"]["manifest"])}
+        raw["model"]["params"] = _shortened(params)
+        return raw
+
     def hash(self) -> str:
         """The first 12 hex digits of the SHA-256 of the resolved recipe, without where the data lie."""
-        raw = self.model_dump()
+        raw = self.portable()
         raw["data"]["corpora"] = sorted(raw["data"]["corpora"])
         raw["data"].pop("manifest")
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _shortened(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _short(value) for key, value in values.items()}
+
+
+def _short(value: Any) -> Any:
+    """The name of an absolute path, or whatever else it is as it is."""
+    return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -149,13 +172,13 @@ def _lay(raw: dict[str, Any], override: str) -> None:
         raw = raw.setdefault(parent, {})
         if not isinstance(raw, dict):
             raise RecipeError(f"--set {override}: {parent!r} is a value and has no keys under it")
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
     # YAML 1.1 reads 1e-4 as a string; a number is what was meant.
-    if isinstance(parsed, str):
-        try:
-            parsed = float(parsed)
-        except ValueError:
-            pass
+    if isinstance(parsed, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", parsed):
+        parsed = float(parsed)
     raw[last] = parsed
 
 

@@ -16,7 +16,7 @@ from intonate.evaluation import metrics, table
 from intonate.evaluation.table import PredictionTable
 from intonate.features.normalise import Moments, normalise
 from intonate.recognizer import inputs as serving
-from intonate.recognizer.model_file import read_model
+from intonate.recognizer.model_file import ModelFile
 from intonate.schema import ModelSpec
 from intonate.training.data import Clip, Examples
 from intonate.training.recipe import Recipe
@@ -35,8 +35,8 @@ def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
 class Scorer:
     """A model file, and the analysed clips that it answers."""
 
-    def __init__(self, path: Path, examples: Examples) -> None:
-        self.model, self.examples = read_model(path), examples
+    def __init__(self, model: ModelFile, examples: Examples) -> None:
+        self.model, self.examples = model, examples
 
     def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
         """Calibrated probabilities (rows, labels).
@@ -68,7 +68,7 @@ class Scorer:
         for item in self.model.spec.inputs:
             heard: Moments | None = None
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                heard = sum(self.examples.moments[other][item.name] for other in [row, *others])
+                heard = self.examples.moments_of([row, *others], item.name)
             ready[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, heard)
         return ready
 
@@ -98,5 +98,7 @@ def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
             "train_s": sum(record["train_s"] for record in records),
             "test_s": sum(record["test_s"] for record in records),
         },
-        notes=(f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}",),
+        notes=(
+            f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}",
+        ),
     )

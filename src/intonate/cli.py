@@ -1,0 +1,204 @@
+"""The command line. Each command's body is one call; the work is done in the rooms.
+
+Exit status: 0 all well; 1 something could not be done (one line on standard error says what); 2 wrong usage;
+130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from intonate.errors import IntonateError
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    srt = "srt"
+
+
+class _Plain(TyperGroup):
+    """Errors of ours are one line, Ctrl-C and a closed pipe are no errors: never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except IntonateError as error:
+            print(f"intonate: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("intonate"):
+                raise
+            mend = "mend it with: pip install 'intonate[train]'"
+            print(f"intonate: {error.name} is needed for this but not installed; {mend}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # What reads us has had enough. Python would complain once more when it closes standard output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+
+
+_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
+app = typer.Typer(cls=_Plain, no_args_is_help=True, help="Hears how something is said.", **_PLAIN)
+corpora_app = typer.Typer(cls=_Plain, invoke_without_command=True, **_PLAIN)
+app.add_typer(corpora_app, name="corpora", help="The corpora that can be read; `describe` counts one on disk.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from intonate import __version__
+
+        print(f"intonate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Audio files, folders, or - (standard input).")],
+    model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
+    text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
+    same_speaker: Annotated[
+        bool, typer.Option("--same-speaker", help="All is one person: learn the voice first.")
+    ] = False,
+    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,
+    style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write here (a folder for srt of several).")
+    ] = None,
+) -> None:
+    """Which emotion recordings sound like."""
+    from intonate.recognizer import command
+
+    well = command.predict(
+        paths,
+        model=model,
+        timeline=timeline,
+        text=text,
+        same_speaker=same_speaker,
+        labels=labels,
+        top_k=top_k,
+        style=style.value,
+        output=output,
+    )
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
+def models() -> None:
+    """What is built in, with licences and held-out scores."""
+    from intonate.recognizer import command
+
+    command.models()
+
+
+@corpora_app.callback()
+def corpora(ctx: typer.Context) -> None:
+    """The corpora that can be read."""
+    if ctx.invoked_subcommand is None:
+        _print_overview()
+
+
+@corpora_app.command("describe")
+def describe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="See `intonate corpora`.")],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder it lies in.")],
+) -> None:
+    """Count a corpus on disk: clips, speakers, emotions, and what could not be understood."""
+    from intonate.corpora import describe as descriptions
+
+    print(descriptions.describe(name, root).to_text())
+
+
+@app.command()
+def manifest(
+    out: Annotated[Path, typer.Argument(metavar="OUT.csv", help="The CSV to write.")],
+    roots: Annotated[list[str], typer.Argument(metavar="NAME=ROOT...", help="Corpora and where they lie.")],
+) -> None:
+    """Write one CSV of labelled utterances from one or several corpora."""
+    _write_manifest(out, roots)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")],
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
+) -> None:
+    """Train a model as a recipe says."""
+    from intonate.training.fit import train as fit
+
+    print(fit(recipe, overrides))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A built-in name, a model file or a run folder.")],
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.")],
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")] = Path(
+        "report"
+    ),
+) -> None:
+    """Score a model on a manifest."""
+    from intonate.training.evaluate import evaluate as score
+
+    print(score(model, manifest, report))
+
+
+def _print_overview() -> None:
+    from intonate.corpora import describe as descriptions
+
+    rows = [("name", "corpus", "language", "clips", "speakers", "licence")]
+    for row in descriptions.overview():
+        clips, speakers = (f"{number:,}" if number else "" for number in (row.clips, row.speakers))
+        rows.append((row.name, row.title, row.language, clips, speakers, row.licence))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        shown = (
+            cell.rjust(width) if column in (3, 4) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        print("  ".join(shown).rstrip())
+
+
+def _write_manifest(out: Path, roots: list[str]) -> None:
+    from intonate import corpora
+    from intonate.corpora import manifest as manifests
+
+    pairs = [root.partition("=")[::2] for root in roots]
+    if wrong := [root for root, (name, folder) in zip(roots, pairs, strict=True) if not name or not folder]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=ROOT, e.g. ravdess=data/ravdess")
+    readings = [corpora.read(name, folder) for name, folder in pairs]
+    manifests.write(out, [utterance for reading in readings for utterance in reading.utterances])
+    for problem in (problem for reading in readings for problem in reading.problems):
+        print(f"intonate: left out {problem}", file=sys.stderr)
+    for reading in readings:
+        print(f"{reading.corpus}: {len(reading.utterances):,} utterances")
+    print(f"written to {out}")
+
+
+def main() -> None:
+    """The entry point of `intonate`."""
+    try:
+        app(prog_name="intonate")
+    except KeyboardInterrupt:
+        sys.exit(130)

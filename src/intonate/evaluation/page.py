@@ -1,0 +1,330 @@
+"""The report as one HTML page: everything inline, no script, nothing fetched, light and dark, down to a phone's width.
+
+Only `report.write_report` calls this; what the figures mean is said on the page, in plain words, beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from intonate.evaluation import plots
+from intonate.evaluation.bootstrap import COUNTED
+from intonate.evaluation.palette import colour
+from intonate.evaluation.table import (
+    CLIP_ALONE,
+    CLIP_AND_5,
+    RANDOM_SPLIT,
+    SPEAKER_DISJOINT,
+    SPEAKER_NORMALISED,
+    PredictionTable,
+)
+
+NAMES: dict[str, str] = {
+    "uar": "UAR (unweighted average recall)",
+    "accuracy": "WA (accuracy)",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "auc": "AUC",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "nll": "negative log-likelihood",
+}
+PLAIN_WORDS: dict[str, str] = {
+    SPEAKER_DISJOINT: "Nobody in the test was heard in training.",
+    RANDOM_SPLIT: "Clips were split at random, so the same voices are in training and test. Many papers do this; "
+    "expect less from a new voice.",
+    CLIP_ALONE: "Each clip is judged by itself.",
+    CLIP_AND_5: "Five more clips of the same speaker, unlabelled, set the level the voice is measured against.",
+    SPEAKER_NORMALISED: "All of the speaker's clips, unlabelled, set the level the voice is measured against.",
+}
+_WORDS = {
+    "UAR": "The share of each class that was recognised, averaged over the classes, so that a frequent class counts no "
+    "more than a rare one. Guessing gives 100 % divided by the number of classes. Also called UA.",
+    "WA": "The share of all clips that were recognised. Also called accuracy.",
+    "F1": "The harmonic mean of precision (how often the model is right when it says so) and recall (how much of the "
+    "class it finds); macro: averaged over classes; weighted: by how often they occur.",
+    "AUC": "How often the model scores a clip of a class above a clip of another, averaged over classes; 50 % is chance.",
+    "ECE": "How far confidence lies from accuracy, on average over 15 equal bins of confidence; 0 is honest.",
+    "95 % interval": "Drawn by resampling whole speakers (or, where there are fewer than three, clips, and it says so): "
+    "with other speakers of the same kind the figure would likely lie there.",
+    "own classes": "Corpora have different classes. The open score lets the model answer with any of its classes; "
+    "the other one lets it choose only among those that the clip's corpus has.",
+}
+_TIMES = {"train_s": ("training", "s"), "test_s": ("test", "s"), "ms_per_clip": ("per clip", "ms")}
+_WORST, _HARDEST = 15, 8
+
+
+def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes: Sequence[str] = ()) -> str:
+    """The page.
+
+    Args:
+        scores: from `protocol.scores(table)`.
+        table: the predictions themselves, for the pictures and the list of the worst clips.
+        title: heading of the page.
+        notes: sentences under it.
+    """
+    conditions = scores["conditions"]
+    body = [f"<header><h1>{escape(title)}</h1>", f'<p class="lead">{escape(_lead(scores, table))}</p>']
+    if notes:
+        body.append(f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>')
+    body.append(f'</header><div class="cards">{"".join(map(_card, conditions))}</div>')
+    body.append(_corpus_table(conditions))
+    for place, condition in enumerate(conditions):
+        part = table.where(protocol=condition["protocol"], statistics=condition["statistics"])
+        detail, name = _detail(condition, part), escape(condition_name(condition))
+        # The first condition lies open; the others are one click away.
+        body.append(
+            f"<h2>In detail: {name}</h2>{detail}"
+            if place == 0
+            else f"<details><summary>In detail: {name}</summary>{detail}</details>"
+        )
+    body.append(_footer(scores))
+    style = files("intonate.evaluation").joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{''.join(body)}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def condition_name(condition: Mapping[str, Any]) -> str:
+    """`speaker-disjoint, clip alone`."""
+    return ", ".join(part for part in (condition["protocol"], condition["statistics"]) if part) or "all"
+
+
+def percent(value: float | None) -> str:
+    """`58.2`, or a dash."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def limits(figure: Mapping[str, Any]) -> str:
+    """`54.1–61.9`, or nothing."""
+    return "" if figure["low"] is None else f"{percent(figure['low'])}–{percent(figure['high'])}"
+
+
+def _lead(scores: Mapping[str, Any], table: PredictionTable) -> str:
+    corpora = sorted(set(table.corpus.tolist()) - {""})
+    clips = len(set(zip(table.file.tolist(), table.start.tolist(), strict=True)))
+    speakers = len(set(table.speaker.tolist()) - {""})
+    where = f" from {', '.join(corpora)}" if corpora else ""
+    return f"{clips:,} clips of {_plural(speakers, 'speaker')}{where}; {len(scores['labels'])} classes: " + ", ".join(
+        scores["labels"]
+    )
+
+
+def _card(condition: Mapping[str, Any]) -> str:
+    view, closed = condition["open"], condition["restricted"]
+    overall = view["overall"]
+    rows = [
+        (NAMES[name].split(" (")[0], overall[name]) for name in ("accuracy", "macro_f1", "weighted_f1", "auc", "ece")
+    ]
+    if closed:
+        rows.insert(0, ("UAR, own classes", closed["overall"]["uar"]))
+    listed = "".join(
+        f"<dt>{escape(name)}</dt><dd>{percent(figure['value'])}</dd><dd>{limits(figure)}</dd>" for name, figure in rows
+    )
+    counts = [_plural(condition["utterances"], "clip"), _plural(condition["speakers"], "speaker")]
+    counts += [_plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
+    words = [PLAIN_WORDS.get(condition[name], "") for name in ("protocol", "statistics")]
+    spread = [
+        f"UAR {percent(found['uar']['mean'])} ± {percent(found['uar']['sd'])} over {found['count']} {name}."
+        for name, found in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
+        if found
+    ]
+    flattering = " warn" if condition["protocol"] == RANDOM_SPLIT else ""
+    return (
+        f'<section class="card{flattering}"><h2>{escape(condition_name(condition))}</h2>'
+        f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR</small></p>'
+        f'<p class="range">95 % interval over {view["unit"]}s {limits(overall["uar"])}</p>'
+        f"<dl>{listed}</dl>"
+        f'<p class="how">{escape(" ".join(filter(None, [*words, ", ".join(counts) + ".", *spread])))}</p></section>'
+    )
+
+
+def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
+    restricted = any(condition["restricted"] for condition in conditions)
+    head = [
+        "corpus",
+        "conditions",
+        "clips",
+        "speakers",
+        "classes",
+        "UAR",
+        *(["UAR, own classes"] if restricted else []),
+    ]
+    rows = []
+    for corpus in dict.fromkeys(name for condition in conditions for name in condition["corpora"]):
+        for condition in conditions:
+            if corpus not in condition["corpora"]:
+                continue
+            group = condition["open"]["groups"]["corpus"].get(corpus or "not known")
+            closed = (condition["restricted"] or condition["open"])["groups"]["corpus"].get(corpus or "not known")
+            cells = [str(group["utterances"]), str(group["speakers"]), str(len(condition["corpora"][corpus]))]
+            cells += [_figure(group["uar"])] + ([_figure(closed["uar"])] if restricted else [])
+            cells += [_figure(group["accuracy"]), _figure(group["macro_f1"])]
+            rows.append([escape(corpus), escape(condition_name(condition)), *cells])
+    return f'<h2>By corpus</h2><div class="panel scroll" style="margin-top:12px">{_table([*head, "WA", "macro F1"], rows, left=2)}</div>'
+
+
+def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
+    view = condition["open"]
+    panels = [
+        (
+            "What was taken for what",
+            plots.confusion_plot(view["confusion"], part.labels),
+            "Per cent of each true class.",
+        ),
+        ("Each class", plots.class_plot(view["classes"]), ""),
+    ]
+    groups = [
+        (name, list(found.items())) for name, found in view["groups"].items() if len(found) > 1 and name != "language"
+    ] + [("language", list(view["groups"]["language"].items()))] * (len(view["groups"]["language"]) > 1)
+    panels += [
+        (f"UAR by {name}", plots.interval_plot(found, f"UAR by {name}"), _unit_note(found)) for name, found in groups
+    ]
+    answered = view["answered"]
+    abstains = (
+        f"With its threshold the model answers {percent(answered['coverage'])} % of the clips and is right on "
+        f"{percent(answered['accuracy'])} % of these."
+        if answered["coverage"] is not None and answered["coverage"] < 1
+        else "The model answered every clip."
+    )
+    ece = view["overall"]["ece"]
+    panels += [
+        (
+            "Is it as sure as it is right?",
+            plots.reliability_plot(part),
+            f"ECE {percent(ece['value'])} % ({limits(ece)}). Faint bars hold fewer than ten clips.",
+        ),
+        ("What abstaining buys", plots.coverage_plot(part), abstains),
+    ]
+    drawn = "".join(
+        f'<section class="panel"><h3>{escape(name)}</h3>{drawing}'
+        + (f'<p class="small muted">{escape(note)}</p>' if note else "")
+        + "</section>"
+        for name, drawing, note in panels
+    )
+    hardest = (
+        f'<section class="panel"><h3>Hardest confusions</h3><div class="scroll">{_hardest(view, part)}</div></section>'
+    )
+    classes = (
+        f'<section class="panel"><h3>Each class, in figures</h3><div class="scroll">{_classes(view)}</div></section>'
+    )
+    worst = f'<section class="panel" style="margin-top:16px"><h3>Surest mistakes</h3><div class="scroll">{_worst(part)}</div></section>'
+    every = f'<section class="panel" style="margin-top:16px"><h3>Every figure</h3><div class="scroll">{_every(condition)}</div></section>'
+    return f'<div class="panels">{drawn}{classes}{hardest}</div>{worst}{every}'
+
+
+def _unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    alone = [name for name, group in groups if group["unit"] == "utterance"]
+    if not alone:
+        return ""
+    return f"Fewer than three speakers in {', '.join(alone)}: that interval is over clips and says nothing of others."
+
+
+def _classes(view: Mapping[str, Any]) -> str:
+    rows = [
+        [_label(name), *(percent(figures[key]) for key in ("recall", "precision", "f1")), str(figures["support"])]
+        for name, figures in view["classes"].items()
+        if figures["support"] or figures["predicted"]
+    ]
+    return _table(["class", "recall", "precision", "F1", "n"], rows)
+
+
+def _hardest(view: Mapping[str, Any], part: PredictionTable) -> str:
+    counts = np.array(view["confusion"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[:_HARDEST]
+    rows = []
+    for truth, said in zip(*np.unravel_index(order, shares.shape), strict=True):
+        if counts[truth, said]:
+            of = f"{counts[truth, said]} of {counts[truth].sum()}"
+            rows.append([_label(part.labels[truth]), _label(part.labels[said]), percent(shares[truth, said]), of])
+    return _table(["truth", "called", "%", "n"], rows, left=2) if rows else "<p>None: every clip was right.</p>"
+
+
+def _worst(part: PredictionTable) -> str:
+    rows_at = np.arange(len(part))
+    said, truth = part.probabilities[rows_at, part.predicted], part.probabilities[rows_at, part.truth]
+    order = [int(row) for row in np.argsort(truth - said, kind="stable") if part.label[row] != part.emotion[row]]
+    chosen: dict[tuple[str, float], int] = {}
+    for row in order:
+        chosen.setdefault((str(part.file[row]), float(part.start[row])), row)
+    rows = [
+        [
+            f"<code>{escape(file)}</code>" + (f"<small>from {start:g} s</small>" if start else ""),
+            escape(str(part.speaker[row])),
+            _label(str(part.emotion[row])),
+            percent(truth[row]),
+            _label(str(part.label[row])),
+            percent(said[row]),
+        ]
+        for (file, start), row in list(chosen.items())[:_WORST]
+    ]
+    if not rows:
+        return "<p>None: every clip was right.</p>"
+    page = _table(["clip", "speaker", "truth", "given %", "called", "sure %"], rows, left=2)
+    return page.replace('<td class="left"><code>', '<td class="left file"><code>')
+
+
+def _every(condition: Mapping[str, Any]) -> str:
+    views = [("open", condition["open"])] + [("own classes", condition["restricted"])] * bool(condition["restricted"])
+    rows = []
+    for key, name in NAMES.items():
+        cells = [_figure(view["overall"][key], plain=key in ("nll", "brier")) for _, view in views]
+        for _, view in views[:1]:
+            cells.append(percent(view["corpus_mean"][key]) if key in view["corpus_mean"] else "")
+            for spread in (view["over_folds"], view["over_seeds"]):
+                found = spread.get(key) if key in COUNTED else None
+                cells.append(f"{percent(found['mean'])} ± {percent(found['sd'])}" if found else "")
+        rows.append([escape(name), *cells])
+    head = ["figure", *(name for name, _ in views), "mean of corpora", "over folds", "over seeds"]
+    return _table(head, rows)
+
+
+def _footer(scores: Mapping[str, Any]) -> str:
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in _WORDS.items())
+    times = ", ".join(
+        f"{_TIMES.get(key, (key, ''))[0]} {value:,.4g} {_TIMES.get(key, (key, ''))[1]}".strip()
+        for key, value in scores["times"].items()
+    )
+    return (
+        f'<h2>The words</h2><dl class="words">{words}</dl>'
+        f"<footer>{f'<p>Time: {escape(times)}.</p>' if times else ''}"
+        '<p>Every figure is computed from <a href="predictions.csv">predictions.csv</a>; all of them are in '
+        '<a href="metrics.json">metrics.json</a>. A label says what an utterance sounds like, as learnt from the '
+        "corpora; it is no knowledge of what a person feels.</p></footer>"
+    )
+
+
+def _figure(figure: Mapping[str, Any], plain: bool = False) -> str:
+    if plain and figure["value"] is not None:
+        return f"{figure['value']:.3f}<small>{figure['low']:.3f}–{figure['high']:.3f}</small>"
+    return f"{percent(figure['value'])}<small>{limits(figure)}</small>"
+
+
+def _label(name: str) -> str:
+    return f'<span class="dot" style="background:{colour(name)}"></span>{escape(name)}'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """An HTML table of ready-made cells; the first `left` columns are words, the others figures."""
+    # A cell that begins with a coloured dot is a word as well.
+    words = [place < left or all(row[place].startswith("<span") for row in rows) for place in range(len(head))]
+    side = [' class="left"' if word else "" for word in words]
+    top = "".join(f"<th{align}>{escape(name)}</th>" for name, align in zip(head, side, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{align}>{cell}</td>' for cell, align in zip(row, side, strict=True))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _plural(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"

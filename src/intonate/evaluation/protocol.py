@@ -1,0 +1,185 @@
+"""From a prediction table to every figure of the report: one dictionary, ready for JSON.
+
+Rows that were made under different conditions are never mixed: each pair of protocol and statistics of the speaker has
+its own figures, the speaker-disjoint ones first. Where the corpora have different classes each condition is scored
+twice: `open`, over all the model's classes, and `restricted`, over the classes that the row's corpus has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from intonate.evaluation import metrics
+from intonate.evaluation.bootstrap import COUNTED, METRICS, intervals, measure
+from intonate.evaluation.table import (
+    CLIP_ALONE,
+    CLIP_AND_5,
+    RANDOM_SPLIT,
+    SPEAKER_DISJOINT,
+    SPEAKER_NORMALISED,
+    PredictionTable,
+    Strings,
+)
+
+NOT_KNOWN = "not known"
+GROUPS: tuple[str, ...] = ("corpus", "language", "gender", "age")
+# Lower edges of the age bands, years.
+AGE_EDGES: tuple[int, ...] = (20, 30, 40, 50, 60)
+_AGE_BANDS = ("under 20", "20–29", "30–39", "40–49", "50–59", "60 and over")
+_ORDER = (SPEAKER_DISJOINT, RANDOM_SPLIT, CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED)
+
+
+def scores(
+    table: PredictionTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """All figures of a table.
+
+    Args:
+        table: the predictions; several corpora, folds, seeds, statistics and protocols may be in it.
+        repeats: bootstrap resamples per interval.
+        seed: of the bootstrap, so that the same table gives the same intervals.
+        times: what the run took, e.g. `{"train_s": 610, "test_s": 2.1, "ms_per_clip": 2.4}`; copied as it is.
+
+    Returns:
+        `{"labels", "conditions": [{"protocol", "statistics", "utterances", "speakers", "predictions", "corpora",
+        "folds", "seeds", "open": view, "restricted": view or None}], "times"}`. A view holds `overall` {metric:
+        {value, low, high}}, `unit` (what was resampled), `corpus_mean`, `classes`, `confusion`, `groups` {corpus,
+        language, gender, age: {name: …}}, `over_folds` and `over_seeds` {metric: {mean, sd}, or empty for one} and
+        `answered`. Figures are shares (0…1), `nll` is in nats; what is not defined is None.
+    """
+    label_sets = table.label_sets()
+    conditions = []
+    for protocol in _ordered(table.protocol):
+        for statistics in _ordered(table.where(protocol=protocol).statistics):
+            part = table.where(protocol=protocol, statistics=statistics)
+            corpora = _ordered(part.corpus)
+            closed = part.restricted(label_sets)
+            differ = any(len(label_sets[corpus]) < len(table.labels) for corpus in corpora)
+            conditions.append(
+                {
+                    "protocol": protocol,
+                    "statistics": statistics,
+                    **_counts(part),
+                    "predictions": len(part),
+                    "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
+                    "folds": _ordered(part.fold),
+                    "seeds": sorted(set(part.seed.tolist())),
+                    "open": view(part, repeats, seed),
+                    "restricted": view(closed, repeats, seed) if differ else None,
+                }
+            )
+    return {"labels": list(table.labels), "conditions": conditions, "times": dict(times or {})}
+
+
+def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """The figures of rows that were all made under one condition; see `scores`."""
+    overall, unit = _figures(table, METRICS, repeats, seed)
+    confusion = metrics.confusion_matrix(table.truth, table.predicted, len(table.labels))
+    per_class = zip(
+        metrics.precision(confusion),
+        metrics.recall(confusion),
+        metrics.f1(confusion),
+        confusion.sum(axis=1),
+        confusion.sum(axis=0),
+        strict=True,
+    )
+    groups = {name: _by_group(table, group_of(table, name), repeats, seed) for name in GROUPS}
+    return {
+        "overall": overall,
+        "unit": unit,
+        "corpus_mean": {
+            metric: float(np.mean([group[metric]["value"] for group in groups["corpus"].values()]))
+            for metric in COUNTED
+            if groups["corpus"]
+        },
+        "classes": {
+            label: {
+                "precision": float(precision),
+                "recall": float(recall),
+                "f1": float(f1),
+                "support": int(support),
+                "predicted": int(predicted),
+            }
+            for label, (precision, recall, f1, support, predicted) in zip(table.labels, per_class, strict=True)
+        },
+        "confusion": confusion.astype(int).tolist(),
+        "groups": groups,
+        "over_folds": _spread(table, "fold"),
+        "over_seeds": _spread(table, "seed"),
+        "answered": _answered(table),
+    }
+
+
+def group_of(table: PredictionTable, name: str) -> Strings:
+    """The group of each row, (N,): a column of the table, ages in bands, `not known` where it is empty."""
+    if name != "age":
+        column = getattr(table, name)
+        return np.asarray(np.where(column == "", NOT_KNOWN, column))
+    bands = np.array(_AGE_BANDS)[np.digitize(np.nan_to_num(table.age), AGE_EDGES)]
+    return np.asarray(np.where(np.isnan(table.age), NOT_KNOWN, bands))
+
+
+def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: int) -> tuple[dict[str, Any], str]:
+    found = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
+    figures = {
+        name: {"value": _number(measure(table, name)), "low": _number(limits.low), "high": _number(limits.high)}
+        for name, limits in found.items()
+    }
+    return figures, next(iter(found.values())).unit
+
+
+def _by_group(table: PredictionTable, groups: Strings, repeats: int, seed: int) -> dict[str, Any]:
+    found = {}
+    for name in _ordered(groups):
+        part = table.take(groups == name)
+        figures, unit = _figures(part, tuple(COUNTED), repeats, seed)
+        found[name] = {**_counts(part), "unit": unit, **figures}
+    return found
+
+
+def _spread(table: PredictionTable, column: str) -> dict[str, Any]:
+    """Mean and standard deviation (n - 1) of each fold's, or each seed's, own figure; empty if there is only one."""
+    values = np.unique(getattr(table, column))
+    if len(values) < 2:
+        return {}
+    parts = [table.where(**{column: [value]}) for value in values]
+    found: dict[str, Any] = {"count": len(values)}
+    for metric in COUNTED:
+        each = [measure(part, metric) for part in parts]
+        found[metric] = {"mean": float(np.mean(each)), "sd": float(np.std(each, ddof=1))}
+    return found
+
+
+def _answered(table: PredictionTable) -> dict[str, Any]:
+    """What is left when the model may say `unsure`: the share that it answers, and how right it is there."""
+    part = table.where(abstained=False)
+    coverage = len(part) / len(table) if len(table) else float("nan")
+    return {
+        "coverage": _number(coverage),
+        "accuracy": _number(measure(part, "accuracy")),
+        "uar": _number(measure(part, "uar")),
+    }
+
+
+def _counts(table: PredictionTable) -> dict[str, int]:
+    clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
+    return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _ordered(values: Strings) -> list[str]:
+    """The distinct values: known conditions in their order, bands of age upwards, numbers as numbers, unknown last."""
+
+    def key(name: str) -> tuple[Any, ...]:
+        for known in (_ORDER, _AGE_BANDS):
+            if name in known:
+                return (0, known.index(name), name)
+        return (2 if name == NOT_KNOWN else 1, int(name) if name.isdecimal() else 0, name)
+
+    return sorted(set(values.tolist()), key=key)

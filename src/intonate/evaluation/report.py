@@ -1,0 +1,102 @@
+"""A report folder: the prediction table, all figures as JSON, and one page that people want to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.errors import CorpusError
+from intonate.evaluation.page import condition_name, limits, percent, render
+from intonate.evaluation.protocol import GROUPS, scores
+from intonate.evaluation.table import PredictionTable, write
+
+_HEADLINES = {
+    "uar": "UAR",
+    "accuracy": "WA",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "auc": "AUC",
+    "ece": "ECE",
+}
+
+
+def write_report(
+    folder: Path | str,
+    table: PredictionTable,
+    title: str,
+    times: Mapping[str, float] | None = None,
+    notes: Sequence[str] | str = (),
+    repeats: int = 1000,
+) -> Path:
+    """Write `predictions.csv`, `metrics.json` and `report.html` into a folder, which is made if need be.
+
+    Args:
+        folder: where to.
+        table: the predictions.
+        title: heading of the page, e.g. `compact on RAVDESS, 6 folds`.
+        times: what the run took: `train_s`, `test_s`, `ms_per_clip`.
+        notes: sentences under the heading: configurations tried, what is special.
+        repeats: bootstrap resamples per interval.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        CorpusError: the table is empty, or the folder cannot be written.
+    """
+    if len(table) == 0:
+        raise CorpusError("there is nothing to report: the prediction table has no rows; expected at least one clip")
+    target = Path(folder)
+    found = scores(table, repeats, times=times)
+    lines = (notes,) if isinstance(notes, str) else tuple(notes)
+    page = target / "report.html"
+    try:
+        write(table, target / "predictions.csv")
+        text = json.dumps(
+            {"title": title, "notes": list(lines), **found}, ensure_ascii=False, indent=1, allow_nan=False
+        )
+        (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        page.write_text(render(found, table, title, [line for line in lines if line]), encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(
+            f"the report cannot be written to {target} ({error}); expected a folder to write in"
+        ) from error
+    return page
+
+
+def to_text(found: Mapping[str, Any]) -> str:
+    """The figures of `protocol.scores` for a terminal, under 80 columns."""
+    blocks = []
+    for condition in found["conditions"]:
+        view, closed = condition["open"], condition["restricted"]
+        clips = f"{condition['utterances']:,} clips, {condition['speakers']} speakers"
+        lines = [f"{condition_name(condition)}  ({clips}, intervals over {view['unit']}s)"]
+        lines.append(f"  {'':<14}{'%':>6}  {'95 % interval':<14}" + ("  own classes" if closed else ""))
+        for key, name in _HEADLINES.items():
+            figure = view["overall"][key]
+            line = f"  {name:<14}{percent(figure['value']):>6}  {limits(figure):<14}"
+            if closed:
+                own = closed["overall"][key]
+                line += f"  {percent(own['value']):>5}  {limits(own)}"
+            lines.append(line.rstrip())
+        for spread, name in ((view["over_folds"], "folds"), (view["over_seeds"], "seeds")):
+            if spread:
+                mean, sd = percent(spread["uar"]["mean"]), percent(spread["uar"]["sd"])
+                lines.append(f"  UAR {mean} ± {sd} over {spread['count']} {name}")
+        answered = view["answered"]
+        if answered["coverage"] is not None and answered["coverage"] < 1:
+            lines.append(
+                f"  answers {percent(answered['coverage'])} % and is right on {percent(answered['accuracy'])} % of them"
+            )
+        for group in GROUPS:
+            names = view["groups"][group]
+            if len(names) > 1:
+                lines.append(f"  UAR by {group}")
+                lines += [
+                    f"    {name[:24]:<24} {percent(each['uar']['value']):>6}  {limits(each['uar'])}"
+                    for name, each in names.items()
+                ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)

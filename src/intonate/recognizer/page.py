@@ -1,0 +1,134 @@
+"""Answers for a person at a terminal: the label, bars, and a coloured timeline. Plain where it is piped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from intonate.recognizer.recognizer import Failure
+from intonate.recognizer.timeline import SILENCE, UNSURE
+from intonate.schema import Prediction, Segment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# Hues in use for these emotions since Plutchik (1980), in the colours that every terminal has.
+COLOURS: Mapping[str, str] = {
+    "angry": "red",
+    "anger/disgust": "red",
+    "negative": "red",
+    "disgust": "magenta",
+    "contempt": "magenta",
+    "fear": "green",
+    "fear/surprise": "green",
+    "happy": "yellow",
+    "happiness": "yellow",
+    "positive": "yellow",
+    "excited": "yellow",
+    "sad": "blue",
+    "sadness": "blue",
+    "surprise": "cyan",
+    "calm": "bright_green",
+    "neutral": "white",
+    SILENCE: "bright_black",
+    UNSURE: "bright_black",
+}
+BAR = 24  # columns of a full bar
+BAND = 60  # columns of the timeline's band
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = None, timeline: bool = False) -> None:
+    """Print one answer.
+
+    Args:
+        console: where to; colours are used if it is a terminal.
+        answer: a failure is left out here, for it is told on standard error.
+        top_k: how many bars; None for all.
+        timeline: show the segments even if there is only one.
+    """
+    if isinstance(answer, Failure):
+        return
+    pretty = _can_draw(console)
+    console.print(_headline(answer), soft_wrap=True)
+    width = max((len(label) for label in answer.scores), default=0)
+    for label, score in list(answer.scores.items())[:top_k]:
+        console.print(_line(f"  {label:<{width}}  ", (_bar(score, pretty), _colour(label)), f"{score:>4.0%}"))
+    if timeline or len(answer.segments) > 1:
+        _timeline(console, answer.segments, pretty)
+    console.print()
+
+
+def _headline(answer: Prediction) -> Text:
+    parts: list[str | tuple[str, str]] = [(answer.file, "dim"), "  "] if answer.file else []
+    if not answer.scores:
+        return _line(*parts, (SILENCE, f"bold {COLOURS[SILENCE]}"), ("  nobody speaks", "dim"))
+    best = f"{answer.label} {answer.scores[answer.label]:.0%}"
+    if answer.abstained:
+        return _line(*parts, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"))
+    return _line(*parts, (best, f"bold {_colour(answer.label)}"))
+
+
+def _timeline(console: Console, segments: tuple[Segment, ...], pretty: bool) -> None:
+    end_s = segments[-1].end_s
+    if pretty and len(segments) > 1:
+        columns = min(BAND, max(20, console.width - 4))
+        edges = [round(columns * segment.start_s / max(end_s, 1e-9)) for segment in segments] + [columns]
+        band = [
+            (("█" if segment.speech else "·") * (right - left), _colour(segment.label))
+            for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True)
+        ]
+        console.print(_line("\n  ", *band))
+    else:
+        console.print()
+    clock = len(_clock(end_s, end_s))
+    names = [_name(segment) for segment in segments]
+    width = max(map(len, names))
+    for segment, name in zip(segments, names, strict=True):
+        score = next(iter(segment.scores.values()), None)
+        times = f"  {_clock(segment.start_s, end_s):>{clock}} – {_clock(segment.end_s, end_s):>{clock}}  "
+        number = "" if score is None else f"  {score:>4.0%}"
+        console.print(_line((times, "dim"), (f"{name:<{width}}", _colour(segment.label)), number))
+
+
+def _name(segment: Segment) -> str:
+    """The label, and the best guess where it is unsure."""
+    return f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
+
+
+def _line(*parts: str | tuple[str, str]) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def _colour(label: str) -> str:
+    return COLOURS.get(label, "white")
+
+
+def _bar(score: float, pretty: bool) -> str:
+    """A bar of exactly `BAR` columns, in steps of an eighth where the terminal can draw them."""
+    if not pretty:
+        return ("#" * round(score * BAR)).ljust(BAR)
+    whole, eighths = divmod(round(score * BAR * 8), 8)
+    return ("█" * whole + EIGHTHS[eighths]).ljust(BAR)[:BAR]
+
+
+def _can_draw(console: Console) -> bool:
+    try:
+        ("█" + EIGHTHS).encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _clock(seconds: float, longest_s: float) -> str:
+    """`4.5`, `1:04.5` or `1:01:04.5`, whichever the longest of them needs."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    if longest_s < 60:
+        return f"{tenths / 10:.1f} s"
+    if longest_s < 3600:
+        return f"{minutes}:{rest / 10:04.1f}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest / 10:04.1f}"

@@ -1,0 +1,62 @@
+"""A recording as the recognizer reads it: whole if it is short, else window by window in constant memory."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.decode import Source, blocks, name_of
+from intonate.schema import Pool
+
+Waveform = NDArray[np.float32]
+
+
+def opened(source: Source, sample_rate_hz: int, pool: Pool) -> tuple[Waveform | None, Iterator[Waveform]]:
+    """The whole recording (samples,) if it is no longer than `pool.longest_s`, else None; and it in blocks.
+
+    Raises:
+        AudioError: the sound is missing, unreadable, empty or not finite, as far as the first blocks show it.
+    """
+    parts = blocks(source, sample_rate_hz, pool.longest_s)
+    first = next(parts)
+    second = next(parts, None)
+    if second is None:
+        return first, iter([first])
+    return None, itertools.chain([first, second], parts)
+
+
+def windows(parts: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iterator[tuple[float, Waveform]]:
+    """(start in seconds, window (samples,)), overlapping; the last one is moved back to end with the recording.
+
+    The same cuts as `intonate.audio.segments.windows`, without knowing the length beforehand.
+    """
+    window, hop = round(pool.window_s * sample_rate_hz), round(pool.hop_s * sample_rate_hz)
+    held, offset, due = np.zeros(0, np.float32), 0, 0
+    for part in parts:
+        held = np.concatenate([held, part])
+        # Only what is followed by more is sure not to be the last window.
+        while offset + len(held) > due + window:
+            # The window before is kept: the last one may reach back into it.
+            held, offset = held[due - offset :], due
+            yield due / sample_rate_hz, held[:window].copy()
+            due += hop
+    last = max(0, offset + len(held) - window)
+    yield last / sample_rate_hz, held[last - offset :].copy()
+
+
+def file_of(source: Source) -> str:
+    """What an answer calls the file: its path, or nothing for bytes and arrays."""
+    name = name_of(source)
+    return "" if name.startswith("<") and not isinstance(source, str | os.PathLike) else name
+
+
+def can_be_read_twice(source: Source) -> bool:
+    """Whether decoding it a second time gives the same: anything but a pipe or socket that is open already."""
+    if not hasattr(source, "read"):
+        return True
+    seekable = getattr(source, "seekable", None)
+    return bool(seekable and seekable())

@@ -1,0 +1,107 @@
+"""`intonate evaluate MODEL MANIFEST`: a finished model on any labelled audio, with the same report as a training."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from intonate.corpora import manifest
+from intonate.emotions import MERGES, merge, merged_labels
+from intonate.errors import LabelError
+from intonate.evaluation import table
+from intonate.evaluation.report import write_report
+from intonate.recognizer import builtin, inputs
+from intonate.recognizer.model_file import read_model
+from intonate.schema import ModelSpec, Utterance
+from intonate.training import data, scoring
+
+
+def evaluate(
+    model: str | os.PathLike[str] | None, manifest_path: str | os.PathLike[str], report: str | os.PathLike[str]
+) -> Path:
+    """Answer every row of a manifest and write the report.
+
+    Rows whose emotion the model has no label for are left out and counted; where speakers may have been trained on,
+    the report says so, for their figures flatter.
+
+    Args:
+        model: a built-in name, a model file or a run folder; None for the built-in `compact`.
+        manifest_path: a CSV written by `intonate manifest`, or any table with file and emotion.
+        report: the folder to write to.
+
+    Returns:
+        The HTML page.
+
+    Raises:
+        ModelError, CorpusError, AudioError, LabelError
+    """
+    console = Console(stderr=True)
+    opened = read_model(builtin.path_of(model))
+    spec = opened.spec
+    rows = manifest.read(manifest_path)
+    merge_name = merge_of(spec)
+    left_out = Counter(row.emotion for row in rows if row.emotion not in merge(merge_name))
+    utterances = data.labelled(rows, merge_name)
+    speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+    extract = partial(_extract, spec)
+    examples = data.prepare(utterances, merge_name, extract, speaking, data.bar(console, "listening"))
+    scorer = scoring.Scorer(opened, examples)
+    everyone = np.arange(len(utterances))
+    knows_speakers = all(row.speaker for row in utterances)
+    tables = [
+        table.tabulate(
+            utterances,
+            [examples.labels[target] for target in examples.targets],
+            examples.labels,
+            scorer.probabilities(everyone, statistics),
+            statistics=statistics,
+            protocol="as given in the manifest",
+            abstain_below=spec.abstain_below,
+            root=Path(manifest_path).parent,
+        )
+        for statistics in (scoring.statistics_of(spec) if knows_speakers else (scoring.CLIP_ALONE,))
+    ]
+    return write_report(
+        Path(report), table.concatenate(tables), title=f"{spec.name} on {Path(manifest_path).name}",
+        notes=_notes(spec, utterances, left_out),
+    )  # fmt: skip
+
+
+def merge_of(spec: ModelSpec) -> str:
+    """The merge whose labels are the model's.
+
+    Raises:
+        LabelError: there is none: the model has labels of its own.
+    """
+    for name in MERGES:
+        if merged_labels(name) == tuple(sorted(spec.labels)):
+            return name
+    raise LabelError(
+        f"model {spec.name!r} answers {', '.join(spec.labels)}, which is none of the known sets of labels "
+        f"({', '.join(MERGES)}); add it to intonate.emotions.MERGES"
+    )
+
+
+def _extract(spec: ModelSpec, row: Utterance) -> data.Clip:
+    tokens = inputs.token_ids(spec, row.text) if inputs.takes_text(spec) else None
+    return inputs.extract(spec, data.heard(row, spec.sample_rate_hz, spec.clean), tokens)
+
+
+def _notes(spec: ModelSpec, utterances: Sequence[Utterance], left_out: Counter[str]) -> list[str]:
+    notes = []
+    if left_out:
+        listed = ", ".join(f"{count} {emotion}" for emotion, count in left_out.most_common())
+        notes.append(f"Left out, for the model has no such label: {listed}.")
+    trained_on = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
+    if trained_on:
+        notes.append(
+            f"{len(trained_on)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
+            "their figures flatter the model."
+        )
+    return notes

@@ -1,0 +1,68 @@
+"""A corpus that nobody spoke: tones whose melody, loudness and speed tell the "emotion", by several "speakers"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import yaml
+
+SAMPLE_RATE_HZ = 16_000
+# emotion -> (pitch against the speaker's own, rise in semitones, loudness, syllables per second)
+MANNER = {
+    "angry": (1.3, -4.0, 0.5, 6.0),
+    "happy": (1.5, 5.0, 0.3, 5.0),
+    "neutral": (1.0, 0.0, 0.2, 4.0),
+    "sad": (0.8, -2.0, 0.1, 2.5),
+}
+SPEAKERS = ("ada", "ben", "cleo", "dan", "eve", "fritz")
+
+
+def voice(emotion: str, speaker: int, rng: np.random.Generator, seconds: float | None = None) -> np.ndarray:
+    """(samples,) float32: a buzz with twelve harmonics, syllable by syllable."""
+    pitch, rise, loud, rate_hz = MANNER[emotion]
+    seconds = rng.uniform(0.8, 1.6) if seconds is None else seconds
+    time_s = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    f0_hz = (110 + 25 * speaker) * pitch * 2 ** (rise * time_s / seconds / 12) * rng.uniform(0.95, 1.05)
+    phase = 2 * np.pi * np.cumsum(f0_hz) / SAMPLE_RATE_HZ
+    buzz = sum(np.sin(k * phase) / k for k in range(1, 13))
+    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * rate_hz * time_s + rng.uniform(0, 6))
+    return np.asarray(loud * syllables * buzz / 3 + 0.002 * rng.normal(size=len(time_s)), np.float32)
+
+
+def corpus(root: Path, speakers: int = 4, takes: int = 3, emotions: tuple[str, ...] = tuple(MANNER)) -> Path:
+    """A folder `emotion/speaker/take.wav` for the corpus `folder`."""
+    rng = np.random.default_rng(0)
+    for emotion in emotions:
+        for place, speaker in enumerate(SPEAKERS[:speakers]):
+            folder = root / emotion / speaker
+            folder.mkdir(parents=True)
+            for take in range(takes):
+                soundfile.write(folder / f"{emotion}-{speaker}-{take}.wav", voice(emotion, place, rng), SAMPLE_RATE_HZ)
+    return root
+
+
+VOICE = {"voice": {"front_end": "voice_functionals", "normalise": {"kind": "speaker", "prior": 3, "clip": 5}}}
+MEL = {
+    "mel": {
+        "front_end": "log_mel",
+        "params": {"bands": 40, "level": False},
+        "normalise": {"kind": "speaker", "prior": 300, "prior_sd": 300},
+    }
+}
+SMALL = {"channels": [4, 8, 8, 8], "blocks": [0, 1, 1, 1], "width": 16, "hidden": 16}
+
+
+def recipe(path: Path, data: Path, **parts: object) -> Path:
+    """A YAML recipe of a small `compact` on the toy corpus; `parts` replace its parts."""
+    raw = {
+        "name": "toy",
+        "data": {"corpora": {"folder": str(data)}, "labels": "4", "split": "speakers-4", "folds": [1]},
+        "inputs": MEL | VOICE,
+        "model": {"name": "compact", "params": SMALL},
+        "training": {"epochs": 2, "batch_size": 8, "average": 0.5},
+        "card": {"licence": "CC0-1.0"},
+    } | parts
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path

@@ -1,0 +1,182 @@
+"""`train`, from a recipe to a run folder: stopped and gone on, refused, repeated."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import toy
+import yaml
+
+from intonate.errors import RecipeError
+from intonate.recognizer.recognizer import load_model
+from intonate.training.fit import train
+
+ROOT = Path(__file__).parents[2]
+FOREST = {
+    "inputs": {"voice": {"front_end": "voice_functionals"}},
+    "model": {"name": "random_forest", "params": {"trees": 10}},
+}
+
+
+def weights(path: Path) -> dict[str, np.ndarray]:
+    graph = onnx.load(str(path)).graph
+    return {entry.name: onnx.numpy_helper.to_array(entry) for entry in graph.initializer}
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def run(toy_corpus, tmp_path_factory):
+    """A finished run of three epochs."""
+    root = tmp_path_factory.mktemp("run")
+    training = {"epochs": 3, "batch_size": 8, "average": 0.5}
+    return train(toy.recipe(root / "toy.yaml", toy_corpus, training=training), runs=root / "runs")
+
+
+def test_the_run_folder_holds_all_that_is_needed(run, toy_corpus):
+    fold = run / "fold1-seed0"
+    assert sorted(path.name for path in fold.iterdir()) == ["model.onnx", "predictions.csv", "run.json"]
+    assert (run / "report").is_dir()
+    record = json.loads((fold / "run.json").read_text())
+    assert record["epochs"] == 3
+    assert record["test_clips"] == 12
+    assert record["onnx_difference"] < 1e-3
+    assert record["packages"]["torch"]
+    assert set(record["test_uar"]) == {"clip alone", "clip + 5", "speaker-normalised"}
+    spec = load_model(fold / "model.onnx").spec
+    assert spec.labels == ("angry", "happy", "neutral", "sad")
+    assert spec.recipe_hash == record["recipe_hash"]
+    assert spec.licence == "CC0-1.0"
+    assert len(spec.unseen_speakers) == 2
+
+
+def test_it_says_nothing_of_the_machine(run, toy_corpus, monkeypatch):
+    secrets = [str(toy_corpus), str(Path.home()), str(ROOT), os.environ.get("PATH", "/usr/bin")]
+    for path in run.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [secret for secret in secrets if secret.encode() in content], path
+
+
+def test_the_kept_recipe_trains_again(run, toy_corpus, tmp_path):
+    again = train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}"], runs=tmp_path)
+    assert_same_weights(run / "fold1-seed0" / "model.onnx", again / "fold1-seed0" / "model.onnx")
+
+
+def test_a_finished_run_is_not_trained_again(run, toy_corpus, tmp_path):
+    before = (run / "fold1-seed0" / "run.json").stat().st_mtime_ns
+    train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}"], runs=run.parent)
+    assert (run / "fold1-seed0" / "run.json").stat().st_mtime_ns == before
+
+
+def test_another_recipe_is_refused(run, toy_corpus):
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}", "training.epochs=4"], runs=run.parent)
+
+
+KILLED = """
+import os, signal, sys
+from lightning.pytorch.callbacks import ModelCheckpoint
+from intonate.training import network
+from intonate.training.fit import train
+
+class Killer(network.Classifier):
+    def on_train_batch_start(self, batch, index):
+        if self.current_epoch == 2 and index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+network.Classifier = Killer
+train(sys.argv[1], runs=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"average": 0.5}, {"average": 0, "patience": 9}, {"average": 0.5, "keep": "last"}])
+def test_a_killed_training_goes_on_as_if_never_stopped(options, toy_corpus, tmp_path):
+    training = {"epochs": 4, "batch_size": 8, **options}
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training)
+    whole = train(recipe, runs=tmp_path / "whole")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    words = [sys.executable, "-c", KILLED, str(recipe), str(tmp_path / "killed")]
+    killed = subprocess.run(words, env=environment, capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    fold = tmp_path / "killed" / "toy" / "fold1-seed0"
+    assert (fold / "checkpoints" / "last.ckpt").exists()
+    train(recipe, runs=tmp_path / "killed")
+    assert_same_weights(whole / "fold1-seed0" / "model.onnx", fold / "model.onnx")
+    records = [json.loads((folder / "run.json").read_text()) for folder in (whole / "fold1-seed0", fold)]
+    for key in ("epochs", "validation_uar", "test_uar"):
+        assert records[0][key] == records[1][key], key
+    assert not (fold / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_training_stopped_before_its_export_is_exported(keep, toy_corpus, tmp_path, monkeypatch):
+    training = {"epochs": 2, "batch_size": 8, "average": 0.5, "keep": keep}
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training)
+    whole = train(recipe, runs=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr("intonate.export.onnx.write_torch", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(recipe, runs=tmp_path / "stopped")
+    stopped = train(recipe, runs=tmp_path / "stopped")
+    assert_same_weights(whole / "fold1-seed0" / "model.onnx", stopped / "fold1-seed0" / "model.onnx")
+    records = [json.loads((folder / "fold1-seed0" / "run.json").read_text()) for folder in (whole, stopped)]
+    assert records[0]["validation_uar"] == records[1]["validation_uar"]
+
+
+def test_the_missing_folds_are_trained(toy_corpus, tmp_path):
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, **FOREST)
+    run = train(recipe, ["data.folds=[2]"], runs=tmp_path / "runs")
+    done = (run / "fold2-seed0" / "run.json").stat().st_mtime_ns
+    train(recipe, ["data.folds=[]", "training.seeds=[0, 1]"], runs=tmp_path / "runs")
+    assert len(list(run.glob("fold*-seed*/run.json"))) == 8
+    assert (run / "fold2-seed0" / "run.json").stat().st_mtime_ns == done
+
+
+def test_seeds_differ_and_repeat(toy_corpus, tmp_path):
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training={"epochs": 1, "batch_size": 8, "seeds": [0, 1]})
+    one, other = (train(recipe, runs=tmp_path / name) for name in ("one", "other"))
+    for seed in (0, 1):
+        assert_same_weights(*(run / f"fold1-seed{seed}" / "model.onnx" for run in (one, other)))
+    first, second = (weights(one / f"fold1-seed{seed}" / "model.onnx") for seed in (0, 1))
+    assert any((first[name] != second[name]).any() for name in first if first[name].dtype == np.float32)
+
+
+def test_what_the_training_says_is_what_the_recognizer_answers(run, toy_corpus):
+    """The kept table, clip alone, beside `predict` on the same files."""
+    import csv
+
+    recognizer = load_model(run / "fold1-seed0" / "model.onnx")
+    with (run / "fold1-seed0" / "predictions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["statistics"] == "clip alone"]
+    assert len(rows) == 12
+    for row in rows[:4]:
+        answer = recognizer.predict(toy_corpus / row["file"].removeprefix("folder/"))
+        for label in recognizer.spec.labels:
+            assert float(row[f"p_{label}"]) == pytest.approx(answer.scores[label], abs=1e-5)
+
+
+def test_a_class_that_the_training_speakers_lack_keeps_its_place(tmp_path):
+    data = toy.corpus(tmp_path / "data")
+    for take in (data / "happy").glob("*/*"):
+        if "dan" not in take.name:
+            take.unlink()
+    raw = yaml.safe_load(toy.recipe(tmp_path / "toy.yaml", data, **FOREST).read_text())
+    for fold in range(1, 5):
+        raw["data"]["folds"] = [fold]
+        (tmp_path / "toy.yaml").write_text(yaml.safe_dump(raw))
+        run = train(tmp_path / "toy.yaml", runs=tmp_path / "runs")
+    seen = [load_model(run / f"fold{fold}-seed0").spec for fold in range(1, 5)]
+    assert {spec.labels for spec in seen} == {("angry", "happy", "neutral", "sad")}
