@@ -18,6 +18,7 @@ _HOMES = {
     "Prediction": "intonate.schema",
     "Segment": "intonate.schema",
     "ModelSpec": "intonate.schema",
+    "SpeakerStatistics": "intonate.features.normalise",
     "Utterance": "intonate.schema",
     "IntonateError": "intonate.errors",
 }
@@ -25,6 +26,7 @@ __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
     from intonate.errors import IntonateError
+    from intonate.features.normalise import SpeakerStatistics
     from intonate.recognizer.recognizer import Recognizer, load_model
     from intonate.schema import ModelSpec, Prediction, Segment, Utterance
 

@@ -88,6 +88,8 @@ def predict(
     ] = None,
 ) -> None:
     """Which emotion recordings sound like."""
+    # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from intonate.recognizer import command
 
     well = command.predict(

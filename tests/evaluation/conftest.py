@@ -1,5 +1,5 @@
 import sys
 from pathlib import Path
 
-# `synthetic` is shared by the tests of this room only.
+# `prediction_tables` is shared by the tests of this room only.
 sys.path.insert(0, str(Path(__file__).parent))

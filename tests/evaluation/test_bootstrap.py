@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic import benchmark, predicted, utterances
+from prediction_tables import benchmark, predicted, utterances
 
 from intonate.errors import CorpusError
 from intonate.evaluation.bootstrap import METRICS, bootstrap, intervals, measure

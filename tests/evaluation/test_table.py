@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import benchmark, predicted, utterances
+from prediction_tables import benchmark, predicted, utterances
 
 from intonate.emotions import SEVEN
 from intonate.errors import CorpusError

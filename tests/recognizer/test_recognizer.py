@@ -226,10 +226,16 @@ def answers_or_says_why(recognizer, source):
     try:
         answer = recognizer.predict(source)
     except IntonateError as error:
-        assert "\n" not in str(error).strip()
-    else:
-        assert isinstance(answer, Prediction)
-        assert answer.scores == {} or sum(answer.scores.values()) == pytest.approx(1)
+        said = str(error)
+        assert_one_sentence(said)
+        return
+    assert isinstance(answer, Prediction)
+    assert answer.scores == {} or sum(answer.scores.values()) == pytest.approx(1)
+
+
+def assert_one_sentence(said):
+    assert said
+    assert "\n" not in said
 
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -247,6 +253,8 @@ SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 @pytest.mark.filterwarnings("ignore:invalid value encountered", "ignore:overflow encountered")
 def test_fuzz_arrays(recognizer, length, channels, dtype, rate_hz, scale, seed):
     noise = np.random.default_rng(seed).normal(size=(length, channels) if channels else length)
+    # Bursts and pauses pass for speech, so that the model is reached.
+    noise *= (np.arange(length) // 1500 % 2).reshape(-1, *[1] * (noise.ndim - 1))
     with np.errstate(all="ignore"):
         samples = (noise * scale).astype(dtype)
     answers_or_says_why(recognizer, (samples, rate_hz))

@@ -1,5 +1,7 @@
 """Windows become segments by the rule that `timeline.py` states."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -53,5 +55,5 @@ def test_segments_meet_and_reach_the_end(last_s):
     found = segments_of([window(0, 0.9), window(1, 0.2), window(last_s, 0.7)], 1.0, scores_of, 0.0)
     assert found[0].start_s == 0
     assert found[-1].end_s == last_s + 2
-    assert all(left.end_s == right.start_s for left, right in zip(found, found[1:], strict=False))
+    assert all(left.end_s == right.start_s for left, right in itertools.pairwise(found))
     assert all(segment.end_s - segment.start_s >= 0.5 for segment in found)

@@ -15,6 +15,7 @@ import yaml
 
 from intonate.errors import RecipeError
 from intonate.recognizer.recognizer import load_model
+from intonate.training import network
 from intonate.training.fit import train
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,6 @@ def test_another_recipe_is_refused(run, toy_corpus):
 
 KILLED = """
 import os, signal, sys
-from lightning.pytorch.callbacks import ModelCheckpoint
 from intonate.training import network
 from intonate.training.fit import train
 
@@ -102,38 +102,93 @@ train(sys.argv[1], runs=sys.argv[2])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"average": 0.5}, {"average": 0, "patience": 9}, {"average": 0.5, "keep": "last"}])
-def test_a_killed_training_goes_on_as_if_never_stopped(options, toy_corpus, tmp_path):
-    training = {"epochs": 4, "batch_size": 8, **options}
+def test_a_killed_training_goes_on_as_if_never_stopped(toy_corpus, tmp_path):
+    training = {"epochs": 4, "batch_size": 8, "average": 0.5, "keep": "last"}
     recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training)
-    whole = train(recipe, runs=tmp_path / "whole")
+    whole = train(recipe, runs=tmp_path / "whole") / "fold1-seed0"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     words = [sys.executable, "-c", KILLED, str(recipe), str(tmp_path / "killed")]
-    killed = subprocess.run(words, env=environment, capture_output=True, timeout=120)
+    killed = subprocess.run(words, env=environment, capture_output=True, timeout=240)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     fold = tmp_path / "killed" / "toy" / "fold1-seed0"
     assert (fold / "checkpoints" / "last.ckpt").exists()
+    assert not (fold / "model.onnx").exists()
     train(recipe, runs=tmp_path / "killed")
-    assert_same_weights(whole / "fold1-seed0" / "model.onnx", fold / "model.onnx")
-    records = [json.loads((folder / "run.json").read_text()) for folder in (whole / "fold1-seed0", fold)]
+    assert_same_weights(whole / "model.onnx", fold / "model.onnx")
+    records = [json.loads((folder / "run.json").read_text()) for folder in (whole, fold)]
     for key in ("epochs", "validation_uar", "test_uar"):
         assert records[0][key] == records[1][key], key
     assert not (fold / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("keep", ["best", "last"])
-def test_a_training_stopped_before_its_export_is_exported(keep, toy_corpus, tmp_path, monkeypatch):
-    training = {"epochs": 2, "batch_size": 8, "average": 0.5, "keep": keep}
-    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training)
-    whole = train(recipe, runs=tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        patch.setattr("intonate.export.onnx.write_torch", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            train(recipe, runs=tmp_path / "stopped")
-    stopped = train(recipe, runs=tmp_path / "stopped")
-    assert_same_weights(whole / "fold1-seed0" / "model.onnx", stopped / "fold1-seed0" / "model.onnx")
-    records = [json.loads((folder / "fold1-seed0" / "run.json").read_text()) for folder in (whole, stopped)]
-    assert records[0]["validation_uar"] == records[1]["validation_uar"]
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture
+def fitted(toy_corpus, tmp_path, monkeypatch):
+    """A function that trains and gives the weights and facts, without writing a file; it can stop on the way."""
+
+    def fit(runs, stop_at=None, **options):
+        epochs = []
+
+        class Watched(network.Classifier):
+            def on_train_batch_start(self, batch, index):
+                if index == 1:
+                    epochs.append(self.current_epoch)
+                    if self.current_epoch == stop_at:
+                        raise Stop
+
+        def instead(original):
+            def keep(*words):
+                kept.append((original(*words)))
+                raise Stop
+
+            return keep
+
+        kept: list = []
+        with monkeypatch.context() as patch:
+            patch.setattr(network, "fit", instead(network.fit))
+            patch.setattr(network, "Classifier", Watched)
+            training = {"epochs": 3, "batch_size": 8, **options}
+            with pytest.raises(Stop):
+                train(toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training), runs=tmp_path / runs)
+        return epochs, *(kept[0] if kept else (None, None))
+
+    return fit
+
+
+def assert_same_network(one, other):
+    second = other.state_dict()
+    for name, value in one.state_dict().items():
+        assert value.equal(second[name]), name
+
+
+OPTIONS = (
+    {"average": 0.5, "keep": "last"},
+    {"average": 0.5, "keep": "best"},
+    {"average": 0, "keep": "last", "patience": 9},
+)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_stopped_training_goes_on_with_the_epoch_it_was_in(fitted, options):
+    epochs, whole, facts = fitted("whole", **options)
+    assert epochs == [0, 1, 2]
+    assert fitted("stopped", stop_at=1, **options)[0] == [0, 1]
+    epochs, resumed, resumed_facts = fitted("stopped", **options)
+    assert epochs == [1, 2]
+    assert_same_network(whole, resumed)
+    assert facts == resumed_facts
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_training_stopped_after_its_last_epoch_is_not_repeated(fitted, options):
+    _, whole, facts = fitted("runs", **options)
+    epochs, again, again_facts = fitted("runs", **options)
+    assert epochs == []
+    assert_same_network(whole, again)
+    assert facts == again_facts
 
 
 def test_the_missing_folds_are_trained(toy_corpus, tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 from intonate.evaluation import plots
 from intonate.evaluation.bootstrap import COUNTED
 from intonate.evaluation.palette import colour
+from intonate.evaluation.protocol import NOT_KNOWN
 from intonate.evaluation.table import (
     CLIP_ALONE,
     CLIP_AND_5,
@@ -48,9 +49,9 @@ _WORDS = {
     "WA": "The share of all clips that were recognised. Also called accuracy.",
     "F1": "The harmonic mean of precision (how often the model is right when it says so) and recall (how much of the "
     "class it finds); macro: averaged over classes; weighted: by how often they occur.",
-    "AUC": "How often the model scores a clip of a class above a clip of another, averaged over classes; 50 % is chance.",
+    "AUC": "How often the model scores a clip of a class above a clip of another, averaged; 50 % is chance.",
     "ECE": "How far confidence lies from accuracy, on average over 15 equal bins of confidence; 0 is honest.",
-    "95 % interval": "Drawn by resampling whole speakers (or, where there are fewer than three, clips, and it says so): "
+    "95 % interval": "Drawn by resampling whole speakers (where there are fewer than three, clips, and it says so): "
     "with other speakers of the same kind the figure would likely lie there.",
     "own classes": "Corpora have different classes. The open score lets the model answer with any of its classes; "
     "the other one lets it choose only among those that the clip's corpus has.",
@@ -137,9 +138,10 @@ def _card(condition: Mapping[str, Any]) -> str:
         for name, found in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
         if found
     ]
-    flattering = " warn" if condition["protocol"] == RANDOM_SPLIT else ""
+    protocol, statistics = condition["protocol"], condition["statistics"] or "all clips"
+    flattering = " warn" if protocol == RANDOM_SPLIT else ""
     return (
-        f'<section class="card{flattering}"><h2>{escape(condition_name(condition))}</h2>'
+        f'<section class="card{flattering}"><p class="kind">{escape(protocol)}</p><h2>{escape(statistics)}</h2>'
         f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR</small></p>'
         f'<p class="range">95 % interval over {view["unit"]}s {limits(overall["uar"])}</p>'
         f"<dl>{listed}</dl>"
@@ -149,27 +151,20 @@ def _card(condition: Mapping[str, Any]) -> str:
 
 def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
     restricted = any(condition["restricted"] for condition in conditions)
-    head = [
-        "corpus",
-        "conditions",
-        "clips",
-        "speakers",
-        "classes",
-        "UAR",
-        *(["UAR, own classes"] if restricted else []),
-    ]
+    head = ["corpus", "conditions", "clips", "speakers", "UAR", *(["UAR, own classes"] if restricted else []), "WA"]
     rows = []
     for corpus in dict.fromkeys(name for condition in conditions for name in condition["corpora"]):
+        shown = escape(corpus or NOT_KNOWN)
         for condition in conditions:
             if corpus not in condition["corpora"]:
                 continue
-            group = condition["open"]["groups"]["corpus"].get(corpus or "not known")
-            closed = (condition["restricted"] or condition["open"])["groups"]["corpus"].get(corpus or "not known")
-            cells = [str(group["utterances"]), str(group["speakers"]), str(len(condition["corpora"][corpus]))]
-            cells += [_figure(group["uar"])] + ([_figure(closed["uar"])] if restricted else [])
-            cells += [_figure(group["accuracy"]), _figure(group["macro_f1"])]
-            rows.append([escape(corpus), escape(condition_name(condition)), *cells])
-    return f'<h2>By corpus</h2><div class="panel scroll" style="margin-top:12px">{_table([*head, "WA", "macro F1"], rows, left=2)}</div>'
+            group = condition["open"]["groups"]["corpus"][corpus or NOT_KNOWN]
+            closed = (condition["restricted"] or condition["open"])["groups"]["corpus"][corpus or NOT_KNOWN]
+            cells = [str(group["utterances"]), str(group["speakers"]), _figure(group["uar"])]
+            cells += [_figure(closed["uar"])] * restricted + [_figure(group["accuracy"])]
+            rows.append([shown, escape(condition_name(condition)), *cells])
+            shown = ""
+    return f"<h2>By corpus</h2>{_panel('', _table(head, rows, left=2), 'wide')}"
 
 
 def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
@@ -181,12 +176,8 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
             "Per cent of each true class.",
         ),
         ("Each class", plots.class_plot(view["classes"]), ""),
-    ]
-    groups = [
-        (name, list(found.items())) for name, found in view["groups"].items() if len(found) > 1 and name != "language"
-    ] + [("language", list(view["groups"]["language"].items()))] * (len(view["groups"]["language"]) > 1)
-    panels += [
-        (f"UAR by {name}", plots.interval_plot(found, f"UAR by {name}"), _unit_note(found)) for name, found in groups
+        ("Hardest confusions", _hardest(view, part), ""),
+        ("Each class, in figures", _classes(view), ""),
     ]
     answered = view["answered"]
     abstains = (
@@ -204,21 +195,36 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
         ),
         ("What abstaining buys", plots.coverage_plot(part), abstains),
     ]
-    drawn = "".join(
-        f'<section class="panel"><h3>{escape(name)}</h3>{drawing}'
-        + (f'<p class="small muted">{escape(note)}</p>' if note else "")
-        + "</section>"
-        for name, drawing, note in panels
-    )
-    hardest = (
-        f'<section class="panel"><h3>Hardest confusions</h3><div class="scroll">{_hardest(view, part)}</div></section>'
-    )
-    classes = (
-        f'<section class="panel"><h3>Each class, in figures</h3><div class="scroll">{_classes(view)}</div></section>'
-    )
-    worst = f'<section class="panel" style="margin-top:16px"><h3>Surest mistakes</h3><div class="scroll">{_worst(part)}</div></section>'
-    every = f'<section class="panel" style="margin-top:16px"><h3>Every figure</h3><div class="scroll">{_every(condition)}</div></section>'
-    return f'<div class="panels">{drawn}{classes}{hardest}</div>{worst}{every}'
+    drawn = [
+        _panel(name, content + (f'<p class="small muted">{escape(note)}</p>' if note else ""))
+        for name, content, note in panels
+    ]
+    wide = [
+        _panel("Who is heard how well: UAR", _groups(view), "wide"),
+        _panel("Surest mistakes", _worst(part), "wide"),
+        _panel("Every figure", _every(condition), "wide"),
+    ]
+    return f'<div class="panels">{"".join(drawn)}</div>{"".join(wide)}'
+
+
+def _groups(view: Mapping[str, Any]) -> str:
+    by = view["groups"]
+    # Where every corpus has a language of its own, a picture by language would repeat that by corpus.
+    names = [name for name in by if len(by[name]) > 1 and (name != "language" or len(by[name]) < len(by["corpus"]))]
+    if not names:
+        return '<p class="small muted">There is one corpus, one gender and one age here: nothing to compare.</p>'
+    drawn = []
+    for name in names:
+        groups = list(by[name].items())
+        note = _unit_note(groups)
+        below = f'<p class="small muted">{escape(note)}</p>' if note else ""
+        drawn.append(f"<div><h4>by {name}</h4>{plots.interval_plot(groups, f'UAR by {name}')}{below}</div>")
+    return f'<div class="groups">{"".join(drawn)}</div>'
+
+
+def _panel(name: str, content: str, kind: str = "") -> str:
+    heading = f"<h3>{escape(name)}</h3>" if name else ""
+    return f'<section class="panel {kind}">{heading}<div class="scroll">{content}</div></section>'
 
 
 def _unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -52,7 +52,9 @@ def confusion_plot(confusion: ArrayLike, labels: Sequence[str]) -> str:
     heads = max(text_width(name, _SMALL) for name in labels)
     # Column names stand upright where lying ones would make the picture too wide for a phone.
     upright = heads > 56 or len(labels) > 8
-    wide, tall, gap = (42.0 if upright else max(heads + 2, 42.0)), 40.0, 2.0
+    # Two classes still leave room for the words above them.
+    wide = max(42.0 if upright else heads + 2, 140 / len(labels))
+    tall, gap = 40.0, 2.0
     left, top = names + 20, 24 + (heads + 6 if upright else 18)
     parts = [
         text(left + wide * len(labels) / 2, 8, "what the model said", anchor="middle", size=_SMALL, fill=MUTED),
@@ -130,7 +132,7 @@ def class_plot(classes: Mapping[str, Mapping[str, Any]]) -> str:
         classes: {label: {precision, recall, f1, support}}; classes that do not occur are left out.
     """
     present = {name: figures for name, figures in classes.items() if figures["support"]}
-    row, width, top = 28.0, 440.0, 26.0
+    row, width, top = 36.0, 440.0, 26.0
     left = max([text_width(name) for name in present] + [60.0]) + 12
     right = width - 44
     height = top + row * len(present) + 20

@@ -72,8 +72,8 @@ def to_text(found: Mapping[str, Any]) -> str:
     for condition in found["conditions"]:
         view, closed = condition["open"], condition["restricted"]
         clips = f"{condition['utterances']:,} clips, {condition['speakers']} speakers"
-        lines = [f"{condition_name(condition)}  ({clips}, intervals over {view['unit']}s)"]
-        lines.append(f"  {'':<14}{'%':>6}  {'95 % interval':<14}" + ("  own classes" if closed else ""))
+        lines = [condition_name(condition), f"  {clips}, 95 % intervals over {view['unit']}s"]
+        lines.append(f"  {'':<14}{'%':>6}  {'interval':<14}" + ("  own classes" if closed else ""))
         for key, name in _HEADLINES.items():
             figure = view["overall"][key]
             line = f"  {name:<14}{percent(figure['value']):>6}  {limits(figure):<14}"

@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.features.spectral import cut_frames
+
 Float = NDArray[np.float32]
 
 # Pitch lives under 500 Hz: the autocorrelation is taken at a quarter of 16 kHz. A window of 40 ms holds two and a
@@ -16,21 +18,44 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 WINDOW = 160
 N_FFT = 256
 VOICED_ABOVE = 0.5
+SHORTEST, LONGEST = int(RATE_HZ / HIGHEST_HZ), int(np.ceil(RATE_HZ / LOWEST_HZ))
 
 
 @lru_cache(maxsize=1)
-def _window() -> tuple[Float, Float]:
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)).astype(np.float32)
-    own = np.fft.irfft(np.square(np.abs(np.fft.rfft(window, N_FFT))))
-    return window, (own / own[0]).astype(np.float32)
+def _matrices() -> tuple[Float, Float, Float]:
+    """The maths of a frame, as products with matrices.
+
+    Returns:
+        cosines, sines: (80, 129), from the even and the odd half of a frame, folded about its middle, to the
+            spectrum of the frame less its mean, times the window.
+        lags: (129, 1 + lags), from the power spectrum to its autocorrelation: at lag 0, and divided by the
+            window's own from one under the shortest lag to one over the longest.
+    """
+    n = np.arange(WINDOW // 2)[:, None] - (WINDOW - 1) / 2
+    window = 0.5 + 0.5 * np.cos(2 * np.pi * n / WINDOW)
+    angle = 2 * np.pi * n * np.arange(N_FFT // 2 + 1) / N_FFT
+    cosines, sines = window * np.cos(angle), window * np.sin(angle)
+    # Two samples, n and its mirror image, for each row: the mean is a 160th of the sum of the 80.
+    cosines -= 2 * cosines.sum(axis=0) / WINDOW
+
+    both = np.concatenate([window, window[::-1]])[:, 0]
+    own = np.fft.irfft(np.square(np.abs(np.fft.rfft(both, N_FFT))))
+    wanted = np.r_[0, SHORTEST - 1 : LONGEST + 2]
+    lags = np.fft.irfft(np.eye(N_FFT // 2 + 1), axis=1)[:, wanted] / np.r_[1, own[wanted[1:]] / own[0]]
+    return cosines.astype(np.float32), sines.astype(np.float32), lags.astype(np.float32)
 
 
 def _decimate(waveform: Float) -> Float:
     """A quarter of the rate, through two rounds of (1 3 3 1)/8 and every second sample."""
     for _ in range(2):
-        padded = np.pad(waveform, (1, 1 + len(waveform) % 2))
+        padded = np.zeros(2 + len(waveform) + len(waveform) % 2, np.float32)
+        padded[1 : 1 + len(waveform)] = waveform
         even, odd = padded[0::2], padded[1::2]
-        waveform = (even[:-1] + odd[1:] + 3 * (odd[:-1] + even[1:])) / np.float32(8)
+        waveform = odd[:-1] + even[1:]
+        waveform *= 3
+        waveform += even[:-1]
+        waveform += odd[1:]
+        waveform *= np.float32(1 / 8)
     return waveform
 
 
@@ -48,24 +73,27 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Floa
     """
     if sample_rate_hz != 4 * RATE_HZ:
         raise ValueError(f"pitch is made for 16000 Hz, got {sample_rate_hz}: resample first")
-    window, window_lags = _window()
-    count, step = 1 + len(waveform) // hop, hop // 4
-    padded = np.pad(_decimate(np.asarray(waveform, np.float32)), (WINDOW // 2, WINDOW + 2 * step))
-    cut = np.lib.stride_tricks.as_strided(padded, (count, WINDOW), (padded.strides[0] * step, padded.strides[0]))
-    spectrum = np.fft.rfft((cut - cut.mean(axis=1, keepdims=True)) * window, N_FFT)
-    lags = np.fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag))[:, : WINDOW // 2]
+    cosines, sines, to_lags = _matrices()
+    count = 1 + len(waveform) // hop
+    cut = cut_frames(_decimate(np.asarray(waveform, np.float32)), WINDOW, hop // 4, count)
+    left, right = cut[:, : WINDOW // 2], cut[:, : WINDOW // 2 - 1 : -1]
+    power, odd = (left + right) @ cosines, (left - right) @ sines
+    power *= power
+    odd *= odd
+    power += odd
+    # (lags, frames), because numpy is quicker along long rows.
+    lags = to_lags.T @ power.T
+    strength = lags[1:]
+    strength /= lags[0] + np.float32(1e-9)
 
-    shortest, longest = int(RATE_HZ / HIGHEST_HZ), int(np.ceil(RATE_HZ / LOWEST_HZ))
-    strength = lags[:, shortest - 1 : longest + 2] / window_lags[shortest - 1 : longest + 2]
-    strength = strength / (lags[:, :1] + np.float32(1e-9))
-    inner = strength[:, 1:-1]
-    peaks = np.where((inner >= strength[:, :-2]) & (inner >= strength[:, 2:]), inner, 0)
+    inner = strength[1:-1]
+    peaks = inner * ((inner >= strength[:-2]) & (inner >= strength[2:]))
     # The first peak nearly as high as the highest: a period, and not its double.
-    best = np.argmax(peaks >= np.float32(0.9) * peaks.max(axis=1, keepdims=True), axis=1)
-    rows = np.arange(count)
-    left, top, right = strength[rows, best], strength[rows, best + 1], strength[rows, best + 2]
+    best = np.argmax(peaks >= np.float32(0.9) * peaks.max(axis=0), axis=0)
+    frames = np.arange(count)
+    left, top, right = strength[best, frames], strength[best + 1, frames], strength[best + 2, frames]
     bend = left - 2 * top + right
     shift = np.where(np.abs(bend) > 1e-6, 0.5 * (left - right) / np.minimum(bend, -1e-6), 0)
-    lag = best + shortest + np.clip(shift, -0.5, 0.5)
-    voiced = np.where(peaks[rows, best] > 0, np.clip(top, 0, 1), 0)
+    lag = best + SHORTEST + np.clip(shift, -0.5, 0.5)
+    voiced = np.where(peaks[best, frames] > 0, np.clip(top, 0, 1), 0)
     return (RATE_HZ / lag).astype(np.float32), voiced.astype(np.float32)

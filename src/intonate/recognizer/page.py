@@ -87,9 +87,10 @@ def _timeline(console: Console, segments: tuple[Segment, ...], pretty: bool) -> 
     width = max(map(len, names))
     for segment, name in zip(segments, names, strict=True):
         score = next(iter(segment.scores.values()), None)
-        times = f"  {_clock(segment.start_s, end_s):>{clock}} – {_clock(segment.end_s, end_s):>{clock}}  "
-        number = "" if score is None else f"  {score:>4.0%}"
-        console.print(_line((times, "dim"), (f"{name:<{width}}", _colour(segment.label)), number))
+        start, end = (_clock(time_s, end_s).rjust(clock) for time_s in (segment.start_s, segment.end_s))
+        times = f"  {start} {'–' if pretty else '-'} {end}  "
+        number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
+        console.print(_line((times, "dim"), (name, _colour(segment.label)), number))
 
 
 def _name(segment: Segment) -> str:

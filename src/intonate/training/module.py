@@ -50,6 +50,7 @@ class Classifier(L.LightningModule):
         self.network, self.options, self.steps, self.corpora, self.seed = network, options, steps, corpora, seed
         self._takes = set(inspect.signature(network.forward).parameters)
         self._seen: list[tuple[Tensor, ...]] = []
+        self._begun = False
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         logits: Tensor = self.network(**self._inputs(batch))
@@ -70,6 +71,11 @@ class Classifier(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+        if self.current_epoch > 0 and not self._begun:
+            # The loader draws a seed at the start of its second and later epochs in a process: make up for it in the
+            # first epoch after a resumption.
+            torch.empty((), dtype=torch.int64).random_()
+        self._begun = True
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         allowed = batch["allowed"]

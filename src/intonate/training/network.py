@@ -70,15 +70,17 @@ def fit(
     checked = DataLoader(quiet, options.batch_size, collate_fn=collate)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
     module = Classifier(network, options, len(loader) * options.epochs, corpora, seed)
-    keeper = ModelCheckpoint(
-        folder / "checkpoints", filename="best", monitor=SCORE, mode="max", save_last=True, enable_version_counter=False
-    )
-    callbacks: list[Callback] = [keeper]
+    place = folder / "checkpoints"
+    keeper = ModelCheckpoint(place, filename="best", monitor=SCORE, mode="max", enable_version_counter=False)
+    # Lightning's own `save_last` writes only where the best is written, too. This one comes after the keeper, so that
+    # it knows the best.
+    latest = ModelCheckpoint(place, filename="last", enable_version_counter=False)
+    callbacks: list[Callback] = [keeper, latest]
     if options.average:
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
-    last = folder / "checkpoints" / "last.ckpt"
+    last = place / "last.ckpt"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.

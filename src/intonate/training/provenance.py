@@ -22,6 +22,7 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
         "recipe": recipe.name,
         "recipe_hash": recipe.hash(),
         "manifest_hash": manifest_hash(utterances),
+        "configurations_tried": recipe.card.configurations_tried,
         "clips": len(utterances),
         "revision": _revision(),
         "python": platform.python_version(),

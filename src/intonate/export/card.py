@@ -1,0 +1,149 @@
+"""From a finished run to what is given away: one ONNX file with its held-out scores inside, and its model card.
+
+intonate export runs/compact --output src/intonate/recognizer/assets
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from intonate.errors import ModelError
+from intonate.evaluation import protocol, table
+from intonate.export.onnx import sign
+from intonate.recognizer.model_file import read_model
+from intonate.schema import ModelSpec
+
+# What a card lists, of everything that evaluation.protocol counts.
+GROUPS = ("corpus", "language", "gender")
+
+
+def give(run: str | Path, output: str | Path, unseen: Iterable[str | Path] = (), fold: int = 1, seed: int = 0) -> Path:
+    """Write `NAME.onnx` and its card `NAME.md`.
+
+    Args:
+        run: a run folder of `intonate train`.
+        output: the folder to write to.
+        unseen: folders of `intonate evaluate` on corpora that the model never saw, for the card.
+        fold: which fit of the run.
+        seed: which fit of the run.
+
+    Returns:
+        The model file.
+
+    Raises:
+        ModelError: the run has no finished fit of that fold and seed.
+    """
+    fit = Path(run) / f"fold{fold}-seed{seed}"
+    if not (fit / "run.json").is_file():
+        raise ModelError(
+            f"{run} has no finished fit of fold {fold} and seed {seed}; train it with: intonate train RECIPE"
+        )
+    record = json.loads((fit / "run.json").read_text(encoding="utf-8"))
+    held_out = held_out_scores(table.read(fit / "predictions.csv"))
+    strangers = [row for folder in unseen for row in held_out_scores(table.read(Path(folder) / "predictions.csv"))]
+    spec = read_model(fit / "model.onnx").spec
+    spec = replace(spec, scores={"held_out_speakers": held_out, "unseen_corpora": strangers})
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    target = output / f"{spec.name}.onnx"
+    for source in fit.glob("model.onnx*"):
+        copyfile(source, output / source.name.replace("model.onnx", target.name))
+    sign(target, spec)
+    target.with_suffix(".md").write_text(card(spec, record, target.stat().st_size), encoding="utf-8")
+    return target
+
+
+def held_out_scores(predictions: table.PredictionTable) -> list[dict[str, Any]]:
+    """One row per statistics of the speaker and group: UAR open and restricted with its interval, accuracy, counts."""
+    rows = []
+    for condition in protocol.scores(predictions)["conditions"]:
+        restricted = condition["restricted"] or condition["open"]
+        groups = [("all", "all", condition["open"]["overall"], restricted["overall"], condition)]
+        for group in GROUPS:
+            for name, figures in condition["open"]["groups"][group].items():
+                groups.append((group, name, figures, restricted["groups"][group][name], figures))
+        for group, name, opened, closed, counts in groups:
+            rows.append(
+                {
+                    "statistics": condition["statistics"],
+                    "group": group,
+                    "name": name,
+                    "clips": counts["utterances"],
+                    "speakers": counts["speakers"],
+                    "uar": _rounded(opened["uar"]),
+                    "uar_restricted": _rounded(closed["uar"]),
+                    "accuracy": _rounded(opened["accuracy"]),
+                }
+            )
+    return rows
+
+
+def _rounded(figure: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figure.items() if value is not None}
+
+
+def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
+    """The model card, in Markdown."""
+    held_out, strangers = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
+    by_corpus: dict[str, list[str]] = {}
+    for speaker in spec.unseen_speakers:
+        by_corpus.setdefault(speaker.split("/")[0], []).append(speaker.split("/")[1])
+    parts = [
+        f"# {spec.name}",
+        f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained from "
+        f"scratch on acted speech ({', '.join(spec.corpora)}; languages: {', '.join(spec.languages)}). "
+        f"{record.get('parameters', 0):,} parameters, {size_bytes / 1e6:.1f} MB.",
+        "It hears how something is said, as actors would say it. It does not know what anyone feels.",
+        "## Licence of the weights",
+        spec.licence,
+        "## Scores on speakers it never heard",
+        "Unweighted average recall (UAR) in %, with a 95 % interval bootstrapped over speakers. *Open*: among all "
+        f"{len(spec.labels)} classes. *Own classes*: among those that the corpus has. *Clip alone*: nothing else of "
+        "the speaker was heard; *clip + 5*: five more clips of the speaker, without labels; *speaker-normalised*: all "
+        "of them. These test speakers took no part in training, in choosing the weights or in calibration.",
+        *(_table(held_out, group) for group in ("corpus", "language", "gender")),
+        "Held out (test and validation): "
+        + "; ".join(f"{corpus} {', '.join(names)}" for corpus, names in by_corpus.items())
+        + ".",
+    ]
+    if strangers:
+        parts += ["## Scores on a corpus it never heard", _table(strangers, "corpus")]
+    parts += [
+        "## Calibration",
+        f"Temperature {spec.temperature:g}, fitted on the validation speakers. A best probability under "
+        f"{spec.abstain_below:.2f} is answered *unsure*: that was the least certain tenth of the validation clips.",
+        "## What it must not be used for",
+        "Decisions about people: hiring, work, schooling, policing, health, credit, insurance. Acted emotion is louder "
+        "and clearer than everyday speech; other languages, ages, accents and recording conditions than those above "
+        "were not tested. See docs/responsible-use.md.",
+        "## Where it comes from",
+        f"Recipe `{record['recipe']}` (hash {record['recipe_hash']}), code revision "
+        f"{record['revision'] or 'unknown'}, data hash {record['manifest_hash']}, trained in "
+        f"{record['train_s'] / 60:.0f} minutes on: {record['hardware']}. Configurations compared on validation "
+        f"speakers: {record.get('configurations_tried', 'see the recipe')}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Sequence[Mapping[str, Any]], group: str) -> str:
+    lines = [
+        f"| {group} | clips | speakers | statistics | UAR open | UAR own classes |",
+        "| --- | ---: | ---: | --- | --- | --- |",
+    ]
+    for row in rows:
+        if row["group"] == group:
+            lines.append(
+                f"| {row['name']} | {row['clips']} | {row['speakers']} | {row['statistics']} "
+                f"| {_percent(row['uar'])} | {_percent(row['uar_restricted'])} |"
+            )
+    return "\n".join(lines)
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
+    return f"{100 * figure['value']:.1f}{interval}"

@@ -1,0 +1,131 @@
+"""What is printed can be read back, and read by people."""
+
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from intonate.recognizer import formats, page
+from intonate.recognizer.formats import Layout
+from intonate.recognizer.recognizer import Failure
+from intonate.schema import Prediction, Segment
+
+SCORES = {"happy": 0.7, "sad": 0.2, "neutral": 0.1}
+LABELS = ("happy", "neutral", "sad")
+LONG = Prediction(
+    "happy",
+    SCORES,
+    (
+        Segment(0.0, 4.5, "happy", SCORES),
+        Segment(4.5, 6.0, "silence", {}, speech=False),
+        Segment(6.0, 7.25, "unsure", {"sad": 0.4, "happy": 0.35, "neutral": 0.25}),
+    ),
+    model="tiny",
+    file='a, "b".wav',
+)
+SHORT = Prediction("happy", SCORES, (Segment(0.0, 2.0, "happy", SCORES),), model="tiny", file="short.wav")
+SILENT = Prediction("silence", {}, (Segment(0.0, 2.0, "silence", {}, speech=False),), model="tiny", file="s.wav")
+FAILED = Failure("bad.wav", "bad.wav is empty (0 bytes)")
+
+
+def text(style, answers, **layout):
+    return "".join(formats.FORMATS[style](answers, Layout(LABELS, **layout)))
+
+
+def test_json_is_one_object_or_an_array():
+    assert json.loads(text("json", [SHORT], single=True)) == SHORT.to_dict()
+    both = json.loads(text("json", [SHORT, FAILED, LONG]))
+    assert both == [SHORT.to_dict(), {"file": "bad.wav", "error": "bad.wav is empty (0 bytes)"}, LONG.to_dict()]
+    assert json.loads(text("json", [])) == []
+    assert len(json.loads(text("json", [SHORT], single=True, top_k=2))["scores"]) == 2
+
+
+def test_jsonl_is_a_line_each():
+    lines = text("jsonl", [SHORT, FAILED]).splitlines()
+    assert [json.loads(line) for line in lines] == [SHORT.to_dict(), FAILED.to_dict()]
+
+
+def rows(*args, **layout):
+    return list(csv.DictReader(io.StringIO(text("csv", *args, **layout)), strict=True))
+
+
+def test_csv_has_a_row_per_file():
+    found = rows([LONG, FAILED, SILENT])
+    assert [row["file"] for row in found] == ['a, "b".wav', "bad.wav", "s.wav"]
+    assert [row["label"] for row in found] == ["happy", "", "silence"]
+    assert [row["happy"] for row in found] == ["0.700000", "", ""]
+    assert [row["error"] for row in found] == ["", FAILED.error, ""]
+    assert found[0]["end"] == "7.250"
+    assert all(None not in row and None not in row.values() for row in found)
+
+
+def test_csv_of_a_timeline_has_a_row_per_segment():
+    found = rows([LONG, FAILED], timeline=True, top_k=1)
+    assert [(row["start"], row["end"], row["label"], row["abstained"]) for row in found[:3]] == [
+        ("0.000", "4.500", "happy", "false"),
+        ("4.500", "6.000", "silence", "false"),
+        ("6.000", "7.250", "unsure", "true"),
+    ]
+    assert [row["sad"] for row in found] == ["", "", "0.400000", ""]
+
+
+def test_srt_has_a_cue_per_segment_of_speech():
+    assert text("srt", [LONG]) == (
+        "1\n00:00:00,000 --> 00:00:04,500\nhappy 70%\n\n2\n00:00:06,000 --> 00:00:07,250\nunsure (sad 40%)\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "time"), [(0.0, "00:00:00,000"), (59.9996, "00:01:00,000"), (3723.5, "01:02:03,500")]
+)
+def test_srt_times(seconds, time):
+    assert formats._srt_time(seconds) == time
+
+
+def printed(answer, *, colour=False, encoding="utf-8", **options):
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding=encoding)
+    console = Console(file=out, force_terminal=colour, width=80, highlight=False, markup=False, no_color=not colour)
+    page.show(console, answer, **options)
+    out.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_text_is_plain_where_it_is_piped():
+    shown = printed(SHORT)
+    assert "\x1b" not in shown
+    assert shown.splitlines()[0] == "short.wav  happy 70%"
+    assert [line.split()[0] for line in shown.splitlines()[1:4]] == ["happy", "sad", "neutral"]
+    assert shown.splitlines()[1].count("█") == round(0.7 * page.BAR - 0.5)
+
+
+def test_text_has_colours_in_a_terminal():
+    assert "\x1b[33m" in printed(SHORT, colour=True)
+
+
+def test_text_of_a_long_recording_has_a_timeline():
+    shown = printed(LONG)
+    assert "0.0 s – 4.5 s  happy" in shown
+    assert "unsure (sad)   40%" in shown
+    band = next(line.strip() for line in shown.splitlines() if "··" in line)
+    assert len(band) == page.BAND
+
+
+def test_text_without_unicode():
+    shown = printed(LONG, encoding="ascii")
+    assert "#" * round(0.7 * page.BAR) in shown
+
+
+def test_text_says_unsure_and_silence():
+    unsure = Prediction("happy", SCORES, SHORT.segments, abstained=True)
+    assert printed(unsure).startswith("  unsure  at best happy 70%") or printed(unsure).startswith("unsure")
+    assert printed(SILENT).startswith("s.wav  silence  nobody speaks")
+    assert printed(FAILED) == ""
+
+
+@pytest.mark.parametrize("score", [0.0, 0.001, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("pretty", [True, False])
+def test_a_bar_has_one_width(score, pretty):
+    assert len(page._bar(score, pretty)) == page.BAR

@@ -1,0 +1,237 @@
+"""The command line as a user and a script meet it."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+sys.path.insert(0, str(Path(__file__).parent / "recognizer"))
+import tiny
+
+RATE_HZ = 16_000
+RUN = [sys.executable, "-c", "from intonate.cli import main; main()"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a model, three clips, and one file that is none."""
+    folder = tmp_path_factory.mktemp("cli")
+    tiny.write(folder / "tiny.onnx", tiny.spec())
+    (folder / "clips" / "deep").mkdir(parents=True)
+    for number, name in enumerate(("a.wav", "b.flac", "deep/a.wav")):
+        soundfile.write(folder / "clips" / name, tiny.speech(2.0, seed=number), RATE_HZ)
+    soundfile.write(folder / "long.wav", np.concatenate([tiny.speech(9.0)] * 2), RATE_HZ)
+    (folder / "bad.wav").write_text("no audio")
+    (folder / "nothing").mkdir()
+    return folder
+
+
+@pytest.fixture
+def intonate(place, monkeypatch, capfd):
+    """Run `intonate …` in this process: (exit status, standard output, standard error)."""
+    from intonate.cli import main
+
+    def run(*args, stdin=None):
+        monkeypatch.chdir(place)
+        monkeypatch.setattr(sys, "argv", ["intonate", *map(str, args)])
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as done:
+            main()
+        return done.value.code or 0, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def predict(intonate):
+    return lambda *args, **more: intonate("predict", "--model", "tiny.onnx", *args, **more)
+
+
+def test_one_file(predict):
+    status, out, err = predict("clips/a.wav")
+    assert (status, err) == (0, "")
+    assert out.startswith("clips/a.wav  ")
+    assert "\x1b" not in out
+    assert sum(label in out for label in tiny.LABELS) == 7
+
+
+def test_json_of_one_file_is_an_object(predict):
+    status, out, _ = predict("clips/a.wav", "--format", "json", "--top-k", "2")
+    answer = json.loads(out)
+    assert status == 0
+    assert set(answer) == {"file", "label", "scores", "segments", "transcript", "abstained", "model"}
+    assert len(answer["scores"]) == 2
+
+
+def test_a_folder_is_walked_and_gives_an_array(predict):
+    _, out, _ = predict("clips", "--format", "json")
+    assert [Path(answer["file"]).as_posix() for answer in json.loads(out)] == [
+        "clips/a.wav",
+        "clips/b.flac",
+        "clips/deep/a.wav",
+    ]
+
+
+def test_standard_input(predict, place):
+    status, out, _ = predict("-", "--format", "json", stdin=(place / "clips/a.wav").read_bytes())
+    assert status == 0
+    assert json.loads(out)["file"] == "-"
+
+
+def test_a_bad_file_does_not_stop_the_rest(predict):
+    status, out, err = predict("clips/a.wav", "bad.wav", "no.wav", "clips/b.flac", "--format", "jsonl")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert status == 1
+    assert [("error" in answer, answer["file"]) for answer in answers] == [
+        (False, "clips/a.wav"),
+        (True, "bad.wav"),
+        (True, "no.wav"),
+        (False, "clips/b.flac"),
+    ]
+    lines = err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("intonate: ") for line in lines)
+    assert lines[-1] == "intonate: 2 of 4 recordings could not be answered"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["no.wav"], "no.wav does not exist"),
+        (["bad.wav"], "bad.wav is not audio"),
+        (["nothing"], "nothing is a folder without audio"),
+        (["clips/a.wav", "--model", "bad.wav"], "cannot be read as an ONNX model"),
+        (["clips/a.wav", "--model", "compakt"], "model 'compakt' is neither built in nor a file"),
+        (["clips/a.wav", "--labels", "p4"], "did you mean 'p4-4'"),
+        (["clips/a.wav", "--text", "hello"], "takes no text"),
+        (["clips", "--format", "srt"], "name a folder for them with --output"),
+        (["clips/a.wav", "--output", "no/such/place.txt"], "cannot be written"),
+    ],
+)
+def test_an_error_is_one_line(predict, args, says):
+    status, out, err = predict(*args)
+    assert (status, out) == (1, "")
+    assert err.startswith("intonate: ")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("args", [[], ["--format", "xml", "a.wav"], ["--top-k", "0", "a.wav"], ["--tiemline", "a.wav"]])
+def test_wrong_usage(predict, args):
+    status, _, err = predict(*args)
+    assert status == 2
+    assert "Usage: intonate predict" in err
+
+
+def test_output_goes_to_a_file(predict, tmp_path):
+    status, out, _ = predict("clips", "--format", "csv", "--output", tmp_path / "a.csv")
+    assert (status, out) == (0, "")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
+
+
+def test_subtitles(predict, tmp_path):
+    assert predict("long.wav", "--format", "srt")[1].startswith("1\n00:00:00,000 --> ")
+    predict("clips", "--format", "srt", "--output", tmp_path / "subtitles")
+    assert sorted(path.name for path in (tmp_path / "subtitles").iterdir()) == ["a-2.srt", "a.srt", "b.srt"]
+
+
+def test_timeline_and_merge(predict):
+    _, out, _ = predict("long.wav", "--format", "csv", "--timeline", "--labels", "valence")
+    assert (
+        out.splitlines()[0] == "file,start,end,label,score,abstained,negative,neutral,positive,transcript,model,error"
+    )
+    assert out.splitlines()[-1].split(",")[2] == "18.000"
+
+
+def test_same_speaker(predict):
+    alone, together = predict("clips", "--format", "json")[1], predict("clips", "--format", "json", "--same-speaker")[1]
+    assert alone != together
+
+
+def test_version_and_help(intonate):
+    from intonate import __version__
+
+    assert intonate("--version") == (0, f"intonate {__version__}\n", "")
+    assert "predict" in intonate("--help")[1]
+
+
+def test_models_tells_licence_labels_scores_and_card(intonate, monkeypatch, tmp_path):
+    from intonate.recognizer import builtin
+
+    monkeypatch.setattr(builtin, "ASSETS", tmp_path)
+    tiny.write(tmp_path / "compact-open.onnx", tiny.spec(name="compact-open"))
+    tiny.write(tmp_path / "compact.onnx", tiny.spec(name="compact", licence="CC-BY-NC-SA-4.0"))
+    status, out, _ = intonate("models")
+    assert status == 0
+    assert out.index("compact  (the default)") < out.index("compact-open")
+    for told in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess", "UAR 0.50", str(tmp_path / "compact.md")):
+        assert told in out
+    assert "--model" in out
+    assert intonate("predict", "clips/a.wav", "--format", "json")[1].count('"model": "compact"') == 1
+    assert "did you mean 'compact'" in intonate("predict", "clips/a.wav", "--model", "compakt")[2]
+
+
+def test_corpora(intonate):
+    from intonate import corpora
+
+    status, out, _ = intonate("corpora")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == sorted(corpora.CATALOGUE)
+
+
+def test_describe_and_manifest_of_a_folder(intonate, place, tmp_path):
+    for label in ("happy", "sad"):
+        (tmp_path / label).mkdir()
+        shutil.copy(place / "clips/a.wav", tmp_path / label / f"{label}.wav")
+    assert "2 clips" in intonate("corpora", "describe", "folder", tmp_path)[1]
+    status, out, _ = intonate("manifest", tmp_path / "m.csv", f"folder={tmp_path}")
+    assert status == 0
+    assert "2 utterances" in out
+    assert (tmp_path / "m.csv").read_text().count("\n") == 3
+    assert intonate("manifest", tmp_path / "m.csv", "folder")[0] == 2
+    assert intonate("manifest", tmp_path / "m.csv", "ravdes=.")[2].count("did you mean 'ravdess'") == 1
+
+
+def test_a_closed_pipe_is_quiet(place):
+    process = subprocess.Popen(
+        [*RUN, "predict", "--model", "tiny.onnx", *["clips/a.wav"] * 40, "--format", "jsonl"],
+        cwd=place,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert err == b""
+    assert process.returncode == 1
+
+
+def test_ctrl_c_is_quiet(place):
+    process = subprocess.Popen(
+        [*RUN, "predict", "--model", "tiny.onnx", "clips/a.wav", "-", "--format", "jsonl"],
+        cwd=place,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    # More than a pipe holds: when the last byte is gone, the command is reading, and waits for the rest.
+    process.stdin.write(bytes(200_000))
+    process.stdin.flush()
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")

@@ -1,0 +1,152 @@
+"""The house stands as drawn: imports point only down, modules stay small, and nothing phones home."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+sys.path.insert(0, str(Path(__file__).parent / "recognizer"))
+import tiny
+
+SOURCE = Path(__file__).parents[1] / "src" / "intonate"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+GROUND = {"errors", "emotions", "schema", "audio", "features"}
+WORKSHOP = {"corpora", "augment", "text", "models", "evaluation", "export", "training"}
+PRODUCT = {"recognizer", "service", "archive"}
+# The package itself and the command line open every door, lazily.
+DOORS = {"__init__", "cli"}
+
+HALVES = {"ground": GROUND, "workshop": WORKSHOP, "product": PRODUCT}
+# What each part may import from the house, and (None: anything) from outside it.
+MAY_IMPORT = {
+    "ground": (GROUND, {"numpy", "soundfile", "soxr", "av"}),
+    "workshop": (GROUND | WORKSHOP | {"recognizer"}, None),
+    "product": (GROUND | PRODUCT, {"numpy", "onnxruntime", "rich", "tokenizers"}),
+}
+
+
+def imports(module):
+    """(top-level package, room of the house or None) of every import, those inside functions too."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            top, _, rest = name.partition(".")
+            yield top, rest.partition(".")[0] if top == "intonate" else None
+
+
+def room_of(module):
+    return module.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_only_down(module):
+    room = room_of(module)
+    if room in DOORS:
+        return
+    kind = next(name for name, rooms in HALVES.items() if room in rooms)
+    rooms, outside = MAY_IMPORT[kind]
+    for top, target in imports(module):
+        if top == "intonate":
+            assert target in rooms | {""} or target.startswith("__"), f"{module} ({kind}) imports intonate.{target}"
+        elif outside is not None and top not in sys.stdlib_module_names:
+            assert top in outside, f"{module} ({kind}) imports {top}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_is_long(module):
+    assert len(module.read_text().splitlines()) <= 400
+
+
+def test_no_pickle_and_no_eval():
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec"), f"{module}:{node.lineno}"
+        assert not {"pickle", "joblib", "dill", "cloudpickle"} & {top for top, _ in imports(module)}, module
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("house")
+    tiny.write(folder / "tiny.onnx", tiny.spec())
+    soundfile.write(folder / "clip.wav", tiny.speech(2.0), 16_000)
+    return folder
+
+
+def python(code, folder, **environment):
+    """Run code in a new process, in `folder`, with hardly any environment; its standard output as JSON."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    kept["PYTHONPATH"] = str(SOURCE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+PREDICT = """
+import json, sys
+sys.argv = ["intonate", "predict", "clip.wav", "--model", "tiny.onnx"]
+from intonate.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code
+"""
+
+
+def test_predict_imports_nothing_heavy(clip):
+    loaded = python(PREDICT + "print(json.dumps(sorted(sys.modules)))", clip)
+    tops = {name.partition(".")[0] for name in loaded}
+    heavy = {"torch", "sklearn", "scipy", "librosa", "pandas", "matplotlib", "transformers", "lightning", "onnx", "av"}
+    assert not tops & heavy
+    assert "onnxruntime" in tops
+    assert not {name.split(".")[1] for name in loaded if name.startswith("intonate.")} & WORKSHOP
+
+
+def test_import_intonate_loads_nothing(clip):
+    loaded = python("import json, sys, intonate; print(json.dumps(sorted(sys.modules)))", clip)
+    assert not {"numpy", "onnxruntime", "typer", "rich", "intonate.schema"} & set(loaded)
+
+
+def test_every_public_name_can_be_loaded():
+    import intonate
+
+    assert len(intonate.__all__) <= 10
+    assert all(getattr(intonate, name) for name in intonate.__all__)
+
+
+def test_nothing_phones_home(clip, tmp_path):
+    """Telemetry is off before onnxruntime is imported, and the home folder stays empty. CI would hide it."""
+    watch = """
+import builtins, os, json
+seen = []
+real = builtins.__import__
+def watching(name, *args, **kwargs):
+    if name.partition(".")[0] == "onnxruntime" and not seen:
+        seen.append(os.environ.get("ORT_DISABLE_TELEMETRY"))
+    return real(name, *args, **kwargs)
+builtins.__import__ = watching
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    show = "print(json.dumps([seen, 'CI' in os.environ]))"
+    seen, in_ci = python(watch + PREDICT + show, clip, HOME=str(home), USERPROFILE=str(home))
+    assert (seen, in_ci) == (["1"], False)
+    assert list(home.rglob("*")) == []
+
+
+def test_a_user_can_still_say_otherwise(clip):
+    code = "import intonate, os, json; print(json.dumps(os.environ['ORT_DISABLE_TELEMETRY']))"
+    assert python(code, clip, ORT_DISABLE_TELEMETRY="0") == "0"
