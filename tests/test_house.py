@@ -124,6 +124,7 @@ def test_every_public_name_can_be_loaded():
     import intonate
 
     assert len(intonate.__all__) <= 10
+    assert set(intonate.__all__) == set(intonate._HOMES)
     assert all(getattr(intonate, name) for name in intonate.__all__)
 
 

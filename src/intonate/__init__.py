@@ -22,7 +22,16 @@ _HOMES = {
     "Utterance": "intonate.schema",
     "IntonateError": "intonate.errors",
 }
-__all__ = sorted(_HOMES)
+__all__ = [
+    "IntonateError",
+    "ModelSpec",
+    "Prediction",
+    "Recognizer",
+    "Segment",
+    "SpeakerStatistics",
+    "Utterance",
+    "load_model",
+]
 
 if TYPE_CHECKING:
     from intonate.errors import IntonateError

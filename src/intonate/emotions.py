@@ -6,8 +6,12 @@ One table harmonises all corpora. A label that is not in it is an error, never a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from intonate.errors import LabelError, did_you_mean
+
+if TYPE_CHECKING:
+    from intonate.schema import Utterance
 
 # Canonical label -> the other spellings met in the corpora (compared in lower case).
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -20,7 +24,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "fear": ("fearful", "fea", "scared", "anxiety"),
     "frustrated": ("frustration", "fru"),
     "happy": ("happiness", "hap", "joy"),
-    "neutral": ("neu",),
+    "neutral": ("neu", "neutral state"),
     "other": ("oth",),
     "sad": ("sadness",),
     "surprise": ("surprised", "sur", "ps", "pleasant surprise", "pleasant_surprise", "pleasant_surprised"),
@@ -51,6 +55,16 @@ MERGES: dict[str, dict[str, str]] = {
     "5": _keep("angry", "happy", "neutral", "sad", "surprise", calm="neutral"),
     # Four: IEMOCAP's usual set, excitement counted as happy.
     "4": _keep("angry", "happy", "neutral", "sad", calm="neutral", excited="happy"),
+    # The same without excitement.
+    "4-no-excited": _keep("angry", "happy", "neutral", "sad", calm="neutral"),
+    # P0's seven (ResNet-34 + RoBERTa): calm is dropped, not counted as neutral.
+    "p0-7": _keep(*SEVEN),
+    # P1's five (CNN-LSTM), as its abstract has them.
+    "p1-5": _keep("angry", "disgust", "fear", "happy", "sad"),
+    # P1's sixteen, as its tables have them: RAVDESS's eight for each gender (see BY_GENDER).
+    "ravdess-16": _keep(*SEVEN, "calm"),
+    # P3's seven (HuBERT + BERT): neutral is dropped, calm stays.
+    "p3-7": _keep("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
     # P4's four classes of the real-time test; neutral has no place in them.
     "p4-4": {
         "angry": "anger/disgust",
@@ -75,6 +89,8 @@ MERGES: dict[str, dict[str, str]] = {
         "happy": "positive",
     },
 }
+# These merges tell the speaker's gender too: their labels are `female angry`, `male angry`…
+BY_GENDER = frozenset({"ravdess-16"})
 
 
 def canonical(label: str) -> str:
@@ -93,7 +109,7 @@ def canonical(label: str) -> str:
 
 
 def merge(name: str) -> Mapping[str, str]:
-    """The table {canonical: merged} of a named merge.
+    """The table {canonical: merged} of a named merge; its emotions only, where it tells the gender too.
 
     Raises:
         LabelError: there is no merge of that name.
@@ -106,26 +122,50 @@ def merge(name: str) -> Mapping[str, str]:
 
 def merged_labels(name: str) -> tuple[str, ...]:
     """The labels that a merge leads to, sorted: the order of a model's outputs."""
-    return tuple(sorted(set(merge(name).values())))
+    emotions = sorted(set(merge(name).values()))
+    if str(name) in BY_GENDER:
+        return tuple(f"{gender} {emotion}" for gender in ("female", "male") for emotion in emotions)
+    return tuple(emotions)
+
+
+def target_of(utterance: Utterance, name: str) -> str | None:
+    """The label of an utterance under a merge; None where it has no place in it.
+
+    >>> from intonate.schema import Utterance
+    >>> target_of(Utterance("a.wav", "calm", "calm", "", "mine"), "7")
+    'neutral'
+
+    Raises:
+        LabelError: there is no merge of that name.
+    """
+    return _target(utterance.emotion, utterance.gender, name)
+
+
+def _target(emotion: str, gender: str, name: str) -> str | None:
+    merged = merge(name).get(emotion)
+    if merged is None or str(name) not in BY_GENDER:
+        return merged
+    return f"{gender} {merged}" if gender else None
 
 
 def merge_scores(labels: Sequence[str], scores: Sequence[float], name: str) -> dict[str, float]:
     """Sum a model's probabilities into a merge's labels, and scale what is kept to a sum of one.
 
     Args:
-        labels: the model's labels, canonical.
+        labels: the model's labels, canonical, or with the gender before them (`female angry`).
         scores: their probabilities, in the same order.
         name: a merge of `MERGES`.
 
     Returns:
         {merged label: probability}. If everything kept had probability zero the answer is uniform.
     """
-    table = merge(name)
-    summed = {table[label]: 0.0 for label in labels if label in table}
+    summed: dict[str, float] = {}
+    for label, score in zip(labels, scores, strict=True):
+        gender, _, emotion = label.rpartition(" ")
+        merged = _target(emotion, gender, name)
+        if merged is not None:
+            summed[merged] = summed.get(merged, 0.0) + float(score)
     if not summed:
         raise LabelError(f"label merge {name!r} has no place for any of this model's labels: {', '.join(labels)}")
-    for label, score in zip(labels, scores, strict=True):
-        if label in table:
-            summed[table[label]] += float(score)
     total = sum(summed.values())
     return {label: (value / total if total > 0 else 1 / len(summed)) for label, value in summed.items()}

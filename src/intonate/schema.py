@@ -34,6 +34,7 @@ class Utterance:
         intensity: the corpus's own word (`normal`, `strong`, `low`…), or empty.
         text: what was said, or empty.
         soft_labels: {canonical emotion: share of the raters}, or empty.
+        ratings: {`valence`, `arousal`, `dominance`…: mean rating on the corpus's own scale}, or empty.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Utterance:
     intensity: str = ""
     text: str = ""
     soft_labels: Mapping[str, float] = field(default_factory=dict)
+    ratings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

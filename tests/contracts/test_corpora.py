@@ -27,6 +27,7 @@ def plant(corpus, root: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     for name, text in corpus.example_table.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return root
 
@@ -43,7 +44,9 @@ def test_the_story_is_told(corpus):
 def test_a_published_corpus_says_where_it_is_from(name):
     corpus = corpora.get(name)
     story = sys.modules[corpora.CATALOGUE[name].split(":")[0]].__doc__
-    assert corpus.url.startswith("https://")
+    assert corpus.url.startswith(("https://", "http://"))
+    assert corpus.size_gb > 0
+    assert corpus.url in corpus.home
     assert corpus.licence
     assert corpus.citation
     assert len(corpus.language) == 2
@@ -66,10 +69,10 @@ def test_its_example_names_are_read_completely(corpus, tmp_path):
         assert utterance.gender in ("female", "male", "")
         if corpus.clips:
             assert utterance.emotion in corpus.emotions
-            assert utterance.speaker.startswith(f"{corpus.name}/")
+            assert utterance.speaker.startswith(f"{corpus.speakers_of or corpus.name}/")
             assert utterance.gender
-            assert utterance.sentence
-            assert utterance.text
+            for column in {"sentence", "text"} - corpus.lacks:
+                assert getattr(utterance, column), column
 
 
 def test_reading_twice_is_identical(corpus, tmp_path):

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 # Name -> "module:attribute". The attribute is a `Corpus` (reader.py).
 CATALOGUE: dict[str, str] = {
     "banglaser": "intonate.corpora.banglaser:CORPUS",
+    "cremad": "intonate.corpora.cremad:CORPUS",
     "emodb": "intonate.corpora.emodb:CORPUS",
     "folder": "intonate.corpora.folder:CORPUS",
+    "iemocap": "intonate.corpora.iemocap:CORPUS",
     "nemo": "intonate.corpora.nemo:CORPUS",
     "ravdess": "intonate.corpora.ravdess:CORPUS",
+    "ravdess_song": "intonate.corpora.ravdess_song:CORPUS",
+    "savee": "intonate.corpora.savee:CORPUS",
+    "subesco": "intonate.corpora.subesco:CORPUS",
     "table": "intonate.corpora.table:CORPUS",
     "tess": "intonate.corpora.tess:CORPUS",
 }

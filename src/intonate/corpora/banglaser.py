@@ -69,4 +69,5 @@ CORPUS = Corpus(
         "01-01-04-02-03-01-15.ogg",
     ),
     parse=parse,
+    size_gb=0.7,
 )

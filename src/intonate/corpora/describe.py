@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from intonate import corpora
 from intonate.corpora.reader import Corpus, Problem
@@ -22,7 +22,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Row:
-    """One line of `intonate corpora`. `clips` and `speakers` are 0 for data of the user's own."""
+    """One line of `intonate corpora`. `clips`, `speakers` and `size_gb` are 0 for data of the user's own."""
 
     name: str
     title: str
@@ -31,6 +31,7 @@ class Row:
     speakers: int
     licence: str
     url: str
+    size_gb: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Description:
         shortest_s: length of the shortest clip, seconds.
         longest_s: length of the longest, seconds.
         sample_rates_hz: {rate: files}.
+        faults: clips that are counted and known to be faulty, and what is wrong with them.
         problems: files that could not be understood or opened.
         absent: clips that the corpus's own table names and that are not there.
     """
@@ -60,6 +62,7 @@ class Description:
     shortest_s: float
     longest_s: float
     sample_rates_hz: Mapping[int, int]
+    faults: tuple[Problem, ...]
     problems: tuple[Problem, ...]
     absent: int
 
@@ -76,7 +79,7 @@ class Description:
         average_s = self.duration_s / max(self.clips, 1)
         lines = [
             f"{corpus.title} in {self.root}",
-            *([" · ".join((corpus.language, corpus.licence, corpus.url))] if corpus.url else []),
+            *([_facts(corpus)] if corpus.url else []),
             "",
             f"{self.clips:,} clips, {people}, {_length(self.duration_s)}, {rates}",
             f"from {self.shortest_s:.1f} to {self.longest_s:.1f} s, {average_s:.1f} s on average",
@@ -87,6 +90,9 @@ class Description:
             lines += ["", f"{self.clips:,} of the {corpus.clips:,} published clips are here"]
         if self.absent:
             lines += ["", f"{self.absent:,} of the table's files are not on disk"]
+        if self.faults:
+            lines += ["", "known faults, counted all the same:"]
+            lines += [f"  {fault.path} {fault.reason}" for fault in self.faults]
         if self.problems:
             lines += ["", f"{len(self.problems):,} file{'s' * (len(self.problems) > 1)} left out:"]
             lines += [f"  {problem}" for problem in self.problems[:SHOWN]]
@@ -99,8 +105,30 @@ def overview() -> list[Row]:
     rows = []
     for name in sorted(corpora.CATALOGUE):
         corpus = corpora.get(name)
-        rows.append(Row(name, corpus.title, corpus.language, corpus.clips, corpus.speakers, corpus.licence, corpus.url))
+        facts = (corpus.title, corpus.language, corpus.clips, corpus.speakers, corpus.licence, corpus.url)
+        rows.append(Row(name, *facts, corpus.size_gb))
     return rows
+
+
+def about(name: str) -> str:
+    """A page for the terminal: what a corpus is, where it is to be had, and what it should hold.
+
+    Raises:
+        CorpusError: the name is not known.
+    """
+    corpus = corpora.get(name)
+    if not corpus.url:
+        return f"{corpus.title}\n{corpus.grammar}"
+    lines = [
+        corpus.title,
+        _facts(corpus),
+        f"cite {corpus.citation}",
+        "",
+        f"{corpus.clips:,} clips, {corpus.speakers} speakers; named {corpus.grammar}",
+        "",
+        *_counts({}, corpus.emotions),
+    ]
+    return "\n".join(lines)
 
 
 def describe(name: str, root: str | os.PathLike[str]) -> Description:
@@ -117,9 +145,10 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
     durations = [_duration_s(utterance, lengths) for utterance in utterances]
     emotions = Counter(utterance.emotion for utterance in utterances)
     speakers = Counter(utterance.speaker for utterance in utterances if utterance.speaker)
+    known = corpora.get(name)
     gender_of = {utterance.speaker: utterance.gender for utterance in utterances if utterance.speaker}
     return Description(
-        corpus=corpora.get(name),
+        corpus=known,
         root=str(Path(root)),
         emotions=dict(sorted(emotions.items(), key=lambda item: (-item[1], item[0]))),
         speakers=dict(sorted(speakers.items())),
@@ -128,6 +157,11 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
         shortest_s=min(durations, default=0.0),
         longest_s=max(durations, default=0.0),
         sample_rates_hz=dict(sorted(Counter(rates).items())),
+        faults=tuple(
+            Problem(path, known.faults[clip])
+            for path in sorted(lengths)
+            if (clip := known.clip_name(PurePath(path))) in known.faults
+        ),
         problems=tuple(sorted((*reading.problems, *broken), key=lambda problem: problem.path)),
         absent=reading.absent,
     )
@@ -160,15 +194,23 @@ def _duration_s(utterance: Utterance, lengths: Mapping[str, float]) -> float:
 
 
 def _counts(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
-    """One line per emotion: a bar, the clips, and the published number where it is another."""
-    most = max([*found.values(), 1])
+    """One line per emotion: a bar, the clips, and the published number where it is another.
+
+    With nothing found, the published numbers alone.
+    """
+    counted = found or published
+    most = max([*counted.values(), 1])
     lines = []
-    for emotion in dict.fromkeys((*found, *published)):
-        count, official = found.get(emotion, 0), published.get(emotion)
+    for emotion in dict.fromkeys((*counted, *published)):
+        count, official = counted.get(emotion, 0), published.get(emotion)
         bar = "█" * round(20 * count / most)
         of = f" of {official:,}" if official not in (None, count) else ""
         lines.append(f"  {emotion:<10} {bar:<20} {count:,}{of}")
     return lines
+
+
+def _facts(corpus: Corpus) -> str:
+    return f"{corpus.language} · {corpus.licence} · about {corpus.size_gb:g} GB · {corpus.url}"
 
 
 def _length(seconds: float) -> str:

@@ -97,5 +97,6 @@ CORPUS = Corpus(
     grammar=GRAMMAR,
     example_names=("wav/03a01Fa.wav", "wav/16b10Wb.wav", "08a05Lc.flac"),
     parse=parse,
+    size_gb=0.05,
     side_suffixes=frozenset({".lablaut", ".labsilb", ".laut", ".silb", ".egg"}),
 )

@@ -1,8 +1,8 @@
 """Manifests: a corpus, or several, as one CSV that pandas, audformat and a spreadsheet can read.
 
 Columns `file,start,end,emotion,speaker,…`; `file` is relative to the manifest's own folder, `start` and `end` are
-seconds (`end` empty for the end of the file), `soft_labels` is JSON. Reading takes any CSV that has at least a file
-and an emotion column, under the names that people give them.
+seconds (`end` empty for the end of the file), `soft_labels` and `ratings` are JSON. Reading takes any CSV that has at
+least a file and an emotion column, under the names that people give them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ COLUMNS = (
     "intensity",
     "text",
     "soft_labels",
+    "ratings",
 )
 # Column -> other names that it goes by, in lower case.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -69,10 +70,11 @@ def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None
                     "end": _number(utterance.end_s),
                     "age": _number(utterance.age),
                     "soft_labels": json.dumps(dict(utterance.soft_labels)) if utterance.soft_labels else "",
+                    "ratings": json.dumps(dict(utterance.ratings)) if utterance.ratings else "",
                     **{
                         column: getattr(utterance, column)
                         for column in COLUMNS
-                        if column not in ("file", "start", "end", "age", "soft_labels")
+                        if column not in ("file", "start", "end", "age", "soft_labels", "ratings")
                     },
                 }
             )
@@ -127,16 +129,15 @@ def _columns(header: list[str], path: Path) -> dict[str, int]:
 
 def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
     cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
-    if not cell["file"]:
-        raise CorpusError(f"{path}, line {line}: the file column is empty")
     where = f"{path}, line {line}"
+    if not cell["file"]:
+        raise CorpusError(f"{where}: the file column is empty")
     try:
         emotion = canonical(cell["emotion"])
-        soft_labels = {canonical(name): float(share) for name, share in _json(cell.get("soft_labels", "")).items()}
+        shares = _json(cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', where)
+        soft_labels = {canonical(name): share for name, share in shares.items()}
     except LabelError as error:
         raise LabelError(f"{where}: {error}") from None
-    except (ValueError, TypeError, AttributeError):
-        raise CorpusError(f'{where}: soft_labels is not JSON like {{"happy": 0.7, "neutral": 0.3}}') from None
     corpus = cell.get("corpus", "") or OWN
     speaker = cell.get("speaker", "")
     gender = cell.get("gender", "").lower()
@@ -159,12 +160,15 @@ def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int
         intensity=cell.get("intensity", ""),
         text=cell.get("text", ""),
         soft_labels=soft_labels,
+        ratings=_json(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', where),
     )
 
 
-def _json(text: str) -> dict[str, float]:
-    parsed: dict[str, float] = json.loads(text) if text else {}
-    return parsed
+def _json(text: str, column: str, example: str, where: str) -> dict[str, float]:
+    try:
+        return {name: float(value) for name, value in json.loads(text or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        raise CorpusError(f"{where}: {column} is not JSON like {example}") from None
 
 
 def _seconds(text: str, column: str, where: str) -> float | None:

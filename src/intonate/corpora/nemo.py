@@ -71,6 +71,7 @@ CORPUS = Corpus(
     grammar=GRAMMAR,
     example_names=("samples/SM0_happiness_66.wav", "samples/EB0_surprised_1.wav"),
     parse=parse,
+    size_gb=0.5,
     table=table,
     example_table={
         "data.tsv": "\t".join(COLUMNS)

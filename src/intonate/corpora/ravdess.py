@@ -5,7 +5,7 @@ twice each, with eight emotions; all but neutral at two strengths. The lines wer
 recorded at 48 kHz in a studio, and each clip was rated ten times. This reads the speech, audio only: 1,440 clips,
 neutral 96 and the seven others 192.
 
-The same grammar names song (vocal channel 02: 1,012 clips of 23 actors) and video (modality 01 and 02). They are
+The same grammar names song (vocal channel 02: the corpus `ravdess_song`) and video (modality 01 and 02). They are
 other corpora and are reported, not mixed in.
 
 To know: `Actor_07/03-01-03-01-02-01-07` and `Actor_07/03-01-03-01-02-02-07` are one recording in the source (any
@@ -41,21 +41,36 @@ STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by 
 ACTORS = {f"{number:02d}": "male" if number % 2 else "female" for number in range(1, 25)}
 
 
+# Vocal channel -> what it is, and the corpus it belongs to.
+CHANNELS = {"01": ("speech", "ravdess"), "02": ("song", "ravdess_song")}
+
+
 def parse(path: PurePath, table: Table) -> Utterance:
+    return clip(path, "01")
+
+
+def clip(path: PurePath, wanted: str) -> Utterance:
+    """The clip of that name, if it is of the wanted vocal channel; speech and song have the same speakers.
+
+    Raises:
+        CorpusError: it is of the other channel, a video, or outside the grammar.
+    """
     modality, channel, emotion, intensity, statement, repetition, actor = fields(path, "-", 7, GRAMMAR)
+    what, corpus = CHANNELS[wanted]
     if modality in ("01", "02"):
-        raise CorpusError("a video clip (modality 01 or 02); this corpus is the audio-only speech, 03-01-…")
-    if channel == "02":
-        raise CorpusError("a song clip (channel 02); this corpus is the speech, 03-01-…")
-    if (modality, channel) != ("03", "01") or repetition not in ("01", "02"):
+        raise CorpusError(f"a video clip (modality 01 or 02); this corpus is the audio-only {what}, 03-{wanted}-…")
+    if modality != "03" or channel not in CHANNELS or repetition not in ("01", "02"):
         raise CorpusError(f"name does not follow {GRAMMAR}")
+    if channel != wanted:
+        other, home = CHANNELS[channel]
+        raise CorpusError(f"a {other} clip (channel {channel}), of the corpus {home}; this one is the {what}")
     raw_label = look_up(emotion, EMOTIONS, "emotion")
     return Utterance(
         path=str(path),
         emotion=canonical(raw_label),
         raw_label=raw_label,
         speaker=f"ravdess/{actor}",
-        corpus="ravdess",
+        corpus=corpus,
         gender=look_up(actor, ACTORS, "actor"),
         language="en",
         sentence=statement,
@@ -90,4 +105,5 @@ CORPUS = Corpus(
         "03-01-02-02-01-01-03.flac",
     ),
     parse=parse,
+    size_gb=0.5,
 )

@@ -7,7 +7,7 @@ reason why it cannot. No file that could be audio is ever dropped silently: it i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
@@ -15,7 +15,8 @@ from intonate.audio.decode import AUDIO_SUFFIXES
 from intonate.errors import CorpusError, IntonateError
 from intonate.schema import Utterance
 
-# What is known of each clip besides its name: {file stem: {column: value}}; empty where the name says it all.
+# What is known besides the file names, {clip name: {column: value}}; empty where the name says it all. A row that is
+# said of a speaker is under the speaker's name, which has a slash (`cremad/1001`).
 Table = Mapping[str, Mapping[str, str]]
 
 # Lie beside the audio in a published corpus and say nothing about one clip of it; ignored without a word.
@@ -40,11 +41,17 @@ class Corpus:
         speakers: the official number of speakers.
         grammar: the file-name grammar in one line, shown where a file does not follow it.
         example_names: paths that follow it (the contract suite reads them).
-        parse: (path relative to the root, table) -> Utterance; raises an IntonateError that says why it cannot.
+        parse: (path relative to the root, table) -> Utterance, or several where one file holds a whole dialogue (none
+            where the file only accompanies the clips); raises an IntonateError that says why it cannot.
+        size_gb: about how much disk the published audio takes, GB.
         table: root -> what is known of the clips besides their names; {} by default.
         example_table: the {relative path: text} of the table that `example_names` needs.
         side_suffixes: further endings of files that belong to the corpus and are not clips.
-        unique_names: no two clips have one file name, so that a second one is a copy and is reported.
+        unique_names: no two clips have one name, so that a second one is a copy and is reported.
+        clip_name: the name of the clip that lies at a relative path, as the table has it.
+        speakers_of: the catalogue name that its speakers carry; its own by default.
+        lacks: columns that cannot be filled for every clip (`text`, `sentence`).
+        faults: {clip name: what is wrong with it}; such clips are read, and told when the corpus is described.
         find: reads the root in another way than by walking its folders; None for the usual way.
     """
 
@@ -58,17 +65,27 @@ class Corpus:
     speakers: int
     grammar: str
     example_names: tuple[str, ...]
-    parse: Callable[[PurePath, Table], Utterance]
+    parse: Callable[[PurePath, Table], Utterance | Sequence[Utterance]]
+    size_gb: float = 0.0
     table: Callable[[Path], Table] = lambda root: {}
     example_table: Mapping[str, str] = field(default_factory=dict)
     side_suffixes: frozenset[str] = frozenset()
     unique_names: bool = True
+    clip_name: Callable[[PurePath], str] = lambda path: path.stem
+    speakers_of: str = ""
+    lacks: frozenset[str] = frozenset()
+    faults: Mapping[str, str] = field(default_factory=dict)
     find: Callable[[Path], Reading] | None = None
 
     @property
     def clips(self) -> int:
         """The official number of clips; 0 for data of the user's own."""
         return sum(self.emotions.values())
+
+    @property
+    def home(self) -> str:
+        """Where it is to be had, under which licence, how large it is."""
+        return f"{self.title}: {self.url} ({self.licence}; about {self.size_gb:g} GB)"
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ class Reading:
 
     Attributes:
         corpus: the catalogue name.
-        utterances: sorted by path.
+        utterances: sorted by path, those of one file by their start.
         problems: sorted by path.
         absent: how many clips the corpus's own table names that are not on disk.
     """
@@ -116,27 +133,39 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
     utterances: list[Utterance] = []
     problems: list[Problem] = []
     first: dict[str, str] = {}
-    for relative in _files(root):
+    for relative in files(root):
         path = str(root / relative)
         suffix = relative.suffix.lower()
         if suffix not in AUDIO_SUFFIXES:
             if not _side_file(relative, corpus):
                 problems.append(Problem(path, "neither audio nor a known companion file"))
             continue
-        twin = first.get(relative.stem)
+        name = corpus.clip_name(relative)
+        twin = first.get(name)
         if corpus.unique_names and twin is not None:
             problems.append(Problem(path, f"a second file of the same name as {twin}: a copy, left out"))
             continue
         try:
-            utterance = corpus.parse(relative, table)
+            spoken = corpus.parse(relative, table)
         except IntonateError as error:
             problems.append(Problem(path, str(error)))
             continue
-        first[relative.stem] = path
-        utterances.append(replace(utterance, path=path))
+        first[name] = path
+        turns = [spoken] if isinstance(spoken, Utterance) else spoken
+        utterances += [replace(turn, path=path) for turn in turns]
     if not utterances:
         _refuse(corpus, root, problems)
-    return Reading(corpus.name, tuple(utterances), tuple(problems), absent=len(table.keys() - first.keys()))
+    named = sum("/" not in name for name in table)
+    return Reading(corpus.name, tuple(utterances), tuple(problems), absent=max(0, named - len(utterances)))
+
+
+def files(root: Path) -> list[PurePath]:
+    """The relative path of every file below root but hidden ones and macOS archive residue, sorted."""
+    found: list[PurePath] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        found += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
+    return sorted(found, key=PurePath.as_posix)
 
 
 def fields(path: PurePath, separator: str, count: int, corpus_grammar: str) -> list[str]:
@@ -161,15 +190,6 @@ def look_up(code: str, codes: Mapping[str, str], what: str) -> str:
         return codes[code]
     except KeyError:
         raise CorpusError(f"{what} {code!r} is not one of {', '.join(codes)}") from None
-
-
-def _files(root: Path) -> Iterator[PurePath]:
-    """Every file below root but hidden ones and macOS archive residue, sorted by relative path."""
-    found: list[PurePath] = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        found += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
-    return iter(sorted(found, key=lambda path: path.as_posix()))
 
 
 def _side_file(path: PurePath, corpus: Corpus) -> bool:

@@ -143,7 +143,8 @@ def _cut_by_sentence(rows: Indices, utterances: Sequence[Utterance]) -> tuple[In
 
 def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     """The held-out speakers of the built-in models: fixed for each corpus (`speaker_folds.POOLED`)."""
-    corpora = sorted({utterance.corpus for utterance in utterances})
+    # A speaker's name tells whose speaker it is: RAVDESS's song has the actors of its speech.
+    corpora = sorted({speaker.partition("/")[0] for speaker in clips_of_speakers(utterances, "pooled")})
     for corpus in corpora:
         if corpus not in POOLED:
             raise SplitError(

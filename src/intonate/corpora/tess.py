@@ -56,4 +56,5 @@ CORPUS = Corpus(
     grammar=GRAMMAR,
     example_names=("OAF_back_angry.wav", "OAF_angry/OA_bite_neutral.wav", "YAF_pleasant_surprised/YAF_youth_ps.wav"),
     parse=parse,
+    size_gb=0.3,
 )

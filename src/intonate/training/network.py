@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def fit(
             logger=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            enable_progress_bar=True,
+            enable_progress_bar=sys.stdout.isatty(),
         )
         trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
         if options.keep == "best":

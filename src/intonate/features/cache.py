@@ -1,0 +1,307 @@
+"""Features computed once: of many clips, in parallel, kept on disk and read as memory.
+
+    analysis = Analysis(16_000, [{"step": "trim"}], {"mel": ("log_mel", {"bands": 80})})
+    heard = analyse(utterances, analysis, default_folder())
+    heard[0].features["mel"]    # (frames, 80)
+
+What is kept of a clip is found again by the bytes of its file and the stretch of it, whatever its name; by the sample
+rate, the cleaning, the front end and its parameters; and by the code that made it (`code_version`). Change any of them
+and it is computed anew.
+
+<folder>/log_mel-1f2e3d4c5b6a/    a front end with its parameters, after one cleaning, by one code
+    what.json                     those, for people to read
+    ….pack                        the arrays (`packs.py`)
+
+A folder that nobody has asked for in KEPT_DAYS is deleted. All of it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate import features
+from intonate.audio.clean import clean
+from intonate.audio.decode import load
+from intonate.errors import AudioError, IntonateError, RecipeError
+from intonate.features import packs
+from intonate.features.packs import Entry
+from intonate.schema import Utterance
+
+# What is computed goes to disk whenever this much has come together, or after this long: a process that is killed
+# loses no more. Whoever stops it with Ctrl-C loses nothing.
+PACK_BYTES, PACK_S = 128_000_000, 60.0
+KEPT_DAYS = 60
+# Starting a process takes as long as a few dozen clips.
+WORTH_A_PROCESS = 64
+# Clips that a process takes at a time.
+CHUNK = 8
+# Files whose bytes are read at once: a disk likes several questions.
+READERS = 8
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is made of every clip.
+
+    Attributes:
+        sample_rate_hz: rate that clips are brought to.
+        clean: cleaning steps (`intonate.audio.clean`).
+        front_ends: {input: (front end, its parameters)}.
+    """
+
+    sample_rate_hz: int
+    clean: Sequence[Mapping[str, Any]]
+    front_ends: Mapping[str, tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """{input: array, in the front end's own dtype, read-only}, and the samples that were left after cleaning."""
+
+    features: dict[str, NDArray[Any]]
+    samples: int
+
+
+class _Task(NamedTuple):
+    """A stretch of a file, and the front ends (folder name -> name, parameters) that it has not been through."""
+
+    path: str
+    start_s: float
+    end_s: float | None
+    front_ends: dict[str, tuple[str, Mapping[str, Any]]]
+
+
+def default_folder() -> Path:
+    """`$XDG_CACHE_HOME/intonate/features`, or `~/.cache/intonate/features`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "features"
+
+
+def analyse(
+    utterances: Sequence[Utterance],
+    analysis: Analysis,
+    folder: Path | None = None,
+    bar: Callable[[Sequence[_Task]], Iterable[object]] = iter,
+    processes: int | None = None,
+) -> list[Analysed]:
+    """The features of every utterance, those that were computed before from disk.
+
+    Args:
+        utterances: any number of clips.
+        analysis: what to make of them.
+        folder: where features are kept; None for nowhere.
+        bar: wraps the sequence of what is to be computed in a progress bar.
+        processes: how many compute; None for one per processor.
+
+    Raises:
+        AudioError: a file cannot be read; it is named. What was computed before it is kept.
+        RecipeError: the folder cannot be written to.
+    """
+    kinds = {name: _kind(analysis, *front_end) for name, front_end in analysis.front_ends.items()}
+    front_ends = {kind: analysis.front_ends[name] for name, kind in kinds.items()}
+    keys = _keys(utterances, hashed=folder is not None)
+    found: dict[str, dict[str, Entry]] = {kind: {} for kind in front_ends}
+    if folder is not None:
+        for kind in front_ends:
+            found[kind] = _kept(_open(folder, kind, analysis, front_ends[kind]), set(keys))
+    tasks = {}
+    for key, row in zip(keys, utterances, strict=True):
+        lacking = {kind: front_end for kind, front_end in front_ends.items() if key not in found[kind]}
+        if lacking and key not in tasks:
+            tasks[key] = _Task(row.path, row.start_s, row.end_s, lacking)
+    if tasks:
+        _compute(tasks, analysis, folder, found, bar, processes or _processors())
+    heard = []
+    for key in keys:
+        entries = {name: found[kind][key] for name, kind in kinds.items()}
+        samples = next((entry.samples for entry in entries.values()), 0)
+        heard.append(Analysed({name: entry.array for name, entry in entries.items()}, samples))
+    return heard
+
+
+@cache
+def code_version() -> str:
+    """Changes with every line of `intonate.audio` and `intonate.features`, and with the libraries that they stand on."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *(here.parent / "audio").glob("*.py")]):
+        if path.name not in ("cache.py", "packs.py"):
+            digest.update(path.read_bytes())
+    for library in ("numpy", "soundfile", "soxr"):
+        digest.update(importlib.metadata.version(library).encode())
+    return digest.hexdigest()[:12]
+
+
+def _what(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
+    name, params = front_end
+    return {
+        "front_end": name,
+        "params": dict(params),
+        "clean": [dict(step) for step in analysis.clean],
+        "sample_rate_hz": analysis.sample_rate_hz,
+        "code": code_version(),
+    }
+
+
+def _kind(analysis: Analysis, name: str, params: Mapping[str, Any]) -> str:
+    """The name of the folder that holds what this front end makes."""
+    what = json.dumps(_what(analysis, (name, params)), sort_keys=True)
+    return f"{name}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def _keys(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
+    """What tells a clip from others: its file (by its bytes, where they are to be found again) and the stretch of it."""
+    paths = sorted({row.path for row in utterances})
+    files = dict(zip(paths, paths, strict=True))
+    if hashed:
+        with ThreadPoolExecutor(READERS) as pool:
+            files = dict(zip(paths, pool.map(_digest, paths), strict=True))
+    return [f"{files[row.path]} {row.start_s:g}-{'' if row.end_s is None else f'{row.end_s:g}'}" for row in utterances]
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+def _open(folder: Path, kind: str, analysis: Analysis, front_end: tuple[str, Mapping[str, Any]]) -> Path:
+    """The folder of a front end, made where it is not there; those of others that have not been used for long go."""
+    place = folder / kind
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        # Written anew each time: its age is the time of last use.
+        (place / "what.json").write_text(json.dumps(_what(analysis, front_end), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    long_ago = time.time() - KEPT_DAYS * 86_400
+    for note in folder.glob("*/what.json"):
+        if note.stat().st_mtime < long_ago:
+            shutil.rmtree(note.parent, ignore_errors=True)
+    for left_over in place.glob("*.tmp"):
+        if left_over.stat().st_mtime < time.time() - 86_400:
+            left_over.unlink(missing_ok=True)
+    return place
+
+
+def _kept(place: Path, keys: set[str]) -> dict[str, Entry]:
+    """What the packs of a folder hold of `keys`; a pack that is damaged as a whole is deleted."""
+    found: dict[str, Entry] = {}
+    for path in sorted(place.glob("*.pack")):
+        entries = packs.read(path, keys)
+        if entries is None:
+            path.unlink(missing_ok=True)
+        else:
+            found |= entries
+    return found
+
+
+def _compute(
+    tasks: Mapping[str, _Task],
+    analysis: Analysis,
+    folder: Path | None,
+    found: dict[str, dict[str, Entry]],
+    bar: Callable[[Sequence[_Task]], Iterable[object]],
+    processes: int,
+) -> None:
+    """Fill `found` with what the tasks ask for, and keep it, whatever happens."""
+    fresh: dict[str, dict[str, Entry]] = {kind: {} for kind in found}
+    size, since = 0, time.monotonic()
+    answers = _answers(list(tasks.values()), analysis, processes)
+    try:
+        for key, _, entries in zip(tasks, bar(list(tasks.values())), answers, strict=True):
+            for kind, entry in entries.items():
+                fresh[kind][key] = entry
+                size += entry.array.nbytes
+            if folder is not None and (size > PACK_BYTES or time.monotonic() - since > PACK_S):
+                _keep(folder, fresh, found)
+                size, since = 0, time.monotonic()
+    finally:
+        answers.close()
+        if folder is None:
+            for kind, entries in fresh.items():
+                found[kind] |= entries
+        else:
+            _keep(folder, fresh, found)
+
+
+def _keep(folder: Path, fresh: dict[str, dict[str, Entry]], found: dict[str, dict[str, Entry]]) -> None:
+    """Move what is fresh to disk, and from there, as memory, into `found`."""
+    for kind, entries in fresh.items():
+        if entries:
+            try:
+                pack = packs.write(folder / kind, entries)
+            except OSError as error:
+                raise _unwritable(folder, error) from None
+            # What cannot be read back is used as it is.
+            found[kind] |= entries | (packs.read(pack, entries) or {})
+            entries.clear()
+
+
+def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iterator[dict[str, Entry]]:
+    """What comes of each task, in their order: by several processes, or by this one."""
+    work = partial(_listen, analysis.sample_rate_hz, analysis.clean)
+    done = 0
+    if processes > 1 and len(tasks) >= WORTH_A_PROCESS:
+        # A fork of a process that has threads (torch, BLAS) may hang: new ones are spawned.
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(processes, spawn, initializer=_leave_interrupts_to_the_parent)
+        try:
+            for answer in pool.map(work, tasks, chunksize=CHUNK):
+                yield answer
+                done += 1
+        except BrokenProcessPool:
+            pass  # no process can be started here, or one was killed: the rest is done by this one
+        finally:
+            pool.shutdown(cancel_futures=True)
+    yield from map(work, tasks[done:])
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _listen(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:
+    """Decode, clean, and ask every front end of a task."""
+    waveform = load(task.path, sample_rate_hz, start_s=task.start_s, end_s=task.end_s)
+    waveform = clean(waveform, sample_rate_hz, steps)
+    entries = {}
+    for kind, (name, params) in task.front_ends.items():
+        try:
+            array = np.asarray(features.get(name)(waveform, sample_rate_hz, **params))
+        except IntonateError:
+            raise
+        except ValueError as error:
+            raise AudioError(f"{task.path}: the front end {name} cannot use this clip: {error}") from error
+        entries[kind] = Entry(array, len(waveform))
+    return entries
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _unwritable(folder: Path, error: OSError) -> RecipeError:
+    return RecipeError(
+        f"features cannot be kept in {folder} ({(error.strerror or str(error)).lower()}); "
+        "set data.cache to another folder, or to '' to keep none"
+    )

@@ -1,0 +1,68 @@
+/** The service's HTTP interface. The token lives in this tab's sessionStorage and nowhere else. */
+
+const TOKEN = "intonate.token";
+
+export class ServiceError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const url = (path) => new URL(path, document.baseURI);
+export const token = () => sessionStorage.getItem(TOKEN) ?? "";
+export const setToken = (value) => sessionStorage.setItem(TOKEN, value);
+
+const credentials = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
+
+/** `GET /v1/models`: {models: [{name, labels, …}], default}. Throws ServiceError; status 401 asks for a token. */
+export async function models() {
+  let response;
+  try {
+    response = await fetch(url("v1/models"), { headers: credentials() });
+  } catch {
+    throw new ServiceError("The service does not answer. Is “intonate serve” running?", 0);
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ServiceError(sentence(body, response.status), response.status);
+  return body;
+}
+
+/**
+ * `POST /v1/predictions`: one model's answer to a file, with its timeline.
+ *
+ * @param onUpload called with the share that was sent, 0 to 1.
+ * @param signal an AbortSignal.
+ */
+export function predict(file, name, { model, denoise = false, onUpload = () => {}, signal }) {
+  const form = new FormData();
+  form.append("timeline", "1");
+  form.append("model", model);
+  if (denoise) form.append("denoise", "1");
+  form.append("audio", file, name);
+  return new Promise((resolve, reject) => {
+    // fetch cannot tell how much was sent; XMLHttpRequest can.
+    const request = new XMLHttpRequest();
+    request.open("POST", url("v1/predictions"));
+    for (const [header, value] of Object.entries(credentials())) request.setRequestHeader(header, value);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onUpload(total ? loaded / total : 0);
+    request.onload = () => {
+      const body = request.response;
+      if (request.status === 200 && body && !body.error) resolve(body);
+      else reject(new ServiceError(sentence(body, request.status), request.status));
+    };
+    request.onerror = () => reject(new ServiceError("The service cannot be reached: the file was not sent.", 0));
+    request.onabort = () => reject(new DOMException("Stopped.", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+function sentence(body, status) {
+  if (typeof body?.error === "string") return body.error;
+  if (status === 401) return "This service asks for its token.";
+  if (status === 413) return "This file is larger than the service accepts.";
+  if (status === 503) return "The service is busy: please try again in a moment.";
+  return `The service answered with status ${status} and no reason.`;
+}

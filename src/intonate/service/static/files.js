@@ -1,0 +1,37 @@
+/** Recordings from disk: decoded in the browser for the ribbon and for playing, sent to the service as they are. */
+
+import { Tape, toInt16 } from "./tape.js";
+import { wav } from "./writers.js";
+
+// The rate at which a file is kept for playing and drawing, Hz: all of a voice, at half the memory of 48 kHz.
+const RATE = 24_000;
+// A compressed file larger than this may unfold to gigabytes: it is answered, but not played back, bytes.
+const LARGEST = 150_000_000;
+// What the service reads without its `media` extra (libsndfile).
+const PLAIN = /\.(wav|flac|ogg|oga|opus|mp3|aif|aiff|au|caf|w64)$/i;
+
+/** A tape of the file, or undefined where this browser cannot decode it. */
+export async function decode(file) {
+  if (file.size > LARGEST) return undefined;
+  try {
+    const bytes = await file.arrayBuffer();
+    const sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(bytes);
+    const tape = new Tape(sound.sampleRate);
+    const channels = Array.from({ length: sound.numberOfChannels }, (_, i) => sound.getChannelData(i));
+    for (let at = 0; at < sound.length; at += RATE) {
+      const mono = channels[0].slice(at, at + RATE);
+      for (const channel of channels.slice(1)) for (let i = 0; i < mono.length; i++) mono[i] += channel[at + i];
+      if (channels.length > 1) for (let i = 0; i < mono.length; i++) mono[i] /= channels.length;
+      tape.append(toInt16(mono));
+    }
+    return tape.length ? tape : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is sent for a file: itself, or its sound as WAV where the service may not know the format: [blob, name]. */
+export function toSend(file, tape) {
+  if (PLAIN.test(file.name) || !tape) return [file, file.name];
+  return [new Blob([wav(tape.slice(), tape.rate)], { type: "audio/wav" }), `${file.name}.wav`];
+}

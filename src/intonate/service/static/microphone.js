@@ -1,0 +1,60 @@
+/** The microphone, as mono chunks of floats at the device's own rate. */
+
+// Length of a chunk, seconds: short enough to feel immediate, long enough to cost nothing.
+const CHUNK_S = 0.064;
+
+// What browsers do for telephony changes how a voice sounds, and that is what is listened to here.
+const PLAIN = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
+
+const REASONS = {
+  NotAllowedError: "The microphone is blocked: allow it beside the page's address, and press Listen again.",
+  NotFoundError: "No microphone was found: connect one, or choose a file.",
+  NotReadableError: "The microphone is in use by another program: close that, and press Listen again.",
+};
+
+/**
+ * @param onChunk called with a Float32Array.
+ * @param onLost called when the microphone is taken away.
+ * @returns {rate, stop}: samples per second, and a function that resolves when the last chunk was handed over.
+ */
+export async function openMicrophone(onChunk, onLost) {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    throw new Error(
+      "Browsers give the microphone only to pages on this machine or over HTTPS: " +
+        "open http://localhost, or start the service with --tls-cert and --tls-key.",
+    );
+  }
+  let media;
+  try {
+    media = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
+  } catch (error) {
+    throw new Error(REASONS[error.name] ?? `The microphone cannot be opened (${error.message}).`, { cause: error });
+  }
+  const context = new AudioContext({ latencyHint: "interactive" });
+  const close = async () => {
+    for (const track of media.getTracks()) track.stop();
+    await context.close();
+  };
+  try {
+    await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+    await context.resume();
+  } catch (error) {
+    await close();
+    throw new Error(`The browser cannot listen (${error.message}).`, { cause: error });
+  }
+  const size = Math.round((context.sampleRate * CHUNK_S) / 128) * 128;
+  const chunks = new AudioWorkletNode(context, "chunks", { processorOptions: { size } });
+  let ended = () => {};
+  chunks.port.onmessage = ({ data }) => (data === "end" ? ended() : onChunk(data));
+  context.createMediaStreamSource(media).connect(chunks).connect(context.destination);
+  media.getAudioTracks()[0].addEventListener("ended", onLost);
+  return {
+    rate: context.sampleRate,
+    async stop() {
+      const last = new Promise((resolve) => (ended = resolve));
+      chunks.port.postMessage("flush");
+      await Promise.race([last, new Promise((resolve) => setTimeout(resolve, 500))]);
+      await close();
+    },
+  };
+}

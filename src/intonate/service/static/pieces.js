@@ -1,0 +1,86 @@
+/** A recording cut into pieces that a person labels, and what the models said about each. Pure. */
+
+import { mergeScores } from "./metrics.js";
+import { weighted } from "./timeline.js";
+
+// Length of a piece, as in the real-time test of the bilingual system (P4), seconds.
+export const PIECE_S = 2;
+// A last piece shorter than this is too short to judge and is left out, seconds.
+const SHORTEST_S = 0.5;
+// A piece with less speech than this is silent, seconds (`recognizer/timeline.py`).
+const SHORTEST_SPEECH_S = 0.3;
+const FORMAT = "intonate-labels";
+
+/** The pieces of a recording: [{start, end}], seconds. */
+export function cut(durationS, pieceS = PIECE_S) {
+  const pieces = [];
+  for (let start = 0; start + SHORTEST_S <= durationS + 1e-6; start += pieceS) {
+    pieces.push({ start, end: Math.min(start + pieceS, durationS) });
+  }
+  return pieces;
+}
+
+/**
+ * What a model said about a piece: {speech, scores}, best first. The answer to the very window where there is one,
+ * else the mean over the stretches that cover it.
+ */
+export function answerTo(timeline, { start, end }) {
+  const covering = timeline.between(start, end);
+  const exact = covering.find(
+    (stretch) => Math.abs(stretch.end - end) < 0.01 && Math.abs(stretch.windowStart - start) < 0.01 && stretch.raw.length,
+  );
+  if (exact) return { speech: exact.state === "speech", scores: exact.raw };
+  const spoken = covering.filter(({ state }) => state === "speech");
+  const lengths = spoken.map((stretch) => Math.min(stretch.end, end) - Math.max(stretch.start, start));
+  const heard = lengths.reduce((sum, length) => sum + length, 0);
+  const speech = heard >= Math.min(SHORTEST_SPEECH_S, (end - start) / 2);
+  return { speech, scores: weighted(spoken, lengths).scores };
+}
+
+/**
+ * The pairs to be scored: [{truth, answer}].
+ *
+ * @param labels Map of piece index to label; `silence` is a label too.
+ * @param leaveOut leave out the pieces that the person called neutral, and those that either side called silent.
+ * @param merge a table of `metrics.MERGES`, or undefined.
+ */
+export function pairs(pieces, labels, timeline, { leaveOut = true, merge } = {}) {
+  const found = [];
+  for (const [index, label] of [...labels].sort(([a], [b]) => a - b)) {
+    const { speech, scores } = answerTo(timeline, pieces[index]);
+    if (leaveOut && (label === "neutral" || label === "silence" || !speech)) continue;
+    const truth = label === "silence" ? label : merge ? merge[label] : label;
+    if (!truth) continue;
+    const answer = speech ? mergeScores(scores, merge)[0]?.label : "silence";
+    if (answer) found.push({ truth, answer });
+  }
+  return found;
+}
+
+/** The labels as a file. */
+export function save(pieces, labels, file, durationS) {
+  const rows = [...labels].sort(([a], [b]) => a - b).map(([index, label]) => ({ ...pieces[index], label }));
+  return JSON.stringify({ format: FORMAT, version: 1, file, duration: durationS, piece: PIECE_S, labels: rows }, null, 2);
+}
+
+/** The labels from a file, for these pieces. Throws one sentence where they do not fit. */
+export function load(text, pieces) {
+  let saved;
+  try {
+    saved = JSON.parse(text);
+  } catch {
+    throw new Error("This file is not JSON: choose one that was saved with “Save labels”.");
+  }
+  if (saved?.format !== FORMAT || !Array.isArray(saved.labels)) {
+    throw new Error("This file holds no labels: choose one that was saved with “Save labels”.");
+  }
+  const labels = new Map();
+  for (const { start, end, label } of saved.labels) {
+    const index = pieces.findIndex((piece) => Math.abs(piece.start - start) < 0.01 && Math.abs(piece.end - end) < 0.05);
+    if (index < 0 || typeof label !== "string") {
+      throw new Error(`These labels belong to another recording: it has no piece from ${start} to ${end} s.`);
+    }
+    labels.set(index, label);
+  }
+  return labels;
+}

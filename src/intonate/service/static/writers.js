@@ -1,0 +1,86 @@
+/** A session as files: WAV, JSON, CSV, SRT, in the shapes that `intonate predict` writes. Pure. */
+
+/** 16-bit mono WAV (RIFF, 44-byte header) as an ArrayBuffer. */
+export function wav(samples, rate) {
+  const bytes = samples.length * 2;
+  const view = new DataView(new ArrayBuffer(44 + bytes));
+  const word = (at, text) => [...text].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
+  word(0, "RIFF");
+  view.setUint32(4, 36 + bytes, true);
+  word(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true); // PCM
+  view.setUint16(22, 1, true); // one channel
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * 2, true); // bytes per second
+  view.setUint16(32, 2, true); // bytes per frame
+  view.setUint16(34, 16, true); // bits per sample
+  word(36, "data");
+  view.setUint32(40, bytes, true);
+  for (let i = 0; i < samples.length; i++) view.setInt16(44 + 2 * i, samples[i], true);
+  return view.buffer;
+}
+
+/** One object for one model, an array for several. */
+export function json(answers) {
+  const shaped = answers.map(({ file, model, label, scores, runs, transcript, abstained }) => ({
+    file,
+    label,
+    scores,
+    segments: runs.map((run) => ({
+      start: round(run.start), end: round(run.end), label: run.label, score: round(run.score, 6), scores: run.scores,
+    })),
+    transcript,
+    abstained,
+    model,
+  }));
+  return JSON.stringify(shaped.length === 1 ? shaped[0] : shaped, null, 2) + "\n";
+}
+
+/** A row per segment, a column per label. */
+export function csv(answers, labels) {
+  const head = ["file", "start", "end", "label", "score", "abstained", ...labels, "transcript", "model"];
+  const rows = answers.flatMap(({ file, model, runs, transcript }) =>
+    runs.map((run) => {
+      const scores = new Map(run.scores.map(({ label, score }) => [label, score.toFixed(6)]));
+      const best = run.speech ? run.score.toFixed(6) : "";
+      const fixed = [file, run.start.toFixed(3), run.end.toFixed(3), run.label, best, String(run.label === "unsure")];
+      return [...fixed, ...labels.map((label) => scores.get(label) ?? ""), transcript, model];
+    }),
+  );
+  return [head, ...rows].map((row) => row.map(cell).join(",") + "\n").join("");
+}
+
+/** Subtitles: a cue per segment with speech; several models share the cue's lines. */
+export function srt(answers) {
+  const several = answers.length > 1;
+  const cues = answers.flatMap(({ model, runs }) =>
+    runs.filter(({ speech }) => speech).map((run) => ({ ...run, text: (several ? `${model}: ` : "") + words(run) })),
+  );
+  cues.sort((a, b) => a.start - b.start);
+  return cues.map((cue, i) => `${i + 1}\n${srtTime(cue.start)} --> ${srtTime(cue.end)}\n${cue.text}\n\n`).join("");
+}
+
+function words({ label, score, scores }) {
+  const best = scores[0] ? `${scores[0].label} ${Math.round(scores[0].score * 100)}%` : "";
+  if (label === "unsure") return best ? `unsure (${best})` : "unsure";
+  return `${label} ${Math.round(score * 100)}%`;
+}
+
+function cell(value) {
+  // A leading sign of a formula is made text, so that a spreadsheet never runs what someone named a file.
+  const text = String(value ?? "").replace(/^([=+@])/, "'$1");
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** `00:01:02,500`. */
+export function srtTime(seconds) {
+  const ms = Math.round(seconds * 1000);
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = [ms / 3_600_000, (ms / 60_000) % 60, (ms / 1000) % 60].map((n) => two(Math.floor(n))).join(":");
+  return `${clock},${String(ms % 1000).padStart(3, "0")}`;
+}
+
+function round(value, digits = 3) {
+  return Number(value.toFixed(digits));
+}
