@@ -1,7 +1,7 @@
 import inspect
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate import errors
@@ -32,6 +32,7 @@ def test_a_name_like_no_other_gets_the_list_alone():
     assert did_you_mean("xyz", {"sad": 1, "happy": 2}) == "known: happy, sad"
 
 
+@settings(deadline=None)
 @given(known=st.sets(st.text("abcdef", min_size=1), min_size=1), name=st.text("abcdef"))
 def test_the_whole_list_is_always_there(known, name):
     said = did_you_mean(name, known)

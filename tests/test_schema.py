@@ -54,7 +54,7 @@ SPECS = st.builds(
 PLAIN = ModelSpec("toy", ("happy", "sad"), (ModelInput("mel", "log_mel"),))
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(spec=SPECS)
 def test_a_spec_comes_back_from_its_json(spec):
     assert ModelSpec.from_json(spec.to_json()) == spec
@@ -136,6 +136,7 @@ def test_a_prediction_has_the_public_shape():
     }
 
 
+@settings(deadline=None)
 @given(
     scores=st.dictionaries(st.text(min_size=1, max_size=5), st.floats(0, 1), min_size=1, max_size=6),
     top_k=st.none() | st.integers(1, 8),
@@ -144,4 +145,6 @@ def test_a_prediction_is_json_with_its_best_scores_in_order(scores, top_k):
     ranked = dict(sorted(scores.items(), key=lambda item: -item[1]))
     public = json.loads(json.dumps(Prediction(next(iter(ranked)), ranked).to_dict(top_k)))
     assert [row["label"] for row in public["scores"]] == list(ranked)[:top_k]
-    assert [row["score"] for row in public["scores"]] == sorted((row["score"] for row in public["scores"]), reverse=True)
+    assert [row["score"] for row in public["scores"]] == sorted(
+        (row["score"] for row in public["scores"]), reverse=True
+    )

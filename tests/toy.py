@@ -27,8 +27,9 @@ def voice(emotion: str, speaker: int, rng: np.random.Generator, seconds: float |
     f0_hz = (110 + 25 * speaker) * pitch * 2 ** (rise * time_s / seconds / 12) * rng.uniform(0.95, 1.05)
     phase = 2 * np.pi * np.cumsum(f0_hz) / SAMPLE_RATE_HZ
     buzz = sum(np.sin(k * phase) / k for k in range(1, 13))
-    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * rate_hz * time_s + rng.uniform(0, 6))
-    return np.asarray(loud * syllables * buzz / 3 + 0.002 * rng.normal(size=len(time_s)), np.float32)
+    # Quiet between the syllables, or it is a hum and no voice.
+    syllables = np.square(np.sin(np.pi * (rate_hz * time_s + rng.uniform(0, 1))))
+    return np.asarray(loud * syllables * buzz / 3 + 0.0003 * rng.normal(size=len(time_s)), np.float32)
 
 
 def corpus(root: Path, speakers: int = 4, takes: int = 3, emotions: tuple[str, ...] = tuple(MANNER)) -> Path:
@@ -58,7 +59,7 @@ def recipe(path: Path, data: Path, **parts: object) -> Path:
     """A YAML recipe of a small `compact` on the toy corpus; `parts` replace its parts."""
     raw = {
         "name": "toy",
-        "data": {"corpora": {"folder": str(data)}, "labels": "4", "split": "speakers-4", "folds": [1]},
+        "data": {"corpora": {"folder": str(data)}, "labels": "4", "split": "speakers-4", "folds": [1], "cache": ""},
         "inputs": MEL | VOICE,
         "model": {"name": "compact", "params": SMALL},
         "training": {"epochs": 2, "batch_size": 8, "average": 0.5},

@@ -1,11 +1,14 @@
 """Generated trees: every file name of a published corpus, with its tables; the sound is one tiny file, linked."""
 
+import functools
 import os
 from itertools import cycle, product
 
 import numpy as np
 import pytest
 import soundfile
+
+from intonate import corpora
 
 CREMAD_SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
 # What three actors did not say at all, and two not neutrally: 7,462 by the grammar, 7,442 published.
@@ -44,9 +47,7 @@ def savee():
 
 def subesco():
     emotions = ("ANGRY", "DISGUST", "FEAR", "HAPPY", "NEUTRAL", "SAD", "SURPRISE")
-    for gender, number, sentence, emotion, take in product(
-        "FM", range(1, 11), range(1, 11), emotions, range(1, 6)
-    ):
+    for gender, number, sentence, emotion, take in product("FM", range(1, 11), range(1, 11), emotions, range(1, 6)):
         yield f"{gender}_{number:02d}_NAME_S_{sentence}_{emotion}_{take}.wav"
 
 
@@ -82,7 +83,9 @@ def iemocap_labels():
     for session, turns in enumerate(IEMOCAP_TURNS):
         labels = [label for label, counts in IEMOCAP.items() for _ in range(counts[session])]
         labels += ["xxx"] * (turns - len(labels))
-        scenes = cycle(f"Ses0{session + 1}{who}_{kind}" for who in "FM" for kind in ("impro01", "script01_1", "impro02"))
+        scenes = cycle(
+            f"Ses0{session + 1}{who}_{kind}" for who in "FM" for kind in ("impro01", "script01_1", "impro02")
+        )
         names = {}
         for start in range(0, turns, 100):
             scene = next(scenes) + "abcdefghij"[start // 600]
@@ -175,3 +178,9 @@ def tree(tmp_path_factory, sound):
         return roots[name]
 
     return made
+
+
+@pytest.fixture(scope="session")
+def reading(tree):
+    """name -> what is read from its generated tree, read once."""
+    return functools.cache(lambda name: corpora.read(name, tree(name)))

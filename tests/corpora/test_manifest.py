@@ -4,7 +4,7 @@ import os
 
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate.corpora import manifest
@@ -38,6 +38,7 @@ FULL = {
     "intensity": "strong",
     "text": "dwie\nlinie; ś",
     "soft_labels": {"happy": 0.75, "neutral": 0.25},
+    "ratings": {"valence": 4.5, "arousal": 3.0},
 }
 
 
@@ -71,6 +72,7 @@ def test_relative_paths_resolve_to_the_same_file(tmp_path, monkeypatch):
     assert os.path.samefile(manifest.read("out/m.csv")[0].path, "audio/a.wav")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(EMOTIONS),
     st.floats(0, 1e5),
@@ -107,6 +109,15 @@ def test_pandas_reads_it_as_audformat_expects_it(tmp_path):
     assert manifest.read(tmp_path / "again.csv") == [first, second]
 
 
+def test_a_manifest_of_before_ratings_is_read(tmp_path):
+    touch(tmp_path, "a.wav")
+    manifest.write(tmp_path / "m.csv", [Utterance(str(tmp_path / "a.wav"), "sad", "sad", "", "mine")])
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert lines[0].endswith(",soft_labels,ratings")
+    (tmp_path / "old.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    assert manifest.read(tmp_path / "old.csv") == manifest.read(tmp_path / "m.csv")
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_any_table_with_a_file_and_an_emotion(tmp_path, separator, encoding):
@@ -141,6 +152,7 @@ def test_missing_files_are_listed_at_once(tmp_path):
         ("file,emotion,start,end\na.wav,sad,2,1\n", "ends at 1 s, not after its start at 2 s"),
         ("file,emotion,soft_labels\na.wav,sad,sad\n", "soft_labels is not JSON"),
         ("file,emotion,soft_labels\na.wav,sad,[1]\n", "soft_labels is not JSON"),
+        ("file,emotion,ratings\na.wav,sad,high\n", 'line 2: ratings is not JSON like {"valence"'),
     ],
 )
 def test_one_sentence_for_each_fault(tmp_path, text, message):

@@ -12,6 +12,7 @@ def reasons(name, root, *files):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_bytes(b"")
     for file, text in corpora.get(name).example_table.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text(text, encoding="utf-8")
     return {problem.path.removeprefix(f"{root}/"): problem.reason for problem in corpora.read(name, root).problems}
 
@@ -34,6 +35,22 @@ def reasons(name, root, *files):
         ("tess", "OAF_back_calm.wav", "emotion 'calm'"),
         ("tess", "MAF_back_sad.wav", "speaker 'MAF'"),
         ("nemo", "SM0_happiness_67.wav", "no row of data.tsv"),
+        ("ravdess_song", "03-01-01-01-01-01-01.wav", "a speech clip"),
+        ("ravdess_song", "03-03-01-01-01-01-01.wav", "does not follow"),
+        ("cremad", "1001_IEO_SUR_XX.wav", "emotion 'SUR'"),
+        ("cremad", "1001_ABC_SAD_XX.wav", "sentence 'ABC'"),
+        ("cremad", "1001_IEO_SAD_NO.wav", "level 'NO'"),
+        ("cremad", "1092_IEO_SAD_XX.wav", "actor '1092'"),
+        ("cremad", "1001_IEO_SAD.wav", "does not follow"),
+        ("savee", "DC_c01.wav", "emotion 'c'"),
+        ("savee", "AB/a01.wav", "speaker 'AB'"),
+        ("savee", "DC/a16.wav", "number '16'"),
+        ("savee", "a01.wav", "does not follow"),
+        ("subesco", "F_11_NAME_S_1_SAD_1.wav", "speaker '11'"),
+        ("subesco", "F_01_NAME_S_11_SAD_1.wav", "sentence '11'"),
+        ("subesco", "F_01_NAME_S_1_CALM_1.wav", "emotion 'CALM'"),
+        ("subesco", "F_01_NAME_S_1_SAD_6.wav", "does not follow"),
+        ("iemocap", "Ses06F_impro01_F000.wav", "does not follow"),
         ("folder", "monday.wav", "no sub-folder"),
         ("folder", "hapy/monday.wav", "did you mean 'happy'"),
     ],
@@ -51,6 +68,14 @@ def test_a_name_outside_the_grammar_is_reported_with_its_reason(tmp_path, name, 
             "01 neutral 02 calm 03 happy 04 sad 05 angry 06 fear 07 disgust 08 surprise",
         ),
         ("banglaser", "03-01-{}-01-01-01-01.wav", "01 happy 02 sad 03 angry 04 surprise 05 neutral"),
+        ("cremad", "1001_IEO_{}_XX.wav", "ANG angry DIS disgust FEA fear HAP happy NEU neutral SAD sad"),
+        ("savee", "DC_{}01.wav", "a angry d disgust f fear h happy n neutral sa sad su surprise"),
+        (
+            "subesco",
+            "F_01_NAME_S_1_{}_1.wav",
+            "ANGRY angry DISGUST disgust FEAR fear HAPPY happy NEUTRAL neutral SAD sad SURPRISE surprise",
+        ),
+        ("ravdess_song", "03-02-{}-01-01-01-01.wav", "01 neutral 02 calm 03 happy 04 sad 05 angry 06 fear"),
         ("emodb", "03a01{}a.wav", "W angry L boredom E disgust A fear F happy T sad N neutral"),
         (
             "tess",

@@ -15,17 +15,19 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.fixture(scope="module")
-def roots(tree):
-    def of(name):
-        return {corpus: tree(corpus) for corpus in sets.get(name).corpora}
+@pytest.fixture(scope="session")
+def select(reading):
+    """(set, seed) -> its rows, from the generated trees."""
+
+    def of(name, seed=0):
+        found = {corpus: reading(corpus).utterances for corpus in sets.get(name).corpora}
+        return sets.select(name, found, rng(seed))
 
     return of
 
 
-def test_p3_is_the_papers_table(roots):
-    rows, problems = sets.read("p3", roots("p3"), rng())
-    assert problems == []
+def test_p3_is_the_papers_table(select):
+    rows = select("p3")
     assert len(rows) == 13_390
     assert Counter(row.corpus for row in rows) == {
         "cremad": 6355,
@@ -53,8 +55,8 @@ def test_p3_is_the_papers_table(roots):
     }
 
 
-def test_p1_by_gender_is_speech_and_song(roots):
-    rows, _ = sets.read("p1-16", roots("p1-16"), rng())
+def test_p1_by_gender_is_speech_and_song(select):
+    rows = select("p1-16")
     assert len(rows) == 2452
     targets = Counter(target_of(row, "ravdess-16") for row in rows)
     assert set(targets) == set(merged_labels("ravdess-16"))
@@ -64,32 +66,41 @@ def test_p1_by_gender_is_speech_and_song(roots):
     assert int(0.8 * len(rows)) == 1961
 
 
-def test_p1_drops_what_is_not_among_its_five(roots):
-    rows, _ = sets.read("p1", roots("p1"), rng())
+def test_p1_drops_what_is_not_among_its_five(select):
+    rows = select("p1")
     assert Counter(row.corpus for row in rows) == {"cremad": 6355, "iemocap": 2824, "tess": 2000}
 
 
 @pytest.mark.parametrize(("name", "count"), [("p4-en", 12_162), ("p4-bn", 8467), ("p4-all", 20_629)])
-def test_p4(name, count, roots):
-    rows, _ = sets.read(name, roots(name), rng())
+def test_p4(name, count, select):
+    rows = select(name)
     assert len(rows) == count
     assert len({target_of(row, "7") for row in rows}) == 7
 
 
-def test_p0_is_drawn_by_the_seed(roots):
-    rows, _ = sets.read("p0", roots("p0"), rng(1))
+def test_p0_is_drawn_by_the_seed(select):
+    rows = select("p0", 1)
     assert Counter(row.corpus for row in rows) == {"ravdess": 1000, "cremad": 5000}
     assert "calm" not in {row.emotion for row in rows}
     assert len({row.path for row in rows}) == 6000
-    assert rows == sets.read("p0", roots("p0"), rng(1))[0]
-    assert rows != sets.read("p0", roots("p0"), rng(2))[0]
+    assert rows == select("p0", 1)
+    assert rows != select("p0", 2)
 
 
 @pytest.mark.parametrize("name", sorted(sets.SETS))
-def test_the_official_count_is_what_a_whole_copy_gives(name, roots):
-    rows, _ = sets.read(name, roots(name), rng())
+def test_the_official_count_is_what_a_whole_copy_gives(name, select):
+    rows = select(name)
     assert Counter(row.corpus for row in rows) == sets.official(name)
     assert {target_of(row, sets.get(name).labels) for row in rows} == set(merged_labels(sets.get(name).labels))
+
+
+def test_reading_gives_the_rows_and_what_was_left_out(tree, tmp_path, select):
+    (tmp_path / "19.wav").write_bytes(b"")
+    for path in tree("banglaser").iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    rows, problems = sets.read("p4-bn", {"subesco": tree("subesco"), "banglaser": tmp_path}, rng())
+    assert len(rows) == len(select("p4-bn"))
+    assert [problem.path for problem in problems] == [str(tmp_path / "19.wav")]
 
 
 def test_all_that_is_missing_is_told_before_anything_is_read(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate import corpora
@@ -155,6 +155,7 @@ def tables(draw):
     return [rows[place] for place in draw(st.permutations(range(len(rows))))]
 
 
+@settings(deadline=None)
 @given(tables(), st.integers(2, 6))
 def test_any_speakers_in_any_number_of_groups(utterances, count):
     known = {utterance.speaker for utterance in utterances}
@@ -175,6 +176,7 @@ def test_any_speakers_in_any_number_of_groups(utterances, count):
             assert_sound(split, utterances)
 
 
+@settings(deadline=None)
 @given(tables(), st.integers(0, 3))
 def test_speaker_disjoint(utterances, seed):
     (split,) = splits.folds("speaker-disjoint", utterances, seed)

@@ -143,7 +143,7 @@ def test_half_a_clip_of_silence_is_half_active():
 
 def test_syllables_are_counted():
     time = np.arange(3 * RATE_HZ) / RATE_HZ
-    found = heard(noise() * np.sin(np.pi * 2 * time) ** 2)  # 4 swells a second
+    found = heard(noise() * np.sin(np.pi * 4 * time) ** 2)  # 4 swells a second
     assert found["energy_peaks_per_s"] == pytest.approx(4, abs=0.35)
     steady = heard(noise())
     assert found["energy_sd"] > 5 * steady["energy_sd"]

@@ -31,11 +31,13 @@ def same(one: Moments, other: Moments) -> None:
     np.testing.assert_allclose(one.squares, other.squares, rtol=1e-9, atol=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
 @given(clips=CLIPS)
 def test_moments_of_parts_add_up_to_those_of_the_whole(clips):
     same(sum(Moments.of(clip) for clip in clips), Moments.of(np.concatenate(clips)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(a=CLIPS, b=CLIPS, c=CLIPS)
 def test_moments_may_be_added_in_any_way(a, b, c):
     a, b, c = (sum(Moments.of(clip) for clip in clips) for clips in (a, b, c))
@@ -47,6 +49,7 @@ def test_a_vector_is_one_row():
     same(Moments.of(np.array([1, 2, 3], np.float32)), Moments(1.0, np.array([1.0, 2, 3]), np.array([1.0, 4, 9])))
 
 
+@settings(max_examples=40, deadline=None)
 @given(clips=CLIPS, order=st.randoms(use_true_random=False))
 def test_the_order_of_what_was_heard_does_not_matter(clips, order):
     shuffled = list(clips)
@@ -71,7 +74,7 @@ def test_inputs_and_copies_do_not_mix():
     assert (later.get("mel").count, later.get("functionals").count) == (8, 1)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(clips=CLIPS, prior=st.floats(0.5, 500), prior_sd=st.floats(0.5, 500))
 def test_the_running_estimate_is_the_prior_rows_beside_the_heard(clips, prior, prior_sd):
     normalisation = speaker(prior, prior_sd)
@@ -134,5 +137,5 @@ def test_a_constant_column_stays_finite(kind):
 def test_none_changes_nothing_and_the_unknown_is_refused():
     features = rows(3)
     assert normalise(features, None) is features
-    with pytest.raises(ValueError, match="'z-score' is not known .*clip, corpus, speaker"):
+    with pytest.raises(ValueError, match=r"'z-score' is not known .*clip, corpus, speaker"):
         normalise(features, Normalisation("z-score", (0.0,), (1.0,)))

@@ -14,6 +14,7 @@ import toy
 import yaml
 
 from intonate.errors import RecipeError
+from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
 from intonate.training import network
 from intonate.training.fit import train
@@ -121,7 +122,7 @@ def test_a_killed_training_goes_on_as_if_never_stopped(toy_corpus, tmp_path):
     assert not (fold / "checkpoints").exists()
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
@@ -137,12 +138,12 @@ def fitted(toy_corpus, tmp_path, monkeypatch):
                 if index == 1:
                     epochs.append(self.current_epoch)
                     if self.current_epoch == stop_at:
-                        raise Stop
+                        raise StopError
 
         def instead(original):
             def keep(*words):
-                kept.append((original(*words)))
-                raise Stop
+                kept.append(original(*words))
+                raise StopError
 
             return keep
 
@@ -151,7 +152,7 @@ def fitted(toy_corpus, tmp_path, monkeypatch):
             patch.setattr(network, "fit", instead(network.fit))
             patch.setattr(network, "Classifier", Watched)
             training = {"epochs": 3, "batch_size": 8, **options}
-            with pytest.raises(Stop):
+            with pytest.raises(StopError):
                 train(toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training), runs=tmp_path / runs)
         return epochs, *(kept[0] if kept else (None, None))
 
@@ -211,16 +212,13 @@ def test_seeds_differ_and_repeat(toy_corpus, tmp_path):
 
 def test_what_the_training_says_is_what_the_recognizer_answers(run, toy_corpus):
     """The kept table, clip alone, beside `predict` on the same files."""
-    import csv
-
     recognizer = load_model(run / "fold1-seed0" / "model.onnx")
-    with (run / "fold1-seed0" / "predictions.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["statistics"] == "clip alone"]
-    assert len(rows) == 12
-    for row in rows[:4]:
-        answer = recognizer.predict(toy_corpus / row["file"].removeprefix("folder/"))
-        for label in recognizer.spec.labels:
-            assert float(row[f"p_{label}"]) == pytest.approx(answer.scores[label], abs=1e-5)
+    rows = table.read(run / "fold1-seed0" / "predictions.csv").where(statistics="clip alone")
+    assert len(rows.file) == 12
+    for place in range(4):
+        answer = recognizer.predict(toy_corpus / rows.file[place].removeprefix("folder/"))
+        for label, probability in zip(rows.labels, rows.probabilities[place], strict=True):
+            assert answer.scores[label] == pytest.approx(probability, abs=1e-5)
 
 
 def test_a_class_that_the_training_speakers_lack_keeps_its_place(tmp_path):

@@ -8,10 +8,10 @@ both.
 
 To know: the voice alone persuades few. Forty per cent of the ratings by voice name the intended emotion, and more than
 half of the clips are heard as neutral. Those votes are read as soft labels from `tabulatedVotes.csv`, and age and
-gender from `VideoDemographics.csv`; both are looked for in the root, beside it, and in `processedResults` there. Without
-them everything else works. `1076_MTI_SAD_XX` is silent: it is read, so that the official counts hold, and told when the
-corpus is described; a cleaning step that drops what is too short removes it. Five actors lack a few clips. The release
-holds everything twice, as WAV and as MP3: the MP3 copies are reported, not read.
+gender from `VideoDemographics.csv`; both are looked for in the root, beside it, and in `processedResults` there.
+Without them everything else works. `1076_MTI_SAD_XX` is silent: it is read, so that the official counts hold, and told
+when the corpus is described; cleaning that drops what is too short after trimming removes it. Five actors lack a few
+clips. The release holds everything twice, as WAV and as MP3: the MP3 copies are reported, not read.
 
 Cao H, Cooper DG, Keutmann MK, Gur RC, Nenkova A, Verma R (2014). CREMA-D: Crowd-sourced Emotional Multimodal Actors
 Dataset. IEEE Transactions on Affective Computing 5(4): 377-390. https://doi.org/10.1109/TAFFC.2014.2336244

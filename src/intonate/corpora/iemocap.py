@@ -9,9 +9,9 @@ disgust 2.
 All turns and labels are read. Which of them count is a merge of `intonate.emotions`: `4` counts excitement as happy
 (the field's 5,531: 1,636 happy), `4-no-excited` leaves it out (4,490).
 
-Labels, ratings and times lie in `Session*/dialog/EmoEvaluation/*.txt`, the words in `dialog/transcriptions`; a turn's own
-file is `sentences/wav/<dialogue>/<turn>.wav`. A turn without one is read as a stretch of `dialog/wav/<dialogue>.wav`,
-with start and end; there the two channels are the two actors' microphones.
+Labels, ratings and times lie in `Session*/dialog/EmoEvaluation/*.txt`, the words in `dialog/transcriptions`; a turn's
+own file is `sentences/wav/<dialogue>/<turn>.wav`. A turn without one is read as a stretch of
+`dialog/wav/<dialogue>.wav`, with start and end; there the two channels are the two actors' microphones.
 
 To know: `Ses01F_impro01_M000`: the first letter says who wears the motion-capture markers, the last who speaks.
 Speakers are named by session and that last letter (`iemocap/Ses01M`), so a session is a pair of speakers, and
@@ -42,9 +42,7 @@ _NAME = re.compile(r"(Ses0[1-5])[FM]_(impro|script)\w+_([FM])\w\w\d")
 _DIALOGUE = re.compile(r"Ses0[1-5][FM]_(impro|script)\w+")
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_TURN = re.compile(
-    rf"\[{_NUMBER} - {_NUMBER}\]\s+(Ses\w+)\s+(\w+)\s+\[{_NUMBER}, {_NUMBER}, {_NUMBER}\]"
-)
+_TURN = re.compile(rf"\[{_NUMBER} - {_NUMBER}\]\s+(Ses\w+)\s+(\w+)\s+\[{_NUMBER}, {_NUMBER}, {_NUMBER}\]")
 # C-E2:	Neutral; Sadness;	()
 _VOTES = re.compile(r"C-E\d+:([^(]*)")
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
@@ -104,7 +102,8 @@ def parse(path: PurePath, table: Table) -> Utterance | Sequence[Utterance]:
         return _utterance(path, path.stem, table[path.stem])
     if not _DIALOGUE.fullmatch(path.stem):
         raise CorpusError(f"name does not follow {GRAMMAR}")
-    turns = {turn: row for turn, row in table.items() if turn.rpartition("_")[0] == path.stem}
+    scene = path.stem
+    turns = {turn: row for turn, row in table.items() if turn.rpartition("_")[0] == scene}
     if not turns:
         raise CorpusError("no file of EmoEvaluation names a turn of this dialogue")
     cut = [_utterance(path, turn, row, cut=True) for turn, row in turns.items() if not row["own_file"]]

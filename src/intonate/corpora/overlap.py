@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +14,9 @@ from intonate.schema import Utterance
 
 Indices = npt.NDArray[np.int64]
 
-# The name of every split that puts clips of one speaker on both sides; printed beside its figures.
+# The names of the splits that put clips of one speaker on both sides; printed beside their figures.
 RANDOM = "random (speakers overlap)"
+SENTENCES_APART = "sentence-disjoint (speakers overlap)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Split:
     """One division of a list of utterances.
 
     Attributes:
-        name: `ravdess-6/1`, or exactly `random (speakers overlap)`.
+        name: `ravdess-6/1`, or exactly `random (speakers overlap)` or `sentence-disjoint (speakers overlap)`.
         train: int64 indices into the list of utterances, ascending.
         validation: the same; the only part that model selection may see.
         test: the same.
@@ -40,13 +41,13 @@ class Split:
 
     @property
     def speakers_overlap(self) -> bool:
-        return self.name == RANDOM
+        return self.name in (RANDOM, SENTENCES_APART)
 
 
 def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False) -> None:
     """Refuse a split that would flatter a model.
 
-    Only a split that is called `random (speakers overlap)` may share speakers.
+    Only a split whose name says `(speakers overlap)` may share speakers.
 
     Args:
         sentences: refuse too a sentence of the test part that is trained or selected on.
@@ -81,6 +82,20 @@ def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False
         _refuse(split.name, "test", "validation", said["test"] & said["validation"], "sentence")
 
 
+def refuse_copies(utterances: Sequence[Utterance]) -> None:
+    """Nothing that was repeated or augmented is split.
+
+    Raises:
+        SplitError: a recording is listed twice.
+    """
+    counts = Counter(_recording(utterance) for utterance in utterances)
+    if twice := sorted(recording for recording, count in counts.items() if count > 1):
+        raise SplitError(
+            f"{listed(twice)} {'is' if len(twice) == 1 else 'are'} listed more than once: split the recordings first, "
+            "then balance or augment the training part (data.balance in a recipe)"
+        )
+
+
 def clips_of_speakers(utterances: Sequence[Utterance], name: str) -> dict[str, list[int]]:
     """{speaker: indices of the speaker's utterances}, for the split called `name`.
 
@@ -109,8 +124,12 @@ def _recording(utterance: Utterance) -> str:
 
 def _sentences(rows: Indices, utterances: Sequence[Utterance]) -> set[str]:
     """Sentence ids, unique across corpora; free speech has none and overlaps with nothing."""
-    said = (utterances[row] for row in rows)
-    return {f"{utterance.corpus}: {utterance.sentence}" for utterance in said if utterance.sentence}
+    return {sentence_of(utterances[row]) for row in rows} - {""}
+
+
+def sentence_of(utterance: Utterance) -> str:
+    """The sentence, unique across corpora; empty for free speech."""
+    return f"{utterance.corpus}: {utterance.sentence}" if utterance.sentence else ""
 
 
 def _refuse(name: str, one: str, other: str, shared: set[str], what: str) -> None:

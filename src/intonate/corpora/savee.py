@@ -7,10 +7,10 @@ speakers of British English) say TIMIT sentences with seven emotions in a studio
 Two layouts circulate: the original's folders of speakers (`DC/a01.wav`) and a flat one (`DC_a01.wav`). Both are read;
 a clip that is there in both ways is read once and the copy reported.
 
-To know: four voices, all of men: leave one speaker out, and expect scores to vary by speaker. Three sentences are common
-to all emotions, two are particular to each, ten are generic; neutral repeats the common and the particular ones. Which
-number is which sentence is not told by the files: the sentence id here is the number with its emotion (`a01`), so that
-sentences in common between emotions go unnoticed. The folder of the release also holds video.
+To know: four voices, all of men: leave one speaker out, and expect scores to vary by speaker. Three sentences are
+common to all emotions, two are particular to each, ten are generic; neutral repeats the common and the particular ones.
+Which number is which sentence is not told by the files: the sentence id here is the number with its emotion (`a01`), so
+that sentences in common between emotions go unnoticed. The release also holds video.
 
 Haq S, Jackson PJB (2010). Multimodal emotion recognition. In: Machine Audition, IGI Global, 398-423.
 https://doi.org/10.4018/978-1-61520-919-4.ch017

@@ -90,8 +90,8 @@ def check(name: str, roots: Mapping[str, str | os.PathLike[str]]) -> None:
         roots: {catalogue name: folder}.
 
     Raises:
-        CorpusError: the set is not known; a corpus is not part of it; or corpora are missing, each with its title, where
-            it is to be had, its licence and its size.
+        CorpusError: the set is not known; a corpus is not part of it; or corpora are missing, each with its title,
+            where it is to be had, its licence and its size.
     """
     wanted = get(name).corpora
     if strangers := sorted(roots.keys() - wanted.keys()):
@@ -100,8 +100,8 @@ def check(name: str, roots: Mapping[str, str | os.PathLike[str]]) -> None:
     if missing:
         lines = "".join(f"\n  {corpus} — {_where(corpus, roots)}" for corpus in missing)
         raise CorpusError(
-            f"set {name!r} needs {len(missing)} more of its {len(wanted)} corpora on disk; get them and give each one's "
-            f"folder:{lines}"
+            f"set {name!r} needs {len(missing)} more of its {len(wanted)} corpora on disk; get them and give "
+            f"the folder of each:{lines}"
         )
 
 

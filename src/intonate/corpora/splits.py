@@ -11,18 +11,18 @@ recording's side.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from intonate.corpora.overlap import RANDOM, Indices, Split, check, clips_of_speakers, listed
+from intonate.corpora import drawn
+from intonate.corpora.drawn import Rule
+from intonate.corpora.overlap import RANDOM, Indices, Split, check, clips_of_speakers, listed, refuse_copies
 from intonate.corpora.speaker_folds import FOLDS, POOLED, Folds
 from intonate.errors import SplitError, did_you_mean
 from intonate.schema import Utterance
 
 __all__ = ["RANDOM", "Indices", "Split", "check", "folds", "protocols", "speaker_groups"]
-
-Rule = Callable[[Sequence[Utterance], np.random.Generator], Split]
 
 
 def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Split]:
@@ -30,15 +30,18 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
 
     Args:
         name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
-            `speaker-disjoint` (70 : 10 : 20 of the speakers), `random-80-20` or `random-70-10-20`.
+            `speaker-disjoint` (70 : 10 : 20 of the speakers), `sentence-disjoint` (of the sentences),
+            `speaker-sentence-disjoint` (both at once), `random-80-20` or `random-70-10-20`.
         utterances: for a table, of its one corpus.
-        seed: of `speaker-disjoint` and of the random splits; the others are fixed.
+        seed: of the splits that are drawn (`intonate.corpora.drawn`); the others are fixed.
 
     Raises:
-        SplitError: the name is not known, a speaker is missing or is in no fold, or there are too few speakers.
+        SplitError: the name is not known, a recording is listed twice, a speaker is missing or is in no fold, or there
+            are too few speakers or sentences.
     """
     if not utterances:
         raise SplitError("there is nothing to split: the list of utterances is empty")
+    refuse_copies(utterances)
     if name in FOLDS:
         splits = _table(name, FOLDS[name], utterances)
     elif name in _RULES:
@@ -48,7 +51,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
     else:
         raise SplitError(f"split {name!r} is not known; {did_you_mean(name, protocols())}")
     for split in splits:
-        check(split, utterances)
+        check(split, utterances, sentences="sentence-disjoint" in name)
     return splits
 
 
@@ -153,7 +156,7 @@ def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
             )
     test = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].test}
     validation = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].validation}
-    return _by_speaker(
+    return drawn.by_speaker(
         "pooled",
         f"speaker-disjoint: fixed test and validation speakers of {', '.join(corpora)}; the rest trains",
         test,
@@ -162,61 +165,12 @@ def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     )
 
 
-def _speaker_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
-    """70 : 10 : 20 of the speakers (at least one each), drawn at random, genders spread evenly."""
-    speakers = sorted(clips_of_speakers(utterances, "speaker-disjoint"))
-    if len(speakers) < 3:
-        raise SplitError(f"speaker-disjoint needs three speakers or more, and there are {len(speakers)}")
-    genders = {utterance.speaker: utterance.gender for utterance in utterances}
-    place: dict[str, float] = {}
-    for gender in sorted(set(genders.values())):
-        drawn = rng.permutation([speaker for speaker in speakers if genders[speaker] == gender])
-        place |= {str(speaker): (rank + 0.5) / len(drawn) for rank, speaker in enumerate(drawn)}
-    order = sorted(speakers, key=lambda speaker: (place[speaker], speaker))
-    tested = max(1, round(0.2 * len(order)))
-    validated = max(1, round(0.1 * len(order)))
-    return _by_speaker(
-        "speaker-disjoint",
-        "speaker-disjoint: 70 : 10 : 20 of the speakers, drawn at random",
-        set(order[:tested]),
-        set(order[tested : tested + validated]),
-        utterances,
-    )
-
-
-def _by_speaker(
-    name: str, protocol: str, test: set[str], validation: set[str], utterances: Sequence[Utterance]
-) -> Split:
-    tested = np.array([utterance.speaker in test for utterance in utterances])
-    validated = np.array([utterance.speaker in validation for utterance in utterances])
-    return Split(
-        name, np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested), protocol
-    )
-
-
-def _random(validation: float, test: float, protocol: str) -> Rule:
-    """A split as most papers make it: clips drawn at random, emotion by emotion, whoever speaks."""
-
-    def draw(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
-        parts: dict[str, list[Indices]] = {"train": [], "validation": [], "test": []}
-        emotions = np.array([utterance.emotion for utterance in utterances])
-        for emotion in np.unique(emotions):
-            rows = rng.permutation(np.flatnonzero(emotions == emotion))
-            tested = round(test * len(rows))
-            validated = round(validation * len(rows))
-            parts["test"].append(rows[:tested])
-            parts["validation"].append(rows[tested : tested + validated])
-            parts["train"].append(rows[tested + validated :])
-        rows_of = {part: np.sort(np.concatenate(rows)) for part, rows in parts.items()}
-        return Split(RANDOM, rows_of["train"], rows_of["validation"], rows_of["test"], f"{RANDOM}: {protocol}")
-
-    return draw
-
-
 # The protocols that make one split.
 _RULES: dict[str, Rule] = {
     "pooled": _pooled,
-    "speaker-disjoint": _speaker_disjoint,
-    "random-80-20": _random(0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
-    "random-70-10-20": _random(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
+    "speaker-disjoint": drawn.speaker_disjoint,
+    "sentence-disjoint": drawn.sentence_disjoint,
+    "speaker-sentence-disjoint": drawn.speaker_sentence_disjoint,
+    "random-80-20": drawn.random_clips(0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
+    "random-70-10-20": drawn.random_clips(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
 }

@@ -162,11 +162,13 @@ def check(
 ) -> float:
     """Compare a file with what it was made from: each clip alone, and, where padding is allowed, all together.
 
+    Where padding is allowed it must also leave the answers as they are.
+
     Returns:
         The largest difference of logits, relative to the largest logit.
 
     Raises:
-        ModelError: it is over `TOLERANCE`; the file is deleted.
+        ModelError: it, or what padding changes, is over `TOLERANCE`; the file is deleted.
     """
     import onnxruntime
 
@@ -176,10 +178,14 @@ def check(
         batches.append(feeds_of(spec.inputs, clips))
     else:
         batches += [feeds_of(spec.inputs, [clip, clip]) for clip in clips]
-    worst = 0.0
-    for feeds in batches:
-        wanted, got = reference(feeds), session.run(None, feeds)[0]
-        worst = max(worst, float(np.abs(wanted - got).max() / max(1.0, float(np.abs(wanted).max()))))
+    wanted = [reference(feeds) for feeds in batches]
+    worst = max(_apart(answer, session.run(None, feeds)[0]) for answer, feeds in zip(wanted, batches, strict=True))
+    if spec.batching == "any" and not _apart(np.concatenate(wanted[:-1]), wanted[-1]) <= TOLERANCE:
+        path.unlink()
+        raise ModelError(
+            f"padding changes the answers of {spec.name!r}; mend the model, or let its class say "
+            'BATCHING = "equal_length"; the file was deleted'
+        )
     if not worst <= TOLERANCE:
         path.unlink()
         raise ModelError(
@@ -187,3 +193,8 @@ def check(
             f"(by {worst:.2g}, {TOLERANCE:g} allowed); the file was deleted"
         )
     return worst
+
+
+def _apart(wanted: Array, got: Array) -> float:
+    """The largest difference, relative to the largest logit."""
+    return float(np.abs(wanted - got).max() / max(1.0, float(np.abs(wanted).max())))

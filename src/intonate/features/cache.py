@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -52,6 +53,9 @@ KEPT_DAYS = 60
 WORTH_A_PROCESS = 64
 # Clips that a process takes at a time.
 CHUNK = 8
+# Processes that compute side by side need no threads each: these are read when numpy is loaded. Without them the
+# threads of all processes wait for each other, which is nine times slower.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Files whose bytes are read at once: a disk likes several questions.
 READERS = 8
 
@@ -137,7 +141,7 @@ def analyse(
 
 @cache
 def code_version() -> str:
-    """Changes with every line of `intonate.audio` and `intonate.features`, and with the libraries that they stand on."""
+    """Changes with every line of `intonate.audio` and `intonate.features`, and with the libraries under them."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
     for path in sorted([*here.glob("*.py"), *(here.parent / "audio").glob("*.py")]):
@@ -166,7 +170,7 @@ def _kind(analysis: Analysis, name: str, params: Mapping[str, Any]) -> str:
 
 
 def _keys(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
-    """What tells a clip from others: its file (by its bytes, where they are to be found again) and the stretch of it."""
+    """What tells a clip from others: its file (by its bytes, where it is to be found again) and the stretch of it."""
     paths = sorted({row.path for row in utterances})
     files = dict(zip(paths, paths, strict=True))
     if hashed:
@@ -265,7 +269,9 @@ def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iter
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(processes, spawn, initializer=_leave_interrupts_to_the_parent)
         try:
-            for answer in pool.map(work, tasks, chunksize=CHUNK):
+            with _one_thread_each():
+                answers = pool.map(work, tasks, chunksize=CHUNK)  # starts the processes
+            for answer in answers:
                 yield answer
                 done += 1
         except BrokenProcessPool:
@@ -273,6 +279,21 @@ def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iter
         finally:
             pool.shutdown(cancel_futures=True)
     yield from map(work, tasks[done:])
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that are started now compute with one thread."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ |= dict.fromkeys(ONE_THREAD, "1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _leave_interrupts_to_the_parent() -> None:
@@ -290,7 +311,7 @@ def _listen(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task
         except IntonateError:
             raise
         except ValueError as error:
-            raise AudioError(f"{task.path}: the front end {name} cannot use this clip: {error}") from error
+            raise AudioError(f"the front end {name} failed on {task.path}: {error}") from error
         entries[kind] = Entry(array, len(waveform))
     return entries
 

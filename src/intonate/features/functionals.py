@@ -128,43 +128,51 @@ def _modulation_means(frames: int) -> Float:
 
 def _pitch_statistics(f0_hz: Float, strength: Float, voiced: NDArray[np.bool_]) -> list[float]:
     """Pitch in semitones over 100 Hz; a clip without voice gets zeros, as far from extreme as can be."""
-    frames = len(f0_hz)
-    runs = np.flatnonzero(np.diff(voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
-    if voiced.sum() < 3:
-        return [0.0] * 10 + [float(voiced.mean()), float(strength.mean()), float(strength.std()), 0.0, 0.0, 0.0]
-    semitones = 12 * np.log2(f0_hz[voiced] / 100)
+    where = np.flatnonzero(voiced)
+    if len(where) < 3:
+        return [0.0] * 10 + [len(where) / len(voiced), float(strength.mean()), float(strength.std()), 0.0, 0.0, 0.0]
+    semitones = 12 * np.log2(f0_hz[where] / 100)
     # Octave errors are further than half an octave from the median: pull them back.
     (middle,) = _interpolated(semitones, (50,))
     semitones = np.clip(semitones, middle - 9, middle + 12)
     low, p50, high = _interpolated(semitones, (10, 50, 90))
-    where = np.flatnonzero(voiced)
-    times = where * HOP_S
-    steps = np.diff(semitones)[np.diff(where) == 1]
+    mean, sd = _mean_and_sd(semitones)
+    gaps = np.diff(where)
+    steps = np.diff(semitones)[gaps == 1]
     steps = steps[np.abs(steps) < 3]
-    spread = times - times.mean()
-    slope = float(spread @ (semitones - semitones.mean()) / max(float(spread @ spread), 1e-6))
-    tail = semitones[-max(3, len(semitones) // 4) :].mean()
-    strong = strength[voiced]
+    spread = (where - where.mean()) * HOP_S
+    slope = float(spread @ (semitones - mean) / max(float(spread @ spread), 1e-6))
+    tail = float(semitones[-max(3, len(semitones) // 4) :].mean())
+    strong = strength[where]
+    runs = 1 + np.count_nonzero(gaps > 1)
     return [
-        float(semitones.mean()), float(semitones.std()), low, p50, high, high - low,
+        mean, sd, low, p50, high, high - low,
         float(np.abs(steps).mean()) if len(steps) else 0.0, float(steps.mean()) if len(steps) else 0.0,
-        slope, float(tail - semitones.mean()),
-        float(voiced.mean()), float(strong.mean()), float(strong.std()), *_interpolated(strong, (90,)),
-        len(runs) / (frames * HOP_S), float((runs[:, 1] - runs[:, 0]).mean() * HOP_S),
+        slope, tail - mean,
+        len(where) / len(voiced), *_mean_and_sd(strong), *_interpolated(strong, (90,)),
+        runs / (len(voiced) * HOP_S), len(where) / runs * HOP_S,
     ]  # fmt: skip
+
+
+def _mean_and_sd(values: Float) -> tuple[float, float]:
+    """Of a vector, in a third of the time of its methods."""
+    mean = float(values.sum()) / len(values)
+    away = values - np.float32(mean)
+    return mean, float(np.sqrt(away @ away / len(values)))
 
 
 def _rhythm(level: Float, floored: Float, active: NDArray[np.bool_]) -> list[float]:
     frames = len(level)
-    low, high = _interpolated(level[active], (10, 90))
+    heard = level[active]
+    low, high = _interpolated(heard, (10, 90))
     # Syllables: peaks of the energy smoothed over 90 ms.
-    smooth = np.convolve(level, np.full(9, 1 / 9), mode="same")[:frames]
+    smooth = np.convolve(level, np.full(9, 1 / 9))[4 : 4 + frames]
     inner = smooth[1:-1]
     peaks = ((inner > smooth[:-2]) & (inner >= smooth[2:]) & active[1:-1]).sum() if frames > 2 else 0
     steps = np.diff(level) if frames > 1 else np.zeros(1)
     rises = floored[1:] - floored[:-1]
     flux = np.maximum(rises, 0, out=rises).mean() if frames > 1 else 0.0
     return [
-        float(np.log(frames * HOP_S)), float(active.mean()), float(level[active].std()), float(high - low),
+        float(np.log(frames * HOP_S)), float(active.mean()), _mean_and_sd(heard)[1], high - low,
         float(np.abs(steps).mean()), float(peaks) / (frames * HOP_S), float(flux),
     ]  # fmt: skip

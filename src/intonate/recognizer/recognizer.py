@@ -12,6 +12,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
 from intonate.schema import ModelSpec, Prediction, Segment
+
+if TYPE_CHECKING:
+    from intonate.recognizer.plain import PlainStream
+    from intonate.recognizer.streaming import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,24 @@ class Recognizer:
         """
         asked = dataclasses.replace(self._asked(text, timeline, labels, None), batch_size=max(1, batch_size))
         return self._predict_many(list(sources), progress, same_speaker, asked)
+
+    def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
+        """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).
+
+        Args:
+            sample_rate_hz: rate of the chunks, Hz.
+            plain: fixed pieces without voice activity, memory or smoothing (`plain.PlainStream`).
+            options: window_s, hop_s, labels (a merge), activity (`neural` or `energy`), speaker.
+
+        Raises:
+            AudioError: the rate or the windows are impossible.
+            LabelError: as in `predict`.
+            ModelError: the model needs a text.
+        """
+        from intonate.recognizer.plain import PlainStream
+        from intonate.recognizer.streaming import Stream
+
+        return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
         """Calibrated probabilities (clips, classes) of normalised clips (`inputs.extract`, `inputs.normalised`)."""

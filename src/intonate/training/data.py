@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,13 @@ from rich.console import Console
 from rich.progress import track
 from torch.utils.data import Dataset, Sampler
 
-from intonate import features
-from intonate.audio.clean import clean
-from intonate.audio.decode import load
 from intonate.augment import spectrogram
-from intonate.emotions import merge, merged_labels
+from intonate.emotions import merge, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
+from intonate.features.cache import Analysis, analyse, default_folder
 from intonate.features.functionals import GAIN_COLUMNS, VOICE_COLUMNS
 from intonate.features.normalise import Moments, normalise
-from intonate.schema import ModelInput, Normalisation, Utterance
+from intonate.schema import ModelInput, ModelSpec, Normalisation, Utterance
 from intonate.training.recipe import Input, Normalise, Recipe
 
 SAMPLE_RATE_HZ = 16_000
@@ -45,6 +44,7 @@ class Examples:
         targets: (clips,) index into `labels`.
         clips: {input: array} per clip.
         allowed: (clips, labels) bool; the labels that the clip's corpus has at all.
+        too_short: how many clips were left out for their length.
     """
 
     utterances: Sequence[Utterance]
@@ -54,6 +54,7 @@ class Examples:
     allowed: NDArray[np.bool_]
     mates: Mapping[str, NDArray[np.int64]] = field(repr=False)
     moments: Sequence[Mapping[str, Moments]] = field(repr=False)
+    too_short: int = 0
 
     def moments_of(self, rows: Iterable[int], name: str) -> Moments:
         """What these clips hold together of the input `name`."""
@@ -61,10 +62,17 @@ class Examples:
         return sum(others, first)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is made of every clip: of its sound, and for each input of `words`, of its text."""
+
+    sound: Analysis
+    words: Mapping[str, Callable[[str], Array]] = field(default_factory=dict)
+
+
 def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
     """The utterances that the merge has a place for."""
-    table = merge(merge_name)
-    kept = [utterance for utterance in utterances if utterance.emotion in table]
+    kept = [utterance for utterance in utterances if target_of(utterance, merge_name) is not None]
     if not kept:
         raise CorpusError(f"no utterance has a label of the merge {merge_name!r} ({', '.join(merge(merge_name))})")
     return kept
@@ -73,22 +81,42 @@ def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance
 def prepare(
     utterances: Sequence[Utterance],
     merge_name: str,
-    extract: Callable[[Utterance], Clip],
+    asked: Asked,
     speaking: Iterable[str],
-    bar: Callable[[Sequence[Utterance]], Iterable[Utterance]] = iter,
+    bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    shortest_s: float = 0.0,
+    folder: Path | None = None,
 ) -> Examples:
     """Analyse every utterance.
 
     Args:
         utterances: rows that the merge has a place for (`labelled`).
         merge_name: a merge of `intonate.emotions`.
-        extract: utterance -> {input: front end's output} (`by_recipe`, `by_spec`).
+        asked: what to make of them (`by_recipe`, `by_spec`).
         speaking: the inputs that are normalised by speaker.
-        bar: wraps the sequence in a progress bar.
+        bar: wraps what has to be computed in a progress bar.
+        shortest_s: clips shorter than this after cleaning are left out and counted, seconds.
+        folder: where features are kept (`cache_folder`); None for nowhere.
+
+    Raises:
+        AudioError: a file cannot be used.
+        CorpusError: no clip is long enough.
     """
-    clips = [extract(utterance) for utterance in bar(utterances)]
-    labels, table = merged_labels(merge_name), merge(merge_name)
-    targets = np.array([labels.index(table[utterance.emotion]) for utterance in utterances])
+    analysed = analyse(utterances, asked.sound, folder, bar)
+    listed = len(utterances)
+    if shortest_s and asked.sound.front_ends:
+        shortest = round(shortest_s * asked.sound.sample_rate_hz)
+        long_enough = [place for place, clip in enumerate(analysed) if clip.samples >= shortest]
+        if not long_enough:
+            raise CorpusError(f"none of the {listed} clips is {shortest_s:g} s long after cleaning; lower shortest_s")
+        utterances = [utterances[place] for place in long_enough]
+        analysed = [analysed[place] for place in long_enough]
+    clips = [
+        clip.features | {name: encode(row.text) for name, encode in asked.words.items()}
+        for clip, row in zip(analysed, utterances, strict=True)
+    ]
+    labels = merged_labels(merge_name)
+    targets = np.array([labels.index(target_of(utterance, merge_name)) for utterance in utterances])
     corpora = np.array([utterance.corpus for utterance in utterances])
     speakers = np.array([utterance.speaker for utterance in utterances])
     allowed = np.zeros((len(clips), len(labels)), bool)
@@ -102,36 +130,47 @@ def prepare(
         allowed=allowed,
         mates={speaker: np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)},
         moments=[{name: Moments.of(clip[name]) for name in speaking} for clip in clips],
+        too_short=listed - len(clips),
     )
 
 
-def heard(utterance: Utterance, sample_rate_hz: int, steps: Sequence[Mapping[str, Any]]) -> Array:
-    """The clean waveform (samples,) of an utterance."""
-    waveform = load(utterance.path, sample_rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
-    return clean(waveform, sample_rate_hz, steps)
-
-
-def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> Callable[[Utterance], Clip]:
+def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> Asked:
     """The analysis that a recipe asks for; `tokenize` turns text into (tokens,) int64, where an input is `tokens`."""
-    if tokenize is None and any(item.front_end == TOKENS for item in recipe.inputs.values()):
+    inputs = {name: (item.front_end, item.params) for name, item in recipe.inputs.items()}
+    return _asked(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
+
+
+def by_spec(spec: ModelSpec, tokenize: Callable[[str], Array] | None = None) -> Asked:
+    """The analysis that a finished model asks for."""
+    inputs = {item.name: (item.front_end, item.params) for item in spec.inputs}
+    return _asked(spec.sample_rate_hz, spec.clean, inputs, tokenize)
+
+
+def _asked(
+    sample_rate_hz: int,
+    steps: Sequence[Mapping[str, Any]],
+    inputs: Mapping[str, tuple[str, Mapping[str, Any]]],
+    tokenize: Callable[[str], Array] | None,
+) -> Asked:
+    read = [name for name, (front_end, _) in inputs.items() if front_end == TOKENS]
+    if read and tokenize is None:
         raise RecipeError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
+    words = {name: tokenize for name in read if tokenize is not None}
+    sound = {name: front_end for name, front_end in inputs.items() if name not in words}
+    return Asked(Analysis(sample_rate_hz, steps, sound), words)
 
-    def extract(utterance: Utterance) -> Clip:
-        waveform = heard(utterance, SAMPLE_RATE_HZ, recipe.data.clean)
-        return {
-            name: tokenize(utterance.text)
-            if tokenize is not None and item.front_end == TOKENS
-            else features.get(item.front_end)(waveform, SAMPLE_RATE_HZ, **item.params)
-            for name, item in recipe.inputs.items()
-        }
 
-    return extract
+def cache_folder(wanted: str | None) -> Path | None:
+    """Where features are kept, by `data.cache` of a recipe: the user's cache folder, another, or nowhere."""
+    if wanted is None:
+        return default_folder()
+    return Path(wanted).expanduser() if wanted else None
 
 
 def bar(console: Console, words: str) -> Any:
     """A progress bar on a terminal, nothing elsewhere."""
 
-    def shown(rows: Sequence[Utterance]) -> Iterable[Utterance]:
+    def shown(rows: Sequence[Any]) -> Iterable[Any]:
         return track(rows, words, console=console, disable=not console.is_terminal)
 
     return shown
@@ -208,19 +247,27 @@ class Clips(Dataset[dict[str, Any]]):
         }
         self.noise = {name: item.noise for name, item in recipe.inputs.items()}
         self.everybody = {who: mates[np.isin(mates, rows)] for who, mates in examples.mates.items()}
+        self.copies = _occurrences(rows)
+        self.voices = self._voices() if training and self.options.other_voices else []
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         row = int(self.rows[position])
-        rng = np.random.default_rng((self.seed, self.epoch, row)) if self.training else None
+        # A row that was repeated (`intonate.corpora.balance`) is changed in another way each time.
+        copy = self.copies[position : position + 1]
+        rng = np.random.default_rng((self.seed, self.epoch, row, *copy[copy > 0])) if self.training else None
         heard = [row] if rng is None else [row, *self._others(row, rng)]
+        moved = self._towards(rng) if rng is not None and self.voices else None
         clip: dict[str, Any] = {}
         for item in self.inputs:
             array = self.examples.clips[row][item.name]
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                array = normalise(array, item.normalisation, self.examples.moments_of(heard, item.name))
+                moments = self.examples.moments_of(heard, item.name)
+                if moved is not None:
+                    array = array + self._move(row, item.name, item.normalisation, moments.count, *moved)
+                array = normalise(array, item.normalisation, moments)
             else:
                 array = normalise(array, item.normalisation)
             if rng is not None:
@@ -235,6 +282,33 @@ class Clips(Dataset[dict[str, Any]]):
             return mates
         return rng.choice(mates, min(len(mates), int(rng.integers(0, self.options.others_at_most + 1))), replace=False)
 
+    def _voices(self) -> list[str]:
+        """The training speakers; and, in `self.means`, the mean of each in every input that is normalised by speaker."""
+        names = [item.name for item in self.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+        self.means: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for who, mates in self.everybody.items():
+            if len(mates) and names:
+                moments = {name: self.examples.moments_of(mates, name) for name in names}
+                self.means[who] = {name: found.total / found.count for name, found in moments.items()}
+        return list(self.means)
+
+    def _towards(self, rng: np.random.Generator) -> tuple[str, float] | None:
+        if rng.random() >= self.options.other_voices:
+            return None
+        return self.voices[int(rng.integers(len(self.voices)))], float(rng.uniform(0, 1))
+
+    def _move(
+        self, row: int, name: str, normalisation: Normalisation, count: float, towards: str, share: float
+    ) -> NDArray[np.float32]:
+        """What a clip would shift by if its speaker were `share` of the way to another one, (columns,).
+
+        A model that is fitted on eight voices learns them by heart. Between any two lie others; what the running
+        estimate will take away again (it knows the speaker by `count / (prior + count)`) is not added at all.
+        """
+        whole = self.means[towards][name] - self.means[self.examples.utterances[row].speaker][name]
+        prior = np.asarray(normalisation.prior)
+        return np.asarray(share * whole * prior / np.maximum(prior + count, 1e-9), np.float32)
+
     def _change(self, name: str, array: Array, rng: np.random.Generator) -> Array:
         if name in self.changes:
             frames, bands = array.shape
@@ -242,6 +316,15 @@ class Clips(Dataset[dict[str, Any]]):
         if self.noise[name]:
             array = array + rng.normal(scale=self.noise[name], size=array.shape).astype(np.float32)
         return array
+
+
+def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row, how often it came before."""
+    _, counts = np.unique(rows, return_counts=True)
+    order = np.argsort(rows, kind="stable")
+    before = np.empty(len(rows), np.int64)
+    before[order] = np.concatenate([np.arange(count) for count in counts]) if len(rows) else 0
+    return before
 
 
 def _whole(value: float) -> float | int:

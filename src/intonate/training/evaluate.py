@@ -49,8 +49,9 @@ def evaluate(
     left_out = Counter(row.emotion for row in rows if row.emotion not in merge(merge_name))
     utterances = data.labelled(rows, merge_name)
     speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    extract = partial(_extract, spec)
-    examples = data.prepare(utterances, merge_name, extract, speaking, data.bar(console, "listening"))
+    asked = data.by_spec(spec, partial(_tokens, spec))
+    bar = data.bar(console, "listening")
+    examples = data.prepare(utterances, merge_name, asked, speaking, bar, folder=data.cache_folder(None))
     scorer = scoring.Scorer(opened, examples)
     everyone = np.arange(len(utterances))
     knows_speakers = all(row.speaker for row in utterances)
@@ -88,9 +89,9 @@ def merge_of(spec: ModelSpec) -> str:
     )
 
 
-def _extract(spec: ModelSpec, row: Utterance) -> data.Clip:
-    tokens = inputs.token_ids(spec, row.text) if inputs.takes_text(spec) else None
-    return inputs.extract(spec, data.heard(row, spec.sample_rate_hz, spec.clean), tokens)
+def _tokens(spec: ModelSpec, text: str) -> data.Array:
+    tokens = inputs.token_ids(spec, text)
+    return np.zeros(0, np.int64) if tokens is None else tokens
 
 
 def _notes(spec: ModelSpec, utterances: Sequence[Utterance], left_out: Counter[str]) -> list[str]:

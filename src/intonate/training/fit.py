@@ -26,7 +26,7 @@ from rich.console import Console
 
 import intonate
 from intonate import corpora, models
-from intonate.corpora import manifest, splits
+from intonate.corpora import balance, manifest, splits
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
@@ -39,6 +39,8 @@ from intonate.training import data, names, network, provenance, scoring
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
+# Tells what balancing draws from all else that is drawn from a seed.
+BALANCE = 1
 
 
 def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path = "runs") -> Path:
@@ -61,10 +63,20 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     if waiting:
         tokenizer = network.tokenizer_of(recipe)
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
-        extract = data.by_recipe(recipe, encode)
-        bar = data.bar(console, "listening")
-        examples = data.prepare(utterances, recipe.data.labels, extract, data.spoken(recipe.inputs), bar)
+        examples = data.prepare(
+            utterances,
+            recipe.data.labels,
+            data.by_recipe(recipe, encode),
+            data.spoken(recipe.inputs),
+            data.bar(console, "listening"),
+            recipe.data.shortest_s,
+            data.cache_folder(recipe.data.cache),
+        )
         data.refuse_without_speakers(examples, recipe)
+        if examples.too_short:
+            console.print(f"[yellow]left out[/] {_too_short(examples.too_short, recipe)}", highlight=False)
+            jobs = _jobs(recipe, examples.utterances)
+            waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
         definition = "" if tokenizer is None else tokenizer.to_str()
         for number, (fold, split, seed) in enumerate(waiting, 1):
             console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(waiting)})")
@@ -143,17 +155,18 @@ def _fit(
         for name, item in recipe.inputs.items()
     )
     spec = _spec(recipe, examples, split, inputs, tokenizer)
+    trained = _balanced(recipe, examples, split, seed)
     build = models.get(recipe.model.name)
     probe = [_ready(examples.clips[row], inputs) for row in _three_lengths(examples, split.test, inputs[0].name)]
     target = folder / "model.onnx"
     facts: dict[str, Any] = {}
     if isinstance(build, type):
-        fitted, facts = network.fit(recipe, examples, split, inputs, seed, folder)
+        fitted, facts = network.fit(recipe, examples, replace(split, train=trained), inputs, seed, folder)
         spec = replace(spec, batching=getattr(fitted, "BATCHING", "any"))
         facts["onnx_difference"] = export.write_torch(fitted, spec, probe, target)
     else:
         estimator = build(seed=seed, **recipe.model.params)
-        features, targets = _matrix(examples, split.train, inputs)
+        features, targets = _matrix(examples, trained, inputs)
         try:
             estimator.fit(features, targets)
         except ValueError as error:  # too few clips of a class, or a parameter out of its range
@@ -177,12 +190,27 @@ def _fit(
     whole = table.concatenate(tables)
     table.write(whole, folder / "predictions.csv")
     facts["test_clips"] = len(split.test)
+    if examples.too_short:
+        facts["too_short_clips"] = examples.too_short
     facts["test_uar"] = scoring.uar_by_statistics(whole)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     record = provenance.record(recipe, examples.utterances) | {"split": split.name, "seed": seed, **facts}
     (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
     console.print(f"  test UAR: {shown}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
+
+
+def _balanced(recipe: Recipe, examples: data.Examples, split: Split, seed: int) -> NDArray[np.int64]:
+    """The training part as it is fitted to: repeated and thinned out where the recipe says so, and only here."""
+    if recipe.data.balance is None:
+        return split.train
+    rng = np.random.default_rng((seed, BALANCE))
+    return balance.rows(split.train, examples.targets, recipe.data.balance.rule(), rng)
+
+
+def _too_short(count: int, recipe: Recipe) -> str:
+    clips = f"{count:,} clip" + "s" * (count > 1)
+    return f"{clips} shorter than {recipe.data.shortest_s:g} s after cleaning"
 
 
 def _spec(
@@ -258,7 +286,10 @@ def _matrix(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """One vector per clip for scikit-learn; a matrix input is refused."""
     if len(inputs) != 1 or examples.clips[0][inputs[0].name].ndim != 1:
-        raise RecipeError("a scikit-learn model takes exactly one input that is a vector, such as voice_functionals")
+        raise RecipeError(
+            "a scikit-learn model takes exactly one input that is a vector: voice_functionals, or any front end with "
+            "rows pooled over time, as in front_end: pooled, params: {of: mfcc}"
+        )
     ready = [_ready(examples.clips[row], inputs)[inputs[0].name] for row in rows]
     return np.stack(ready), examples.targets[rows]
 

@@ -101,6 +101,9 @@ class Classifier(L.LightningModule):
         self.log("validation/uar", float(np.mean(scores)), prog_bar=True)
         self.log("validation/loss", F.cross_entropy(logits, target))
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["validation/uar"] = float(self.trainer.callback_metrics["validation/uar"])
+
     def configure_optimizers(self) -> Any:
         vectors = [weight for weight in self.parameters() if weight.ndim < 2 and weight.requires_grad]
         matrices = [weight for weight in self.parameters() if weight.ndim >= 2 and weight.requires_grad]

@@ -63,7 +63,7 @@ def fit(
     torch.manual_seed(seed)
     network = build(recipe, examples)
     clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
-    draw = Draw(clips, options.balance, options.batch_size)
+    draw = Draw(clips, options.balance and recipe.data.balance is None, options.batch_size)
     # Batch normalisation cannot take a last batch of one.
     drop_last = len(draw) > options.batch_size
     loader = DataLoader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=drop_last)
@@ -99,14 +99,12 @@ def fit(
             enable_progress_bar=sys.stdout.isatty(),
         )
         trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
-        if options.keep == "best":
-            kept = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
-            module.load_state_dict(kept["state_dict"])
+    # From the file even for the last epoch: a training that was stopped after it has nothing else.
+    kept = torch.load(place / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
+    module.load_state_dict(kept["state_dict"])
     facts = {
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "epochs": trainer.current_epoch,
-        "validation_uar": float(
-            trainer.callback_metrics[SCORE] if options.keep == "last" else keeper.best_model_score or 0
-        ),
+        "validation_uar": kept.get(SCORE),
     }
     return module.network.float().cpu(), facts

@@ -16,19 +16,39 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
 from intonate.schema import Pool
+
+# Keys that are younger than the first published figures.
+LATER = (("data", "shortest_s"), ("data", "balance"), ("training", "other_voices"))
 
 
 class _Part(BaseModel):
     # `labels: 8` means the merge called "8".
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Balance(_Part):
+    """Clips per class in the training part, after the split; see intonate.corpora.balance."""
+
+    to: Literal["largest", "smallest", "harmonic_mean", "count"]
+    count: int = Field(default=0, ge=0, description="clips of every class, with `to: count`")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Balance:
+        self.rule()
+        return self
+
+    def rule(self) -> balance.Balance:
+        return balance.Balance(self.to, self.count)
 
 
 class Data(_Part):
@@ -40,6 +60,11 @@ class Data(_Part):
     split: str = Field(description="a protocol of intonate.corpora.splits")
     folds: list[int] = Field(default=[], description="folds to run, from 1; empty for all")
     clean: list[dict[str, Any]] = Field(default=[{"step": "trim", "below_db": 40.0, "margin_s": 0.1}])
+    shortest_s: float = Field(default=0, ge=0, description="clips shorter than this after cleaning are left out")
+    balance: Balance | None = Field(default=None, description="instead of training.balance, where it is given")
+    cache: str | None = Field(
+        default=None, description="folder for computed features; '' keeps none, null is the user's cache folder"
+    )
 
 
 class Normalise(_Part):
@@ -82,6 +107,9 @@ class Training(_Part):
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
     whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
     others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
+    other_voices: float = Field(
+        default=0.0, ge=0, le=1, description="share of the clips whose voice is moved towards another training speaker's"
+    )
     keep: Literal["best", "last"] = Field(
         default="best", description="the weights of the best validation UAR, or the last"
     )
@@ -117,6 +145,8 @@ class Recipe(_Part):
         raw = self.model_dump()
         corpora, params = raw["data"]["corpora"], raw["model"]["params"]
         raw["data"] |= {"corpora": _shortened(corpora), "manifest": _short(raw["data"]["manifest"])}
+        # Where features are kept is the machine's business.
+        del raw["data"]["cache"]
         raw["model"]["params"] = _shortened(params)
         return raw
 
@@ -125,7 +155,14 @@ class Recipe(_Part):
         raw = self.portable()
         raw["data"]["corpora"] = sorted(raw["data"]["corpora"])
         raw["data"].pop("manifest")
+        # Keys that came later count where they are used: recipes from before keep their hash.
+        for part, key in LATER:
+            if raw[part][key] == _PARTS[part].model_fields[key].default:
+                del raw[part][key]
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
+
+
+_PARTS: dict[str, type[BaseModel]] = {"data": Data, "training": Training}
 
 
 def _shortened(values: dict[str, Any]) -> dict[str, Any]:
@@ -182,16 +219,22 @@ def _lay(raw: dict[str, Any], override: str) -> None:
     raw[last] = parsed
 
 
+def _part(location: Sequence[Any]) -> type[BaseModel]:
+    """The part of the recipe that a location leads to; the names of inputs are steps without a field."""
+    part: type[BaseModel] = Recipe
+    for step in location:
+        if field := part.model_fields.get(str(step)):
+            kinds = (field.annotation, *get_args(field.annotation))
+            part = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), part)
+    return part
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        part: Any = Recipe
-        for step in first["loc"][:-1]:
-            annotation = part.model_fields[step].annotation if step in getattr(part, "model_fields", {}) else Input
-            part = annotation if hasattr(annotation, "model_fields") else Input
-        if not isinstance(first["loc"][-2] if len(first["loc"]) > 1 else "", int) and hasattr(part, "model_fields"):
-            return f"the key {where!r} is not known; {did_you_mean(str(first['loc'][-1]), part.model_fields)}"
+        *parents, key = first["loc"]
+        return f"the key {where!r} is not known; {did_you_mean(str(key), _part(parents).model_fields)}"
     if first["type"] == "missing":
         return f"the key {where!r} is missing"
     return f"{where}: {first['msg']} (got {first['input']!r})"

@@ -90,6 +90,9 @@ def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
 
     tables = [table.read(path / "predictions.csv") for path in done]
     records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in done]
+    notes = [f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}"]
+    if short := max((record.get("too_short_clips", 0) for record in records), default=0):
+        notes.append(f"Left out, shorter than {recipe.data.shortest_s:g} s after cleaning: {short:,} clips.")
     write_report(
         folder / "report",
         table.concatenate(tables),
@@ -98,7 +101,5 @@ def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
             "train_s": sum(record["train_s"] for record in records),
             "test_s": sum(record["test_s"] for record in records),
         },
-        notes=(
-            f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}",
-        ),
+        notes=notes,
     )

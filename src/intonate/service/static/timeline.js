@@ -48,16 +48,16 @@ export class Timeline {
   }
 
   /** Neighbours with one label joined: {start, end, label, speech, score, scores}, scores weighted by length. */
-  runs() {
+  runs(stretches = this.stretches) {
     const runs = [];
-    for (const stretch of this.stretches) {
+    for (const stretch of stretches) {
       const last = runs.at(-1);
-      const goesOn = last && last.label === stretch.label && stretch.start - last.end < SAME_S;
-      if (goesOn) {
+      const speech = stretch.state === "speech";
+      const same = last && last.label === stretch.label && last.speech === speech;
+      if (same && stretch.start - last.end < SAME_S) {
         last.end = stretch.end;
         last.parts.push(stretch);
       } else {
-        const speech = stretch.state === "speech";
         runs.push({ start: stretch.start, end: stretch.end, label: stretch.label, speech, parts: [stretch] });
       }
     }

@@ -1,0 +1,100 @@
+"""The door: every request and every WebSocket passes here first.
+
+Host and Origin are checked for both kinds (a browser sends WebSockets across origins without asking), the token for
+everything under `/v1/` and for `/metrics`, and every answer gets the security headers. A WebSocket's token is checked
+by its own endpoint, which can tell the page what is wrong; a refused handshake cannot.
+"""
+
+from __future__ import annotations
+
+import json
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from intonate.service.settings import Settings
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), display-capture=(), usb=(), payment=()",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Answers about somebody's voice are kept nowhere; the page may be kept, but is asked for again each time.
+NO_STORE, NO_CACHE = "no-store", "no-cache"
+TOKEN_PROTOCOL = "intonate.token."
+
+
+class Guard:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        wrong = self._stranger(headers)
+        needs_token = scope["type"] == "http" and scope["path"].startswith(("/v1/", "/metrics"))
+        if wrong:
+            await _refuse(scope, send, 403, wrong)
+        elif needs_token and not self._settings.token_matches(bearer(headers)):
+            await _refuse(scope, send, 401, "this service wants its token: send it as Authorization: Bearer TOKEN")
+        elif scope["type"] == "http":
+            await self._app(scope, receive, _with_headers(scope, send))
+        else:
+            await self._app(scope, receive, send)
+
+    def _stranger(self, headers: Headers) -> str:
+        """What is wrong with where a request comes from; empty if nothing is."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if len(headers.getlist("host")) != 1 or not self._settings.host_allowed(host):
+            return "this service does not go by that name (Host header); allow it with --allow-host"
+        if origin is not None and not self._settings.origin_allowed(origin, host):
+            return "web pages from elsewhere may not use this service (Origin header); allow one with --allow-origin"
+        return ""
+
+
+def bearer(headers: Headers) -> str:
+    """The token of an Authorization header, or nothing."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _with_headers(scope: Scope, send: Send) -> Send:
+    cache = NO_CACHE if scope["path"] == "/" or scope["path"].startswith("/static/") else NO_STORE
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", cache)
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, send: Send, status: int, error: str) -> None:
+    body = json.dumps({"error": error}).encode()
+    headers = {**HEADERS, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        await send({"type": "websocket.http.response.start", "status": status, "headers": raw})
+        await send({"type": "websocket.http.response.body", "body": body})
+    else:
+        await send({"type": "websocket.close", "code": 1008})

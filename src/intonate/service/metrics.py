@@ -1,0 +1,40 @@
+"""What Prometheus may know: counts and times, never anything about who or what."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+
+
+class Metrics:
+    """The figures of one service."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.predictions = Counter(
+            "intonate_predictions", "Uploads answered, by HTTP status.", ["status"], registry=self._registry
+        )
+        self.prediction_seconds = Histogram(
+            "intonate_prediction_seconds", "From the whole upload to its answer.", buckets=SECONDS, **self._here
+        )
+        self.uploads = Gauge("intonate_uploads", "Uploads being received, waiting or answered.", **self._here)
+        self.connections = Gauge("intonate_connections", "Open WebSockets.", **self._here)
+        self.sessions = Gauge("intonate_sessions", "Sessions, those waiting to be resumed included.", **self._here)
+        self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=self._registry)
+        self.window_seconds = Histogram(
+            "intonate_window_seconds", "From the chunk that completes a window to its event.", buckets=SECONDS, **self._here
+        )
+        self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", **self._here)
+        self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=self._registry)
+
+    @property
+    def _here(self) -> dict[str, CollectorRegistry]:
+        return {"registry": self._registry}
+
+    def text(self) -> bytes:
+        """Everything, in the format that Prometheus reads."""
+        return generate_latest(self._registry)

@@ -1,0 +1,124 @@
+"""`POST /v1/predictions`: one recording in, one answer out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import PurePath
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from intonate.audio import decode
+from intonate.audio.clean import clean
+from intonate.errors import IntonateError, did_you_mean
+from intonate.recognizer.recognizer import Recognizer
+from intonate.schema import Prediction
+from intonate.service.house import House
+from intonate.service.uploads import Refused, Upload, receive
+
+RETRY_AFTER_S = 2
+# nginx's word for a client that went away before its answer.
+GONE = 499
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["audio"],
+    "properties": {
+        "audio": {"type": "string", "format": "binary", "description": "The recording, in any format."},
+        "text": {"type": "string", "description": "What was said, for a model that reads it."},
+        "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
+        "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
+        "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
+        "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
+        "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
+    },
+}
+EXAMPLE: dict[str, Any] = {
+    "file": "clip.wav",
+    "label": "happy",
+    "scores": [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}],
+    "segments": [{"start": 0.0, "end": 2.9, "label": "happy", "score": 0.62}],
+    "transcript": "",
+    "abstained": False,
+    "model": "compact",
+}
+
+
+async def predict(request: Request, house: House) -> Response:
+    """Receive, answer, and say what went wrong in one sentence."""
+    house.metrics.uploads.inc()
+    house.uploads += 1
+    try:
+        if house.uploads > house.settings.limits.uploads:
+            raise Refused(503, "the service has as many uploads as it takes; try again in a moment")
+        response = await _answer(request, house)
+    except Refused as refused:
+        response = _refusal(refused)
+    except ClientDisconnect:
+        response = Response(status_code=GONE)
+    finally:
+        house.uploads -= 1
+        house.metrics.uploads.dec()
+    house.metrics.predictions.labels(response.status_code).inc()
+    return response
+
+
+async def _answer(request: Request, house: House) -> Response:
+    upload = await receive(request, house.settings.limits)
+    options = _options(upload.fields, house)
+    began = time.monotonic()
+    try:
+        top_k = options.pop("top_k")
+        prediction = await house.in_upload_pool(_predict, upload, house.settings.limits.audio_s, options)
+    except IntonateError as error:
+        raise Refused(400, str(error).replace("<bytes>", "the upload")) from error
+    house.metrics.prediction_seconds.observe(time.monotonic() - began)
+    return JSONResponse(prediction.to_dict(top_k))
+
+
+def _predict(upload: Upload, longest_s: float, options: dict[str, Any]) -> Prediction:
+    """In a thread of its own: decode up to the limit, and answer."""
+    recognizer: Recognizer = options.pop("recognizer")
+    rate_hz = recognizer.spec.sample_rate_hz
+    waveform = decode.load(upload.audio, rate_hz, longest_s=longest_s)
+    if options.pop("denoise"):
+        waveform = clean(waveform, rate_hz, [{"step": "denoise"}])
+    # The name as the client gave it, without the folders of its disk.
+    name = PurePath(upload.file.replace("\\", "/")).name
+    return dataclasses.replace(recognizer.predict((waveform, rate_hz), **options), file=name)
+
+
+def _options(fields: dict[str, str], house: House) -> dict[str, Any]:
+    models = house.settings.models
+    name = fields.get("model") or house.settings.default
+    if name not in models:
+        raise Refused(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
+    top_k = fields.get("top_k") or None
+    if top_k is not None and not (top_k.isdecimal() and 1 <= len(top_k) <= 4 and int(top_k)):
+        raise Refused(400, f"field top_k={top_k[:20]!r} is not a whole number from 1 on")
+    return {
+        "recognizer": models[name],
+        "top_k": int(top_k) if top_k else None,
+        "text": fields.get("text") or None,
+        "labels": fields.get("labels") or None,
+        "timeline": _flag(fields, "timeline"),
+        "denoise": _flag(fields, "denoise"),
+    }
+
+
+def _flag(fields: dict[str, str], name: str) -> bool:
+    value = fields.get(name, "").lower()
+    if value in ("", "0", "false", "no", "off"):
+        return False
+    if value in ("1", "true", "yes", "on"):
+        return True
+    raise Refused(400, f"field {name}={value[:20]!r} is not a yes or no, expected true or false")
+
+
+def _refusal(refused: Refused) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
+    if refused.status in (408, 413, 503):
+        headers["Connection"] = "close"  # the rest of the upload is not read
+    return JSONResponse({"error": str(refused)}, refused.status, headers)

@@ -1,0 +1,140 @@
+"""What a service is told when it starts: its limits, and who may talk to it."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from intonate.errors import IntonateError
+from intonate.recognizer.recognizer import Recognizer
+
+MIB = 2**20
+# A token travels as a WebSocket subprotocol (RFC 6455, 4.1), so it must be one HTTP token (RFC 9110, 5.6.2).
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client, and all of them together, may ask for.
+
+    The most memory that uploads can take is `uploads` × `upload_bytes`, and `workers` × `audio_s` × 64 kB/s decoded.
+
+    Attributes:
+        upload_bytes: of one request. An hour of MP3 at 128 kbit/s is 58 MB.
+        audio_s: of one upload, decoded, seconds.
+        uploads: being received, waiting or being answered at once; one more is told to come back (503).
+        stall_s: an upload may pause this long, seconds.
+        slowest_bytes_per_s: and must come at least this fast on the whole.
+        connections: WebSockets at once.
+        models: in one WebSocket.
+        message_bytes: of one WebSocket message. 10 MB is 109 s of 16-bit sound at 48 kHz.
+        session_s: sound in one session, seconds.
+        idle_s: a WebSocket that sends nothing is closed after so long, seconds.
+        send_s: a WebSocket that does not read is closed after so long, seconds.
+        resume_s: how long a session waits for a lost connection to come back, seconds.
+        workers: threads that compute, once for uploads and once for streams.
+    """
+
+    upload_bytes: int = 64 * MIB
+    audio_s: float = 3600.0
+    uploads: int = 32
+    stall_s: float = 10.0
+    slowest_bytes_per_s: float = 4096.0
+    connections: int = 100
+    models: int = 4
+    message_bytes: int = 16 * MIB
+    session_s: float = 4 * 3600.0
+    idle_s: float = 60.0
+    send_s: float = 10.0
+    resume_s: float = 60.0
+    workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A service.
+
+    Attributes:
+        models: {name: model}, the default first.
+        host: the address it listens at.
+        token: what a client must show; empty for none, which only loopback may do.
+        allowed_hosts: further names that it may be called by (behind a proxy); empty beyond loopback for any.
+        allowed_origins: further web pages that may use it, e.g. `https://example.org`.
+        limits: see there.
+
+    Raises:
+        IntonateError: there is no model, or the token is missing or cannot travel.
+    """
+
+    models: Mapping[str, Recognizer]
+    host: str = "127.0.0.1"
+    token: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        check_token(self.host, self.token)
+        if not self.models:
+            raise IntonateError("there is no model to serve; name one with --model")
+
+    @property
+    def default(self) -> str:
+        return next(iter(self.models))
+
+    def host_allowed(self, host: str) -> bool:
+        """Whether a Host header names this service.
+
+        On loopback only loopback's own names do: else any web page could point a name of its own at 127.0.0.1 and
+        speak to the service as if it were its own server (DNS rebinding). Beyond it the token guards.
+        """
+        name = without_port(host)
+        if name in self.allowed_hosts or (is_loopback(self.host) and name in LOOPBACK_NAMES):
+            return True
+        return bool(name) and not is_loopback(self.host) and not self.allowed_hosts
+
+    def origin_allowed(self, origin: str, host: str) -> bool:
+        """Whether a web page may use the service: its own page, or one that was allowed."""
+        if origin in self.allowed_origins:
+            return True
+        scheme, _, site = origin.partition("://")
+        port = {"http": ":80", "https": ":443"}.get(scheme)
+        return port is not None and site.lower().removesuffix(port) == host.lower().removesuffix(port)
+
+    def token_matches(self, shown: str) -> bool:
+        """In a time that does not depend on how much of it is right."""
+        return not self.token or hmac.compare_digest(shown.encode(), self.token.encode())
+
+
+def check_token(host: str, token: str) -> None:
+    """Refuse a service that strangers could use.
+
+    Raises:
+        IntonateError: there is no token beyond loopback, or it cannot travel.
+    """
+    if token and not TOKEN.fullmatch(token):
+        raise IntonateError("the token must be 16 to 256 of the characters A-Z a-z 0-9 . _ ~ - so that it can travel")
+    if not token and not is_loopback(host):
+        raise IntonateError(
+            f"whoever can reach {host} could use this service: give it a --token (or INTONATE_TOKEN), "
+            "or let it listen at 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def without_port(host: str) -> str:
+    """`[::1]` of `[::1]:8000`, in lower case."""
+    return re.sub(r":\d*$", "", host.strip().lower())

@@ -1,0 +1,88 @@
+/** Listening: the microphone, the tape, the connection and the session, tied together. */
+
+import { openMicrophone } from "./microphone.js";
+import { newSession, take } from "./session.js";
+import { Stream } from "./stream.js";
+import { levelDbfs, Tape, toInt16 } from "./tape.js";
+
+// How long the last answers are waited for after Stop, milliseconds.
+const LAST_ANSWERS_MS = 8_000;
+
+/**
+ * Begin to listen.
+ *
+ * @param models [{name, labels}] to answer side by side.
+ * @param options further query parameters of the stream.
+ * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), over(sentence): the session ended by
+ *   itself, with the reason.
+ * @returns {session, stop}
+ */
+export async function listen(models, options, on) {
+  let tape, stream;
+  const early = [];
+  const hear = (chunk) => {
+    on.level(levelDbfs(chunk));
+    if (!tape) return void early.push(chunk);
+    tape.append(toInt16(chunk));
+    stream.push();
+  };
+  const microphone = await openMicrophone(hear, () => on.over("The microphone was taken away; the session is kept."));
+  tape = new Tape(microphone.rate);
+  for (const chunk of early) tape.append(toInt16(chunk));
+  const names = models.map(({ name }) => name);
+  const labels = [...new Set(models.flatMap((model) => model.labels))];
+  const session = newSession({ kind: "live", name: `session ${stamp(new Date())}`, tape, models: names, labels });
+
+  stream = new Stream(tape, names, options, {
+    ready: (message) => {
+      session.windowS = message.window ?? 0;
+      const said = Array.isArray(message.labels) ? message.labels : Object.values(message.labels ?? {}).flat();
+      if (options.plain) session.labels = said;
+      for (const label of said) if (!session.labels.includes(label)) session.labels.push(label);
+    },
+    event: (event, latency) => {
+      const stretch = take(session, event);
+      on.answer(event.model ?? names[0], stretch, latency);
+    },
+    state: on.state,
+    failed: on.over,
+  });
+
+  let stopping;
+  const stop = async () => {
+    await microphone.stop();
+    const late = new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS));
+    await Promise.race([stream.finish(), late]);
+    stream.close();
+  };
+  // Asked twice (the button, and a microphone that goes), it stops once.
+  return { session, stop: () => (stopping ??= stop()) };
+}
+
+/** The microphone for a few seconds, as a tape. `onProgress` gets (share, dbfs). */
+export async function record(seconds, onProgress) {
+  const chunks = [];
+  let heard = 0;
+  let done;
+  const enough = new Promise((resolve) => (done = resolve));
+  let rate = Infinity;
+  const microphone = await openMicrophone((chunk) => {
+    chunks.push(chunk);
+    heard += chunk.length;
+    onProgress(Math.min(1, heard / (seconds * rate)), levelDbfs(chunk));
+    if (heard >= seconds * rate) done();
+  }, done);
+  rate = microphone.rate;
+  await enough;
+  await microphone.stop();
+  const tape = new Tape(rate);
+  for (const chunk of chunks) tape.append(toInt16(chunk).subarray(0, Math.max(0, seconds * rate - tape.length)));
+  return tape;
+}
+
+/** `2026-11-21 14.03.12`: sorts, and can be a file's name everywhere. */
+function stamp(date) {
+  const two = (n) => String(n).padStart(2, "0");
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(two).join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(".")}`;
+}

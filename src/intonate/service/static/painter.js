@@ -1,0 +1,255 @@
+/** Draws the ribbon on its canvas, crisp on every screen. */
+
+import { colour, inkOn } from "./palette.js";
+import { ticks } from "./scale.js";
+import { clock } from "./timeline.js";
+
+// Heights, CSS pixels.
+const WAVE = 76;
+const LABEL_LANE = 34;
+const RIVER_LANE = 88;
+const GIVEN_LANE = 20;
+const CAPTION = 18;
+const AXIS = 24;
+const GAP = 8;
+// A bar of the wave and the gap after it.
+const BAR = 2;
+const PITCH = 3;
+
+/** Where everything lies: {wave, lanes: [{model, top, height, caption}], given, axis, height}. */
+export function layout(session, mode) {
+  const several = session.models.length > 1;
+  let top = 0;
+  const take = (height, gap = GAP) => {
+    const at = top;
+    top += height + gap;
+    return { top: at, height };
+  };
+  const wave = session.tape ? take(WAVE) : undefined;
+  const lanes = session.models.map((model) => {
+    const caption = several ? take(CAPTION, 0) : undefined;
+    return { model, caption, ...take(mode === "label" ? LABEL_LANE : RIVER_LANE) };
+  });
+  const given = session.given.size ? { caption: take(CAPTION, 0), ...take(GIVEN_LANE) } : undefined;
+  const axis = take(AXIS, 0);
+  return { wave, lanes, given, axis, height: top };
+}
+
+/** @param ribbon {current, layout, view, playhead, pointed, mode, live, duration} */
+export function paint(canvas, ribbon) {
+  const width = canvas.parentElement.clientWidth;
+  const { height } = ribbon.layout;
+  const dots = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * dots) || canvas.height !== Math.round(height * dots)) {
+    canvas.width = Math.round(width * dots);
+    canvas.height = Math.round(height * dots);
+    canvas.style.height = `${height}px`;
+  }
+  const g = canvas.getContext("2d");
+  g.setTransform(dots, 0, 0, dots, 0, 0);
+  g.clearRect(0, 0, width, height);
+  const style = getComputedStyle(canvas);
+  const ink = {
+    text: style.getPropertyValue("--ink"), muted: style.getPropertyValue("--muted"), line: style.getPropertyValue("--line"),
+    surface: style.getPropertyValue("--surface"), font: style.fontFamily,
+  };
+  const scene = { g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
+  scene.duration = ribbon.duration;
+  scene.hatch = hatching(g, dots, ink);
+  axis(scene);
+  if (scene.layout.wave) wave(scene);
+  for (const lane of scene.layout.lanes) (scene.mode === "label" ? labelLane : riverLane)(scene, lane);
+  if (scene.layout.given) givenLane(scene);
+  marks(scene);
+}
+
+function axis({ g, view, width, ink, layout: { axis: { top }, height }, x }) {
+  const { step, times } = ticks(view, width);
+  g.font = `12px ${ink.font}`;
+  g.textBaseline = "middle";
+  for (const time of times) {
+    const at = Math.round(x(time)) + 0.5;
+    g.fillStyle = ink.line;
+    g.fillRect(at - 0.5, 0, 1, top + 4);
+    g.fillStyle = ink.muted;
+    const text = clock(time, step < 1);
+    const wide = g.measureText(text).width;
+    g.fillText(text, Math.max(0, Math.min(at - wide / 2, width - wide)), (top + height) / 2 + 2);
+  }
+}
+
+function wave({ g, current, view, width, ink, duration, layout: { wave: { top, height } }, x }) {
+  const timeline = current.timelines.get(current.models[0]);
+  const middle = top + height / 2;
+  const spanS = (PITCH / width) * view.span;
+  // Bars stand at fixed times, so that they scroll instead of shimmering.
+  const first = Math.max(0, Math.floor(view.start / spanS));
+  const last = Math.min(duration, view.start + view.span) / spanS;
+  const found = timeline.between(view.start, view.start + view.span);
+  let at = 0;
+  for (let n = first; n < last; n++) {
+    const time = n * spanS;
+    while (at < found.length && found[at].end <= time) at++;
+    const stretch = found[at]?.start <= time ? found[at] : undefined;
+    const half = Math.max(0.75, Math.sqrt(current.tape.peak(time, time + spanS)) * (height / 2 - 2));
+    const speaks = stretch?.state === "speech";
+    g.globalAlpha = speaks ? 1 : 0.55;
+    g.fillStyle = speaks ? colour(stretch.label) : ink.muted;
+    g.fillRect(x(time), middle - half, BAR, 2 * half);
+  }
+  g.globalAlpha = 1;
+}
+
+function labelLane(scene, { model, top, height, caption }) {
+  const { g, ink, current, view } = scene;
+  if (caption) title(scene, caption, model);
+  for (const run of runsIn(current.timelines.get(model), view)) {
+    const [from, wide] = span(scene, run);
+    if (!run.speech) {
+      g.fillStyle = ink.line;
+      g.fillRect(from, top + height / 2 - 1, wide, 2);
+      continue;
+    }
+    const unsure = run.label === "unsure";
+    g.fillStyle = unsure ? scene.hatch : colour(run.label);
+    box(g, from, top, wide, height);
+    const text = unsure ? "unsure" : run.label;
+    name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
+  }
+}
+
+/** Probabilities stacked from the bottom up, as a river through each stretch of speech. */
+function riverLane(scene, { model, top, height, caption }) {
+  const { g, ink, current, view, x } = scene;
+  if (caption) title(scene, caption, model);
+  g.fillStyle = ink.line;
+  g.fillRect(0, top + height - 1, scene.width, 1);
+  const timeline = current.timelines.get(model);
+  for (const group of spoken(timeline.between(view.start - 2, view.start + view.span + 2))) {
+    const points = [];
+    group.forEach((stretch, index) => {
+      const scores = new Map(stretch.scores.map(({ label, score }) => [label, score]));
+      if (!scores.size && stretch.score) scores.set(stretch.label, stretch.score);
+      if (index === 0) points.push({ at: x(stretch.start), scores });
+      points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, scores });
+      if (index === group.length - 1) points.push({ at: x(stretch.end), scores });
+    });
+    const base = points.map(() => top + height);
+    for (const label of current.labels) {
+      const upper = points.map(({ scores }, i) => base[i] - (scores.get(label) ?? 0) * height);
+      g.fillStyle = g.strokeStyle = colour(label);
+      g.beginPath();
+      points.forEach(({ at }, i) => g.lineTo(at, upper[i]));
+      for (let i = points.length - 1; i >= 0; i--) g.lineTo(points[i].at, base[i]);
+      g.fill();
+      upper.forEach((y, i) => (base[i] = y));
+    }
+  }
+}
+
+function givenLane(scene) {
+  const { g, current, layout: { given: { top, height, caption } } } = scene;
+  title(scene, caption, "your labels");
+  for (const [index, label] of current.given) {
+    const piece = current.pieces[index];
+    const [from, wide] = span(scene, piece);
+    g.fillStyle = label === "silence" ? scene.ink.line : colour(label);
+    box(g, from, top, wide, height, 4);
+    const ink = label === "silence" ? undefined : inkOn(colour(label));
+    name(scene, label, from, wide, top + height / 2, ink, 11);
+  }
+}
+
+function marks({ g, x, width, ink, playhead, pointed, live, duration, view, layout: { axis: { top } } }) {
+  const line = (time, wide, alpha) => {
+    g.globalAlpha = alpha;
+    g.fillStyle = ink.text;
+    g.fillRect(Math.round(x(time) - wide / 2), 0, wide, top);
+    g.globalAlpha = 1;
+  };
+  if (pointed != null) line(pointed, 1, 0.4);
+  if (!live) {
+    line(playhead, 2, 1);
+    g.beginPath();
+    g.arc(x(playhead), top, 4, 0, 2 * Math.PI);
+    g.fill();
+  }
+  if (view.span < duration - 0.1) {
+    // How much of the session is in sight, and where.
+    g.fillStyle = ink.muted;
+    g.globalAlpha = 0.6;
+    const wide = Math.max(24, (view.span / duration) * width);
+    const from = (view.start / Math.max(1e-9, duration - view.span)) * (width - wide);
+    box(g, from, top + 20, wide, 3, 1.5);
+    g.globalAlpha = 1;
+  }
+}
+
+function runsIn(timeline, { start, span: wide }) {
+  return timeline.runs(timeline.between(start, start + wide));
+}
+
+function spoken(stretches) {
+  const groups = [];
+  let last;
+  for (const stretch of stretches) {
+    if (stretch.state === "speech") {
+      if (last && stretch.start - last.end < 0.01) groups.at(-1).push(stretch);
+      else groups.push([stretch]);
+      last = stretch;
+    } else last = undefined;
+  }
+  return groups;
+}
+
+function span({ x }, { start, end }) {
+  return [x(start) + 0.5, Math.max(1, x(end) - x(start) - 1)];
+}
+
+function box(g, left, top, width, height, radius = 6) {
+  g.beginPath();
+  g.roundRect(left, top, width, height, Math.min(radius, width / 2, height / 2));
+  g.fill();
+}
+
+function title({ g, ink }, { top, height }, text) {
+  g.font = `12px ${ink.font}`;
+  g.textBaseline = "middle";
+  g.fillStyle = ink.muted;
+  g.fillText(text, 0, top + height / 2 - 1);
+}
+
+/** A name inside its mark, where there is room; what is scrolled out at the left keeps its name in sight. */
+function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 13) {
+  const left = Math.max(from, 0);
+  const room = Math.min(from + wide, width) - left - 16;
+  g.font = `${colourOfText ? 600 : 500} ${size}px ${ink.font}`;
+  const needs = g.measureText(text).width;
+  if (needs > room) return;
+  g.textBaseline = "middle";
+  if (!colourOfText) {
+    g.fillStyle = ink.surface;
+    box(g, left + 5, middle - size / 2 - 3, needs + 6, size + 6, 4);
+  }
+  g.fillStyle = colourOfText ?? ink.text;
+  g.fillText(text, left + 8, middle + 0.5);
+}
+
+/** Diagonal hatching, for what is unsure. */
+function hatching(g, dots, ink) {
+  const size = 8 * dots;
+  const tile = new OffscreenCanvas(size, size);
+  const t = tile.getContext("2d");
+  t.strokeStyle = ink.muted;
+  t.globalAlpha = 0.7;
+  t.lineWidth = 1.5 * dots;
+  for (const shift of [-size, 0, size]) {
+    t.beginPath();
+    t.moveTo(shift, size);
+    t.lineTo(shift + size, 0);
+    t.stroke();
+  }
+  const pattern = g.createPattern(tile, "repeat");
+  pattern.setTransform(new DOMMatrix().scale(1 / dots));
+  return pattern;
+}

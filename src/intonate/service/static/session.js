@@ -1,0 +1,90 @@
+/** A session: a stretch of sound and what every model said about it. Pure. */
+
+import { Timeline, weighted } from "./timeline.js";
+
+/**
+ * @param kind `live` or `file`.
+ * @param tape the sound, or undefined where it cannot be played here.
+ * @param models names, in the order of their ribbons.
+ * @param labels what the models can answer, together.
+ */
+export function newSession({ kind, name, tape, models, labels }) {
+  return {
+    kind, name, tape, models, labels,
+    timelines: new Map(models.map((model) => [model, new Timeline()])),
+    overall: new Map(),
+    finals: new Map(),
+    given: new Map(),
+    windowS: 0,
+  };
+}
+
+export function seconds(session) {
+  const heard = Math.max(0, ...[...session.timelines.values()].map((timeline) => timeline.end));
+  return Math.max(heard, session.tape?.seconds ?? 0);
+}
+
+/** Take an event of the stream; returns the stretch of a segment. */
+export function take(session, event) {
+  const model = session.timelines.has(event.model) ? event.model : session.models[0];
+  if (event.type === "final") session.finals.set(`${model} ${event.start.toFixed(1)}`, { ...event, model });
+  else return session.timelines.get(model).add(event, session.windowS);
+}
+
+/** Take one model's answer to a file. */
+export function takePrediction(session, model, prediction) {
+  const segments = prediction.segments?.length ? prediction.segments : [];
+  for (const segment of segments) session.timelines.get(model).add(segment);
+  session.overall.set(model, prediction);
+  for (const { label } of prediction.scores) if (!session.labels.includes(label)) session.labels.push(label);
+}
+
+/** What one model says about all of it: {label, score, scores, state}; undefined before it said anything. */
+export function overall(session, model) {
+  const timeline = session.timelines.get(model);
+  const prediction = session.overall.get(model);
+  if (prediction) {
+    const { label, abstained, scores } = prediction;
+    const state = label === "silence" ? "silence" : "speech";
+    return { label: abstained ? "unsure" : label, state, scores, score: scores[0]?.score ?? 0 };
+  }
+  if (!timeline.stretches.length) return undefined;
+  const spoken = timeline.stretches.filter(({ state }) => state === "speech");
+  if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
+  const mean = weighted(spoken);
+  // The label that was shown for longest; the scores are the mean, and may lean another way.
+  const held = new Map();
+  for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
+  const [label] = [...held].sort((a, b) => b[1] - a[1])[0];
+  const score = mean.scores.find((entry) => entry.label === label)?.score ?? mean.score;
+  return { label, state: "speech", scores: mean.scores, score };
+}
+
+/** What was said, where a model writes it down: [{start, end, text}]. */
+export function transcript(session) {
+  const lines = [...session.finals.values()]
+    .filter(({ transcript: text }) => text)
+    .map(({ start, end, transcript: text }) => ({ start, end, text }));
+  const whole = [...session.overall.values()].find(({ transcript: text }) => text);
+  if (whole) lines.push({ start: 0, end: seconds(session), text: whole.transcript });
+  const first = new Map(lines.map((line) => [`${line.start.toFixed(1)} ${line.text}`, line]));
+  return [...first.values()].sort((a, b) => a.start - b.start);
+}
+
+/** The session as `writers.js` wants it, one entry per model. */
+export function answers(session) {
+  const text = transcript(session).map((line) => line.text).join(" ");
+  return session.models.map((model) => {
+    const whole = overall(session, model) ?? { label: "silence", scores: [] };
+    const abstained = whole.label === "unsure";
+    return {
+      file: session.name,
+      model,
+      label: abstained ? (whole.scores[0]?.label ?? "unsure") : whole.label,
+      scores: whole.scores,
+      runs: session.timelines.get(model).runs(),
+      transcript: text,
+      abstained,
+    };
+  });
+}

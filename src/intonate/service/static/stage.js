@@ -1,0 +1,110 @@
+/** The big state: per model a ring (how sure), a word (what it sounds like) and a bar for every label. */
+
+import { el, write } from "./dom.js";
+import { colour } from "./palette.js";
+import { percent } from "./timeline.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const RADIUS = 54;
+
+function ring() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 128 128");
+  svg.setAttribute("aria-hidden", "true");
+  for (const name of ["halo", "track", "arc"]) {
+    const circle = document.createElementNS(SVG, "circle");
+    circle.setAttribute("class", name);
+    circle.setAttribute("cx", 64);
+    circle.setAttribute("cy", 64);
+    circle.setAttribute("r", RADIUS);
+    if (name === "arc") circle.setAttribute("pathLength", 100);
+    svg.append(circle);
+  }
+  return svg;
+}
+
+/** One model's card. */
+class State {
+  constructor(model, labels, several) {
+    this.number = el("span", { class: "number" });
+    this.word = el("p", { class: "word" });
+    this.also = el("p", { class: "also" });
+    this.bars = new Map();
+    this.list = el("ul", { class: "bars", "aria-label": several ? `Probabilities, ${model}` : "Probabilities" });
+    this.node = el(
+      "section",
+      { class: "state", "aria-label": several ? `State, ${model}` : "State" },
+      several && el("h3", { class: "model" }, model),
+      el("div", { class: "dial" }, ring(), this.number),
+      el("div", { class: "said" }, this.word, this.also),
+      this.list,
+    );
+    this.arc = this.node.querySelector(".arc");
+    for (const label of labels) this.#bar(label);
+  }
+
+  /** `stretch` as in timeline.js; undefined shows `idle`, {word, also}. */
+  show(stretch, idle) {
+    const kind = !stretch ? "idle" : stretch.state !== "speech" ? "quiet" : stretch.label === "unsure" ? "unsure" : "sure";
+    const best = stretch?.scores[0]?.label;
+    this.node.dataset.kind = kind;
+    this.node.style.setProperty("--emotion", colour(kind === "sure" ? stretch.label : kind === "quiet" ? "silence" : "unsure"));
+    const speaks = kind === "sure" || kind === "unsure";
+    write(this.word, stretch ? (kind === "quiet" && stretch.label !== "noise" ? "silence" : stretch.label) : idle.word);
+    write(this.number, speaks ? percent(stretch.score) : "");
+    write(this.also, stretch ? this.#also(stretch, kind) : idle.also);
+    this.arc.style.strokeDasharray = `${speaks ? 100 * stretch.score : 0} 100`;
+    const scores = new Map(speaks ? stretch.scores.map(({ label, score }) => [label, score]) : []);
+    for (const label of scores.keys()) this.#bar(label);
+    for (const [label, { row, fill, number }] of this.bars) {
+      const share = scores.get(label);
+      row.classList.toggle("best", label === best && speaks);
+      fill.style.transform = `scaleX(${share ?? 0})`;
+      write(number, share == null ? "–" : percent(share));
+    }
+  }
+
+  #also({ scores, label, state }, kind) {
+    if (kind === "quiet") return state === "noise" || label === "noise" ? "Something is heard, but no speech." : "Nobody speaks.";
+    const rest = scores.filter((entry) => entry.label !== label && entry.score >= 0.05).slice(0, 2);
+    const listed = rest.map((entry) => `${entry.label} ${percent(entry.score)}`).join(", ");
+    if (kind === "unsure") return listed ? `Could be ${listed}.` : "No clear answer.";
+    return listed ? `also ${listed}` : "";
+  }
+
+  #bar(label) {
+    if (this.bars.has(label)) return;
+    const fill = el("i");
+    fill.style.backgroundColor = colour(label);
+    const number = el("span", { class: "share" }, "–");
+    const row = el("li", {}, el("span", { class: "name" }, label), el("span", { class: "bar" }, fill), number);
+    this.list.append(row);
+    this.bars.set(label, { row, fill, number });
+  }
+}
+
+/** The cards of all models. */
+export class Stage {
+  #states = new Map();
+
+  constructor(node) {
+    this.node = node;
+  }
+
+  /** @param models [{name, labels}] */
+  setModels(models) {
+    this.#states = new Map(models.map(({ name, labels }) => [name, new State(name, labels, models.length > 1)]));
+    this.node.replaceChildren(...[...this.#states.values()].map(({ node }) => node));
+    this.node.classList.toggle("several", models.length > 1);
+  }
+
+  /** @param stretchOf model name -> stretch or undefined. */
+  show(stretchOf, idle) {
+    for (const [model, state] of this.#states) state.show(stretchOf(model), idle);
+  }
+
+  /** The voice's level, dBFS, as the glow of the rings; -60 and below is none. */
+  set level(dbfs) {
+    this.node.style.setProperty("--level", Math.max(0, Math.min(1, (dbfs + 60) / 54)).toFixed(3));
+  }
+}

@@ -1,0 +1,102 @@
+"""Receive a multipart upload in memory: nothing of it ever touches the disk, and none of it without an end."""
+
+from __future__ import annotations
+
+import time
+from asyncio import timeout
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from intonate.errors import did_you_mean
+from intonate.service.settings import MIB, Limits
+
+FIELDS = ("audio", "text", "top_k", "timeline", "model", "denoise", "labels")
+# Room for the other fields and the boundaries.
+OTHER_BYTES = 64 * 1024
+
+
+class Refused(Exception):
+    """A request that cannot be answered: HTTP status and one sentence."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A received form: the audio file's bytes and name, and the other fields."""
+
+    audio: bytes
+    file: str
+    fields: dict[str, str]
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = 0  # never rolled over to a file (`tempfile.SpooledTemporaryFile`); `_limited` bounds it
+
+
+async def receive(request: Request, limits: Limits) -> Upload:
+    """The form of a request.
+
+    Raises:
+        Refused: it is no such form, too large, or stalls.
+        ClientDisconnect: the client went away.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Refused(415, "send the recording as the field 'audio' of a form (multipart/form-data)")
+    claimed = request.headers.get("content-length", "0")
+    if claimed.isdecimal() and int(claimed) > limits.upload_bytes + OTHER_BYTES:
+        raise _too_large(limits)
+    parser = _InMemory(request.headers, _limited(request, limits), max_files=1, max_fields=len(FIELDS))
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Refused(400, f"the form cannot be read: {error.message.rstrip('.')}") from error
+    except (KeyError, ValueError, LookupError) as error:
+        raise Refused(400, "the form cannot be read: its boundary or character set is missing or wrong") from error
+    async with _closing(form):
+        items: dict[str, Any] = dict(form.multi_items())
+        if unknown := [name for name in items if name not in FIELDS]:
+            raise Refused(400, f"field {unknown[0]!r} is not known; {did_you_mean(unknown[0], FIELDS)}")
+        file = items.pop("audio", None)
+        if not isinstance(file, UploadFile) or any(isinstance(value, UploadFile) for value in items.values()):
+            raise Refused(400, "send the recording as a file in the field 'audio', and nothing else as a file")
+        return Upload(await file.read(), file.filename or "", items)
+
+
+class _closing:
+    def __init__(self, form: Any) -> None:
+        self._form = form
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._form.close()
+
+
+async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+    """The body, as long as it is not too large and keeps coming."""
+    stream, received, began = request.stream(), 0, time.monotonic()
+    while True:
+        left_s = limits.stall_s + received / limits.slowest_bytes_per_s - (time.monotonic() - began)
+        try:
+            async with timeout(min(limits.stall_s, left_s)):
+                part = await anext(stream, None)
+        except TimeoutError:
+            raise Refused(408, f"the upload stalled for {limits.stall_s:g} s, or came too slowly; try again") from None
+        if part is None:
+            return
+        received += len(part)
+        if received > limits.upload_bytes + OTHER_BYTES:
+            raise _too_large(limits)
+        yield part
+
+
+def _too_large(limits: Limits) -> Refused:
+    return Refused(413, f"the upload is larger than the limit of {limits.upload_bytes / MIB:g} MiB")

@@ -1,0 +1,109 @@
+"""The door out of the workshop: parity is demanded, the spec is signed in, nothing of the machine goes along."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import toy
+
+from intonate.errors import ModelError
+from intonate.export import onnx as export
+from intonate.models.classical import logistic_regression, random_forest, svm
+from intonate.models.compact import Compact
+from intonate.recognizer.model_file import read_model
+from intonate.schema import ModelInput, ModelSpec
+
+LABELS = ("angry", "happy", "neutral", "sad")
+MEL = ModelInput("mel", "log_mel", lengths="mel_lengths")
+VOICE = ModelInput("voice", "voice_functionals")
+
+
+def mel_clips(*lengths: int) -> list[dict[str, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    return [{"mel": rng.normal(size=(length, 40)).astype(np.float32)} for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def compact():
+    torch.manual_seed(0)
+    network = Compact(4, {"mel": 40}, **{key: value for key, value in toy.SMALL.items() if key != "hidden"})
+    for _ in range(3):  # so that the running statistics of the norms are not their defaults
+        network(torch.randn(4, 60, 40), torch.tensor([60, 50, 40, 30]))
+    return network.eval()
+
+
+def test_a_network_answers_the_same_from_its_file(compact, tmp_path):
+    path = tmp_path / "model.onnx"
+    difference = export.write_torch(compact, ModelSpec("toy", LABELS, (MEL,)), mel_clips(33, 80, 211), path)
+    assert difference <= export.TOLERANCE
+    # Lengths and batch sizes that the export never saw.
+    for clips in (mel_clips(7), mel_clips(500, 44, 301, 90, 13)):
+        feeds = export.feeds_of((MEL,), clips)
+        with torch.no_grad():
+            wanted = torch.softmax(compact(**{name: torch.from_numpy(value) for name, value in feeds.items()}), dim=1)
+        np.testing.assert_allclose(read_model(path).run(feeds), wanted.numpy(), atol=1e-4)
+
+
+def test_nothing_of_the_machine_is_in_the_file(compact, tmp_path):
+    export.write_torch(compact, ModelSpec("toy", LABELS, (MEL,)), mel_clips(33, 80, 211), tmp_path / "model.onnx")
+    content = (tmp_path / "model.onnx").read_bytes()
+    for secret in (str(Path.home()), str(Path(export.__file__).parents[2]), str(tmp_path), "site-packages"):
+        assert secret.encode() not in content
+
+
+class FrozenTime(torch.nn.Module):
+    """Asks Python for the number of frames: the trace keeps the one of the example."""
+
+    def forward(self, mel: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
+        return mel.sum(dim=(1, 2))[:, None] / int(mel.shape[1]) + mel_lengths[:, None] * torch.zeros(1, 4)
+
+
+def test_a_network_whose_time_axis_is_frozen_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="answers differently"):
+        export.write_torch(
+            FrozenTime(), ModelSpec("bad", LABELS, (MEL,)), mel_clips(20, 40, 400), tmp_path / "model.onnx"
+        )
+    assert not (tmp_path / "model.onnx").exists()
+
+
+class Padded(torch.nn.Module):
+    """Right for a clip alone; its padding counts."""
+
+    def forward(self, mel: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
+        return torch.exp(mel).mean(dim=1)[:, :4] + 0 * mel_lengths[:, None]
+
+
+def test_a_network_that_padding_changes_must_say_so(tmp_path):
+    """Parity alone would let it pass, for the file is wrong in the same way."""
+    spec = ModelSpec("padded", LABELS, (MEL,))
+    with pytest.raises(ModelError, match="padding"):
+        export.write_torch(Padded(), spec, mel_clips(20, 40, 400), tmp_path / "model.onnx")
+    equal = ModelSpec("padded", LABELS, (MEL,), batching="equal_length")
+    assert export.write_torch(Padded(), equal, mel_clips(20, 40, 400), tmp_path / "model.onnx") < 1e-3
+
+
+@pytest.mark.parametrize("build", [random_forest, logistic_regression, svm])
+@pytest.mark.parametrize("present", [(0, 1, 2, 3), (0, 3), (1, 2, 3)])
+def test_an_estimator_keeps_the_places_of_its_labels(build, present, tmp_path):
+    rng = np.random.default_rng(0)
+    targets = np.repeat(present, 12)
+    features = (rng.normal(size=(len(targets), 5)) + targets[:, None]).astype(np.float32)
+    estimator = build(seed=0).fit(features, targets)
+    spec = ModelSpec("toy", LABELS, (VOICE,), output="log_probabilities")
+    export.write_sklearn(estimator, spec, [{"voice": row} for row in features[:3]], tmp_path / "model.onnx")
+    answers = read_model(tmp_path / "model.onnx").run({"voice": features})
+    assert answers.shape == (len(features), 4)
+    np.testing.assert_allclose(answers[:, present], estimator.predict_proba(features), atol=1e-4)
+    absent = [place for place in range(4) if place not in present]
+    assert (answers[:, absent] < 1e-5).all()
+
+
+def test_signing_again_replaces_the_spec_and_nothing_else(compact, tmp_path):
+    path = tmp_path / "model.onnx"
+    export.write_torch(compact, ModelSpec("toy", LABELS, (MEL,)), mel_clips(33, 80, 211), path)
+    before = onnx.load(str(path)).graph.SerializeToString()
+    export.sign(path, ModelSpec("signed", LABELS, (MEL,), temperature=2.0))
+    assert read_model(path).spec.name == "signed"
+    assert onnx.load(str(path)).graph.SerializeToString() == before

@@ -1,0 +1,166 @@
+"""Speech beside text, from a recipe to `predict --text`, on voices that are real where they are there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_encoders
+import toy
+from typer.testing import CliRunner
+
+from intonate.corpora import manifest
+from intonate.errors import ModelError, RecipeError
+from intonate.recognizer.recognizer import load_model
+from intonate.schema import Utterance
+from intonate.training.fit import train
+
+RAVDESS = Path(__file__).parents[3] / "shared" / "corpora" / "ravdess"
+SAID = "kids are talking by the door"
+OPTIONS = {"epochs": 1, "batch_size": 8, "mixup": 0, "learning_rate": 1e-4}
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    return small_encoders.checkpoints(tmp_path_factory.mktemp("checkpoints"))
+
+
+def test_the_mean_is_over_real_frames_and_tokens(tmp_path):
+    """With the layer norm of HuBERT-large padding changes nothing at all."""
+    import torch
+
+    from intonate.models.fusion import SpeechTextFusion
+
+    network = SpeechTextFusion(3, {}, **small_encoders.checkpoints(tmp_path, "layer")).eval()
+    assert network.BATCHING == "any"
+    torch.manual_seed(0)
+    short, long = torch.randn(1, 9_000), torch.randn(1, 15_000)
+    few, many = torch.tensor([[2, 5, 3]]), torch.tensor([[2, 6, 7, 8, 9, 3]])
+    pad = torch.nn.functional.pad
+    with torch.no_grad():
+        alone = network(short, torch.tensor([9_000]), few, torch.tensor([3]))
+        together = network(
+            torch.cat([pad(short, (0, 6_000)), long]),
+            torch.tensor([9_000, 15_000]),
+            torch.cat([pad(few, (0, 3)), many]),
+            torch.tensor([3, 6]),
+        )
+    torch.testing.assert_close(alone, together[:1], rtol=1e-4, atol=1e-5)
+    assert (together[0] - together[1]).abs().max() > 1e-3
+
+
+def test_the_group_norm_of_hubert_base_wants_equal_lengths(checkpoints):
+    from intonate.models.fusion import SpeechTextFusion
+
+    assert SpeechTextFusion(3, {}, **checkpoints).BATCHING == "equal_length"
+
+
+def test_what_is_frozen_gets_no_gradient(checkpoints):
+    from intonate.models.fusion import SpeechTextFusion
+
+    for freeze, moving in (("none", {"speech", "text"}), ("speech", {"text"}), ("both", set())):
+        network = SpeechTextFusion(3, {}, **checkpoints, freeze=freeze)
+        assert {name.split(".")[0] for name, weight in network.named_parameters() if weight.requires_grad} == (
+            moving | {"head"}
+        )
+        assert not any(weight.requires_grad for weight in network.speech.feature_extractor.parameters())
+    with pytest.raises(RecipeError, match="none, speech, text or both"):
+        SpeechTextFusion(3, {}, **checkpoints, freeze="all")
+
+
+def test_the_tokenizer_goes_into_the_file_as_it_is(checkpoints):
+    import tokenizers
+
+    from intonate.models.fusion import SpeechTextFusion
+
+    built = SpeechTextFusion.tokenizer(**checkpoints)
+    again = tokenizers.Tokenizer.from_str(built.to_str())
+    assert again.encode("Kids are talking by the door").tokens == ["[CLS]", *SAID.split(), "[SEP]"]
+    assert len(again.encode("kids " * 200).ids) == 64, "no longer than the positions that the encoder has"
+
+
+def test_a_checkpoint_that_is_not_there_is_one_sentence(checkpoints, tmp_path):
+    from intonate.models.fusion import SpeechTextFusion
+
+    absent = str(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"speech checkpoint .*config.json and model.safetensors into a folder"):
+        SpeechTextFusion(3, {}, speech=absent, text=checkpoints["text"])
+    with pytest.raises(ModelError, match="text checkpoint"):
+        SpeechTextFusion.tokenizer(speech=checkpoints["speech"], text=absent)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    from intonate.models.fusion import SpeechTextFusion
+
+    both = small_encoders.checkpoints(tmp_path)
+    (tmp_path / "hubert" / "model.safetensors").rename(tmp_path / "hubert" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"has no model\.safetensors; .* never from a pickle"):
+        SpeechTextFusion(3, {}, **both)
+
+
+def recipe(path: Path, table: Path, split: str, checkpoints: dict[str, str]) -> Path:
+    return toy.recipe(
+        path,
+        table,
+        name="fusion",
+        data={"manifest": str(table), "labels": "4", "split": split, "folds": [1], "cache": ""},
+        inputs=small_encoders.INPUTS,
+        model={"name": "hubert_bert", "params": checkpoints},
+        training=OPTIONS,
+    )
+
+
+def assert_it_hears_and_reads(run: Path, clip: Path) -> None:
+    """From Python and from the command line; the words count."""
+    from intonate.cli import app
+
+    model = run / "fold1-seed0" / "model.onnx"
+    recognizer = load_model(model)
+    assert recognizer.spec.text_required
+    assert recognizer.spec.batching == "equal_length"
+    answer = recognizer.predict(clip, text=SAID)
+    assert set(answer.scores) == {"angry", "happy", "neutral", "sad"}
+    other = recognizer.predict(clip, text="dogs sitting")
+    assert max(abs(answer.scores[label] - other.scores[label]) for label in answer.scores) > 1e-6
+    with pytest.raises(ModelError, match="needs what was said"):
+        recognizer.predict(clip)
+
+    ran = CliRunner().invoke(app, ["predict", str(clip), "--model", str(model), "--text", SAID, "--format", "csv"])
+    assert ran.exit_code == 0, ran.output
+    assert answer.label in ran.output
+
+
+@pytest.mark.slow
+def test_from_recipe_to_answer(checkpoints, toy_corpus, tmp_path):
+    rows = [
+        Utterance(str(path), path.parts[-3], path.parts[-3], f"toy/{path.parts[-2]}", "toy", text=SAID)
+        for path in sorted(toy_corpus.rglob("*.wav"))
+    ]
+    manifest.write(tmp_path / "toy.csv", rows)
+    run = train(recipe(tmp_path / "r.yaml", tmp_path / "toy.csv", "speakers-4", checkpoints), runs=tmp_path)
+    assert_it_hears_and_reads(run, Path(rows[0].path))
+    kept = (run / "recipe.yaml").read_text() + (run / "fold1-seed0" / "run.json").read_text()
+    assert str(tmp_path) not in kept
+    assert checkpoints["speech"] not in kept
+
+
+@pytest.mark.slow
+@pytest.mark.corpora
+@pytest.mark.skipif(not RAVDESS.is_dir(), reason=f"RAVDESS is not in {RAVDESS}")
+def test_from_recipe_to_answer_on_people(checkpoints, tmp_path):
+    from intonate import corpora
+
+    read = corpora.read("ravdess", RAVDESS).utterances
+    rows = [row for row in read if row.speaker in ("ravdess/01", "ravdess/02", "ravdess/03")]
+    manifest.write(tmp_path / "few.csv", rows[::4])
+    run = train(recipe(tmp_path / "r.yaml", tmp_path / "few.csv", "speakers-3", checkpoints), runs=tmp_path)
+    assert_it_hears_and_reads(run, Path(rows[0].path))
+    answers = list(load_model(run / "fold1-seed0").predict_many([row.path for row in rows[:5]], text=rows[0].text))
+    one = load_model(run / "fold1-seed0").predict(rows[3].path, text=rows[0].text)
+    for label, score in one.scores.items():
+        assert answers[3].scores[label] == pytest.approx(score, abs=1e-5)
+    assert np.isfinite([score for answer in answers for score in answer.scores.values()]).all()

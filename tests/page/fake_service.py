@@ -1,0 +1,219 @@
+"""The service's protocol without a model: answers are scripted, so that the page's tests know what must be on it.
+
+It follows `service` where the page can see it: static files with their security headers, `/v1/models`,
+`/v1/predictions` and `/v1/stream` with resuming. `Fake` has switches for what goes wrong in real life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+STATIC = Path(__file__).parents[2] / "src" / "intonate" / "service" / "static"
+LABELS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+HOP_S, WINDOW_S = 0.5, 2.0
+QUIET_RMS = 0.003
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def scores(index: int, model: str) -> list[dict[str, Any]]:
+    """The answer to hop number `index`: every 8 hops another emotion, now and then unsure."""
+    turn = index // 8 + (2 if model != "compact" else 0)
+    best = LABELS[(turn * 3) % len(LABELS)]
+    sure = 0.22 if turn % 5 == 4 else 0.62 + 0.2 * np.sin(index / 2)
+    weights = {label: 1 + np.cos(position + index / 6) ** 2 for position, label in enumerate(LABELS) if label != best}
+    total = sum(weights.values())
+    spread = {label: float((1 - sure) * weight / total) for label, weight in weights.items()} | {best: float(sure)}
+    return [{"label": label, "score": score} for label, score in sorted(spread.items(), key=lambda item: -item[1])]
+
+
+def shown(answer: list[dict[str, Any]]) -> str:
+    return str(answer[0]["label"]) if answer[0]["score"] >= 0.3 else "unsure"
+
+
+class Session:
+    """What is kept of a stream while its connection is away."""
+
+    def __init__(self, rate: int, models: list[str]) -> None:
+        self.rate, self.models, self.received, self.hops = rate, models, 0, 0
+        self.rest = np.zeros(0, np.int16)
+        self.spoke: dict[str, float] = {}
+
+    def push(self, chunk: np.ndarray) -> list[dict[str, Any]]:
+        self.received += len(chunk)
+        self.rest = np.concatenate([self.rest, chunk])
+        hop = round(self.rate * HOP_S)
+        events = []
+        while len(self.rest) >= hop:
+            piece, self.rest = self.rest[:hop], self.rest[hop:]
+            for model in self.models:
+                events += self.answer(piece, model)
+            self.hops += 1
+        return events
+
+    def answer(self, piece: np.ndarray, model: str) -> list[dict[str, Any]]:
+        rms = float(np.sqrt(np.mean(np.square(piece / 32768.0)))) if len(piece) else 0.0
+        answer = scores(self.hops, model)
+        speech = rms > QUIET_RMS
+        start, end = self.hops * HOP_S, (self.hops + 1) * HOP_S
+        event = {
+            "type": "segment", "model": model, "start": start, "end": end, "state": "speech" if speech else "silence",
+            "label": shown(answer) if speech else "silence", "scores": answer if speech else [],
+            "raw": answer if speech else [], "level": round(20 * np.log10(max(rms, 1e-6)), 1), "received": self.received,
+        }  # fmt: skip
+        if speech:
+            self.spoke.setdefault(model, start)
+            return [event]
+        began = self.spoke.pop(model, None)
+        said = {"type": "final", "model": model, "start": began, "end": start, "label": "angry", "scores": answer}
+        return [event, said | {"transcript": "Kids are talking by the door."}] if began is not None else [event]
+
+
+class Fake:
+    """The service, on a free port of this machine, in a thread.
+
+    Attributes:
+        url: where it is.
+        token: asked for, where not empty.
+        models: their names.
+        refuse: while true, no stream is accepted.
+        forget: while true, no session is known.
+        slow_s: how long a prediction takes.
+        error: (status, sentence) that predictions are answered with, or None.
+    """
+
+    def __init__(self, models: tuple[str, ...] = ("compact",), token: str = "") -> None:
+        self.models, self.token = list(models), token
+        self.refuse = self.forget = False
+        self.slow_s = 0.0
+        self.error: tuple[int, str] | None = None
+        self.sessions: dict[str, Session] = {}
+        self.sockets: set[WebSocket] = set()
+        self.connections = 0
+        self.uploads: list[dict[str, Any]] = []
+        routes = [
+            Route("/v1/models", self.get_models),
+            Route("/v1/predictions", self.predict, methods=["POST"]),
+            Route("/", self.file),
+            Route("/static/{name}", self.file),
+            WebSocketRoute("/v1/stream", self.stream),
+        ]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://localhost:{port}/"
+        config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error", ws="websockets-sansio", lifespan="off")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(self.server.serve())
+        self.loop.close()
+
+    def __enter__(self) -> Fake:
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = self.server.force_exit = True
+        self.thread.join(10)
+
+    def cut(self) -> None:
+        """Cut every stream's connection, as a lost network does for the page."""
+        for sock in list(self.sockets):
+            asyncio.run_coroutine_threadsafe(sock.close(1011), self.loop).result(5)
+
+    def known(self, request: Request | WebSocket) -> bool:
+        offered = request.headers.get("sec-websocket-protocol", "") + request.headers.get("authorization", "")
+        return not self.token or offered in (f"intonate.token.{self.token}", f"Bearer {self.token}")
+
+    async def file(self, request: Request) -> Response:
+        path = STATIC / request.path_params.get("name", "index.html")
+        if not path.is_file():
+            return JSONResponse({"error": "not found"}, 404, HEADERS)
+        kind = mimetypes.guess_type(path.name)[0]
+        return Response(path.read_bytes(), headers=HEADERS, media_type=kind)
+
+    async def get_models(self, request: Request) -> Response:
+        if not self.known(request):
+            return JSONResponse({"error": "the token is missing or wrong"}, 401, HEADERS)
+        models = [{"name": name, "labels": LABELS, "licence": "CC-BY-4.0"} for name in self.models]
+        return JSONResponse({"models": models, "default": self.models[0]}, headers=HEADERS)
+
+    async def predict(self, request: Request) -> Response:
+        if not self.known(request):
+            return JSONResponse({"error": "the token is missing or wrong"}, 401, HEADERS)
+        form = await request.form()
+        upload = form["audio"]
+        body = await upload.read()  # type: ignore[union-attr]
+        model = str(form["model"])
+        self.uploads.append({"name": upload.filename, "bytes": body, **{k: form[k] for k in form if k != "audio"}})  # type: ignore[union-attr]
+        await asyncio.sleep(self.slow_s)
+        if self.error:
+            return JSONResponse({"error": self.error[1]}, self.error[0], HEADERS)
+        segments = [{"start": 0.0, "end": 1.0, "label": "silence", "score": 0.0}]
+        segments += [
+            {"start": 1.0 + 1.5 * n, "end": 2.5 + 1.5 * n, "label": shown(scores(8 * n, model)), "score": scores(8 * n, model)[0]["score"]}
+            for n in range(3)
+        ]  # fmt: skip
+        answer = scores(0, model)
+        shape = {"file": upload.filename, "label": answer[0]["label"], "scores": answer, "segments": segments}  # type: ignore[union-attr]
+        return JSONResponse(shape | {"transcript": "", "abstained": False, "model": model}, headers=HEADERS)
+
+    async def stream(self, sock: WebSocket) -> None:
+        query = sock.query_params
+        if self.refuse or not self.known(sock):
+            return await sock.close(1013)
+        await sock.accept(sock.headers.get("sec-websocket-protocol"))
+        self.connections += 1
+        name = query.get("session", "")
+        if name and (self.forget or name not in self.sessions):
+            await sock.send_json({"type": "error", "code": "unknown_session", "error": "this session has ended"})
+            return await sock.close(1008)
+        if not name:
+            name = f"s{len(self.sessions) + 1}"
+            self.sessions[name] = Session(int(query["rate"]), query.getlist("model"))
+        session = self.sessions[name]
+        ready = {"type": "ready", "session": name, "model": session.models[0], "labels": LABELS}
+        await sock.send_json(ready | {"window": WINDOW_S, "hop": HOP_S, "received": session.received})
+        self.sockets.add(sock)
+        try:
+            while True:
+                message = await sock.receive()
+                if message["type"] == "websocket.disconnect":
+                    return None
+                if message.get("bytes") is not None:
+                    for event in session.push(np.frombuffer(message["bytes"], "<i2")):
+                        await sock.send_json(event)
+                    continue
+                told = json.loads(message["text"])
+                if told["type"] == "ping":
+                    await sock.send_json({"type": "pong", "t": told["t"]})
+                else:
+                    await sock.send_json({"type": "done"})
+        except (WebSocketDisconnect, RuntimeError):
+            return None
+        finally:
+            self.sockets.discard(sock)

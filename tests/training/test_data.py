@@ -1,0 +1,156 @@
+"""Matched statistics, the drawing of batches, padding: the training side of what the recognizer does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import toy
+
+from intonate import corpora
+from intonate.audio.clean import clean
+from intonate.audio.decode import load as decode
+from intonate.errors import CorpusError, SplitError
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import inputs as serving
+from intonate.schema import ModelInput, ModelSpec
+from intonate.training import data
+from intonate.training.recipe import load
+
+
+@pytest.fixture(scope="module")
+def recipe(toy_corpus, tmp_path_factory):
+    return load(toy.recipe(tmp_path_factory.mktemp("recipe") / "toy.yaml", toy_corpus))
+
+
+@pytest.fixture(scope="module")
+def examples(recipe, toy_corpus):
+    rows = data.labelled(corpora.read("folder", toy_corpus).utterances, "4")
+    return data.prepare(rows, "4", data.by_recipe(recipe), data.spoken(recipe.inputs))
+
+
+@pytest.fixture(scope="module")
+def inputs(examples, recipe):
+    measured = data.measure(examples, np.arange(len(examples.clips)), recipe)
+    return tuple(
+        ModelInput(name, item.front_end, item.params, normalisation=measured[name])
+        for name, item in recipe.inputs.items()
+    )
+
+
+def clips(examples, recipe, inputs, training, rows=None, **options):
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=options)})
+    rows = np.arange(len(examples.clips)) if rows is None else rows
+    return data.Clips(examples, rows, inputs, recipe, training)
+
+
+def test_a_clip_alone_is_exactly_what_the_recognizer_computes(examples, recipe, inputs):
+    spec = ModelSpec("toy", examples.labels, inputs, clean=tuple(recipe.data.clean))
+    served = clips(examples, recipe, inputs, training=False)
+    for row in (0, 17, 40):
+        waveform = clean(decode(examples.utterances[row].path, 16_000), 16_000, spec.clean)
+        heard, speaker = serving.extract(spec, waveform), SpeakerStatistics()
+        serving.hear(spec, heard, speaker)
+        for name, array in serving.normalised(spec, heard, speaker).items():
+            np.testing.assert_array_equal(served[row][name], array)
+
+
+def test_with_the_whole_speaker_it_is_what_the_recognizer_computes_after_hearing_all(examples, recipe, inputs):
+    spec = ModelSpec("toy", examples.labels, inputs)
+    trained = clips(examples, recipe, inputs, training=True, whole_speaker=1.0)
+    mine, speaker = examples.utterances[5].speaker, SpeakerStatistics()
+    for place, utterance in enumerate(examples.utterances):
+        if utterance.speaker == mine:
+            serving.hear(spec, examples.clips[place], speaker)
+    for name, array in serving.normalised(spec, examples.clips[5], speaker).items():
+        np.testing.assert_allclose(trained[5][name], array, rtol=1e-4, atol=1e-5)
+
+
+def test_training_meets_every_state_between(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=True, whole_speaker=0.3, others_at_most=8)
+    counts = set()
+    for epoch in range(60):
+        rng = np.random.default_rng((0, epoch, 5))
+        counts.add(len(served._others(5, rng)))
+    assert {0, 1, 4, 8, 11} <= counts, "alone, with a few, and with all eleven others"
+
+
+def test_statistics_come_from_the_part_that_is_served(examples, recipe, inputs):
+    half = np.flatnonzero([row.path.endswith("-0.wav") for row in examples.utterances])
+    served = clips(examples, recipe, inputs, training=True, rows=half, whole_speaker=1.0)
+    assert set(served._others(int(half[0]), np.random.default_rng(0))) <= set(half.tolist())
+
+
+def test_a_row_is_drawn_from_seed_epoch_and_row_alone(examples, recipe, inputs):
+    one, other = (clips(examples, recipe, inputs, training=True) for _ in range(2))
+    for place in (3, 9, 3):
+        other[place]
+    np.testing.assert_array_equal(one[3]["mel"], other[3]["mel"])
+    one.epoch = 1
+    assert any(not np.array_equal(one[place]["mel"], other[place]["mel"]) for place in range(8))
+
+
+def test_labels_that_a_corpus_lacks_are_not_allowed(examples, recipe):
+    assert examples.allowed.all()
+    rows = [replace(row, corpus="few") if row.emotion in ("sad", "happy") else row for row in examples.utterances]
+    other = data.prepare(rows, "4", data.Asked(data.Analysis(16_000, [], {})), [])
+    few = np.array([row.corpus == "few" for row in rows])
+    assert (other.allowed[few] == [False, True, False, True]).all()
+    assert (other.allowed[~few] == [True, False, True, False]).all()
+    assert other.allowed[np.arange(len(rows)), other.targets].all()
+
+
+def test_the_draw_is_a_function_of_seed_and_epoch(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=True)
+    draw = data.Draw(served, balance=True, batch_size=8)
+    first, again = list(draw), list(draw)
+    draw.set_epoch(1)
+    assert first == again != list(draw)
+    assert served.epoch == 1
+    assert len(first) == len(draw) == 48
+
+
+def test_a_balanced_draw_evens_the_classes_within_a_corpus(examples, recipe, inputs):
+    # One class with a quarter of the clips of the others.
+    sad = examples.labels.index("sad")
+    rows = np.array([row for row in range(48) if examples.targets[row] != sad or row % 4 == 0])
+    served = clips(examples, recipe, inputs, training=True, rows=rows)
+    drawn = []
+    balanced = data.Draw(served, balance=True, batch_size=1)
+    plain = data.Draw(served, balance=False, batch_size=1)
+    for epoch in range(80):
+        balanced.set_epoch(epoch)
+        drawn += [examples.targets[rows[place]] for place in balanced]
+    shares = np.bincount(drawn, minlength=4) / len(drawn)
+    np.testing.assert_allclose(shares, 0.25, atol=0.03)
+    assert sorted(plain) == list(range(len(rows))), "without balance every clip comes once"
+
+
+def test_padding_is_zero_and_the_lengths_tell(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=False)
+    batch = data.collate([served[place] for place in (0, 20, 40)])
+    lengths = [len(examples.clips[row]["mel"]) for row in (0, 20, 40)]
+    assert batch["mel"].shape == (3, max(lengths), 40)
+    assert batch["mel_lengths"].tolist() == lengths
+    for place, length in enumerate(lengths):
+        assert not batch["mel"][place, length:].any()
+    assert batch["voice"].shape[0] == 3
+    assert batch["allowed"].shape == (3, 4)
+    assert batch["row"].tolist() == [0, 20, 40]
+
+
+def test_gain_columns_of_the_voice_have_no_prior(inputs):
+    prior = dict(zip(data.VOICE_COLUMNS, inputs[1].normalisation.prior, strict=True))
+    assert prior["level_mean"] == 0.0
+    assert prior["f0_mean"] == 3.0
+
+
+def test_speaker_statistics_need_speakers(examples, recipe):
+    nobody = replace(examples, utterances=[replace(row, speaker="") for row in examples.utterances])
+    with pytest.raises(SplitError, match="has no speaker"):
+        data.refuse_without_speakers(nobody, recipe)
+    data.refuse_without_speakers(examples, recipe)
+
+
+def test_a_merge_without_a_place_for_anything_is_refused(examples):
+    with pytest.raises(CorpusError, match="no utterance has a label"):
+        data.labelled([replace(examples.utterances[0], emotion="boredom")], "4")

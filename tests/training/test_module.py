@@ -1,0 +1,86 @@
+"""The loss over the classes that a corpus has, mixup, the schedule."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intonate.training.module import masked_cross_entropy, mixed, soft_targets, warm_cosine
+
+
+def batch_of(rows: int, classes: int, seed: int):
+    torch.manual_seed(seed)
+    allowed = torch.rand(rows, classes) < 0.6
+    targets = torch.randint(classes, (rows,))
+    allowed[torch.arange(rows), targets] = True
+    return torch.randn(rows, classes, requires_grad=True), targets, allowed
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 6), st.integers(2, 8), st.floats(0, 0.5), st.integers(0, 1000))
+def test_logits_of_classes_that_the_corpus_lacks_get_no_gradient(rows, classes, smoothing, seed):
+    logits, targets, allowed = batch_of(rows, classes, seed)
+    loss = masked_cross_entropy(logits, soft_targets(targets, allowed, smoothing), allowed)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert (logits.grad[~allowed] == 0).all()
+    assert torch.allclose(logits.grad.sum(dim=1), torch.zeros(rows), atol=1e-6)
+
+
+def test_over_all_classes_it_is_the_usual_cross_entropy():
+    logits, targets, _ = batch_of(5, 7, 0)
+    everything = torch.ones(5, 7, dtype=torch.bool)
+    for smoothing in (0.0, 0.1):
+        wanted = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+        got = masked_cross_entropy(logits, soft_targets(targets, everything, smoothing), everything)
+        torch.testing.assert_close(got, wanted)
+
+
+def test_a_masked_loss_is_that_of_the_allowed_columns_alone():
+    logits = torch.tensor([[2.0, 50.0, -1.0]])
+    allowed = torch.tensor([[True, False, True]])
+    loss = masked_cross_entropy(logits, soft_targets(torch.tensor([2]), allowed, 0.0), allowed)
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits[:, [0, 2]], torch.tensor([1])))
+
+
+def test_smoothing_stays_within_what_is_allowed():
+    _, targets, allowed = batch_of(6, 5, 3)
+    soft = soft_targets(targets, allowed, 0.2)
+    torch.testing.assert_close(soft.sum(dim=1), torch.ones(6))
+    assert (soft[~allowed] == 0).all()
+    assert (soft.argmax(dim=1) == targets).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 1000))
+def test_mixup_mixes_what_is_a_number_and_keeps_targets_shares(rows, seed):
+    _, targets, allowed = batch_of(rows, 4, seed)
+    soft = soft_targets(targets, allowed, 0.1)
+    batch = {
+        "mel": torch.randn(rows, 7, 3),
+        "mel_lengths": torch.randint(1, 8, (rows,)),
+        "tokens": torch.randint(9, (rows, 2)),
+    }
+    before = {name: value.clone() for name, value in batch.items()}
+    torch.manual_seed(seed)
+    changed, targets_mixed, allowed_mixed = mixed(batch, soft, allowed)
+    torch.testing.assert_close(targets_mixed.sum(dim=1), torch.ones(rows))
+    assert (targets_mixed[~allowed_mixed].abs() < 1e-6).all()
+    assert (allowed_mixed >= allowed).all()
+    assert (changed["mel_lengths"] >= batch["mel_lengths"]).all()
+    assert changed["tokens"].equal(batch["tokens"])
+    torch.testing.assert_close(changed["mel"].mean(), batch["mel"].mean(), msg="every clip is given away once")
+    for name, value in before.items():
+        assert batch[name].equal(value), "the batch itself is left alone"
+    torch.manual_seed(seed)
+    assert mixed(batch, soft, allowed)[0]["mel"].equal(changed["mel"])
+
+
+def test_the_schedule_warms_up_and_falls_to_nothing():
+    factors = np.array([warm_cosine(step, 200, 0.1) for step in range(201)])
+    assert factors[0] == pytest.approx(1 / 20)
+    assert factors[19] == factors.max() == 1.0
+    assert (np.diff(factors[:20]) > 0).all()
+    assert (np.diff(factors[20:]) < 0).all()
+    assert factors[-1] == pytest.approx(0, abs=1e-9)
