@@ -2,9 +2,9 @@
 
     python benchmarks/cache.py [RECIPE] > benchmarks/results/cache.json
 
-Needs the corpora of the recipe (recipes/compact.yaml: 6,586 clips with two front ends each). Every run is a new process,
-timed from its start to the first epoch: libraries imported, corpora read, features there, normalisation measured. The
-first run finds an empty folder for its features. Run it on an idle machine.
+Needs the corpora of the recipe (recipes/compact.yaml: 6,586 clips with two front ends each). Every run is a new
+process, timed from its start to the first epoch: libraries imported, corpora read, features there, normalisation
+measured. The first run finds an empty folder for its features. Run it on an idle machine.
 """
 
 from __future__ import annotations

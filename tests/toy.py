@@ -55,11 +55,11 @@ MEL = {
 SMALL = {"channels": [4, 8, 8, 8], "blocks": [0, 1, 1, 1], "width": 16, "hidden": 16}
 
 
-def recipe(path: Path, data: Path, **parts: object) -> Path:
+def recipe(path: Path, folder: Path, **parts: object) -> Path:
     """A YAML recipe of a small `compact` on the toy corpus; `parts` replace its parts."""
     raw = {
         "name": "toy",
-        "data": {"corpora": {"folder": str(data)}, "labels": "4", "split": "speakers-4", "folds": [1], "cache": ""},
+        "data": {"corpora": {"folder": str(folder)}, "labels": "4", "split": "speakers-4", "folds": [1], "cache": ""},
         "inputs": MEL | VOICE,
         "model": {"name": "compact", "params": SMALL},
         "training": {"epochs": 2, "batch_size": 8, "average": 0.5},

@@ -114,6 +114,66 @@ def models() -> None:
     command.models()
 
 
+@app.command()
+def listen(
+    model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
+    file: Annotated[str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Pieces of 2 s without voice activity or smoothing.")] = False,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Which microphone (name or number).")] = None,
+) -> None:
+    """What the microphone hears, live in the terminal."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from intonate.recognizer.listen import listen as hear
+
+    hear(model=model, file=file, labels=labels, plain=plain, device=device)
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|PATH", help="What to serve; repeat it for several.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    token: Annotated[
+        str, typer.Option(envvar="INTONATE_TOKEN", help="What clients must show; needed beyond loopback.")
+    ] = "",
+    tls_cert: Annotated[Path | None, typer.Option(metavar="PEM", help="Certificate, for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its key.")] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further name it may be called by.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="A further web page's origin that may use it.")
+    ] = None,
+    max_upload_mib: Annotated[int, typer.Option(min=1, help="Largest upload.")] = 64,
+    max_audio_s: Annotated[float, typer.Option(min=1, help="Longest upload, decoded.")] = 3600,
+    max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
+    max_connections: Annotated[int, typer.Option(min=1, help="Live connections at once.")] = 100,
+    max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.")] = 14_400,
+) -> None:
+    """Serve predictions, live streams and a page for the browser."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from intonate.service import command
+
+    command.serve(
+        model or (),
+        host=host,
+        port=port,
+        token=token,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        allowed_hosts=allow_host or (),
+        allowed_origins=allow_origin or (),
+        upload_bytes=max_upload_mib * 2**20,
+        audio_s=max_audio_s,
+        uploads=max_uploads,
+        connections=max_connections,
+        session_s=max_session_s,
+    )
+
+
 @corpora_app.callback()
 def corpora(ctx: typer.Context) -> None:
     """The corpora that can be read."""
@@ -124,12 +184,12 @@ def corpora(ctx: typer.Context) -> None:
 @corpora_app.command("describe")
 def describe(
     name: Annotated[str, typer.Argument(metavar="NAME", help="See `intonate corpora`.")],
-    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder it lies in.")],
+    root: Annotated[Path | None, typer.Argument(metavar="[ROOT]", help="The folder it lies in.")] = None,
 ) -> None:
-    """Count a corpus on disk: clips, speakers, emotions, and what could not be understood."""
+    """What a corpus is and where to get it; with ROOT, count it: clips, speakers, emotions, and what is wrong."""
     from intonate.corpora import describe as descriptions
 
-    print(descriptions.describe(name, root).to_text())
+    print(descriptions.about(name) if root is None else descriptions.describe(name, root).to_text())
 
 
 @app.command()
@@ -164,6 +224,22 @@ def evaluate(
     from intonate.training.evaluate import evaluate as score
 
     print(score(model, manifest, report))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `intonate train`.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path("."),
+    unseen: Annotated[
+        list[Path] | None, typer.Option(metavar="REPORT", help="A report of `intonate evaluate`, for the card.")
+    ] = None,
+    fold: Annotated[int, typer.Option(help="Which fit of the run.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
+) -> None:
+    """Make a run's model ready to give away: one file with its scores inside, and a model card."""
+    from intonate.export.card import give
+
+    print(give(run, output, unseen or (), fold, seed))
 
 
 def _print_overview() -> None:

@@ -122,6 +122,7 @@ class ModelSpec:
         name: what the user calls the model.
         labels: the outputs' names, in order.
         inputs: the graph's inputs.
+        merge: the name in `intonate.emotions.MERGES` that made the labels of the corpora these; empty if unknown.
         sample_rate_hz: rate of the waveform that the front ends expect.
         clean: the ordered cleaning steps of training, `[{"step": "trim", …}, …]` (`audio/clean.py`).
         output: `logits` or `log_probabilities`.
@@ -143,6 +144,7 @@ class ModelSpec:
     name: str
     labels: tuple[str, ...]
     inputs: tuple[ModelInput, ...]
+    merge: str = ""
     sample_rate_hz: int = 16_000
     clean: tuple[Mapping[str, Any], ...] = ()
     output: str = "logits"

@@ -25,7 +25,11 @@ SAID = "kids are talking by the door"
 VOICE = {"voice": {"front_end": "voice_functionals"}}
 
 
-@pytest.fixture(scope="module", params=NAMES)
+# The newer exporter takes half a minute.
+SLOW = [pytest.param(name, marks=pytest.mark.slow) if name == "hubert_bert" else name for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=SLOW)
 def trained(request, toy_corpus, tmp_path_factory, offline):
     """The recognizer of a model of the catalogue, trained for an epoch."""
     root, name = tmp_path_factory.mktemp(request.param), request.param

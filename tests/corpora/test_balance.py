@@ -138,16 +138,13 @@ def test_what_was_balanced_cannot_be_split(toy_corpus, protocol):
 def test_a_network_gets_the_balanced_rows_and_draws_each_once(tmp_path, toy_corpus, monkeypatch):
     seen = {}
 
-    class Stop(Exception):
-        pass
-
     def watched(clips, balanced, batch_size):
         seen.update(rows=clips.rows, balanced=balanced, clips=clips)
-        raise Stop
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(network, "Draw", watched)
     path = recipe_of(tmp_path, toy_corpus, model={}, balance={"to": "count", "count": 18})
-    with pytest.raises(Stop):
+    with pytest.raises(KeyboardInterrupt):
         fit.train(path, runs=tmp_path / "runs")
     assert len(seen["rows"]) == 4 * 18
     assert seen["balanced"] is False, "data.balance takes the place of training.balance"
@@ -178,7 +175,7 @@ def test_new_keys_leave_the_hash_of_older_recipes_alone(tmp_path, toy_corpus):
         ("{to: harmonic}", "data.balance.to"),
         ("{to: count}", "needs a count of 1 or more"),
         ("{to: largest, count: 5}", "the others take none"),
-        ("{too: largest}", "data.balance.too"),
+        ("{to: largest, counts: 5}", "data.balance.counts"),
     ],
 )
 def test_a_recipe_with_an_impossible_balance(tmp_path, toy_corpus, given, message):

@@ -61,10 +61,9 @@ class FrozenTime(torch.nn.Module):
 
 
 def test_a_network_whose_time_axis_is_frozen_is_refused(tmp_path):
+    spec = ModelSpec("bad", LABELS, (MEL,), batching="equal_length")
     with pytest.raises(ModelError, match="answers differently"):
-        export.write_torch(
-            FrozenTime(), ModelSpec("bad", LABELS, (MEL,)), mel_clips(20, 40, 400), tmp_path / "model.onnx"
-        )
+        export.write_torch(FrozenTime(), spec, mel_clips(20, 40, 400), tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
 
 

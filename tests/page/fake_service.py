@@ -57,6 +57,7 @@ class Session:
         self.rate, self.models, self.received, self.hops = rate, models, 0, 0
         self.rest = np.zeros(0, np.int16)
         self.spoke: dict[str, float] = {}
+        self.events: list[dict[str, Any]] = []
 
     def push(self, chunk: np.ndarray) -> list[dict[str, Any]]:
         self.received += len(chunk)
@@ -68,6 +69,9 @@ class Session:
             for model in self.models:
                 events += self.answer(piece, model)
             self.hops += 1
+        for event in events:
+            self.events.append(event)
+            event["seq"] = len(self.events)
         return events
 
     def answer(self, piece: np.ndarray, model: str) -> list[dict[str, Any]]:
@@ -189,15 +193,15 @@ class Fake:
         await sock.accept(sock.headers.get("sec-websocket-protocol"))
         self.connections += 1
         name = query.get("session", "")
-        if name and (self.forget or name not in self.sessions):
-            await sock.send_json({"type": "error", "code": "unknown_session", "error": "this session has ended"})
-            return await sock.close(1008)
-        if not name:
+        resumed = name in self.sessions and not self.forget
+        if not resumed:
             name = f"s{len(self.sessions) + 1}"
             self.sessions[name] = Session(int(query["rate"]), query.getlist("model"))
         session = self.sessions[name]
-        ready = {"type": "ready", "session": name, "model": session.models[0], "labels": LABELS}
+        ready = {"type": "ready", "session": name, "resumed": resumed, "model": session.models[0], "labels": LABELS}
         await sock.send_json(ready | {"window": WINDOW_S, "hop": HOP_S, "received": session.received})
+        for event in session.events[int(query.get("seq", 0)) if resumed else 0 :]:
+            await sock.send_json(event)
         self.sockets.add(sock)
         try:
             while True:

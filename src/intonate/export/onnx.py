@@ -7,8 +7,10 @@ gets its name.
 from __future__ import annotations
 
 import inspect
+import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,7 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
         options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, **dynamic}
     else:
         options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": moving}
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _quiet(), torch.no_grad():
         torch.onnx.export(
             network,
             () if dynamo else tuple(example[name] for name in order),
@@ -109,8 +110,7 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     (item,) = spec.inputs
     columns = len(clips[0][item.name])
     kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the converter looks at attributes that scikit-learn is about to drop
+    with _quiet():
         graph = skl2onnx.convert_sklearn(
             estimator, initial_types=[(item.name, kind)], options={id(estimator): {"zipmap": False}}, target_opset=OPSET
         )
@@ -137,9 +137,23 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     sign(path, spec)
 
     def reference(feeds: Feeds) -> Array:
-        return np.log(np.maximum(estimator.predict_proba(feeds[item.name]) @ places, SMALLEST_PROBABILITY))
+        placed = np.asarray(estimator.predict_proba(feeds[item.name])) @ places
+        return np.asarray(np.log(np.maximum(placed, SMALLEST_PROBABILITY)))
 
     return check(path, spec, clips, reference)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Converters warn of packages they miss and attributes that will go; what counts is the check afterwards."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def sign(path: Path, spec: ModelSpec) -> None:

@@ -70,7 +70,8 @@ class SpeechTextFusion(nn.Module):
         spoken = mask_of(tokens_lengths, tokens.shape[1])
         read = self.text(tokens, attention_mask=spoken)[0]
         means = (masked_mean(heard, mask_of(frames, heard.shape[1])), masked_mean(read, spoken))
-        return self.head(torch.cat([self.dropout(mean) for mean in means], dim=1))
+        logits: Tensor = self.head(torch.cat([self.dropout(mean) for mean in means], dim=1))
+        return logits
 
     @staticmethod
     def tokenizer(text: str = "bert-base-uncased", **_: Any) -> Any:

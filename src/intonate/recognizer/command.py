@@ -16,7 +16,7 @@ from intonate.errors import AudioError, IntonateError
 from intonate.recognizer import builtin, formats
 from intonate.recognizer.formats import Answers, Layout
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
-from intonate.schema import Prediction
+from intonate.schema import ModelSpec, Prediction
 
 STANDARD_INPUT = "-"
 
@@ -104,7 +104,7 @@ def models() -> None:
             "trained on": ", ".join(spec.corpora),
             "licence": spec.licence,
             "size": f"{path.stat().st_size / 1e6:.1f} MB",
-            "held out": ", ".join(f"{key} {_figure(value)}" for key, value in spec.scores.items()),
+            "held out": _held_out(spec),
             "card": str(builtin.card_of(name)),
         }.items():
             if value:
@@ -191,5 +191,11 @@ def _all_labels(recognizer: Recognizer, labels: str | None) -> tuple[str, ...]:
     return merged_labels(labels) if labels else recognizer.spec.labels
 
 
-def _figure(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _held_out(spec: ModelSpec) -> str:
+    """UAR on speakers that the model never heard, corpus by corpus, each clip alone."""
+    figures = [
+        f"{row['name']} {100 * row['uar']['value']:.0f}"
+        for row in spec.scores.get("held_out_speakers", ())
+        if row["group"] == "corpus" and row["statistics"] == "clip alone"
+    ]
+    return f"UAR in %, clip alone: {', '.join(figures)} (more in the card)" if figures else ""

@@ -77,4 +77,6 @@ class PlainStream:
         probabilities = self._recognizer.probabilities([inputs.normalised(self._spec, clip, speaker)])[0]
         scores = scored(self._spec.labels, probabilities, self._merge)
         best = next(iter(scores))
-        return Event("segment", heard.fresh_s, heard.end_s, best, scores, SPEECH, scores, level, heard.end_s - heard.fresh_s)
+        return Event(
+            "segment", heard.fresh_s, heard.end_s, best, scores, SPEECH, scores, level, heard.end_s - heard.fresh_s
+        )

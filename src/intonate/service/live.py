@@ -193,7 +193,7 @@ class _Connection:
             command = json.loads(text)
             kind = command.get("type")
         except (ValueError, AttributeError, RecursionError):
-            raise Closed(BAD, "message", "text messages are JSON objects, e.g. {\"type\": \"finish\"}") from None
+            raise Closed(BAD, "message", 'text messages are JSON objects, e.g. {"type": "finish"}') from None
         if kind == "ping":
             await self._send(json.dumps({"type": "pong", "t": command.get("t")}))
             return False
@@ -250,17 +250,23 @@ def _parse(ws: WebSocket, house: House) -> Query:
         raise Closed(TOKEN, "token", f"this service wants its token: {how}")
     query = ws.query_params
     if unknown := [name for name in query if name not in KNOWN]:
-        raise Closed(BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], KNOWN)}")
+        raise Closed(
+            BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], KNOWN)}"
+        )
     names = tuple(dict.fromkeys(query.getlist("model"))) or (house.settings.default,)
     if len(names) > house.settings.limits.models:
-        raise Closed(BAD, "query", f"{len(names)} models were asked for, expected {house.settings.limits.models} at most")
+        raise Closed(
+            BAD, "query", f"{len(names)} models were asked for, expected {house.settings.limits.models} at most"
+        )
     for name in names:
         if name not in house.settings.models:
             known = did_you_mean(name[:50], house.settings.models)
             raise Closed(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
     sample_format = query.get("format", "s16le")
     if sample_format not in FORMATS:
-        raise Closed(BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, FORMATS)}")
+        raise Closed(
+            BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, FORMATS)}"
+        )
     plain = query.get("plain", "0") in ("1", "true")
     options: dict[str, Any] = {"window_s": _number(query, "window", 2.0), "labels": query.get("labels") or None}
     if not plain:

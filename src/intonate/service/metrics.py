@@ -26,7 +26,10 @@ class Metrics:
         self.sessions = Gauge("intonate_sessions", "Sessions, those waiting to be resumed included.", **self._here)
         self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=self._registry)
         self.window_seconds = Histogram(
-            "intonate_window_seconds", "From the chunk that completes a window to its event.", buckets=SECONDS, **self._here
+            "intonate_window_seconds",
+            "From the chunk that completes a window to its event.",
+            buckets=SECONDS,
+            **self._here,
         )
         self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", **self._here)
         self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=self._registry)

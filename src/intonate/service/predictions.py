@@ -38,7 +38,11 @@ FORM: dict[str, Any] = {
 EXAMPLE: dict[str, Any] = {
     "file": "clip.wav",
     "label": "happy",
-    "scores": [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}],
+    "scores": [
+        {"label": "happy", "score": 0.62},
+        {"label": "surprise", "score": 0.21},
+        {"label": "angry", "score": 0.1},
+    ],
     "segments": [{"start": 0.0, "end": 2.9, "label": "happy", "score": 0.62}],
     "transcript": "",
     "abstained": False,

@@ -98,7 +98,9 @@ class Sessions:
     def add(self, session: Session) -> None:
         """Keep a session; where there are too many, the one that has waited longest is forgotten."""
         self._forget_old()
-        waiting = sorted((one for one in self._sessions.values() if one.connection is None), key=lambda one: one.left_at)
+        waiting = sorted(
+            (one for one in self._sessions.values() if one.connection is None), key=lambda one: one.left_at
+        )
         for one in waiting[: max(0, len(self._sessions) + 1 - self._most)]:
             self.drop(one)
         self._sessions[session.id] = session

@@ -283,7 +283,7 @@ class Clips(Dataset[dict[str, Any]]):
         return rng.choice(mates, min(len(mates), int(rng.integers(0, self.options.others_at_most + 1))), replace=False)
 
     def _voices(self) -> list[str]:
-        """The training speakers; and, in `self.means`, the mean of each in every input that is normalised by speaker."""
+        """The training speakers; in `self.means`, the mean of each in every input that is normalised by speaker."""
         names = [item.name for item in self.inputs if item.normalisation and item.normalisation.kind == "speaker"]
         self.means: dict[str, dict[str, NDArray[np.float64]]] = {}
         for who, mates in self.everybody.items():

@@ -75,13 +75,13 @@ def evaluate(
 
 
 def merge_of(spec: ModelSpec) -> str:
-    """The merge whose labels are the model's.
+    """The merge whose labels are the model's: the one it was trained with, else the first with the same labels.
 
     Raises:
         LabelError: there is none: the model has labels of its own.
     """
-    for name in MERGES:
-        if merged_labels(name) == tuple(sorted(spec.labels)):
+    for name in (spec.merge, *MERGES):
+        if name in MERGES and merged_labels(name) == tuple(sorted(spec.labels)):
             return name
     raise LabelError(
         f"model {spec.name!r} answers {', '.join(spec.labels)}, which is none of the known sets of labels "

@@ -26,7 +26,7 @@ from rich.console import Console
 
 import intonate
 from intonate import corpora, models
-from intonate.corpora import balance, manifest, splits
+from intonate.corpora import balance, manifest, sets, splits
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
@@ -110,13 +110,16 @@ def _utterances(recipe: Recipe) -> list[Utterance]:
         raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
     if recipe.data.manifest:
         return manifest.read(recipe.data.manifest)
-    found: list[Utterance] = []
-    for name, root in recipe.data.corpora.items():
-        reading = corpora.read(name, root)
-        for problem in reading.problems:
-            console.print(f"[yellow]left out[/] {problem}", highlight=False)
-        found.extend(reading.utterances)
-    return found
+    if recipe.data.set:
+        # What a set draws at random is part of the set, and not of a seed of the training.
+        found, problems = sets.read(recipe.data.set, recipe.data.corpora, np.random.default_rng(0))
+    else:
+        readings = [corpora.read(name, root) for name, root in recipe.data.corpora.items()]
+        found = [utterance for reading in readings for utterance in reading.utterances]
+        problems = [problem for reading in readings for problem in reading.problems]
+    for problem in problems:
+        console.print(f"[yellow]left out[/] {problem}", highlight=False)
+    return list(found)
 
 
 def _run_folder(folder: Path, recipe: Recipe) -> Path:
@@ -223,6 +226,7 @@ def _spec(
         name=recipe.name,
         labels=examples.labels,
         inputs=inputs,
+        merge=recipe.data.labels,
         sample_rate_hz=data.SAMPLE_RATE_HZ,
         clean=tuple(recipe.data.clean),
         pool=recipe.pooling(),

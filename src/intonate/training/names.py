@@ -10,6 +10,7 @@ from typing import Any
 from intonate import features, models
 from intonate.audio.clean import check_steps
 from intonate.augment.spectrogram import SpectrogramAugment
+from intonate.corpora import sets
 from intonate.emotions import merge
 from intonate.errors import ModelError, RecipeError, did_you_mean
 from intonate.schema import Pool
@@ -27,6 +28,8 @@ def check(recipe: Recipe) -> None:
         RecipeError, LabelError: with the nearest known name.
     """
     merge(recipe.data.labels)
+    if recipe.data.set:
+        sets.get(recipe.data.set)
     check_steps(recipe.data.clean)
     _known("pool", recipe.pool, (field.name for field in dataclasses.fields(Pool)))
     build = models.get(recipe.model.name)

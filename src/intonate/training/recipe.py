@@ -28,7 +28,7 @@ from intonate.errors import RecipeError, did_you_mean
 from intonate.schema import Pool
 
 # Keys that are younger than the first published figures.
-LATER = (("data", "shortest_s"), ("data", "balance"), ("training", "other_voices"))
+LATER = (("data", "set"), ("data", "shortest_s"), ("data", "balance"), ("training", "other_voices"))
 
 
 class _Part(BaseModel):
@@ -55,6 +55,7 @@ class Data(_Part):
     """What is learnt from, and who is held out."""
 
     corpora: dict[str, str] = Field(default={}, description="catalogue name -> folder on disk")
+    set: str = Field(default="", description="of these corpora, what a published system was trained on: p0, p3, p4-en…")
     manifest: str = Field(default="", description="a CSV written by `intonate manifest`, instead of `corpora`")
     labels: str = Field(description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…")
     split: str = Field(description="a protocol of intonate.corpora.splits")
@@ -108,7 +109,10 @@ class Training(_Part):
     whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
     others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
     other_voices: float = Field(
-        default=0.0, ge=0, le=1, description="share of the clips whose voice is moved towards another training speaker's"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the clips whose voice is moved towards another speaker's",
     )
     keep: Literal["best", "last"] = Field(
         default="best", description="the weights of the best validation UAR, or the last"

@@ -1,15 +1,17 @@
 /** The page: what is pressed, what is shown, and in which order. */
 
-import { models as fetchModels, predict, setToken } from "./api.js";
+import { predict } from "./api.js";
 import { $, announce, el, icon, notice, write } from "./dom.js";
 import { decode, toSend } from "./files.js";
-import { saveSession } from "./saving.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
 import { LabelMode } from "./label-mode.js";
 import { listen, record } from "./live.js";
+import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
+import { saveSession } from "./saving.js";
+import { askToken, chosen, connect, labelsOf, showConnection } from "./service.js";
 import { newSession, overall, seconds, takePrediction, transcript } from "./session.js";
 import { Stage } from "./stage.js";
 import { table } from "./table.js";
@@ -19,10 +21,11 @@ import { wav } from "./writers.js";
 const IDLE = { word: "Ready", also: "Press Listen and speak, or choose a recording." };
 const WAITING = { word: "Listening", also: "The first answer comes after about a second." };
 const THINKING = { word: "One moment", also: "The recording is being listened to." };
+const LABELLING = { word: "You say", also: "The models’ answers are shown when you have labelled this piece." };
 const RECORD_S = 3;
 
 // Where the page is: idle, opening, live, stopping, recording, answering; `session` is what is on the ribbon.
-const state = { phase: "idle", known: [], session: undefined, live: undefined, moment: false };
+const state = { phase: "idle", session: undefined, live: undefined, moment: false };
 
 const stage = new Stage($("#stage"));
 const gauges = new Gauges();
@@ -33,72 +36,17 @@ const ribbon = new Ribbon($("#ribbon"), (time) => {
   showMoment();
 });
 const labelMode = new LabelMode($("#labelling"), player, {
-  onChange: () => ribbon.refresh(),
+  onChange: () => {
+    ribbon.refresh();
+    show();
+  },
   onShow: (start) => {
     ribbon.follow(start);
-    setPlaying(player.playing);
+    state.moment = true;
+    showMoment();
   },
 });
-
-// Models
-
-function chosen() {
-  const names = new Set([...document.querySelectorAll("#models input:checked")].map(({ value }) => value));
-  return state.known.filter(({ name }) => names.has(name));
-}
-
-async function loadModels() {
-  const { models, default: preferred } = await fetchModels();
-  state.known = models;
-  const rows = models.map((model) => {
-    const box = el("input", { type: "checkbox", value: model.name, checked: model.name === preferred || models.length === 1 });
-    return el("label", { title: model.licence }, box, model.name);
-  });
-  $("#models").replaceChildren(el("legend", { class: "unseen" }, "Models, side by side"), ...rows);
-  $("#models").hidden = models.length < 2;
-  $("#models").onchange = ({ target }) => {
-    if (!chosen().length) target.checked = true;
-    if (!state.session) stage.setModels(chosen());
-    show();
-  };
-  stage.setModels(chosen());
-  connection("ready", "ready");
-  show();
-}
-
-async function connect() {
-  try {
-    await loadModels();
-    return true;
-  } catch (error) {
-    connection("lost", "no service");
-    if (error.status === 401) return askToken();
-    notice(error.message, "error", true);
-    return false;
-  }
-}
-
-function askToken() {
-  const dialog = $("#token");
-  if (!dialog.open) dialog.showModal();
-  $("#token form").onsubmit = async (event) => {
-    event.preventDefault();
-    setToken($("#token-value").value.trim());
-    try {
-      await loadModels();
-      dialog.close();
-      notice("");
-    } catch (error) {
-      $("#token-wrong").textContent = error.status === 401 ? "That is not the token." : error.message;
-      $("#token-wrong").hidden = false;
-    }
-  };
-}
-
-function connection(name, text) {
-  $("#connection").dataset.state = name;
-  write($("#connection-text"), text);
-}
+ribbon.hidden = (time) => labelMode.hides(time);
 
 // What is shown
 
@@ -112,7 +60,7 @@ function setPhase(phase) {
   for (const id of ["#record", "#open"]) $(id).disabled = phase !== "idle";
   for (const input of document.querySelectorAll("#options input, #models input")) input.disabled = phase !== "idle";
   const running = phase === "live" || phase === "recording" || phase === "answering" || phase === "stopping";
-  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition starts when you press Listen or choose a recording.");
+  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is off.");
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
   $("#progress").hidden = !(phase === "recording" || phase === "answering");
   $("#after").hidden = phase !== "idle";
@@ -127,8 +75,8 @@ function showSession(session) {
   state.moment = false;
   labelMode.close();
   player.load(session.tape);
-  const known = new Map(state.known.map((model) => [model.name, model.labels ?? []]));
-  stage.setModels(session.models.map((name) => ({ name, labels: known.get(name)?.length ? known.get(name) : session.labels })));
+  const own = (name) => labelsOf(name).filter((label) => session.labels.includes(label));
+  stage.setModels(session.models.map((name) => ({ name, labels: own(name).length ? own(name) : session.labels })));
   $("#session").hidden = false;
   $("#play").disabled = $("[data-save=wav]").disabled = !session.tape;
   $("#session-title").textContent = session.kind === "live" ? "Session" : session.name;
@@ -147,7 +95,7 @@ function show() {
   } else if (state.moment) {
     showMoment();
   } else {
-    write($("#now-title"), session.kind === "live" ? "The whole session" : "The whole recording");
+    write($("#now-title"), session.kind === "live" ? "Whole session" : "Whole recording");
     stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE);
   }
   if (!session) return;
@@ -167,7 +115,9 @@ function showMoment() {
   if (!session || state.phase !== "idle") return;
   write($("#now-title"), `At ${clock(ribbon.playhead, true)}`);
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
-  stage.show((model) => session.timelines.get(model).at(ribbon.playhead), { word: "–", also: "Nothing was judged here." });
+  const hidden = labelMode.hides(ribbon.playhead);
+  const idle = hidden ? LABELLING : { word: "–", also: "Nothing was judged here." };
+  stage.show((model) => (hidden ? undefined : session.timelines.get(model).at(ribbon.playhead)), idle);
 }
 
 // Listening
@@ -182,7 +132,7 @@ async function toggleListening() {
   let cut = false;
   gauges.reset();
   try {
-    const options = { plain: $("#plain").checked ? 1 : 0 };
+    const options = $("#plain").checked ? { plain: 1, labels: "p4-4" } : {};
     state.live = await listen(chosen(), options, {
       level: (dbfs) => {
         gauges.level = stage.level = dbfs;
@@ -199,7 +149,7 @@ async function toggleListening() {
         show();
       },
       state: (name) => {
-        connection(name, { connecting: "connecting", live: "live", lost: "reconnecting" }[name]);
+        showConnection(name, { connecting: "connecting", live: "live", lost: "reconnecting" }[name]);
         if (name === "lost" && !cut) notice("The connection was lost. Your session goes on, and is sent when it is back.", "info", true);
         if (name === "live" && cut) notice("Connected again. Nothing was lost.", "good");
         cut = name === "lost";
@@ -222,7 +172,7 @@ async function stopListening(sentence) {
   await live.stop();
   state.live = undefined;
   stage.level = -100;
-  connection("ready", "ready");
+  showConnection("ready", "ready");
   finishSession();
   if (sentence) notice(sentence, "error", true);
 }
@@ -300,7 +250,7 @@ async function answer(file, tape) {
     setPhase("idle");
     if (error.name === "AbortError") notice("Stopped.");
     else notice(error.message, "error", true);
-    if (error.status === 401) askToken();
+    if (error.status === 401) askToken(modelsChanged);
   }
 }
 
@@ -315,13 +265,20 @@ function mayReplace() {
   return !labelMode.unsaved || confirm("The labels of this session are not saved. Go on and lose them?");
 }
 
+function modelsChanged() {
+  if (!state.session) stage.setModels(chosen());
+  show();
+}
+
 async function ensureModels() {
-  return chosen().length > 0 || ((await connect()) && chosen().length > 0);
+  return chosen().length > 0 || ((await connect(modelsChanged)) && chosen().length > 0);
 }
 
 // Playing
 
+let shownPlaying = false;
 function setPlaying(on) {
+  shownPlaying = on;
   $("#play").replaceChildren(icon(on ? "pause" : "play"), el("span", {}, on ? "Pause" : "Play"));
   if (!on && state.session) ribbon.describe();
 }
@@ -339,33 +296,21 @@ function frame() {
     ribbon.follow(player.time);
     showMoment();
   }
+  if (player.playing !== shownPlaying) setPlaying(player.playing);
   ribbon.draw();
   requestAnimationFrame(frame);
 }
 
-// View, theme, help
-
-function setView(name) {
-  document.body.dataset.view = ribbon.mode = name;
-  for (const button of document.querySelectorAll("#view button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.view === name));
-  }
-  localStorage.setItem("intonate.view", name);
-  ribbon.refresh();
-}
-
-function toggleTheme() {
-  const root = document.documentElement;
-  const dark = getComputedStyle(root).colorScheme === "dark";
-  root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("intonate.theme", root.dataset.theme);
-  ribbon.refresh();
-}
+// What is pressed
 
 function wire() {
   const on = (selector, type, handler) => $(selector).addEventListener(type, handler);
   const help = () => $("#help").showModal();
-  const flip = () => setView(ribbon.mode === "label" ? "probability" : "label");
+  const flipTheme = bindTheme(() => ribbon.refresh());
+  const flipView = bindView((name) => {
+    ribbon.mode = name;
+    ribbon.refresh();
+  });
   on("#listen", "click", toggleListening);
   on("#record", "click", recordShort);
   on("#open", "click", () => $("#file").click());
@@ -374,8 +319,6 @@ function wire() {
     openFile(file);
     target.value = "";
   });
-  on("#view", "click", ({ target }) => target.dataset.view && setView(target.dataset.view));
-  on("#theme", "click", toggleTheme);
   on("#help-open", "click", help);
   on("#notice-close", "click", () => notice(""));
   on("#near", "click", () => ribbon.zoomBy(1.6));
@@ -387,30 +330,19 @@ function wire() {
   for (const button of document.querySelectorAll("[data-save]")) {
     button.addEventListener("click", () => saveSession(state.session, button.dataset.save));
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => ribbon.refresh());
   bindKeys(
     {
-      l: toggleListening, r: recordShort, o: () => $("#open").click(), v: flip, t: toggleTheme, "?": help,
+      l: toggleListening, r: recordShort, o: () => $("#open").click(), v: flipView, t: flipTheme, "?": help,
       " ": togglePlaying, "+": () => ribbon.zoomBy(1.6), "=": () => ribbon.zoomBy(1.6), "-": () => ribbon.zoomBy(1 / 1.6),
       0: () => ribbon.fit(), escape: () => labelMode.close(),
     },
     (key) => labelMode.isOpen && state.phase === "idle" && labelMode.key(key),
   );
-  let over = 0;
-  addEventListener("dragenter", () => ($("#drop").hidden = !(++over && state.phase === "idle")));
-  addEventListener("dragleave", () => ($("#drop").hidden = --over <= 0 || $("#drop").hidden));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    over = 0;
-    $("#drop").hidden = true;
-    openFile(event.dataTransfer.files[0]);
-  });
+  bindDrop(openFile);
   addEventListener("beforeunload", (event) => (state.phase === "live" || labelMode.unsaved) && event.preventDefault());
 }
 
 wire();
-setView(localStorage.getItem("intonate.view") ?? "probability");
 setPhase("idle");
-connect();
+connect(modelsChanged);
 requestAnimationFrame(frame);

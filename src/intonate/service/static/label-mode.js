@@ -16,6 +16,11 @@ export class LabelMode {
     return !this.node.hidden;
   }
 
+  /** Whether the models' answers to a moment are still kept from the person: they would sway the label. */
+  hides(timeS) {
+    return this.isOpen && !this.session.given.has(this.session.pieces.findIndex(({ end }) => timeS < end));
+  }
+
   /** Whether there are labels that were not saved. */
   get unsaved() {
     return Boolean(this.changed);
@@ -38,6 +43,7 @@ export class LabelMode {
   close() {
     this.node.hidden = true;
     this.player.pause();
+    this.onChange();
   }
 
   /** A key of the keyboard; true where it meant something here. */
@@ -88,7 +94,7 @@ export class LabelMode {
         ),
         this.file,
       ),
-      el("p", { class: "muted" }, "Listen to each piece and say what it sounds like to you. The models’ answers stay out of sight until you have."),
+      el("p", { class: "muted" }, "Listen to each piece and say what it sounds like to you. Until then the models’ answers to it stay hidden."),
       el("div", { class: "piece" }, this.place, this.count),
       this.bar,
       this.emotions,

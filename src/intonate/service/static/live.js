@@ -1,5 +1,6 @@
 /** Listening: the microphone, the tape, the connection and the session, tied together. */
 
+import { mergedLabels } from "./metrics.js";
 import { openMicrophone } from "./microphone.js";
 import { newSession, take } from "./session.js";
 import { Stream } from "./stream.js";
@@ -30,15 +31,12 @@ export async function listen(models, options, on) {
   tape = new Tape(microphone.rate);
   for (const chunk of early) tape.append(toInt16(chunk));
   const names = models.map(({ name }) => name);
-  const labels = [...new Set(models.flatMap((model) => model.labels))];
+  const labels = options.labels ? mergedLabels(options.labels) : [...new Set(models.flatMap((model) => model.labels))];
   const session = newSession({ kind: "live", name: `session ${stamp(new Date())}`, tape, models: names, labels });
 
   stream = new Stream(tape, names, options, {
     ready: (message) => {
       session.windowS = message.window ?? 0;
-      const said = Array.isArray(message.labels) ? message.labels : Object.values(message.labels ?? {}).flat();
-      if (options.plain) session.labels = said;
-      for (const label of said) if (!session.labels.includes(label)) session.labels.push(label);
     },
     event: (event, latency) => {
       const stretch = take(session, event);

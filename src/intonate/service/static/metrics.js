@@ -16,6 +16,11 @@ export const MERGES = {
   },
 };
 
+/** The classes of a merge, sorted as the service sorts them. */
+export function mergedLabels(name) {
+  return [...new Set(Object.values(MERGES[name]))].sort();
+}
+
 /** Scores summed into a merge's classes and scaled to a sum of one; [] where the merge has no place for any. */
 export function mergeScores(scores, merge) {
   if (!merge) return scores;

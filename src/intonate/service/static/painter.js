@@ -35,7 +35,7 @@ export function layout(session, mode) {
   return { wave, lanes, given, axis, height: top };
 }
 
-/** @param ribbon {current, layout, view, playhead, pointed, mode, live, duration} */
+/** @param ribbon {current, layout, view, playhead, pointed, mode, live, duration, hidden} */
 export function paint(canvas, ribbon) {
   const width = canvas.parentElement.clientWidth;
   const { height } = ribbon.layout;
@@ -78,20 +78,22 @@ function axis({ g, view, width, ink, layout: { axis: { top }, height }, x }) {
   }
 }
 
-function wave({ g, current, view, width, ink, duration, layout: { wave: { top, height } }, x }) {
-  const timeline = current.timelines.get(current.models[0]);
+function wave(scene) {
+  const { g, current, view, width, ink, duration, layout: { wave: { top, height } }, x } = scene;
   const middle = top + height / 2;
   const spanS = (PITCH / width) * view.span;
   // Bars stand at fixed times, so that they scroll instead of shimmering.
   const first = Math.max(0, Math.floor(view.start / spanS));
   const last = Math.min(duration, view.start + view.span) / spanS;
-  const found = timeline.between(view.start, view.start + view.span);
+  const found = inSight(scene, current.models[0]);
+  // A quiet recording fills the height too, but a silent one stays flat.
+  const gain = 1 / Math.max(0.1, current.tape.loudest);
   let at = 0;
   for (let n = first; n < last; n++) {
     const time = n * spanS;
     while (at < found.length && found[at].end <= time) at++;
     const stretch = found[at]?.start <= time ? found[at] : undefined;
-    const half = Math.max(0.75, Math.sqrt(current.tape.peak(time, time + spanS)) * (height / 2 - 2));
+    const half = Math.max(0.75, Math.sqrt(gain * current.tape.peak(time, time + spanS)) * (height / 2 - 2));
     const speaks = stretch?.state === "speech";
     g.globalAlpha = speaks ? 1 : 0.55;
     g.fillStyle = speaks ? colour(stretch.label) : ink.muted;
@@ -101,9 +103,9 @@ function wave({ g, current, view, width, ink, duration, layout: { wave: { top, h
 }
 
 function labelLane(scene, { model, top, height, caption }) {
-  const { g, ink, current, view } = scene;
+  const { g, ink, current } = scene;
   if (caption) title(scene, caption, model);
-  for (const run of runsIn(current.timelines.get(model), view)) {
+  for (const run of current.timelines.get(model).runs(inSight(scene, model))) {
     const [from, wide] = span(scene, run);
     if (!run.speech) {
       g.fillStyle = ink.line;
@@ -120,12 +122,11 @@ function labelLane(scene, { model, top, height, caption }) {
 
 /** Probabilities stacked from the bottom up, as a river through each stretch of speech. */
 function riverLane(scene, { model, top, height, caption }) {
-  const { g, ink, current, view, x } = scene;
+  const { g, ink, current, x } = scene;
   if (caption) title(scene, caption, model);
   g.fillStyle = ink.line;
   g.fillRect(0, top + height - 1, scene.width, 1);
-  const timeline = current.timelines.get(model);
-  for (const group of spoken(timeline.between(view.start - 2, view.start + view.span + 2))) {
+  for (const group of spoken(inSight(scene, model))) {
     const points = [];
     group.forEach((stretch, index) => {
       const scores = new Map(stretch.scores.map(({ label, score }) => [label, score]));
@@ -185,8 +186,10 @@ function marks({ g, x, width, ink, playhead, pointed, live, duration, view, layo
   }
 }
 
-function runsIn(timeline, { start, span: wide }) {
-  return timeline.runs(timeline.between(start, start + wide));
+/** A model's stretches in the view, and a little beyond, without those that are kept hidden. */
+function inSight({ current, view, hidden }, model) {
+  const stretches = current.timelines.get(model).between(view.start - 2, view.start + view.span + 2);
+  return stretches.filter(({ start, end }) => !hidden((start + end) / 2));
 }
 
 function spoken(stretches) {

@@ -2,7 +2,7 @@
 
 import { el, write } from "./dom.js";
 import { layout, paint } from "./painter.js";
-import { clamp, LIVE_SPAN_S, reveal, zoom } from "./scale.js";
+import { clamp, LIVE_SPAN_S, PHONE_SPAN_S, reveal, zoom } from "./scale.js";
 import { seconds } from "./session.js";
 import { clock, inWords } from "./timeline.js";
 
@@ -16,6 +16,8 @@ export class Ribbon {
   following = true;
   playhead = 0;
   view = { start: 0, span: LIVE_SPAN_S };
+  // Moments whose answers are kept from a person who is labelling.
+  hidden = () => false;
   mode = "label";
   dirty = true;
 
@@ -38,7 +40,7 @@ export class Ribbon {
     this.current = session;
     this.playhead = 0;
     this.following = true;
-    this.view = { start: 0, span: LIVE_SPAN_S };
+    this.view = { start: 0, span: this.node.clientWidth < 500 ? PHONE_SPAN_S : LIVE_SPAN_S };
     this.refresh();
   }
 
@@ -78,8 +80,7 @@ export class Ribbon {
 
   /** The slider's value, in words, for those who do not see the ribbon. */
   describe() {
-    const stretches = this.current.models.map((model) => [model, this.current.timelines.get(model).at(this.playhead)]);
-    const words = stretches.map(([model, stretch]) => (stretches.length > 1 ? `${model}: ` : "") + inWords(stretch));
+    const words = this.#words(this.playhead);
     this.node.setAttribute("aria-valuemax", this.duration.toFixed(1));
     this.node.setAttribute("aria-valuenow", Math.min(this.playhead, this.duration).toFixed(1));
     this.node.setAttribute("aria-valuetext", `${clock(this.playhead, true)}, ${words.join("; ")}`);
@@ -101,6 +102,13 @@ export class Ribbon {
     this.view = clamp({ ...this.view, start: this.view.start + deltaS }, this.duration);
     if (this.live) this.following = this.view.start + this.view.span >= this.duration - 0.5;
     this.refresh();
+  }
+
+  /** What each model says about a moment. */
+  #words(timeS) {
+    if (this.hidden(timeS)) return ["not labelled yet"];
+    const { models, timelines } = this.current;
+    return models.map((model) => (models.length > 1 ? `${model}: ` : "") + inWords(timelines.get(model).at(timeS)));
   }
 
   #timeAt(event) {
@@ -167,11 +175,7 @@ export class Ribbon {
     this.tip.hidden = this.pointed == null;
     this.refresh();
     if (this.tip.hidden) return;
-    const lines = this.current.models.map((model) => {
-      const words = inWords(this.current.timelines.get(model).at(timeS));
-      return this.current.models.length > 1 ? `${model}: ${words}` : words;
-    });
-    write(this.tip, `${clock(timeS, true)}  ${lines.join("\n")}`);
+    write(this.tip, `${clock(timeS, true)}  ${this.#words(timeS).join("\n")}`);
     const width = this.canvas.clientWidth;
     const at = ((timeS - this.view.start) / this.view.span) * width;
     const half = this.tip.offsetWidth / 2;

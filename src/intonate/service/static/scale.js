@@ -1,8 +1,9 @@
 /** Where the ribbon looks: a view is {start, span} in seconds. Pure. */
 
 export const SHORTEST_SPAN_S = 2;
-// What a live session shows at once, seconds.
+// What a live session shows at once, seconds; on a phone, PHONE_SPAN_S.
 export const LIVE_SPAN_S = 30;
+export const PHONE_SPAN_S = 12;
 
 // Distances between ticks that people read easily, seconds.
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];

@@ -21,10 +21,10 @@ export class Scores {
     this.node = el(
       "div",
       { class: "scores" },
+      el("h3", {}, "How often the models agree with you"),
       el(
         "div",
         { class: "row" },
-        el("h3", {}, "How often the models agree with you"),
         el("label", {}, this.leaveOut, "Leave out neutral and silent pieces"),
         el("label", {}, "Classes", this.classes),
       ),

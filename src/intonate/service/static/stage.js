@@ -23,6 +23,11 @@ function ring() {
   return svg;
 }
 
+/** The page's own mark, in a ring that has nothing to show. */
+function mark() {
+  return document.querySelector("h1 .mark").cloneNode(true);
+}
+
 /** One model's card. */
 class State {
   constructor(model, labels, several) {
@@ -35,7 +40,7 @@ class State {
       "section",
       { class: "state", "aria-label": several ? `State, ${model}` : "State" },
       several && el("h3", { class: "model" }, model),
-      el("div", { class: "dial" }, ring(), this.number),
+      el("div", { class: "dial" }, ring(), mark(), this.number),
       el("div", { class: "said" }, this.word, this.also),
       this.list,
     );

@@ -15,7 +15,7 @@ const UNSENT = 1_000_000;
 const SILENT_MS = 9_000;
 const PING_MS = 3_000;
 // Error codes that pass: the same attempt may succeed a little later.
-const PASSING = new Set(["busy", "too_many_connections", "queue_full", "unavailable"]);
+const PASSING = new Set(["full", "idle", "slow"]);
 
 /**
  * @param on callbacks: ready(message), event(message, latencyMs), state("connecting" | "live" | "lost"), failed(sentence).
@@ -28,6 +28,7 @@ export class Stream {
   #everReady = false;
   #finishing = false;
   #closed = false;
+  #seq = 0;
 
   constructor(tape, models, options, on) {
     Object.assign(this, { tape, models, options, on });
@@ -86,7 +87,11 @@ export class Stream {
     query.set("format", "s16le");
     for (const name of this.models) query.append("model", name);
     for (const [name, value] of Object.entries(this.options)) if (value) query.set(name, value);
-    if (this.session) query.set("session", this.session);
+    if (this.session) {
+      // The number of the last event that came: those after it are sent again.
+      query.set("session", this.session);
+      query.set("seq", this.#seq);
+    }
     this.on.state(this.#everReady ? "lost" : "connecting");
     try {
       this.socket = new WebSocket(address, token() ? [`intonate.token.${token()}`] : []);
@@ -129,6 +134,7 @@ export class Stream {
     this.heard = performance.now();
     if (message.type === "ready") this.#begin(message);
     else if (message.type === "segment" || message.type === "final") {
+      this.#seq = message.seq ?? this.#seq;
       const endSample = Math.round(message.end * this.tape.rate);
       const latency = message.type === "segment" ? this.#delivery.latency(endSample, this.heard) : undefined;
       this.on.event(message, latency);
@@ -137,6 +143,7 @@ export class Stream {
   }
 
   #begin(message) {
+    if (message.session !== this.session) this.#seq = 0;
     this.session = message.session;
     this.#attempt = 0;
     this.#ready = this.#everReady = true;
@@ -148,10 +155,6 @@ export class Stream {
   }
 
   #refused({ error, code }) {
-    if (!this.#ready && this.session) {
-      this.session = ""; // It forgot us: begin anew, and send everything.
-      return this.#lost();
-    }
     if (PASSING.has(code)) return this.#lost();
     this.#fail(error);
   }

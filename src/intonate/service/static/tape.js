@@ -19,6 +19,7 @@ export function toInt16(samples) {
 export class Tape {
   length = 0;
   peaks = [];
+  loudest = 0;
   #blocks = [];
   #peak = 0;
 
@@ -73,6 +74,7 @@ export class Tape {
       if (size > this.#peak) this.#peak = size;
       if ((this.length + i + 1) % this.samplesPerPeak === 0) {
         this.peaks.push(this.#peak / 32_768);
+        this.loudest = Math.max(this.loudest, this.#peak / 32_768);
         this.#peak = 0;
       }
     }

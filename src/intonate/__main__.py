@@ -1,0 +1,5 @@
+"""`python -m intonate` is `intonate`."""
+
+from intonate.cli import main
+
+main()

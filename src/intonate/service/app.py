@@ -1,0 +1,160 @@
+"""The application: which address answers what."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+import intonate
+from intonate.service import live, predictions, reference
+from intonate.service.guard import Guard
+from intonate.service.house import House
+from intonate.service.metrics import CONTENT_TYPE_LATEST
+from intonate.service.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+
+ERROR: dict[str, Any] = {
+    "application/json": {
+        "schema": {"type": "object", "properties": {"error": {"type": "string"}}},
+        "example": {"error": "the upload holds no samples"},
+    }
+}
+REFUSALS = {
+    400: "The recording or a field cannot be used.",
+    401: "The token is missing or wrong.",
+    403: "A name or a web page that is not allowed (Host, Origin).",
+    404: "There is no such model.",
+    408: "The upload stalled.",
+    413: "The upload is too large.",
+    415: "Not a form.",
+    503: "Too many uploads at once; Retry-After says when to come back.",
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application.
+
+    Args:
+        settings: the models, the limits, the token.
+    """
+    house = House(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        house.in_background(house.sweep())
+        yield
+        house.close()
+
+    app = FastAPI(
+        title="intonate",
+        version=intonate.__version__,
+        summary="Hears how something is said: the emotion that a voice sounds like.",
+        description=reference.LIVE,
+        docs_url=None,  # FastAPI's page loads itself from a CDN
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _plain_error, Exception: _our_fault},
+    )
+    app.add_middleware(Guard, settings=settings)
+    app.state.house = house
+
+    @app.post(
+        "/v1/predictions",
+        summary="What a recording sounds like",
+        responses={
+            200: {"content": {"application/json": {"example": predictions.EXAMPLE}}, "description": "The answer."},
+            **{status: {"description": meaning, "content": ERROR} for status, meaning in REFUSALS.items()},
+        },
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": predictions.FORM}}}
+        },
+    )
+    async def predict(request: Request) -> Response:
+        """Any length up to the limit; longer than a few seconds it is answered with a timeline."""
+        return await predictions.predict(request, house)
+
+    @app.get("/v1/models", summary="What is served, and the limits")
+    async def models() -> dict[str, Any]:
+        """Labels, languages, licence and window of each model."""
+        return _models(settings)
+
+    @app.websocket("/v1/stream")
+    async def stream(ws: WebSocket) -> None:
+        await live.serve(ws, house)
+
+    @app.get("/healthz", summary="Whether the process lives", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok"
+
+    @app.get("/readyz", summary="Whether it can take more", responses={503: {"description": "Full."}})
+    async def readyz() -> Response:
+        limits = settings.limits
+        full = house.uploads >= limits.uploads or house.connections >= limits.connections
+        return PlainTextResponse("full" if full else "ok", 503 if full else 200)
+
+    @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        return Response(house.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(reference.page(app.openapi()))
+
+    @app.get("/docs.css", include_in_schema=False)
+    async def docs_css() -> Response:
+        return FileResponse(Path(__file__).parent / "reference.css", media_type="text/css")
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
+    return app
+
+
+def _models(settings: Settings) -> dict[str, Any]:
+    limits = settings.limits
+    return {
+        "models": [
+            {
+                "name": name,
+                "labels": list(model.spec.labels),
+                "languages": list(model.spec.languages),
+                "corpora": list(model.spec.corpora),
+                "licence": model.spec.licence,
+                "scores": dict(model.spec.scores),
+                "text": any(item.front_end == "tokens" for item in model.spec.inputs),
+                "text_required": model.spec.text_required,
+                "window": 2.0,
+                "hop": 0.5,
+            }
+            for name, model in settings.models.items()
+        ],
+        "default": settings.default,
+        "limits": {"upload_bytes": limits.upload_bytes, "audio_s": limits.audio_s, "session_s": limits.session_s},
+        "token_required": bool(settings.token),
+        "version": intonate.__version__,
+    }
+
+
+async def _plain_error(_: Request, error: Exception) -> Response:
+    known = error if isinstance(error, HTTPException) else HTTPException(500)
+    what = {
+        404: "there is nothing at this address; see /docs",
+        405: "this address does not take that method; see /docs",
+    }
+    return JSONResponse({"error": what.get(known.status_code, str(known.detail))}, known.status_code)
+
+
+async def _our_fault(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "something went wrong in the service; the operator's log says more"}, 500)

@@ -1,0 +1,114 @@
+"""`intonate serve`: uvicorn, told what it needs, and nothing written about who asks what."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.errors import IntonateError, require
+from intonate.recognizer.recognizer import Recognizer, load_model
+from intonate.service.settings import Limits, Settings, check_token, is_loopback
+
+# After an interrupt, open uploads have this long to be answered, seconds.
+GRACE_S = 5
+
+
+def serve(
+    models: Sequence[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str = "",
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+    **limits: Any,
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        models: built-in names, model files or run folders; none for the built-in model.
+        host: address to listen at.
+        port: 0 for any that is free.
+        token: what clients must show.
+        tls_cert: the certificate chain, PEM, for HTTPS.
+        tls_key: its key.
+        allowed_hosts: see `Settings`.
+        allowed_origins: see `Settings`.
+        limits: fields of `Limits`.
+
+    Raises:
+        IntonateError: no token beyond loopback, a file is missing, the port is taken, a model cannot be read.
+        MissingExtraError: the extra `service` is not installed.
+    """
+    check_token(host, token)
+    if (tls_cert is None) != (tls_key is None):
+        raise IntonateError("HTTPS needs both --tls-cert and --tls-key")
+    for path in filter(None, (tls_cert, tls_key)):
+        if not path.is_file():
+            raise IntonateError(f"{path} does not exist")
+    for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
+        require(module, "service")
+    hosts, origins = tuple(map(str.lower, allowed_hosts)), tuple(allowed_origins)
+    settings = Settings(_loaded(models), host, token, hosts, origins, Limits(**limits))
+    server = _server(settings, port, tls_cert, tls_key)
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's way to say that it could not listen
+        raise IntonateError(f"could not listen at {host}:{port}; is something else using the port?") from None
+    except KeyboardInterrupt:
+        pass
+
+
+def _loaded(models: Sequence[str]) -> dict[str, Recognizer]:
+    loaded: dict[str, Recognizer] = {}
+    for model in models or (None,):
+        recognizer = load_model(model)
+        if recognizer.spec.name in loaded:
+            raise IntonateError(f"two models are called {recognizer.spec.name!r}; serve one of them")
+        loaded[recognizer.spec.name] = recognizer
+    return loaded
+
+
+def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path | None) -> Any:
+    import uvicorn
+
+    from intonate.service.app import create_app
+    from intonate.service.protocol import WebSocketProtocol
+
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host.strip("[]"),
+        port=port,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        ws=WebSocketProtocol,
+        ws_max_size=settings.limits.message_bytes,
+        ws_per_message_deflate=False,  # sound does not compress
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=15,
+        limit_concurrency=None,
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _announce(settings, self.servers[0].sockets[0].getsockname()[1], tls_cert is not None)
+
+    return Server(config)
+
+
+def _announce(settings: Settings, port: int, tls: bool) -> None:
+    scheme = "https" if tls else "http"
+    host = settings.host if ":" not in settings.host else f"[{settings.host.strip('[]')}]"
+    print(f"intonate: listening at {scheme}://{host}:{port} (Ctrl-C stops it)", flush=True)
+    if not is_loopback(settings.host) and not tls:
+        warning = "without --tls-cert and --tls-key anyone on the way can listen, and browsers refuse the microphone"
+        print(f"intonate: {warning}", file=sys.stderr, flush=True)

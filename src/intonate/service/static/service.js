@@ -1,0 +1,68 @@
+/** Which models the service has, which of them are chosen, and the token where it asks for one. */
+
+import { models as fetchModels, setToken } from "./api.js";
+import { $, el, notice, write } from "./dom.js";
+
+let known = [];
+
+/** The chosen models, [{name, labels, …}], in the service's order. */
+export function chosen() {
+  const names = new Set([...document.querySelectorAll("#models input:checked")].map(({ value }) => value));
+  return known.filter(({ name }) => names.has(name));
+}
+
+/** The labels of a model, as far as the service told them. */
+export function labelsOf(name) {
+  return known.find((model) => model.name === name)?.labels ?? [];
+}
+
+/** Ask what there is; `onChange` is called now and whenever the choice changes. Resolves to whether it worked. */
+export async function connect(onChange) {
+  try {
+    await load(onChange);
+    return true;
+  } catch (error) {
+    showConnection("lost", "no service");
+    if (error.status === 401) askToken(onChange);
+    else notice(error.message, "error", true);
+    return false;
+  }
+}
+
+export function showConnection(name, text) {
+  $("#connection").dataset.state = name;
+  write($("#connection-text"), text);
+}
+
+export function askToken(onChange) {
+  const dialog = $("#token");
+  if (!dialog.open) dialog.showModal();
+  $("#token form").onsubmit = async (event) => {
+    event.preventDefault();
+    setToken($("#token-value").value.trim());
+    try {
+      await load(onChange);
+      dialog.close();
+      notice("");
+    } catch (error) {
+      write($("#token-wrong"), error.status === 401 ? "That is not the token." : error.message);
+      $("#token-wrong").hidden = false;
+    }
+  };
+}
+
+async function load(onChange) {
+  const { models, default: preferred } = await fetchModels();
+  known = models;
+  const rows = models.map(({ name, licence }) =>
+    el("label", { title: licence }, el("input", { type: "checkbox", value: name, checked: name === preferred }), name),
+  );
+  $("#models").replaceChildren(el("legend", { class: "unseen" }, "Models, side by side"), ...rows);
+  $("#models").hidden = models.length < 2;
+  $("#models").onchange = ({ target }) => {
+    if (!chosen().length) target.checked = true; // one has to answer
+    onChange();
+  };
+  showConnection("ready", "ready");
+  onChange();
+}
