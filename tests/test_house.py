@@ -20,7 +20,7 @@ GROUND = {"errors", "emotions", "schema", "audio", "features"}
 WORKSHOP = {"corpora", "augment", "text", "models", "evaluation", "export", "training"}
 PRODUCT = {"recognizer", "service", "archive"}
 # The package itself and the command line open every door, lazily.
-DOORS = {"__init__", "cli"}
+DOORS = {"__init__", "__main__", "cli"}
 
 HALVES = {"ground": GROUND, "workshop": WORKSHOP, "product": PRODUCT}
 # What each part may import from the house, and (None: anything) from outside it.

@@ -205,6 +205,117 @@ def test_random_splits_say_so_in_their_name(name, shares):
     assert not np.array_equal(split.test, other.test)
 
 
+@st.composite
+def scripts(draw):
+    """Speakers who each say some of a corpus's sentences, with some of the emotions."""
+    count, said = draw(st.integers(3, 8)), draw(st.integers(1, 10))
+    rows = [
+        replace(clip, emotion=draw(st.sampled_from(["happy", "sad", "angry"])))
+        for clip in clips([f"s{place}" for place in range(count)], each=said)
+    ]
+    return [rows[place] for place in draw(st.permutations(range(len(rows))))], said
+
+
+def sentences(rows, utterances):
+    return {(utterances[row].corpus, utterances[row].sentence) for row in rows}
+
+
+@given(scripts(), st.integers(0, 3))
+def test_sentence_disjoint(script, seed):
+    utterances, said = script
+    if said < 3:
+        with pytest.raises(SplitError, match=f"needs 3 sentences or more of a corpus, and mine has {said}"):
+            splits.folds("sentence-disjoint", utterances, seed)
+        return
+    (split,) = splits.folds("sentence-disjoint", utterances, seed)
+    (again,) = splits.folds("sentence-disjoint", utterances, seed)
+    assert np.array_equal(split.test, again.test)
+    parts = (split.train, split.validation, split.test)
+    assert sorted(np.concatenate(parts)) == list(range(len(utterances))), "nothing is left out"
+    train, validation, test = (sentences(rows, utterances) for rows in parts)
+    assert not train & validation
+    assert not test & (train | validation)
+    assert split.name == "sentence-disjoint (speakers overlap)"
+    assert split.speakers_overlap
+
+
+@given(scripts(), st.integers(0, 3))
+def test_speaker_and_sentence_disjoint_at_once(script, seed):
+    utterances, said = script
+    if said < 4:
+        with pytest.raises(SplitError, match=f"needs 4 sentences or more of a corpus, and mine has {said}"):
+            splits.folds("speaker-sentence-disjoint", utterances, seed)
+        return
+    (split,) = splits.folds("speaker-sentence-disjoint", utterances, seed)
+    parts = (split.train, split.validation, split.test)
+    used = np.concatenate(parts)
+    assert len(set(used)) == len(used)
+    assert f"{len(utterances) - len(used)} clips in no part" in split.protocol
+    assert not split.speakers_overlap
+    people_of = [speakers(rows, utterances) for rows in parts]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not people_of[one] & people_of[other]
+    tested = sentences(split.test, utterances)
+    assert not tested & (sentences(split.train, utterances) | sentences(split.validation, utterances))
+    # A clip is in no part only where it would be on both sides.
+    for row in set(range(len(utterances))) - set(used.tolist()):
+        utterance = utterances[row]
+        assert (utterance.speaker in people_of[2]) != (("mine", utterance.sentence) in tested)
+
+
+def test_each_corpus_keeps_sentences_of_its_own():
+    utterances = clips(["a", "b", "c"], each=20) + clips(["d", "e"], each=5, corpus="other")
+    (split,) = splits.folds("sentence-disjoint", utterances)
+    for rows, mine, other in ((split.train, 14, 3), (split.validation, 2, 1), (split.test, 4, 1)):
+        said = sentences(rows, utterances)
+        assert sum(corpus == "mine" for corpus, _ in said) == mine
+        assert sum(corpus == "other" for corpus, _ in said) == other
+
+
+def test_sentences_said_with_one_emotion_are_spread():
+    """As in SAVEE: most sentences belong to one emotion, and every part has some of each."""
+    utterances = [
+        replace(clip, emotion=("angry", "happy", "sad")[int(clip.sentence) % 3]) for clip in clips("abcd", each=30)
+    ]
+    for seed in range(5):
+        (split,) = splits.folds("sentence-disjoint", utterances, seed)
+        for rows in (split.train, split.validation, split.test):
+            assert {utterances[row].emotion for row in rows} == {"angry", "happy", "sad"}
+
+
+def test_where_sentences_cannot_be_kept_apart_it_says_why():
+    ravdess = [replace(clip, sentence=f"0{int(clip.sentence) % 2 + 1}") for clip in clips("abc", corpus="ravdess")]
+    for name, fewest in (("sentence-disjoint", 3), ("speaker-sentence-disjoint", 4)):
+        with pytest.raises(SplitError, match=f"needs {fewest} sentences or more of a corpus, and ravdess has 2"):
+            splits.folds(name, ravdess)
+        free = [replace(clip, sentence="") for clip in ravdess]
+        with pytest.raises(SplitError, match=r"needs to know what is said, and ravdess/a/0\.wav has no sentence"):
+            splits.folds(name, free)
+    with pytest.raises(SplitError, match="needs three speakers or more, and there are 2"):
+        splits.folds("speaker-sentence-disjoint", clips("ab", each=12))
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("name", ["nemo", "emodb", "tess", "ravdess"])
+def test_sentences_of_the_real_corpora(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"{SHARED / name} is not there")
+    utterances = corpora.read(name, SHARED / name).utterances
+    if name == "ravdess":
+        with pytest.raises(SplitError, match="ravdess has 2"):
+            splits.folds("sentence-disjoint", utterances)
+        return
+    (split,) = splits.folds("sentence-disjoint", utterances)
+    emotions = {utterance.emotion for utterance in utterances}
+    assert {utterances[row].emotion for row in split.test} == emotions
+    assert 0.15 < len(split.test) / len(utterances) < 0.25
+    if name == "tess":  # two speakers
+        return
+    (split,) = splits.folds("speaker-sentence-disjoint", utterances)
+    assert {utterances[row].emotion for row in split.train} == emotions
+    assert len(split.test) > 0.02 * len(utterances)
+
+
 def handmade(train, validation, test, name="mine"):
     return splits.Split(name, np.array(train), np.array(validation), np.array(test), "by hand")
 

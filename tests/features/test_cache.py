@@ -339,12 +339,18 @@ def test_two_runs_at_once_share_a_folder(clips, tmp_path):
     assert_same(analyse(clips, analysis, tmp_path / "cache"), analyse(clips, analysis))
 
 
-def test_a_script_without_a_guard_is_served_by_one_process(clips, tmp_path):
-    """A spawned process runs the main script again, which may not start processes of its own."""
+def test_a_script_without_a_guard_is_not_run_again(clips, tmp_path):
+    """A spawned process would begin with the main script, and start processes of its own."""
     script = tmp_path / "run.py"
     script.write_text(SCRIPT)
     run = start(script, tmp_path / "cache", "2", clips)
     out, err = run.communicate(timeout=60)
-    assert run.returncode == 0, err
+    assert (run.returncode, err) == (0, "")
     assert out.startswith("5 ")
     assert out.count("\n") == 1
+
+
+def test_where_no_process_can_be_started_this_one_computes(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "WORTH_A_PROCESS", 2)
+    monkeypatch.setattr(cache, "_leave_interrupts_to_the_parent", os.abort)
+    assert_same(analyse(clips, ANALYSIS, tmp_path / "cache", processes=2), analyse(clips, ANALYSIS))

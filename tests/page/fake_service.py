@@ -50,6 +50,12 @@ def shown(answer: list[dict[str, Any]]) -> str:
     return str(answer[0]["label"]) if answer[0]["score"] >= 0.3 else "unsure"
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Session:
     """What is kept of a stream while its connection is away."""
 
@@ -99,7 +105,6 @@ class Fake:
         url: where it is.
         token: asked for, where not empty.
         models: their names.
-        refuse: while true, no stream is accepted.
         forget: while true, no session is known.
         slow_s: how long a prediction takes.
         error: (status, sentence) that predictions are answered with, or None.
@@ -107,11 +112,10 @@ class Fake:
 
     def __init__(self, models: tuple[str, ...] = ("compact",), token: str = "") -> None:
         self.models, self.token = list(models), token
-        self.refuse = self.forget = False
+        self.forget = False
         self.slow_s = 0.0
         self.error: tuple[int, str] | None = None
         self.sessions: dict[str, Session] = {}
-        self.sockets: set[WebSocket] = set()
         self.connections = 0
         self.uploads: list[dict[str, Any]] = []
         routes = [
@@ -121,18 +125,14 @@ class Fake:
             Route("/static/{name}", self.file),
             WebSocketRoute("/v1/stream", self.stream),
         ]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://localhost:{port}/"
-        config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error", ws="websockets-sansio", lifespan="off")
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}/"
+        config = uvicorn.Config(Starlette(routes=routes), port=self.port, log_level="error", ws="websockets-sansio", lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.loop.run_until_complete(self.server.serve())
-        self.loop.close()
+        asyncio.run(self.server.serve())
 
     def __enter__(self) -> Fake:
         self.thread.start()
@@ -143,11 +143,6 @@ class Fake:
     def __exit__(self, *_: object) -> None:
         self.server.should_exit = self.server.force_exit = True
         self.thread.join(10)
-
-    def cut(self) -> None:
-        """Cut every stream's connection, as a lost network does for the page."""
-        for sock in list(self.sockets):
-            asyncio.run_coroutine_threadsafe(sock.close(1011), self.loop).result(5)
 
     def known(self, request: Request | WebSocket) -> bool:
         offered = request.headers.get("sec-websocket-protocol", "") + request.headers.get("authorization", "")
@@ -188,8 +183,8 @@ class Fake:
 
     async def stream(self, sock: WebSocket) -> None:
         query = sock.query_params
-        if self.refuse or not self.known(sock):
-            return await sock.close(1013)
+        if not self.known(sock):
+            return await sock.close(1008)
         await sock.accept(sock.headers.get("sec-websocket-protocol"))
         self.connections += 1
         name = query.get("session", "")
@@ -202,7 +197,6 @@ class Fake:
         await sock.send_json(ready | {"window": WINDOW_S, "hop": HOP_S, "received": session.received})
         for event in session.events[int(query.get("seq", 0)) if resumed else 0 :]:
             await sock.send_json(event)
-        self.sockets.add(sock)
         try:
             while True:
                 message = await sock.receive()
@@ -219,5 +213,3 @@ class Fake:
                     await sock.send_json({"type": "done"})
         except (WebSocketDisconnect, RuntimeError):
             return None
-        finally:
-            self.sockets.discard(sock)

@@ -24,6 +24,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -32,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -269,7 +271,7 @@ def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iter
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(processes, spawn, initializer=_leave_interrupts_to_the_parent)
         try:
-            with _one_thread_each():
+            with _light_start():
                 answers = pool.map(work, tasks, chunksize=CHUNK)  # starts the processes
             for answer in answers:
                 yield answer
@@ -282,13 +284,20 @@ def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iter
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that are started now compute with one thread."""
+def _light_start() -> Iterator[None]:
+    """Processes that are started now compute with one thread, and do not run the main script again.
+
+    A spawned process begins by importing the script that the user started, with all that it imports: torch, seconds of
+    it, or, in a script without `if __name__ == "__main__"`, the whole training. Nothing of it is needed here.
+    """
     before = {name: os.environ.get(name) for name in ONE_THREAD}
+    main = sys.modules["__main__"]
     os.environ |= dict.fromkeys(ONE_THREAD, "1")
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = main
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

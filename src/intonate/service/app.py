@@ -148,12 +148,10 @@ def _models(settings: Settings) -> dict[str, Any]:
 
 
 async def _plain_error(_: Request, error: Exception) -> Response:
-    known = error if isinstance(error, HTTPException) else HTTPException(500)
-    what = {
-        404: "there is nothing at this address; see /docs",
-        405: "this address does not take that method; see /docs",
-    }
-    return JSONResponse({"error": what.get(known.status_code, str(known.detail))}, known.status_code)
+    """Errors of the framework in our shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    what = {404: "there is nothing at this address", 405: "this address does not take that method"}
+    return JSONResponse({"error": what.get(status, "the request cannot be understood") + "; see /docs"}, status)
 
 
 async def _our_fault(_: Request, error: Exception) -> Response:

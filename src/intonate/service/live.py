@@ -12,54 +12,22 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from intonate.errors import IntonateError, did_you_mean
-from intonate.service.guard import TOKEN_PROTOCOL, bearer
 from intonate.service.house import House
+from intonate.service.query import BAD, FORMATS, FULL, SLOW, TAKEN, TOO_LONG, Closed, parse, subprotocol
 from intonate.service.sessions import Session, new_samples
 
-PROTOCOL = "intonate.v1"
-FORMATS = {"s16le": 2, "f32le": 4}
-KNOWN = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
 # A message is heard in pieces this long, so that others get their turn.
 PIECE_S = 0.25
-# Close codes (RFC 6455 leaves 4000-4999 to applications).
-BAD, TOKEN, UNKNOWN_MODEL, SLOW, TAKEN, TOO_LONG, FULL, OURS = 4400, 4401, 4404, 4408, 4409, 4413, 4429, 1011
-
-
-class Closed(Exception):
-    """This connection must end: close code, a word for programs, and one sentence."""
-
-    def __init__(self, close: int, code: str, error: str) -> None:
-        super().__init__(error)
-        self.close, self.code = close, code
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What a client asked for."""
-
-    rate_hz: int
-    format: str
-    models: tuple[str, ...]
-    plain: bool
-    options: dict[str, Any]
-    session: str
-    seq: int
-
-    @property
-    def asked(self) -> str:
-        return json.dumps([self.rate_hz, self.models, self.plain, self.options], sort_keys=True)
 
 
 async def serve(ws: WebSocket, house: House) -> None:
     """One connection, from handshake to close."""
-    await ws.accept(subprotocol=_subprotocol(ws))
+    await ws.accept(subprotocol=subprotocol(ws))
     house.metrics.connections.inc()
     close = 1000
     try:
@@ -86,7 +54,7 @@ async def serve(ws: WebSocket, house: House) -> None:
 class _Connection:
     def __init__(self, ws: WebSocket, house: House) -> None:
         self._ws, self._house, self._limits = ws, house, house.settings.limits
-        self._query = _parse(ws, house)
+        self._query = parse(ws, house.settings)
         self._rest = b""  # the beginning of a sample whose end has not come yet
 
     async def run(self) -> None:
@@ -235,59 +203,3 @@ async def _say_goodbye(ws: WebSocket, end: Closed) -> None:
     with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
         # A reason is 123 bytes at most (RFC 6455, 5.5).
         await ws.close(end.close, str(end).encode()[:120].decode(errors="ignore"))
-
-
-def _subprotocol(ws: WebSocket) -> str | None:
-    """A browser hangs up unless one of those that it offered is chosen."""
-    offered = ws.scope.get("subprotocols", [])
-    return PROTOCOL if PROTOCOL in offered else next((one for one in offered if one.startswith(TOKEN_PROTOCOL)), None)
-
-
-def _parse(ws: WebSocket, house: House) -> Query:
-    shown = next((one for one in ws.scope.get("subprotocols", []) if one.startswith(TOKEN_PROTOCOL)), "")
-    if not house.settings.token_matches(shown.removeprefix(TOKEN_PROTOCOL) or bearer(ws.headers)):
-        how = f"offer the subprotocol {TOKEN_PROTOCOL}TOKEN, or send Authorization: Bearer TOKEN"
-        raise Closed(TOKEN, "token", f"this service wants its token: {how}")
-    query = ws.query_params
-    if unknown := [name for name in query if name not in KNOWN]:
-        raise Closed(
-            BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], KNOWN)}"
-        )
-    names = tuple(dict.fromkeys(query.getlist("model"))) or (house.settings.default,)
-    if len(names) > house.settings.limits.models:
-        raise Closed(
-            BAD, "query", f"{len(names)} models were asked for, expected {house.settings.limits.models} at most"
-        )
-    for name in names:
-        if name not in house.settings.models:
-            known = did_you_mean(name[:50], house.settings.models)
-            raise Closed(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
-    sample_format = query.get("format", "s16le")
-    if sample_format not in FORMATS:
-        raise Closed(
-            BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, FORMATS)}"
-        )
-    plain = query.get("plain", "0") in ("1", "true")
-    options: dict[str, Any] = {"window_s": _number(query, "window", 2.0), "labels": query.get("labels") or None}
-    if not plain:
-        options |= {"hop_s": _number(query, "hop", 0.5), "activity": query.get("activity") or None}
-    return Query(
-        rate_hz=int(_number(query, "rate", 16_000.0)),
-        format=sample_format,
-        models=names,
-        plain=plain,
-        options=options,
-        session=query.get("session", ""),
-        seq=int(_number(query, "seq", 0.0)),
-    )
-
-
-def _number(query: QueryParams, name: str, default: float) -> float:
-    text = query.get(name)
-    try:
-        number = default if text is None else float(text)
-        if number == number and abs(number) < 1e9:
-            return number
-    except ValueError:
-        pass
-    raise Closed(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")

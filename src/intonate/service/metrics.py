@@ -14,29 +14,25 @@ class Metrics:
     """The figures of one service."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry = here = CollectorRegistry()
         self.predictions = Counter(
-            "intonate_predictions", "Uploads answered, by HTTP status.", ["status"], registry=self._registry
+            "intonate_predictions", "Uploads answered, by HTTP status.", ["status"], registry=here
         )
         self.prediction_seconds = Histogram(
-            "intonate_prediction_seconds", "From the whole upload to its answer.", buckets=SECONDS, **self._here
+            "intonate_prediction_seconds", "From the whole upload to its answer.", buckets=SECONDS, registry=here
         )
-        self.uploads = Gauge("intonate_uploads", "Uploads being received, waiting or answered.", **self._here)
-        self.connections = Gauge("intonate_connections", "Open WebSockets.", **self._here)
-        self.sessions = Gauge("intonate_sessions", "Sessions, those waiting to be resumed included.", **self._here)
-        self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=self._registry)
+        self.uploads = Gauge("intonate_uploads", "Uploads being received, waiting or answered.", registry=here)
+        self.connections = Gauge("intonate_connections", "Open WebSockets.", registry=here)
+        self.sessions = Gauge("intonate_sessions", "Sessions, those that wait to be resumed included.", registry=here)
+        self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=here)
         self.window_seconds = Histogram(
             "intonate_window_seconds",
             "From the chunk that completes a window to its event.",
             buckets=SECONDS,
-            **self._here,
+            registry=here,
         )
-        self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", **self._here)
-        self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=self._registry)
-
-    @property
-    def _here(self) -> dict[str, CollectorRegistry]:
-        return {"registry": self._registry}
+        self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", registry=here)
+        self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=here)
 
     def text(self) -> bytes:
         """Everything, in the format that Prometheus reads."""

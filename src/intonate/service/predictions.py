@@ -16,7 +16,7 @@ from intonate.errors import IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import Prediction
 from intonate.service.house import House
-from intonate.service.uploads import Refused, Upload, receive
+from intonate.service.uploads import RefusedError, Upload, receive
 
 RETRY_AFTER_S = 2
 # nginx's word for a client that went away before its answer.
@@ -35,6 +35,7 @@ FORM: dict[str, Any] = {
         "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
     },
 }
+BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}
 EXAMPLE: dict[str, Any] = {
     "file": "clip.wav",
     "label": "happy",
@@ -56,9 +57,9 @@ async def predict(request: Request, house: House) -> Response:
     house.uploads += 1
     try:
         if house.uploads > house.settings.limits.uploads:
-            raise Refused(503, "the service has as many uploads as it takes; try again in a moment")
+            raise RefusedError(503, "the service has as many uploads as it takes; try again in a moment")
         response = await _answer(request, house)
-    except Refused as refused:
+    except RefusedError as refused:
         response = _refusal(refused)
     except ClientDisconnect:
         response = Response(status_code=GONE)
@@ -77,7 +78,7 @@ async def _answer(request: Request, house: House) -> Response:
         top_k = options.pop("top_k")
         prediction = await house.in_upload_pool(_predict, upload, house.settings.limits.audio_s, options)
     except IntonateError as error:
-        raise Refused(400, str(error).replace("<bytes>", "the upload")) from error
+        raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
     house.metrics.prediction_seconds.observe(time.monotonic() - began)
     return JSONResponse(prediction.to_dict(top_k))
 
@@ -98,10 +99,10 @@ def _options(fields: dict[str, str], house: House) -> dict[str, Any]:
     models = house.settings.models
     name = fields.get("model") or house.settings.default
     if name not in models:
-        raise Refused(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
+        raise RefusedError(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
     top_k = fields.get("top_k") or None
     if top_k is not None and not (top_k.isdecimal() and 1 <= len(top_k) <= 4 and int(top_k)):
-        raise Refused(400, f"field top_k={top_k[:20]!r} is not a whole number from 1 on")
+        raise RefusedError(400, f"field top_k={top_k[:20]!r} is not a whole number from 1 on")
     return {
         "recognizer": models[name],
         "top_k": int(top_k) if top_k else None,
@@ -118,10 +119,10 @@ def _flag(fields: dict[str, str], name: str) -> bool:
         return False
     if value in ("1", "true", "yes", "on"):
         return True
-    raise Refused(400, f"field {name}={value[:20]!r} is not a yes or no, expected true or false")
+    raise RefusedError(400, f"field {name}={value[:20]!r} is not a yes or no, expected true or false")
 
 
-def _refusal(refused: Refused) -> Response:
+def _refusal(refused: RefusedError) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
     if refused.status in (408, 413, 503):
         headers["Connection"] = "close"  # the rest of the upload is not read

@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI description as one plain page. The usual viewers load themselves from elsewhere; this does not."""
+"""`/docs`: the OpenAPI description as one plain page, without scripts: the usual viewers load themselves from a CDN."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ FIELDS = ("audio", "text", "top_k", "timeline", "model", "denoise", "labels")
 OTHER_BYTES = 64 * 1024
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that cannot be answered: HTTP status and one sentence."""
 
     def __init__(self, status: int, error: str) -> None:
@@ -45,11 +45,11 @@ async def receive(request: Request, limits: Limits) -> Upload:
     """The form of a request.
 
     Raises:
-        Refused: it is no such form, too large, or stalls.
+        RefusedError: it is no such form, too large, or stalls.
         ClientDisconnect: the client went away.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Refused(415, "send the recording as the field 'audio' of a form (multipart/form-data)")
+        raise RefusedError(415, "send the recording as the field 'audio' of a form (multipart/form-data)")
     claimed = request.headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > limits.upload_bytes + OTHER_BYTES:
         raise _too_large(limits)
@@ -57,27 +57,19 @@ async def receive(request: Request, limits: Limits) -> Upload:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Refused(400, f"the form cannot be read: {error.message.rstrip('.')}") from error
+        raise RefusedError(400, f"the form cannot be read: {error.message.rstrip('.')}") from error
     except (KeyError, ValueError, LookupError) as error:
-        raise Refused(400, "the form cannot be read: its boundary or character set is missing or wrong") from error
-    async with _closing(form):
+        raise RefusedError(400, "the form cannot be read: its boundary or character set is missing or wrong") from error
+    try:
         items: dict[str, Any] = dict(form.multi_items())
         if unknown := [name for name in items if name not in FIELDS]:
-            raise Refused(400, f"field {unknown[0]!r} is not known; {did_you_mean(unknown[0], FIELDS)}")
+            raise RefusedError(400, f"field {unknown[0]!r} is not known; {did_you_mean(unknown[0], FIELDS)}")
         file = items.pop("audio", None)
         if not isinstance(file, UploadFile) or any(isinstance(value, UploadFile) for value in items.values()):
-            raise Refused(400, "send the recording as a file in the field 'audio', and nothing else as a file")
+            raise RefusedError(400, "send the recording as a file in the field 'audio', and nothing else as a file")
         return Upload(await file.read(), file.filename or "", items)
-
-
-class _closing:
-    def __init__(self, form: Any) -> None:
-        self._form = form
-
-    async def __aenter__(self) -> None: ...
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._form.close()
+    finally:
+        await form.close()
 
 
 async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
@@ -89,7 +81,9 @@ async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, No
             async with timeout(min(limits.stall_s, left_s)):
                 part = await anext(stream, None)
         except TimeoutError:
-            raise Refused(408, f"the upload stalled for {limits.stall_s:g} s, or came too slowly; try again") from None
+            raise RefusedError(
+                408, f"the upload stalled for {limits.stall_s:g} s, or came too slowly; try again"
+            ) from None
         if part is None:
             return
         received += len(part)
@@ -98,5 +92,5 @@ async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, No
         yield part
 
 
-def _too_large(limits: Limits) -> Refused:
-    return Refused(413, f"the upload is larger than the limit of {limits.upload_bytes / MIB:g} MiB")
+def _too_large(limits: Limits) -> RefusedError:
+    return RefusedError(413, f"the upload is larger than the limit of {limits.upload_bytes / MIB:g} MiB")

@@ -43,7 +43,8 @@ export async function listen(models, options, on) {
       on.answer(event.model ?? names[0], stretch, latency);
     },
     state: on.state,
-    failed: on.over,
+    // Later, for it may fail before the caller holds what it is to stop.
+    failed: (sentence) => setTimeout(() => on.over(sentence)),
   });
 
   let stopping;

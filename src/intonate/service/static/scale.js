@@ -32,6 +32,6 @@ export function reveal({ start, span }, timeS) {
 export function ticks({ start, span }, widthPx, leastPx = 72) {
   const step = STEPS_S.find((s) => (s / span) * widthPx >= leastPx) ?? STEPS_S.at(-1);
   const times = [];
-  for (let n = Math.ceil(start / step - 1e-9); n * step <= start + span + 1e-9; n++) times.push(n * step);
+  for (let n = Math.max(0, Math.ceil(start / step - 1e-9)); n * step <= start + span + 1e-9; n++) times.push(n * step);
   return { step, times };
 }

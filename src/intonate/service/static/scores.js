@@ -61,6 +61,7 @@ function verdict(model, found, order) {
       figure("Macro F1", percent(result.macroF1)),
       figure("Pieces", String(result.count)),
     ),
+    el("p", { class: "how" }, "Rows: what you said. Columns: what the model said."),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${model}` }, matrix(result)),
   );
   return node;
@@ -77,7 +78,6 @@ function matrix({ classes, confusion }) {
   return el(
     "table",
     { class: "confusion" },
-    el("caption", {}, "Rows: what you said. Columns: what the model said."),
     el("thead", {}, el("tr", {}, el("td", { class: "corner" }), ...classes.map((label) => el("th", { scope: "col" }, label)))),
     el(
       "tbody",

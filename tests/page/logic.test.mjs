@@ -1,0 +1,197 @@
+// The page's logic without a page. Run with `node --test tests/page/logic.test.mjs`; test_logic.py does it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const load = (name) => import(`../../src/intonate/service/static/${name}.js`);
+const { Timeline, clock, inWords, percent } = await load("timeline");
+const { Delivery, quantile, Tape, toInt16 } = await load("tape");
+const { MERGES, mergedLabels, mergeScores, score } = await load("metrics");
+const pieces = await load("pieces");
+const writers = await load("writers");
+const scale = await load("scale");
+const session = await load("session");
+const { inkOn, colour } = await load("palette");
+
+const said = (label, sure) => [{ label, score: sure }, { label: "other", score: 1 - sure }];
+const hop = (end, label = "angry", more = {}) => ({ start: end - 0.5, end, state: "speech", label, scores: said(label, 0.8), ...more });
+const quiet = (end) => ({ start: end - 0.5, end, state: "silence", label: "silence", scores: [] });
+
+test("a timeline keeps the newest answer to a moment, in order", () => {
+  const timeline = new Timeline();
+  for (const end of [0.5, 1, 1.5, 2]) timeline.add(hop(end));
+  timeline.add(hop(1, "sad"));
+  timeline.add(hop(1.5, "sad"));
+  assert.deepEqual(timeline.stretches.map(({ label }) => label), ["angry", "sad", "sad", "angry"]);
+  assert.equal(timeline.at(0.75).label, "sad");
+  assert.equal(timeline.at(5), undefined);
+});
+
+test("windows that overlap become stretches that do not", () => {
+  const timeline = new Timeline();
+  for (const end of [2, 2.5, 3]) timeline.add({ ...hop(end), start: end - 2 });
+  assert.deepEqual(timeline.stretches.map(({ start, end }) => [start, end]), [[0, 2], [2, 2.5], [2.5, 3]]);
+});
+
+test("an answer that comes late finds its place", () => {
+  const timeline = new Timeline();
+  for (const end of [0.5, 1.5, 1]) timeline.add(hop(end));
+  assert.deepEqual(timeline.stretches.map(({ start }) => start), [0, 0.5, 1]);
+});
+
+test("neighbours with one label are one run; silence called neutral is not speech called neutral", () => {
+  const timeline = new Timeline();
+  timeline.add(hop(0.5, "neutral"));
+  timeline.add(hop(1, "neutral", { scores: said("neutral", 0.4) }));
+  timeline.add({ ...quiet(1.5), label: "neutral" });
+  const runs = timeline.runs();
+  assert.deepEqual(runs.map(({ start, end, speech }) => [start, end, speech]), [[0, 1, true], [1, 1.5, false]]);
+  assert.ok(Math.abs(runs[0].score - 0.6) < 1e-9);
+});
+
+test("words for people", () => {
+  assert.equal(clock(72.44), "1:12");
+  assert.equal(clock(72.44, true), "1:12.4");
+  assert.equal(clock(59.96, true), "1:00.0");
+  assert.equal(clock(3700), "1:01:40");
+  assert.equal(percent(0.614), "61\u00a0%");
+  assert.equal(inWords({ state: "speech", label: "unsure", score: 0.2, scores: said("sad", 0.2) }), "unsure, closest is sad, 20\u00a0%");
+  assert.equal(inWords({ state: "silence", label: "neutral", scores: [] }), "silence");
+});
+
+test("a tape gives back what was put on it, across its blocks", () => {
+  const tape = new Tape(48_000);
+  const samples = Int16Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 30_000);
+  for (let at = 0; at < samples.length; at += 3072) tape.append(samples.subarray(at, at + 3072));
+  assert.equal(tape.length, 200_000);
+  assert.deepEqual(tape.slice(), samples);
+  assert.deepEqual(tape.slice(65_000, 140_001), samples.slice(65_000, 140_001));
+  assert.equal(tape.slice(199_990, 300_000).length, 10);
+  assert.equal(tape.peaks.length, Math.floor(200_000 / 960));
+});
+
+test("floats become 16 bits, clipped, and what is no number is silence", () => {
+  assert.deepEqual([...toInt16(Float32Array.of(0, 1, -1, 2, -3, NaN, 0.5))], [0, 32767, -32767, 32767, -32767, 0, 16384]);
+});
+
+test("after a cut, sending goes on where the server stopped hearing", () => {
+  const delivery = new Delivery();
+  delivery.sent(3072, 10);
+  delivery.sent(6144, 74);
+  delivery.sent(9216, 138);
+  assert.equal(delivery.latency(6000, 90), 16);
+  assert.equal(delivery.latency(9216, 150), 12);
+  delivery.resumeAt(4000);
+  assert.equal(delivery.next, 4000);
+  assert.equal(delivery.latency(4000, 200), undefined);
+});
+
+test("quantiles", () => {
+  assert.equal(quantile([], 0.5), undefined);
+  assert.equal(quantile([3, 1, 2], 0.5), 2);
+  assert.equal(quantile(Array.from({ length: 100 }, (_, i) => i), 0.95), 95);
+});
+
+test("figures as scikit-learn gives them", () => {
+  // accuracy_score, f1_score(average="weighted"), f1_score(average="macro") of scikit-learn for these pairs.
+  const truth = ["a", "a", "a", "b", "b", "c"], answer = ["a", "a", "b", "b", "d", "a"];
+  const result = score(truth.map((t, i) => ({ truth: t, answer: answer[i] })));
+  assert.ok(Math.abs(result.accuracy - 0.5) < 1e-12);
+  assert.ok(Math.abs(result.weightedF1 - 0.5) < 1e-12);
+  assert.ok(Math.abs(result.macroF1 - 7 / 24) < 1e-12);
+  assert.deepEqual(result.confusion[0], [2, 1, 0, 0]);
+  assert.deepEqual(score([]).classes, []);
+});
+
+test("four classes by summing seven", () => {
+  const scores = [["angry", 0.3], ["disgust", 0.2], ["neutral", 0.2], ["happy", 0.2], ["sad", 0.1]].map(([label, s]) => ({ label, score: s }));
+  const merged = mergeScores(scores, MERGES["p4-4"]);
+  assert.equal(merged[0].label, "anger/disgust");
+  assert.ok(Math.abs(merged[0].score - 0.625) < 1e-9);
+  assert.deepEqual(mergedLabels("p4-4"), ["anger/disgust", "fear/surprise", "happiness", "sadness"]);
+});
+
+test("pieces of two seconds, and what the model said about each", () => {
+  assert.deepEqual(pieces.cut(5.2).map(({ start, end }) => [start, end]), [[0, 2], [2, 4], [4, 5.2]]);
+  assert.equal(pieces.cut(4.3).length, 2);
+  const timeline = new Timeline();
+  const raw = said("fear", 0.9);
+  for (const end of [0.5, 1, 1.5]) timeline.add(hop(end, "angry"), 2);
+  timeline.add(hop(2, "angry", { raw }), 2);
+  for (const end of [2.5, 3, 3.5, 4]) timeline.add(quiet(end), 2);
+  assert.equal(pieces.answerTo(timeline, { start: 0, end: 2 }).scores[0].label, "fear", "the very window");
+  assert.equal(pieces.answerTo(timeline, { start: 0, end: 1.5 }).scores[0].label, "angry", "the mean of the stretches");
+  assert.equal(pieces.answerTo(timeline, { start: 2, end: 4 }).speech, false);
+  const cut = pieces.cut(4);
+  const given = new Map([[0, "fear"], [1, "neutral"]]);
+  assert.deepEqual(pieces.pairs(cut, given, timeline), [{ truth: "fear", answer: "fear" }]);
+  assert.deepEqual(pieces.pairs(cut, given, timeline, { leaveOut: false })[1], { truth: "neutral", answer: "silence" });
+  assert.deepEqual(pieces.pairs(cut, given, timeline, { merge: MERGES["p4-4"] }), [{ truth: "fear/surprise", answer: "fear/surprise" }]);
+});
+
+test("labels that are saved can be loaded, and only where they belong", () => {
+  const cut = pieces.cut(6);
+  const given = new Map([[2, "sad"], [0, "angry"]]);
+  const text = pieces.save(cut, given, "x.wav", 6);
+  assert.deepEqual([...pieces.load(text, cut)], [[0, "angry"], [2, "sad"]]);
+  assert.throws(() => pieces.load(text, pieces.cut(3)), /another recording/);
+  assert.throws(() => pieces.load("{}", cut), /no labels/);
+  assert.throws(() => pieces.load("no", cut), /not JSON/);
+});
+
+test("a WAV that is what it says", () => {
+  const view = new DataView(writers.wav(Int16Array.of(1, -2, 3), 48_000));
+  assert.equal(view.byteLength, 50);
+  assert.equal(view.getUint32(4, true), 42);
+  assert.equal(view.getUint32(24, true), 48_000);
+  assert.equal(view.getInt16(46, true), -2);
+});
+
+const answer = {
+  file: 'say "hi", x.wav', model: "m", label: "angry", scores: said("angry", 0.8), transcript: "", abstained: false,
+  runs: [
+    { start: 0, end: 1.5, label: "angry", speech: true, score: 0.8, scores: said("angry", 0.8) },
+    { start: 1.5, end: 2, label: "silence", speech: false, score: 0, scores: [] },
+    { start: 2, end: 3661.25, label: "unsure", speech: true, score: 0.2, scores: said("sad", 0.2) },
+  ],
+};
+
+test("CSV, SRT and JSON", () => {
+  const lines = writers.csv([answer], ["angry", "sad"]).split("\n");
+  assert.equal(lines[0], "file,start,end,label,score,abstained,angry,sad,transcript,model");
+  assert.equal(lines[1], '"say ""hi"", x.wav",0.000,1.500,angry,0.800000,false,0.800000,,,m');
+  assert.equal(lines[2], '"say ""hi"", x.wav",1.500,2.000,silence,,false,,,,m');
+  const cues = writers.srt([answer]);
+  assert.match(cues, /^1\n00:00:00,000 --> 00:00:01,500\nangry 80%\n\n2\n00:00:02,000 --> 01:01:01,250\nunsure \(sad 20%\)\n\n$/);
+  const shape = JSON.parse(writers.json([answer]));
+  assert.deepEqual(Object.keys(shape), ["file", "label", "scores", "segments", "transcript", "abstained", "model"]);
+  assert.ok(Array.isArray(JSON.parse(writers.json([answer, answer]))));
+  assert.match(writers.csv([{ ...answer, file: "=1+1" }], []), /^'=1\+1/m);
+});
+
+test("the ribbon's view", () => {
+  assert.deepEqual(scale.clamp({ start: 50, span: 10 }, 20), { start: 10, span: 10 });
+  assert.deepEqual(scale.clamp({ start: -5, span: 30 }, 20), { start: 0, span: 30 });
+  assert.deepEqual(scale.zoom({ start: 0, span: 10 }, 2, 5), { start: 2.5, span: 5 });
+  assert.equal(scale.reveal({ start: 0, span: 10 }, 12).start, 3);
+  const { step, times } = scale.ticks({ start: 0, span: 30 }, 1000);
+  assert.equal(step, 5);
+  assert.deepEqual(times, [0, 5, 10, 15, 20, 25, 30]);
+});
+
+test("what is said of a whole session", () => {
+  const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels: ["angry", "sad"] });
+  assert.equal(session.overall(one, "m"), undefined);
+  for (const end of [0.5, 1, 1.5]) session.take(one, { type: "segment", model: "m", ...hop(end) });
+  session.take(one, { type: "segment", model: "m", ...hop(2, "sad") });
+  session.take(one, { type: "final", model: "m", start: 0.1, end: 2, label: "angry", scores: [], transcript: "Well." });
+  session.take(one, { type: "final", model: "m", start: 0.1, end: 2, label: "angry", scores: [], transcript: "Well." });
+  assert.equal(session.overall(one, "m").label, "angry");
+  assert.deepEqual(session.transcript(one), [{ start: 0.1, end: 2, text: "Well." }]);
+  assert.equal(session.answers(one)[0].transcript, "Well.");
+});
+
+test("text on a colour can be read", () => {
+  assert.equal(inkOn(colour("happy")), "#10141a");
+  assert.equal(inkOn(colour("sad")), "#ffffff");
+});

@@ -1,0 +1,123 @@
+"""For everyone: axe-core, the keyboard, screen readers, phones, less motion."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from test_page import listen, stop, until
+
+
+def clean(page):
+    """axe-core finds nothing."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python (extra dev)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("fake", [{"models": ("compact", "compact-open")}], indirect=True)
+def test_axe_is_content(site, scheme):
+    page = site.open(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    clean(page)
+    page.check("#models input[value=compact-open]")
+    listen(page, answers=12, seconds=4)
+    clean(page)
+    page.click("[data-view=label]")
+    clean(page)
+    stop(page)
+    page.click("#as-table summary")
+    clean(page)
+    page.click("#label-open")
+    for key in "14":
+        page.keyboard.press(key)
+    clean(page)
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    clean(page)
+
+
+def test_a_phone_needs_no_sideways_scrolling(site):
+    page = site.open(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, device_scale_factor=2)
+
+    def fits():
+        widest = page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+        assert widest <= 360
+        beyond = page.evaluate(
+            "[...document.querySelectorAll('button, p, h2, h3, label, select')]"
+            ".filter(n => n.checkVisibility() && !n.closest('.unseen, .scroll') && n.getBoundingClientRect().right > 352)"
+            ".map(n => n.outerHTML.slice(0, 80))"
+        )
+        assert beyond == []
+
+    fits()
+    assert page.locator("#listen").bounding_box()["y"] < 640, "the one button to press is in sight"
+    for button in page.locator("#listen, #record, #open").all():
+        assert button.bounding_box()["height"] >= 44
+    listen(page, answers=4, seconds=2)
+    fits()
+    stop(page)
+    fits()
+    page.click("#label-open")
+    page.keyboard.press("1")
+    fits()
+
+
+def test_everything_can_be_done_from_the_keyboard(site):
+    page = site.open()
+    page.keyboard.press("l")
+    until(page, "Number(document.querySelector('#latency').dataset.count) >= 4")
+    page.keyboard.press("l")
+    page.wait_for_selector("#after:not([hidden])")
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(
+            "[document.activeElement.id || document.activeElement.dataset?.save || document.activeElement.tagName,"
+            " getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        reached.add(name)
+        assert outline != "none", f"{name} has the focus, and does not show it"
+        if name == "A":
+            break
+    assert reached >= {"theme", "help-open", "listen", "record", "open", "near", "far", "fit", "ribbon", "play"}
+    assert reached >= {"label-open", "wav", "json", "csv", "srt"}
+    page.keyboard.press("?")
+    assert page.is_visible("#help")
+    page.uncheck("#keys-on")
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("l")
+    page.wait_for_timeout(200)
+    assert page.inner_text("#listen") == "Listen", "single keys can be switched off"
+
+
+def test_the_live_region_is_not_chatty(site):
+    page = site.open()
+    page.evaluate(
+        "window.said = []; new MutationObserver(() => said.push([performance.now(), announcer.textContent]))"
+        ".observe(announcer, {childList: true, characterData: true, subtree: true})"
+    )
+    listen(page, answers=20, seconds=12)
+    stop(page)
+    page.wait_for_timeout(4_100)
+    said = page.evaluate("said")
+    assert 1 <= len(said) <= 5
+    assert all(later[0] - sooner[0] >= 3_900 for sooner, later in zip(said, said[1:], strict=False))
+    assert re.match(r"compact: \w+", said[-1][1]), "the last word is about the whole session"
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(site):
+    page = site.open(color_scheme="dark")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert light != dark
+    page.reload()
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_less_motion_where_it_is_asked_for(site):
+    page = site.open(reduced_motion="reduce")
+    assert page.eval_on_selector(".arc", "n => getComputedStyle(n).transitionDuration") in ("0s", "1e-05s")

@@ -1,0 +1,111 @@
+"""Connections that are cut, services that forget, tokens, and how quickly answers come."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+
+import pytest
+import soundfile
+from test_page import listen, saved, stop, until
+
+TOKEN = "a-token-that-is-long-enough"
+
+
+def without_lost_sockets(site):
+    """Chromium writes a line for every socket that could not be opened; that is what these tests do to it."""
+    site.problems[:] = [one for one in site.problems if "WebSocket connection to" not in one]
+
+
+def test_a_cut_connection_comes_back_and_nothing_is_lost(any_site):
+    page = any_site.open()
+    listen(page)
+    any_site.wire.cut()
+    page.wait_for_selector("#connection[data-state=lost]")
+    assert "goes on" in page.inner_text("#notice-text")
+    time.sleep(2)
+    any_site.wire.broken = False
+    page.wait_for_selector("#connection[data-state=live]")
+    until(page, "document.querySelector('#notice-text').textContent.includes('Nothing was lost')")
+    time.sleep(1)
+    stop(page)
+    samples, rate = soundfile.read(io.BytesIO(saved(page, "wav")[1]))
+    segments = json.loads(saved(page, "json")[1])["segments"]
+    assert segments[0]["start"] == 0
+    assert all(one["end"] == other["start"] for one, other in zip(segments, segments[1:], strict=False))
+    assert segments[-1]["end"] == pytest.approx(len(samples) / rate, abs=0.5)
+    if any_site.fake:
+        (session,) = any_site.fake.sessions.values()
+        assert session.received == len(samples)
+    without_lost_sockets(any_site)
+
+
+def test_a_service_that_forgot_hears_it_all_again(site):
+    page = site.open()
+    listen(page)
+    site.fake.forget = True
+    site.wire.cut()
+    page.wait_for_selector("#connection[data-state=lost]")
+    site.wire.broken = False
+    page.wait_for_selector("#connection[data-state=live]")
+    time.sleep(1)
+    stop(page)
+    samples, _ = soundfile.read(io.BytesIO(saved(page, "wav")[1]))
+    first, second = site.fake.sessions.values()
+    assert first.received < len(samples)
+    assert second.received == len(samples)
+    assert json.loads(saved(page, "json")[1])["segments"][0]["start"] == 0
+    without_lost_sockets(site)
+
+
+def test_stop_without_a_connection_keeps_the_session(site):
+    page = site.open()
+    listen(page)
+    site.wire.cut()
+    page.wait_for_selector("#connection[data-state=lost]")
+    stop(page)
+    samples, rate = soundfile.read(io.BytesIO(saved(page, "wav")[1]))
+    assert len(samples) > 3 * rate
+    without_lost_sockets(site)
+
+
+def test_no_service_is_said_plainly(site):
+    page = site.open()
+    site.wire.cut()
+    page.click("#listen")
+    page.wait_for_selector("#notice.error")
+    assert "intonate serve" in page.inner_text("#notice-text")
+    assert page.is_enabled("#listen")
+    without_lost_sockets(site)
+
+
+@pytest.mark.parametrize("fake", [{"token": TOKEN}], indirect=True)
+def test_the_token_is_asked_for_once(site):
+    page = site.open(ready=False)
+    page.wait_for_selector("#token[open]")
+    page.fill("#token-value", "not-the-token-at-all")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#token-wrong:not([hidden])")
+    page.fill("#token-value", TOKEN)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert page.evaluate("[localStorage.getItem('intonate.token'), document.cookie]") == [None, ""]
+    listen(page)
+    stop(page)
+    page.reload()
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert not any(TOKEN in url for url in site.requests)
+    site.problems[:] = [one for one in site.problems if "status of 401" not in one]
+
+
+@pytest.mark.slow
+def test_answers_come_quickly(any_site, record_property):
+    """From sending the chunk that completes a window to showing its event. Generous, for machines that are busy."""
+    page = any_site.open()
+    listen(page, answers=20, seconds=12)
+    p95_ms = float(page.get_attribute("#latency", "data-p95"))
+    stop(page)
+    record_property("p95_ms", p95_ms)
+    print(f"p95 {p95_ms} ms")
+    assert p95_ms < 250

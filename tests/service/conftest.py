@@ -1,0 +1,35 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "recognizer"))
+
+for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
+    pytest.importorskip(module)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    import tiny
+
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    tiny.write(path, tiny.spec())
+    return path
+
+
+@pytest.fixture(scope="session")
+def recognizer(model):
+    from intonate import load_model
+
+    return load_model(model)
+
+
+@pytest.fixture(scope="module")
+def service(recognizer):
+    """A service with the usual limits, on loopback."""
+    from running import Running
+
+    with Running(recognizer) as running:
+        yield running

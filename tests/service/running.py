@@ -1,0 +1,89 @@
+"""A real service on loopback, in a thread, and the few lines that talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import threading
+import time
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+from intonate.service.command import _server
+from intonate.service.settings import Limits, Settings
+
+
+class Running:
+    """`with Running(recognizer, token=…, limits={…}) as service`."""
+
+    def __init__(self, *recognizers: Any, limits: dict[str, Any] | None = None, **settings: Any) -> None:
+        models = {f"{one.spec.name}{number or ''}": one for number, one in enumerate(recognizers)}
+        self.settings = Settings(models, limits=Limits(**({"workers": 2} | (limits or {}))), **settings)
+
+    def __enter__(self) -> Running:
+        self._server = _server(self.settings, 0, None, None)
+        self._server.config.log_level = "critical"
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
+        self.thread.start()
+        until = time.monotonic() + 30
+        while not self._server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.house = self._server.config.app.state.house
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self.thread.join(20)
+
+    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.request("GET", path, headers=headers)
+
+    def upload(self, audio: bytes | None, name: str = "clip.wav", **fields: str) -> Answer:
+        return self.request("POST", "/v1/predictions", *form(audio, name, **fields))
+
+    def stream(self, query: str = "rate=16000", **options: Any) -> ClientConnection:
+        url = f"ws://127.0.0.1:{self.port}/v1/stream?{query}"
+        return connect(url, open_timeout=30, close_timeout=2, **({"proxy": None, "compression": None} | options))
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.body = status, body
+        self.headers = {name.lower(): value for name, value in headers.items()}
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def form(audio: bytes | None, name: str = "clip.wav", **fields: str) -> tuple[bytes, dict[str, str]]:
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
+    if audio is not None:
+        head = f'--x\r\nContent-Disposition: form-data; name="audio"; filename="{name}"\r\n\r\n'.encode()
+        parts.append(head + audio + b"\r\n")
+    return b"".join([*parts, b"--x--\r\n"]), {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def receive(ws: ClientConnection) -> Any:
+    return json.loads(ws.recv(timeout=30))
+
+
+def finish(ws: ClientConnection) -> list[Any]:
+    """Say that this was all; everything up to `done`."""
+    ws.send('{"type": "finish"}')
+    events = []
+    while (event := receive(ws))["type"] != "done":
+        events.append(event)
+    return events

@@ -1,0 +1,319 @@
+"""Predictions, models, health, figures and documents; who may ask, and what is told to who asks for the impossible."""
+
+import io
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+from running import Running, form
+
+from intonate.errors import IntonateError
+from intonate.service.settings import Settings
+
+TOKEN = "a-token-of-24-characters"
+
+
+def wav(seconds=1.0, rate=16_000, **options):
+    file = io.BytesIO()
+    soundfile.write(file, tiny.speech(seconds, rate), rate, format=options.pop("format", "WAV"), **options)
+    return file.getvalue()
+
+
+def test_a_prediction_is_that_of_the_recognizer(service, recognizer):
+    answer = service.upload(wav(), "folder\\my clip.wav", top_k="2")
+    assert answer.status == 200
+    assert answer.json["file"] == "my clip.wav"
+    assert len(answer.json["scores"]) == 2
+    expected = recognizer.predict(wav()).to_dict(2)
+    assert answer.json["scores"] == expected["scores"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
+def test_other_formats(service, kind):
+    assert service.upload(wav(format=kind)).status == 200
+
+
+def test_options(service):
+    timeline = service.upload(wav(8.0), timeline="true").json
+    assert timeline["segments"][-1]["end"] == pytest.approx(8.0)
+    assert {entry["label"] for entry in service.upload(wav(), labels="p4-4").json["scores"]} == {
+        "anger/disgust",
+        "fear/surprise",
+        "happiness",
+        "sadness",
+    }
+    assert service.upload(wav(), denoise="yes", model="tiny").status == 200
+
+
+@pytest.mark.parametrize(
+    ("audio", "fields", "status", "says"),
+    [
+        (b"", {}, 400, "empty|no samples"),
+        (b"this is no sound", {}, 400, "upload"),
+        (wav()[:60], {}, 400, "upload"),
+        (None, {}, 400, "field 'audio'"),
+        (wav(), {"top_k": "0"}, 400, "top_k"),
+        (wav(), {"top_k": "many"}, 400, "top_k"),
+        (wav(), {"timeline": "perhaps"}, 400, "true or false"),
+        (wav(), {"labels": "p4"}, 400, "did you mean 'p4-4'"),
+        (wav(), {"text": "hello"}, 400, "takes no text"),
+        (wav(), {"model": "tinny"}, 404, "did you mean 'tiny'"),
+        (wav(), {"topk": "3"}, 400, "did you mean 'top_k'"),
+        (wav(), {"text": "x" * 2_000_000}, 400, "form cannot be read"),
+    ],
+)
+def test_every_error_is_one_sentence(service, audio, fields, status, says):
+    import re
+
+    answer = service.upload(audio, **fields)
+    assert answer.status == status
+    assert list(answer.json) == ["error"]
+    assert re.search(says, answer.json["error"])
+    assert "\n" not in answer.json["error"]
+    assert "<bytes>" not in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{}", {"Content-Type": "application/json"}, 415),
+        (b"", {}, 415),
+        (b"x", {"Content-Type": "multipart/form-data"}, 400),
+        (b"garbage", {"Content-Type": "multipart/form-data; boundary=x"}, 400),
+        (form(b"abc")[0][:-20], form(b"abc")[1], 400),
+        (
+            b"--x\r\nContent-Disposition: nothing\r\n\r\na\r\n--x--\r\n",
+            {"Content-Type": "multipart/form-data; boundary=x"},
+            400,
+        ),
+        (b"a", {"Content-Type": "multipart/form-data; boundary=x; charset=nonsense"}, 400),
+    ],
+)
+def test_bodies_that_are_no_form(service, body, headers, status):
+    answer = service.request("POST", "/v1/predictions", body, headers)
+    assert answer.status == status
+    assert answer.json["error"]
+
+
+def test_too_large_is_told_before_it_is_sent(service):
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(2**40)}
+    answer = service.request("POST", "/v1/predictions", b"", headers)
+    assert (answer.status, "64 MiB" in answer.json["error"]) == (413, True)
+
+
+def test_too_large_without_saying_so(recognizer):
+    with Running(recognizer, limits={"upload_bytes": 100_000}) as service:
+        chunks = (b"%x\r\n%b\r\n" % (65_536, b"\0" * 65_536) for _ in range(100))
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+            )
+            head = form(b"")[0].removesuffix(b"\r\n--x--\r\n")
+            raw.sendall(b"%x\r\n%b\r\n" % (len(head), head))
+            try:
+                for chunk in chunks:
+                    raw.sendall(chunk)
+            except OSError:
+                pass
+            assert b" 413 " in raw.recv(4096)
+        assert service.get("/healthz").status == 200
+
+
+def test_a_file_that_expands_to_hours(recognizer):
+    """FLAC of silence: an hour in a few hundred kilobytes."""
+    with Running(recognizer, limits={"audio_s": 60.0}) as service:
+        file = io.BytesIO()
+        soundfile.write(file, np.zeros(3600 * 16_000, np.float32), 16_000, format="FLAC")
+        answer = service.upload(file.getvalue())
+        assert (answer.status, answer.json["error"]) == (400, "the upload is longer than the limit of 60 s")
+
+
+def test_a_stalled_upload(recognizer):
+    with Running(recognizer, limits={"stall_s": 0.3}) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            body = form(wav())[0]
+            raw.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n%b" % (len(body), body[:100])
+            )
+            raw.settimeout(10)
+            assert b" 408 " in raw.recv(4096)
+        assert service.upload(wav()).status == 200
+        assert service.house.uploads == 0
+
+
+def test_a_client_that_leaves_in_the_middle(service):
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+    until = time.monotonic() + 5
+    while service.house.uploads and time.monotonic() < until:
+        time.sleep(0.02)
+    assert service.house.uploads == 0
+    assert service.upload(wav()).status == 200
+
+
+def test_a_full_queue_says_come_back(recognizer):
+    with Running(recognizer, limits={"uploads": 2, "stall_s": 3.0}) as service:
+        waiting = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(2)]
+        for raw in waiting:
+            raw.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            )
+        until = time.monotonic() + 5
+        while service.house.uploads < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        answer = service.upload(wav())
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert service.get("/readyz").status == 503
+        for raw in waiting:
+            raw.close()
+        time.sleep(0.2)
+        assert service.upload(wav()).status == 200
+
+
+def test_many_at_once(service):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: service.upload(wav()).status, range(40)))
+    assert answers == [200] * 40
+
+
+def test_nothing_is_written_to_disk(service, monkeypatch, tmp_path):
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *_, **__: pytest.fail("a file was opened"))
+    big = io.BytesIO()
+    soundfile.write(big, np.zeros(40 * 48_000, np.float32), 48_000, format="WAV", subtype="PCM_16")
+    assert len(big.getvalue()) > 3_000_000
+    assert service.upload(big.getvalue()).json["label"] == "silence"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models(service):
+    found = service.get("/v1/models").json
+    assert found["default"] == "tiny"
+    assert found["models"][0]["labels"] == list(tiny.LABELS)
+    assert found["models"][0]["licence"] == "CC-BY-4.0"
+    assert found["limits"]["upload_bytes"] == 64 * 2**20
+    assert found["token_required"] is False
+
+
+def test_health_figures_and_documents(service):
+    assert service.get("/healthz").body == b"ok"
+    assert service.get("/readyz").status == 200
+    service.upload(wav())
+    figures = service.get("/metrics").body.decode()
+    assert 'intonate_predictions_total{status="200"}' in figures
+    docs = service.get("/docs")
+    assert docs.headers["content-type"].startswith("text/html")
+    assert b"/v1/predictions" in docs.body
+    assert b"http://" not in docs.body.replace(b"http://127.0.0.1:8000", b"")
+    assert b"<script" not in docs.body
+    openapi = service.get("/openapi.json").json
+    described = openapi["paths"]["/v1/predictions"]["post"]
+    assert "audio" in described["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert described["responses"]["200"]["content"]["application/json"]["example"]["label"]
+    assert "503" in described["responses"]
+
+
+def test_unknown_addresses_and_methods(service):
+    assert service.get("/nothing").json["error"].startswith("there is nothing")
+    assert service.request("DELETE", "/v1/models").status == 405
+    assert service.get("/static/../app.py").status == 404
+    assert service.get("/static/%2e%2e/app.py").status == 404
+
+
+def test_security_headers(service):
+    for path in ("/healthz", "/docs", "/v1/models", "/nothing"):
+        headers = service.get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "microphone=(self)" in headers["permissions-policy"]
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "localhost.evil", "192.168.1.5"]
+)
+def test_other_names_are_refused_on_loopback(service, host):
+    assert service.get("/v1/models", Host=host).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1234", "[::1]:8000", "LOCALHOST:8000"])
+def test_names_of_loopback(service, host):
+    assert service.get("/v1/models", Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:8000", 200),
+        ("https://localhost:8000", 200),
+        ("http://localhost:9000", 403),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("file://localhost:8000", 403),
+    ],
+)
+def test_origins(service, origin, status):
+    assert service.get("/v1/models", Host="localhost:8000", Origin=origin).status == status
+
+
+def test_allowed_names_and_pages(recognizer):
+    options = {"allowed_hosts": ("voice.example",), "allowed_origins": ("https://app.example",)}
+    with Running(recognizer, **options) as service:
+        assert service.get("/v1/models", Host="voice.example").status == 200
+        assert service.get("/v1/models", Origin="https://app.example").status == 200
+        assert service.get("/v1/models", Origin="https://other.example").status == 403
+
+
+def test_token(recognizer):
+    with Running(recognizer, token=TOKEN) as service:
+        for path in ("/v1/models", "/metrics"):
+            refused = service.get(path)
+            assert refused.status == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+            assert service.get(path, Authorization="Bearer wrong").status == 401
+            assert service.get(path, Authorization=f"Bearer {TOKEN}").status == 200
+        assert service.get("/healthz").status == 200
+        assert service.get("/docs").status == 200
+        assert service.upload(wav()).status == 401
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "voice.example"])
+def test_no_service_for_strangers(recognizer, host):
+    with pytest.raises(IntonateError, match="--token"):
+        Settings({"tiny": recognizer}, host)
+    assert Settings({"tiny": recognizer}, host, TOKEN).host_allowed("anything:8000")
+
+
+@pytest.mark.parametrize("token", ["short", "with a space and more", "ümlaut-and-more-letters", "x" * 300])
+def test_tokens_that_cannot_travel(recognizer, token):
+    with pytest.raises(IntonateError, match="16 to 256"):
+        Settings({"tiny": recognizer}, token=token)
+
+
+def test_errors_of_ours_are_not_shown(recognizer, monkeypatch):
+    with Running(recognizer) as service:
+        monkeypatch.setattr("intonate.service.predictions._predict", lambda *_: 1 / 0)
+        answer = service.upload(wav())
+        assert answer.status == 500
+        assert "operator" in answer.json["error"]
+        assert "zero" not in json.dumps(answer.json)
+        assert service.house.uploads == 0
