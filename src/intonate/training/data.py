@@ -30,6 +30,8 @@ from intonate.training.recipe import Input, Normalise, Recipe
 
 SAMPLE_RATE_HZ = 16_000
 TOKENS = "tokens"
+# Clips whose statistics are summed at once: a few megabytes.
+AT_A_TIME = 32
 Array = NDArray[Any]
 Clip = dict[str, Array]
 
@@ -192,7 +194,7 @@ def measure(examples: Examples, train: NDArray[np.int64], recipe: Recipe) -> dic
 def _measure(
     examples: Examples, train: NDArray[np.int64], name: str, front_end: str, wanted: Normalise
 ) -> Normalisation:
-    whole = Moments.of(np.concatenate([np.atleast_2d(examples.clips[row][name]) for row in train]))
+    whole = _together([np.atleast_2d(examples.clips[row][name]) for row in train])
     mean = whole.total / whole.count
     variance = whole.squares / whole.count - np.square(mean)
     prior = np.full(len(mean), wanted.prior)
@@ -215,6 +217,22 @@ def _measure(
         prior_sd=wanted.prior_sd if wanted.kind == "speaker" else 0.0,
         clip=wanted.clip,
     )
+
+
+def _together(clips: Sequence[Array]) -> Moments:
+    """The moments of all rows of all clips, some clips at a time: at once, they need gigabytes."""
+    count, total, squares = 0.0, None, None
+    for start in range(0, len(clips), AT_A_TIME):
+        rows = np.concatenate(clips[start : start + AT_A_TIME]).astype(np.float64)
+        count += len(rows)
+        # The sum so far comes first, as if it were a row: the same additions in the same order as for all at once.
+        total = _sum(total, rows)
+        squares = _sum(squares, np.square(rows, out=rows))
+    return Moments(count, total, squares)
+
+
+def _sum(before: Array | None, rows: Array) -> Array:
+    return rows.sum(axis=0) if before is None else np.concatenate([before[None], rows]).sum(axis=0)
 
 
 class Clips(Dataset[dict[str, Any]]):

@@ -56,6 +56,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     """
     recipe = load(path, overrides)
     names.check(recipe)
+    provenance.revision()  # as the code is now: it may be edited while a long training runs
     folder = _run_folder(Path(runs) / recipe.name, recipe)
     utterances = data.labelled(_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)

@@ -7,6 +7,7 @@ import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
         "manifest_hash": manifest_hash(utterances),
         "configurations_tried": recipe.card.configurations_tried,
         "clips": len(utterances),
-        "revision": _revision(),
+        "revision": revision(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "hardware": _hardware(),
@@ -46,8 +47,9 @@ def _version(package: str) -> str:
         return ""
 
 
-def _revision() -> str:
-    """The git revision of the code, `+` where it has uncommitted changes; empty outside a checkout."""
+@cache
+def revision() -> str:
+    """The git revision of the code when a process first asked, `+` where it has uncommitted changes; empty outside a checkout."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:

@@ -1,0 +1,62 @@
+"""The accuracy of finished runs, as one JSON object: `python benchmarks/accuracy.py runs/compact-ravdess …`
+
+For every run and every statistics of the speaker: the UAR of each seed (mean over the folds' own figures, and over all
+folds' clips together), their mean and standard deviation over seeds, and a 95 % interval bootstrapped over speakers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from intonate.evaluation import bootstrap, table
+
+
+def of_run(run: Path) -> dict[str, object]:
+    """The figures of one run folder of `intonate train`."""
+    fits = sorted(path.parent for path in run.glob("*/run.json"))
+    records = [json.loads((fit / "run.json").read_text()) for fit in fits]
+    answers = table.concatenate([table.read(fit / "predictions.csv") for fit in fits])
+    figures = {}
+    for statistics in dict.fromkeys(answers.statistics.tolist()):
+        part = answers.where(statistics=statistics)
+        seeds = {}
+        for seed in sorted(set(part.seed.tolist())):
+            one = part.where(seed=seed)
+            folds = [bootstrap.measure(one.where(fold=fold), "uar") for fold in sorted(set(one.fold.tolist()))]
+            seeds[seed] = {"mean_of_folds": percent(np.mean(folds)), "all_clips": percent(bootstrap.measure(one, "uar"))}
+        low, high, unit = bootstrap.bootstrap(part, "uar", rng=np.random.default_rng(0))
+        means = [figure["mean_of_folds"] for figure in seeds.values()]
+        figures[statistics] = {
+            "uar_mean_of_folds": percent(np.mean(means) / 100),
+            "sd_over_seeds": percent(np.std(means, ddof=1) / 100) if len(means) > 1 else None,
+            "uar_all_clips": percent(bootstrap.measure(part, "uar")),
+            "interval_95": [percent(low), percent(high)],
+            "interval_over": unit,
+            "seeds": seeds,
+        }
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    return {
+        "recipe": recipe["name"],
+        "split": recipe["data"]["split"],
+        "fits": len(fits),
+        "configurations_tried": recipe["card"]["configurations_tried"],
+        "train_minutes": round(sum(record["train_s"] for record in records) / 60, 1),
+        "parameters": records[0].get("parameters"),
+        "recipe_hash": records[0]["recipe_hash"],
+        "revisions": sorted({record["revision"] for record in records}),
+        "hardware": records[0]["hardware"],
+        "uar_percent": figures,
+    }
+
+
+def percent(share: float) -> float:
+    return round(100 * float(share), 1)
+
+
+if __name__ == "__main__":
+    print(json.dumps([of_run(Path(run)) for run in sys.argv[1:]], indent=2))
