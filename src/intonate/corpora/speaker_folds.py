@@ -124,8 +124,8 @@ def _first_two(name: str) -> HeldOut:
 
 
 # Corpus -> the speakers whom the built-in models never trained on: the first two folds of its table. Of nEMO there are
-# often six speakers on disk, and every one that is held out is missed in training (three left to train on gave a UAR
-# of .37): a woman and a man are tested, and nobody validates; selection and calibration rest on the other corpora.
+# often six speakers on disk, and every one that is held out is missed in training: a woman and a man are tested, and
+# nobody validates; selection and calibration rest on the other corpora.
 POOLED: dict[str, HeldOut] = {
     "ravdess": _first_two("ravdess-6"),
     "emodb": _first_two("emodb-5"),
