@@ -1,7 +1,8 @@
 """The accuracy of finished runs, as one JSON object: `python benchmarks/accuracy.py runs/compact-ravdess …`
 
 For every run and every statistics of the speaker: the UAR of each seed (mean over the folds' own figures, and over all
-folds' clips together), their mean and standard deviation over seeds, and a 95 % interval bootstrapped over speakers.
+folds' clips together), their mean and standard deviation over seeds, a 95 % interval bootstrapped over speakers, and
+the UAR of the seeds taken together as an ensemble (their log-probabilities averaged).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from intonate.evaluation import bootstrap, table
+from intonate.evaluation import bootstrap, metrics, table
 
 
 def of_run(run: Path) -> dict[str, object]:
@@ -28,7 +29,8 @@ def of_run(run: Path) -> dict[str, object]:
         for seed in sorted(set(part.seed.tolist())):
             one = part.where(seed=seed)
             folds = [bootstrap.measure(one.where(fold=fold), "uar") for fold in sorted(set(one.fold.tolist()))]
-            seeds[seed] = {"mean_of_folds": percent(np.mean(folds)), "all_clips": percent(bootstrap.measure(one, "uar"))}
+            whole = bootstrap.measure(one, "uar")
+            seeds[seed] = {"mean_of_folds": percent(np.mean(folds)), "all_clips": percent(whole)}
         low, high, unit = bootstrap.bootstrap(part, "uar", rng=np.random.default_rng(0))
         means = [figure["mean_of_folds"] for figure in seeds.values()]
         figures[statistics] = {
@@ -38,6 +40,7 @@ def of_run(run: Path) -> dict[str, object]:
             "interval_95": [percent(low), percent(high)],
             "interval_over": unit,
             "seeds": seeds,
+            "uar_of_seeds_averaged": percent(averaged(part)) if len(seeds) > 1 else None,
         }
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     return {
@@ -52,6 +55,20 @@ def of_run(run: Path) -> dict[str, object]:
         "hardware": records[0]["hardware"],
         "uar_percent": figures,
     }
+
+
+def averaged(part: table.PredictionTable) -> float:
+    """UAR, mean over folds, of an ensemble: the mean of the seeds' log-probabilities, clip by clip."""
+    figures = []
+    for fold in sorted(set(part.fold.tolist())):
+        seeds = [part.where(fold=fold, seed=seed) for seed in sorted(set(part.seed.tolist()))]
+        first = seeds[0]
+        if any(one.file.tolist() != first.file.tolist() for one in seeds):
+            raise SystemExit(f"fold {fold}: the seeds were not tested on the same clips in the same order")
+        guess = np.mean([np.log(one.probabilities + 1e-12) for one in seeds], axis=0).argmax(axis=1)
+        counts = metrics.confusion_matrix(first.truth, guess, len(first.labels))
+        figures.append(float(metrics.uar(counts)))
+    return float(np.mean(figures))
 
 
 def percent(share: float) -> float:

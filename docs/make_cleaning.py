@@ -1,22 +1,19 @@
 """Make the picture and the sounds of cleaning.md: an example clip with noise, pauses and an offset, and what is left.
 
-    python docs/make_cleaning.py        # writes cleaning.png and cleaning-*.ogg beside this script; needs matplotlib
+python docs/make_cleaning.py        # writes cleaning.png and cleaning-*.ogg beside this script; needs matplotlib
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import soundfile
+from matplotlib import pyplot as plt
 
 from intonate.audio.clean import clean
 from intonate.audio.decode import load
 from intonate.features import get
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
 
 HERE = Path(__file__).parent
 RATE_HZ = 16_000
@@ -27,6 +24,8 @@ STEPS = [
     {"step": "remove_silence", "below_db": 30.0},
     {"step": "loudness", "target_dbfs": -20.0},
 ]
+# Power in dB that is drawn black, and white.
+COLOURS = {"vmin": -60, "vmax": 30, "cmap": "magma", "interpolation": "none"}
 
 
 def spoilt(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -52,17 +51,24 @@ def draw(sounds: dict[str, np.ndarray], path: Path) -> None:
         above.set_title(f"{name}, {len(sound) / RATE_HZ:.1f} s", fontsize=11)
         above.axhline(0, linewidth=0.4, color="grey")
         # Natural logarithm of the power, in dB as people read it.
-        decibels = get("log_mel")(sound, RATE_HZ, bands=64).T * 10 / np.log(10)
+        decibels = get("log_mel")(sound, RATE_HZ, bands=40).T * 10 / np.log(10)
         extent = (0, len(sound) / RATE_HZ, 0, len(decibels))
         image = below.imshow(
-            decibels, origin="lower", aspect="auto", extent=extent, vmin=-60, vmax=30, cmap="magma", interpolation="none"
+            decibels,
+            origin="lower",
+            aspect="auto",
+            extent=extent,
+            vmin=-60,
+            vmax=30,
+            cmap="magma",
+            interpolation="none",
         )
         below.set_xlim(0, longest_s)
         below.set_xlabel("seconds")
     axes[0, 0].set_ylabel("amplitude")
     axes[1, 0].set_ylabel("mel band")
     figure.colorbar(image, ax=axes[1], label="dB", pad=0.01)
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=80)
 
 
 def main() -> None:

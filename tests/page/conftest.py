@@ -80,9 +80,7 @@ class Site:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("websocket", lambda socket: self.requests.append(socket.url))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on(
-            "console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None
-        )
+        page.on("console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None)
         page.goto(self.origin)
         if ready:
             page.wait_for_selector("#connection[data-state=ready]")
@@ -99,9 +97,8 @@ def checked(site: Site) -> Iterator[Site]:
     """What every test asks of the page, whatever else it asks: no error, and not one request elsewhere."""
     try:
         yield site
-        strangers = [
-            url for url in site.requests if not url.replace("ws://", "http://").startswith((site.origin, "blob:", "data:"))
-        ]
+        own = (site.origin, site.origin.replace("http", "ws"), "blob:", "data:")
+        strangers = [url for url in site.requests if not url.startswith(own)]
         assert strangers == []
         assert site.problems == []
     finally:

@@ -88,7 +88,7 @@ class Session:
         event = {
             "type": "segment", "model": model, "start": start, "end": end, "state": "speech" if speech else "silence",
             "label": shown(answer) if speech else "silence", "scores": answer if speech else [],
-            "raw": answer if speech else [], "level": round(20 * np.log10(max(rms, 1e-6)), 1), "received": self.received,
+            "raw": answer if speech else [], "level": 20 * np.log10(max(rms, 1e-6)), "received": self.received,
         }  # fmt: skip
         if speech:
             self.spoke.setdefault(model, start)
@@ -127,8 +127,8 @@ class Fake:
         ]
         self.port = free_port()
         self.url = f"http://localhost:{self.port}/"
-        config = uvicorn.Config(Starlette(routes=routes), port=self.port, log_level="error", ws="websockets-sansio", lifespan="off")
-        self.server = uvicorn.Server(config)
+        options: dict[str, Any] = {"log_level": "error", "ws": "websockets-sansio", "lifespan": "off"}
+        self.server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=self.port, **options))
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
@@ -164,21 +164,22 @@ class Fake:
     async def predict(self, request: Request) -> Response:
         if not self.known(request):
             return JSONResponse({"error": "the token is missing or wrong"}, 401, HEADERS)
-        form = await request.form()
-        upload = form["audio"]
-        body = await upload.read()  # type: ignore[union-attr]
-        model = str(form["model"])
-        self.uploads.append({"name": upload.filename, "bytes": body, **{k: form[k] for k in form if k != "audio"}})  # type: ignore[union-attr]
+        async with request.form() as form:
+            upload: Any = form["audio"]
+            name, body = upload.filename, await upload.read()
+            fields = {key: value for key, value in form.items() if key != "audio"}
+        model = str(fields["model"])
+        self.uploads.append({"name": name, "bytes": body, **fields})
         await asyncio.sleep(self.slow_s)
         if self.error:
             return JSONResponse({"error": self.error[1]}, self.error[0], HEADERS)
         segments = [{"start": 0.0, "end": 1.0, "label": "silence", "score": 0.0}]
-        segments += [
-            {"start": 1.0 + 1.5 * n, "end": 2.5 + 1.5 * n, "label": shown(scores(8 * n, model)), "score": scores(8 * n, model)[0]["score"]}
-            for n in range(3)
-        ]  # fmt: skip
+        for number in range(3):
+            one = scores(8 * number, model)
+            start = 1.0 + 1.5 * number
+            segments.append({"start": start, "end": start + 1.5, "label": shown(one), "score": one[0]["score"]})
         answer = scores(0, model)
-        shape = {"file": upload.filename, "label": answer[0]["label"], "scores": answer, "segments": segments}  # type: ignore[union-attr]
+        shape = {"file": name, "label": answer[0]["label"], "scores": answer, "segments": segments}
         return JSONResponse(shape | {"transcript": "", "abstained": False, "model": model}, headers=HEADERS)
 
     async def stream(self, sock: WebSocket) -> None:

@@ -129,6 +129,15 @@ test("pieces of two seconds, and what the model said about each", () => {
   assert.deepEqual(pieces.pairs(cut, given, timeline, { merge: MERGES["p4-4"] }), [{ truth: "fear/surprise", answer: "fear/surprise" }]);
 });
 
+test("the segments of a file can be scored too, with their best score alone", () => {
+  const timeline = new Timeline();
+  timeline.add({ start: 0, end: 3, label: "sad", score: 0.6 });
+  timeline.add({ start: 3, end: 6, label: "unsure", score: 0.2 });
+  const given = new Map([[0, "sad"], [2, "happy"]]);
+  const found = pieces.pairs(pieces.cut(6), given, timeline);
+  assert.deepEqual(found, [{ truth: "sad", answer: "sad" }, { truth: "happy", answer: "unsure" }]);
+});
+
 test("labels that are saved can be loaded, and only where they belong", () => {
   const cut = pieces.cut(6);
   const given = new Map([[2, "sad"], [0, "angry"]]);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import time
@@ -16,7 +17,7 @@ NO_VOICE = ["silence", "noise"]
 
 
 def until(page, expression, seconds=30.0):
-    """Wait until a JavaScript expression is true. (Playwright's own way needs `eval`, which the page's policy forbids.)"""
+    """Wait until a JavaScript expression is true: Playwright's own way needs `eval`, which the policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(f"Boolean({expression})"):
         assert time.monotonic() < end, f"never came true: {expression}"
@@ -84,7 +85,7 @@ def test_the_session_can_be_saved_as_json_csv_and_srt(any_site):
     segments = answer["segments"]
     assert answer["model"] == "compact"
     assert segments[0]["start"] == 0
-    assert all(one["end"] == other["start"] for one, other in zip(segments, segments[1:], strict=False))
+    assert all(one["end"] == other["start"] for one, other in itertools.pairwise(segments))
     assert {one["label"] for one in segments} <= {*SEVEN, *NO_VOICE, "unsure"}
     lines = saved(page, "csv")[1].decode().splitlines()
     assert lines[0].startswith("file,start,end,label,score,abstained,angry,")
@@ -106,7 +107,8 @@ def test_replay_runs_in_step_and_can_be_moved(any_site):
     length = float(page.get_attribute("#ribbon", "aria-valuemax"))
     assert playhead(page) == pytest.approx(length / 2, abs=0.1)
     page.focus("#ribbon")
-    for key, at in (("Home", 0), ("ArrowRight", 1), ("Shift+ArrowRight", length), ("ArrowLeft", length - 1), ("End", length)):
+    moves = {"Home": 0, "ArrowRight": 1, "Shift+ArrowRight": 11, "ArrowLeft": min(11, length) - 1, "End": length}
+    for key, at in moves.items():
         page.keyboard.press(key)
         assert playhead(page) == pytest.approx(min(at, length), abs=0.11), key
     assert page.get_attribute("#ribbon", "aria-valuetext").startswith("0:")
@@ -144,9 +146,8 @@ def test_a_file_can_be_dropped(site):
 
     page = site.open()
     data = list((ROOT / "examples" / "lively.flac").read_bytes())
-    transfer = page.evaluate_handle(
-        "data => { const t = new DataTransfer(); t.items.add(new File([new Uint8Array(data)], 'x.flac')); return t; }", data
-    )
+    holding = "d => { const t = new DataTransfer(); t.items.add(new File([new Uint8Array(d)], 'x.flac')); return t; }"
+    transfer = page.evaluate_handle(holding, data)
     page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
     assert page.is_visible("#drop")
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
@@ -223,8 +224,8 @@ def test_models_side_by_side(site):
     answers = json.loads(saved(page, "json")[1])
     assert [answer["model"] for answer in answers] == ["compact", "compact-open"]
     assert answers[0]["segments"] != answers[1]["segments"]
-    page.uncheck("#models input[value=compact]")
-    page.uncheck("#models input[value=compact-open]")
+    for name in ("compact", "compact-open"):
+        page.click(f"#models input[value={name}]")
     assert page.locator("#models input:checked").count() == 1, "one model has to stay"
 
 
@@ -292,16 +293,21 @@ def test_unsaved_labels_are_not_lost_by_a_slip(site):
     assert page.is_visible("#labelling")
 
 
-def test_plain_pieces_ask_for_four_merged_classes(site):
-    page = site.open()
+@pytest.mark.parametrize("any_site", ["real"], indirect=True)
+def test_plain_pieces_ask_for_four_merged_classes(any_site):
+    page = any_site.open()
     page.click("#options summary")
     page.check("#plain")
     page.click("#listen")
     page.wait_for_selector("#listen.on")
-    assert page.locator(".bars .name").all_inner_texts() == ["anger/disgust", "fear/surprise", "happiness", "sadness"]
-    assert any("plain=1&labels=p4-4" in url for url in site.requests)
-    time.sleep(1)
+    until(page, "Number(document.querySelector('#latency').dataset.count) >= 2")
     stop(page)
+    assert any("plain=1&labels=p4-4" in url for url in any_site.requests)
+    four = {"anger/disgust", "fear/surprise", "happiness", "sadness"}
+    assert set(page.locator(".bars .name").all_inner_texts()) == four
+    segments = json.loads(saved(page, "json")[1])["segments"]
+    assert {one["label"] for one in segments} <= four | {"neutral"}, "a quiet piece is called neutral"
+    assert all(one["end"] - one["start"] >= 1.99 for one in segments[:-1])
 
 
 def test_the_transcript_is_shown_where_there_is_one(site):
@@ -332,3 +338,17 @@ def test_the_canvas_is_crisp_on_dense_screens(site):
     stop(page)
     width, shown = page.eval_on_selector("#ribbon canvas", "c => [c.width, c.clientWidth]")
     assert width == 2 * shown
+
+
+def test_a_file_can_be_labelled_and_scored(any_site):
+    from conftest import ROOT
+
+    page = any_site.open()
+    page.set_input_files("#file", ROOT / "examples" / "changing.flac")
+    page.wait_for_selector("#after:not([hidden])")
+    page.click("#label-open")
+    for key in "1613":
+        page.keyboard.press(key)
+    page.uncheck("#leave-out")
+    assert int(page.inner_text("[data-figure=Pieces]")) == 4
+    assert page.locator(".confusion").count() == 1

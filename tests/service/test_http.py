@@ -56,7 +56,7 @@ def test_options(service):
     [
         (b"", {}, 400, "empty|no samples"),
         (b"this is no sound", {}, 400, "upload"),
-        (wav()[:60], {}, 400, "upload"),
+        (wav()[:30], {}, 400, "upload"),
         (None, {}, 400, "field 'audio'"),
         (wav(), {"top_k": "0"}, 400, "top_k"),
         (wav(), {"top_k": "many"}, 400, "top_k"),

@@ -13,7 +13,7 @@ from intonate.errors import CorpusError, SplitError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs as serving
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import data
+from intonate.training import data, moments
 from intonate.training.recipe import load
 
 
@@ -30,7 +30,7 @@ def examples(recipe, toy_corpus):
 
 @pytest.fixture(scope="module")
 def inputs(examples, recipe):
-    measured = data.measure(examples, np.arange(len(examples.clips)), recipe)
+    measured = moments.measure(examples, np.arange(len(examples.clips)), recipe)
     return tuple(
         ModelInput(name, item.front_end, item.params, normalisation=measured[name])
         for name, item in recipe.inputs.items()
@@ -139,7 +139,7 @@ def test_padding_is_zero_and_the_lengths_tell(examples, recipe, inputs):
 
 
 def test_gain_columns_of_the_voice_have_no_prior(inputs):
-    prior = dict(zip(data.VOICE_COLUMNS, inputs[1].normalisation.prior, strict=True))
+    prior = dict(zip(moments.VOICE_COLUMNS, inputs[1].normalisation.prior, strict=True))
     assert prior["level_mean"] == 0.0
     assert prior["f0_mean"] == 3.0
 

@@ -52,8 +52,8 @@ def write(folder: Path, entries: Mapping[str, Entry]) -> Path:
             for name, (array, samples) in entries.items():
                 flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
                 file.write(b"\0" * (-file.tell() % ALIGN))
-                index[name] = [file.tell(), array.shape, array.dtype.str, zlib.crc32(flat), samples]
-                file.write(flat)
+                index[name] = [file.tell(), array.shape, array.dtype.str, zlib.crc32(flat.data), samples]
+                file.write(flat.data)
             listed = json.dumps(index).encode()
             start = file.tell()
             file.write(listed)
@@ -80,6 +80,6 @@ def read(path: Path, names: Collection[str]) -> dict[str, Entry] | None:
     for name in index.keys() & set(names):
         offset, shape, dtype, checksum, samples = index[name]
         kind, count = np.dtype(dtype), math.prod(shape)
-        if zlib.crc32(mapped[offset : offset + count * kind.itemsize]) == checksum:
+        if zlib.crc32(mapped[offset : offset + count * kind.itemsize].data) == checksum:
             found[name] = Entry(np.frombuffer(mapped, kind, count, offset).reshape(shape), samples)
     return found

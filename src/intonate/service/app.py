@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 import intonate
+from intonate.errors import IntonateError
 from intonate.service import live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.house import House
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await house.in_stream_pool(_warm_up, settings)
         house.in_background(house.sweep())
         yield
         house.close()
@@ -120,6 +122,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     return app
+
+
+def _warm_up(settings: Settings) -> None:
+    """Load what is loaded when first used, so that nobody waits for it."""
+    for model in settings.models.values():
+        with contextlib.suppress(IntonateError):
+            model.stream(model.spec.sample_rate_hz)
 
 
 def _models(settings: Settings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.house import House
 from intonate.service.query import BAD, FORMATS, FULL, SLOW, TAKEN, TOO_LONG, Closed, parse, subprotocol
-from intonate.service.sessions import Session, new_samples
+from intonate.service.sessions import AnyStream, Session, new_samples
 
 # A message is heard in pieces this long, so that others get their turn.
 PIECE_S = 0.25
@@ -58,7 +58,7 @@ class _Connection:
         self._rest = b""  # the beginning of a sample whose end has not come yet
 
     async def run(self) -> None:
-        session, resumed, again = self._session()
+        session, resumed, again = await self._session()
         if session.leave is not None:
             session.leave()
         session.connection, session.leave = self, self._make_way
@@ -74,20 +74,21 @@ class _Connection:
             self._house.sessions.leave(session, self)
             self._house.metrics.sessions.set(len(self._house.sessions))
 
-    def _session(self) -> tuple[Session, bool, list[tuple[int, str, str]]]:
+    async def _session(self) -> tuple[Session, bool, list[tuple[int, str, str]]]:
         """The session of this connection, whether it was there before, and the events that the client missed."""
         query, house = self._query, self._house
         old = house.sessions.find(query.session, query.asked) if query.session else None
         if old is not None and (missed := old.after(query.seq)) is not None:
             return old, True, missed
-        models = {name: house.settings.models[name] for name in query.models}
-        streams = {
-            name: model.stream(query.rate_hz, plain=query.plain, **query.options) for name, model in models.items()
-        }
+        streams = await house.in_stream_pool(self._streams)
         session = Session(query.asked, streams, query.rate_hz)
         house.sessions.add(session)
         house.metrics.sessions.set(len(house.sessions))
         return session, False, []
+
+    def _streams(self) -> dict[str, AnyStream]:
+        query, models = self._query, self._house.settings.models
+        return {name: models[name].stream(query.rate_hz, plain=query.plain, **query.options) for name in query.models}
 
     def _ready(self, session: Session, resumed: bool) -> dict[str, Any]:
         name, stream = next(iter(session.streams.items()))

@@ -18,3 +18,5 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
             self.loop.call_later(LINGER_S, self.transport.abort)
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # it was refused on purpose, which is no error to log

@@ -23,15 +23,12 @@ from intonate.augment import spectrogram
 from intonate.emotions import merge, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features.cache import Analysis, analyse, default_folder
-from intonate.features.functionals import GAIN_COLUMNS, VOICE_COLUMNS
 from intonate.features.normalise import Moments, normalise
 from intonate.schema import ModelInput, ModelSpec, Normalisation, Utterance
-from intonate.training.recipe import Input, Normalise, Recipe
+from intonate.training.recipe import Input, Recipe
 
 SAMPLE_RATE_HZ = 16_000
 TOKENS = "tokens"
-# Clips whose statistics are summed at once: a few megabytes.
-AT_A_TIME = 32
 Array = NDArray[Any]
 Clip = dict[str, Array]
 
@@ -181,58 +178,6 @@ def bar(console: Console, words: str) -> Any:
 def spoken(inputs: Mapping[str, Input]) -> list[str]:
     """The inputs that a recipe normalises by speaker."""
     return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
-
-
-def measure(examples: Examples, train: NDArray[np.int64], recipe: Recipe) -> dict[str, Normalisation | None]:
-    """The statistics of the training part, for every input that is normalised."""
-    return {
-        name: None if item.normalise is None else _measure(examples, train, name, item.front_end, item.normalise)
-        for name, item in recipe.inputs.items()
-    }
-
-
-def _measure(
-    examples: Examples, train: NDArray[np.int64], name: str, front_end: str, wanted: Normalise
-) -> Normalisation:
-    whole = _together([np.atleast_2d(examples.clips[row][name]) for row in train])
-    mean = whole.total / whole.count
-    variance = whole.squares / whole.count - np.square(mean)
-    prior = np.full(len(mean), wanted.prior)
-    if wanted.kind == "speaker":
-        # Around each speaker's own mean, for that is what is left after centring.
-        rows = np.array([examples.utterances[row].speaker for row in train])
-        voices = [examples.moments_of(train[rows == who], name) for who in np.unique(rows)]
-        if wanted.prior_sd and len(voices) > 1:
-            within = [voice.squares / voice.count - np.square(voice.total / voice.count) for voice in voices]
-            variance = np.mean(within, axis=0)
-        if front_end == "voice_functionals":
-            # The gain of a microphone tells nothing of a clip alone: see intonate.features.functionals.
-            prior[[VOICE_COLUMNS.index(column) for column in GAIN_COLUMNS]] = 0.0
-    sd = np.sqrt(np.maximum(variance, 1e-8))
-    return Normalisation(
-        kind=wanted.kind,
-        mean=tuple(mean.round(6).tolist()),
-        sd=tuple(sd.round(6).tolist()),
-        prior=tuple(prior.tolist()) if wanted.kind == "speaker" else (),
-        prior_sd=wanted.prior_sd if wanted.kind == "speaker" else 0.0,
-        clip=wanted.clip,
-    )
-
-
-def _together(clips: Sequence[Array]) -> Moments:
-    """The moments of all rows of all clips, some clips at a time: at once, they need gigabytes."""
-    count, total, squares = 0.0, None, None
-    for start in range(0, len(clips), AT_A_TIME):
-        rows = np.concatenate(clips[start : start + AT_A_TIME]).astype(np.float64)
-        count += len(rows)
-        # The sum so far comes first, as if it were a row: the same additions in the same order as for all at once.
-        total = _sum(total, rows)
-        squares = _sum(squares, np.square(rows, out=rows))
-    return Moments(count, total, squares)
-
-
-def _sum(before: Array | None, rows: Array) -> Array:
-    return rows.sum(axis=0) if before is None else np.concatenate([before[None], rows]).sum(axis=0)
 
 
 class Clips(Dataset[dict[str, Any]]):

@@ -35,7 +35,7 @@ from intonate.export import onnx as export
 from intonate.features.normalise import normalise
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelInput, ModelSpec, Utterance
-from intonate.training import data, names, network, provenance, scoring
+from intonate.training import data, moments, names, network, provenance, scoring
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
@@ -147,7 +147,7 @@ def _fit(
     """One fit: train, calibrate on the validation speakers, export, answer the test speakers with the file."""
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    measured = data.measure(examples, split.train, recipe)
+    measured = moments.measure(examples, split.train, recipe)
     inputs = tuple(
         ModelInput(
             name=name,

@@ -49,7 +49,7 @@ def _version(package: str) -> str:
 
 @cache
 def revision() -> str:
-    """The git revision of the code when a process first asked, `+` where it has uncommitted changes; empty outside a checkout."""
+    """The git revision when a process first asked, `+` where code is not committed; empty outside a checkout."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:

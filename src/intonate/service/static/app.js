@@ -136,6 +136,7 @@ async function toggleListening() {
     state.live = await listen(chosen(), options, {
       level: (dbfs) => {
         gauges.level = stage.level = dbfs;
+        ribbon.refresh();
         gauges.elapsed = state.live ? seconds(state.live.session) : 0;
       },
       answer: (model, stretch, latency) => {
@@ -292,13 +293,13 @@ function togglePlaying() {
 }
 
 function frame() {
+  requestAnimationFrame(frame);
   if (player.playing) {
     ribbon.follow(player.time);
     showMoment();
   }
   if (player.playing !== shownPlaying) setPlaying(player.playing);
   ribbon.draw();
-  requestAnimationFrame(frame);
 }
 
 // What is pressed

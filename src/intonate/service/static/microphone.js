@@ -2,6 +2,8 @@
 
 // Length of a chunk, seconds: short enough to feel immediate, long enough to cost nothing.
 const CHUNK_S = 0.064;
+// A busy browser may take so long to hand over its last chunk, milliseconds.
+const FLUSH_MS = 3_000;
 
 // What browsers do for telephony changes how a voice sounds, and that is what is listened to here.
 const PLAIN = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
@@ -40,7 +42,7 @@ export async function openMicrophone(onChunk, onLost) {
     await context.resume();
   } catch (error) {
     await close();
-    throw new Error(`The browser cannot listen (${error.message}).`, { cause: error });
+    throw new Error("The service does not answer. Is “intonate serve” still running?", { cause: error });
   }
   const size = Math.round((context.sampleRate * CHUNK_S) / 128) * 128;
   const chunks = new AudioWorkletNode(context, "chunks", { processorOptions: { size } });
@@ -53,7 +55,9 @@ export async function openMicrophone(onChunk, onLost) {
     async stop() {
       const last = new Promise((resolve) => (ended = resolve));
       chunks.port.postMessage("flush");
-      await Promise.race([last, new Promise((resolve) => setTimeout(resolve, 500))]);
+      await Promise.race([last, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+      // What comes later still would be on the tape, and never be answered.
+      chunks.port.onmessage = null;
       await close();
     },
   };

@@ -130,7 +130,6 @@ function riverLane(scene, { model, top, height, caption }) {
     const points = [];
     group.forEach((stretch, index) => {
       const scores = new Map(stretch.scores.map(({ label, score }) => [label, score]));
-      if (!scores.size && stretch.score) scores.set(stretch.label, stretch.score);
       if (index === 0) points.push({ at: x(stretch.start), scores });
       points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, scores });
       if (index === group.length - 1) points.push({ at: x(stretch.end), scores });
@@ -238,21 +237,25 @@ function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 
   g.fillText(text, left + 8, middle + 0.5);
 }
 
-/** Diagonal hatching, for what is unsure. */
+let hatched = {};
+
+/** Diagonal hatching, for what is unsure; made once for each screen and theme. */
 function hatching(g, dots, ink) {
-  const size = 8 * dots;
+  if (hatched.dots === dots && hatched.colour === ink.muted) return hatched.pattern;
+  const size = Math.max(8, Math.round(8 * dots));
   const tile = new OffscreenCanvas(size, size);
   const t = tile.getContext("2d");
   t.strokeStyle = ink.muted;
   t.globalAlpha = 0.7;
-  t.lineWidth = 1.5 * dots;
+  t.lineWidth = size / 5;
   for (const shift of [-size, 0, size]) {
     t.beginPath();
-    t.moveTo(shift, size);
-    t.lineTo(shift + size, 0);
+    t.moveTo(shift - 1, size + 1);
+    t.lineTo(shift + size + 1, -1);
     t.stroke();
   }
   const pattern = g.createPattern(tile, "repeat");
-  pattern.setTransform(new DOMMatrix().scale(1 / dots));
+  pattern.setTransform(new DOMMatrix().scale(8 / size));
+  hatched = { dots, colour: ink.muted, pattern };
   return pattern;
 }

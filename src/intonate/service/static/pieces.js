@@ -51,10 +51,15 @@ export function pairs(pieces, labels, timeline, { leaveOut = true, merge } = {})
     if (leaveOut && (label === "neutral" || label === "silence" || !speech)) continue;
     const truth = label === "silence" ? label : merge ? merge[label] : label;
     if (!truth) continue;
-    const answer = speech ? mergeScores(scores, merge)[0]?.label : "silence";
-    if (answer) found.push({ truth, answer });
+    found.push({ truth, answer: speech ? best(scores, merge) : "silence" });
   }
   return found;
+}
+
+/** The best class; `unsure` where the scores are not known; `other` where a merge has no place for any of them. */
+function best(scores, merge) {
+  if (!scores.length) return "unsure";
+  return mergeScores(scores, merge)[0]?.label ?? "other";
 }
 
 /** The labels as a file. */

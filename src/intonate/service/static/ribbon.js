@@ -55,7 +55,7 @@ export class Ribbon {
 
   /** Called once a frame. */
   draw() {
-    if (!this.current || (!this.dirty && !this.live)) return;
+    if (!this.current || !this.dirty) return;
     if (this.live) this.playhead = this.duration;
     if (this.live && this.following) this.view = { ...this.view, start: this.duration - this.view.span };
     this.view = clamp(this.view, this.duration);

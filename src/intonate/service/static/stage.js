@@ -45,6 +45,7 @@ class State {
       this.list,
     );
     this.arc = this.node.querySelector(".arc");
+    this.halo = this.node.querySelector(".halo");
     for (const label of labels) this.#bar(label);
   }
 
@@ -110,6 +111,10 @@ export class Stage {
 
   /** The voice's level, dBFS, as the glow of the rings; -60 and below is none. */
   set level(dbfs) {
-    this.node.style.setProperty("--level", Math.max(0, Math.min(1, (dbfs + 60) / 54)).toFixed(3));
+    const share = Math.max(0, Math.min(1, (dbfs + 60) / 54));
+    for (const { halo } of this.#states.values()) {
+      halo.style.transform = `scale(${(0.86 + 0.3 * share).toFixed(3)})`;
+      halo.style.opacity = (0.06 + 0.16 * share).toFixed(3);
+    }
   }
 }
