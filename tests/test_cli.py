@@ -175,7 +175,7 @@ def test_models_tells_licence_labels_scores_and_card(intonate, monkeypatch, tmp_
     status, out, _ = intonate("models")
     assert status == 0
     assert out.index("compact  (the default)") < out.index("compact-open")
-    for told in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess", "UAR 0.50", str(tmp_path / "compact.md")):
+    for told in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess 50 (", str(tmp_path / "compact.md")):
         assert told in out
     assert "--model" in out
     assert intonate("predict", "clips/a.wav", "--format", "json")[1].count('"model": "compact"') == 1

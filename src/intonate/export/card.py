@@ -92,7 +92,8 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     held_out, strangers = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
     by_corpus: dict[str, list[str]] = {}
     for speaker in spec.unseen_speakers:
-        by_corpus.setdefault(speaker.split("/")[0], []).append(speaker.split("/")[1])
+        corpus, _, who = speaker.rpartition("/")
+        by_corpus.setdefault(corpus, []).append(who)
     parts = [
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained from "
@@ -108,7 +109,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         "of them. These test speakers took no part in training, in choosing the weights or in calibration.",
         *(_table(held_out, group) for group in ("corpus", "language", "gender")),
         "Held out (test and validation): "
-        + "; ".join(f"{corpus} {', '.join(names)}" for corpus, names in by_corpus.items())
+        + "; ".join(f"{corpus} {', '.join(names)}".strip() for corpus, names in by_corpus.items())
         + ".",
     ]
     if strangers:
