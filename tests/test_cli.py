@@ -226,6 +226,8 @@ def test_ctrl_c_is_quiet(place):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell lets its background jobs ignore Ctrl-C, and they hand that on: the tests may run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None
     # More than a pipe holds: when the last byte is gone, the command is reading, and waits for the rest.

@@ -34,6 +34,7 @@ SPECS = st.builds(
     name=NAMES,
     labels=st.lists(NAMES, max_size=4).map(tuple),
     inputs=st.lists(INPUTS, max_size=3).map(tuple),
+    merge=NAMES,
     sample_rate_hz=st.integers(8000, 48_000),
     clean=st.lists(PARAMS, max_size=2).map(tuple),
     output=st.sampled_from(["logits", "log_probabilities"]),

@@ -12,6 +12,8 @@ const GIVEN_LANE = 20;
 const CAPTION = 18;
 const AXIS = 24;
 const GAP = 8;
+// A stretch longer than a hop of the stream, seconds.
+const LONG_S = 1.2;
 // A bar of the wave and the gap after it.
 const BAR = 2;
 const PITCH = 3;
@@ -130,9 +132,11 @@ function riverLane(scene, { model, top, height, caption }) {
     const points = [];
     group.forEach((stretch, index) => {
       const scores = new Map(stretch.scores.map(({ label, score }) => [label, score]));
-      if (index === 0) points.push({ at: x(stretch.start), scores });
-      points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, scores });
-      if (index === group.length - 1) points.push({ at: x(stretch.end), scores });
+      // Hops flow into each other; a segment of a file holds from its start to its end.
+      const long = stretch.end - stretch.start > LONG_S;
+      if (long || index === 0) points.push({ at: x(stretch.start), scores });
+      if (!long) points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, scores });
+      if (long || index === group.length - 1) points.push({ at: x(stretch.end), scores });
     });
     const base = points.map(() => top + height);
     for (const label of current.labels) {

@@ -22,7 +22,7 @@ export async function connect(onChange) {
     await load(onChange);
     return true;
   } catch (error) {
-    showConnection("lost", "no service");
+    showConnection("lost", error.status === 401 ? "needs its token" : "no service");
     if (error.status === 401) askToken(onChange);
     else notice(error.message, "error", true);
     return false;
