@@ -26,7 +26,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -262,7 +262,7 @@ def _keep(folder: Path, fresh: dict[str, dict[str, Entry]], found: dict[str, dic
             entries.clear()
 
 
-def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Iterator[dict[str, Entry]]:
+def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Generator[dict[str, Entry], None, None]:
     """What comes of each task, in their order: by several processes, or by this one."""
     work = partial(_listen, analysis.sample_rate_hz, analysis.clean)
     done = 0

@@ -204,7 +204,7 @@ class Clips(Dataset[dict[str, Any]]):
         self.examples, self.rows, self.inputs, self.training = examples, rows, inputs, training
         self.options, self.seed, self.epoch = recipe.training, seed, 0
         self.changes = {
-            name: spectrogram.SpectrogramAugment(**{key: _whole(value) for key, value in item.augment.items()})
+            name: spectrogram.SpectrogramAugment(**_whole(item.augment))
             for name, item in recipe.inputs.items()
             if item.augment
         }
@@ -239,11 +239,12 @@ class Clips(Dataset[dict[str, Any]]):
         return clip | {"target": self.examples.targets[row], "allowed": self.examples.allowed[row], "row": row}
 
     def _others(self, row: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        mates = self.everybody[self.examples.utterances[row].speaker]
-        mates = mates[mates != row]
+        everybody = self.everybody[self.examples.utterances[row].speaker]
+        mates = np.asarray(everybody[everybody != row])
         if rng.random() < self.options.whole_speaker:
             return mates
-        return rng.choice(mates, min(len(mates), int(rng.integers(0, self.options.others_at_most + 1))), replace=False)
+        count = min(len(mates), int(rng.integers(0, self.options.others_at_most + 1)))
+        return np.asarray(rng.choice(mates, count, replace=False))
 
     def _voices(self) -> list[str]:
         """The training speakers; in `self.means`, the mean of each in every input that is normalised by speaker."""
@@ -290,8 +291,9 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return before
 
 
-def _whole(value: float) -> float | int:
-    return int(value) if float(value).is_integer() else value
+def _whole(values: Mapping[str, float]) -> dict[str, Any]:
+    """Whole numbers as int: YAML's 250 and 250.0 mean the same number of frames."""
+    return {key: int(value) if float(value).is_integer() else value for key, value in values.items()}
 
 
 def collate(clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:

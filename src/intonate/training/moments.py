@@ -55,7 +55,9 @@ def _measure(
 
 def _together(clips: Sequence[Array]) -> Moments:
     """The moments of all rows of all clips, some clips at a time: at once, they need gigabytes."""
-    count, total, squares = 0.0, None, None
+    count = 0.0
+    total: NDArray[np.float64] = np.zeros(0)
+    squares: NDArray[np.float64] = np.zeros(0)
     for start in range(0, len(clips), AT_A_TIME):
         rows = np.concatenate(clips[start : start + AT_A_TIME]).astype(np.float64)
         count += len(rows)
@@ -65,5 +67,5 @@ def _together(clips: Sequence[Array]) -> Moments:
     return Moments(count, total, squares)
 
 
-def _sum(before: Array | None, rows: Array) -> Array:
-    return rows.sum(axis=0) if before is None else np.concatenate([before[None], rows]).sum(axis=0)
+def _sum(before: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.concatenate([before[None], rows]).sum(axis=0) if len(before) else rows.sum(axis=0))
