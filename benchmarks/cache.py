@@ -27,7 +27,8 @@ import json, sys, time
 from intonate.training import fit, network
 
 def stop(recipe, examples, *others):
-    print(json.dumps({"at": time.time(), "clips": len(examples.clips), "inputs": len(examples.clips[0])}))
+    facts = {"clips": len(examples.clips), "inputs": len(examples.clips[0]), "processor_s": time.process_time()}
+    print(json.dumps(facts | {"at": time.time()}))
     raise SystemExit
 
 network.fit = stop
@@ -50,15 +51,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache, runs = Path(folder) / "cache", Path(folder) / "runs"
         first = start(recipe, cache, runs)
-        later = [start(recipe, cache, runs)["seconds"] for _ in range(REPEATS)]
+        later = [start(recipe, cache, runs) for _ in range(REPEATS)]
         bytes_kept = sum(file.stat().st_size for file in cache.rglob("*.pack"))
     result = {
         "recipe": recipe,
         "clips": first["clips"],
         "inputs": first["inputs"],
         "first_run_starts_s": first["seconds"],
-        "second_run_starts_s": statistics.median(later),
-        "later_runs_start_s": later,
+        "second_run_starts_s": statistics.median(run["seconds"] for run in later),
+        "later_runs_start_s": [run["seconds"] for run in later],
+        # What it takes of a processor, however busy the machine is.
+        "second_run_processor_s": round(statistics.median(run["processor_s"] for run in later), 2),
         "cache_mb": round(bytes_kept / 1e6, 1),
         "processors": os.cpu_count(),
         "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
