@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from typer.testing import CliRunner
@@ -51,8 +52,9 @@ def test_the_extra_is_named(monkeypatch):
 def test_a_port_that_is_taken(model):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(IntonateError, match=f"could not listen at 127.0.0.1:{port}"):
-            command.serve([str(model)], port=port)
+        # In a thread of its own: the browser tests leave an event loop running in this one.
+        with ThreadPoolExecutor(1) as pool, pytest.raises(IntonateError, match=f"could not listen at 127.0.0.1:{port}"):
+            pool.submit(command.serve, [str(model)], port=port).result()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
