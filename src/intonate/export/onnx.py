@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError, require
-from intonate.schema import ModelInput, ModelSpec
+from intonate.recognizer.inputs import padded
+from intonate.recognizer.model_file import SPEC_KEY
+from intonate.schema import ModelSpec
 
-SPEC_KEY = "intonate.spec"
 OPSET = 17
 # Largest difference between logits of the model and of its file, relative to the largest logit.
 TOLERANCE = 1e-3
@@ -31,20 +32,6 @@ ONE_FILE_BYTES = 1_800_000_000
 
 Array = NDArray[Any]
 Feeds = dict[str, Array]
-
-
-def feeds_of(inputs: Sequence[ModelInput], clips: Sequence[Mapping[str, Array]]) -> Feeds:
-    """Zero-padded arrays, and lengths where the graph wants them, of clips whose inputs are ready for the graph."""
-    feeds: Feeds = {}
-    for item in inputs:
-        arrays = [np.asarray(clip[item.name]) for clip in clips]
-        longest = max(len(array) for array in arrays)
-        feeds[item.name] = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
-        for place, array in zip(feeds[item.name], arrays, strict=True):
-            place[: len(array)] = array
-        if item.lengths:
-            feeds[item.lengths] = np.array([len(array) for array in arrays], np.int64)
-    return feeds
 
 
 def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
@@ -69,7 +56,7 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     network = network.eval()
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     order = [name for name in inspect.signature(network.forward).parameters if name in names]
-    example = {name: torch.from_numpy(value) for name, value in feeds_of(spec.inputs, clips[:2]).items()}
+    example = {name: torch.from_numpy(value) for name, value in padded(spec.inputs, clips[:2]).items()}
     moving = {item.name: {0: "batch", **({1: "rows"} if item.lengths else {})} for item in spec.inputs}
     moving |= {item.lengths: {0: "batch"} for item in spec.inputs if item.lengths}
     dynamo = getattr(network, "EXPORTER", "legacy") == "dynamo"
@@ -187,11 +174,11 @@ def check(
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    batches = [feeds_of(spec.inputs, [clip]) for clip in clips]
+    batches = [padded(spec.inputs, [clip]) for clip in clips]
     if spec.batching == "any":
-        batches.append(feeds_of(spec.inputs, clips))
+        batches.append(padded(spec.inputs, clips))
     else:
-        batches += [feeds_of(spec.inputs, [clip, clip]) for clip in clips]
+        batches += [padded(spec.inputs, [clip, clip]) for clip in clips]
     wanted = [reference(feeds) for feeds in batches]
     worst = max(_apart(answer, session.run(None, feeds)[0]) for answer, feeds in zip(wanted, batches, strict=True))
     if spec.batching == "any" and not _apart(np.concatenate(wanted[:-1]), wanted[-1]) <= TOLERANCE:

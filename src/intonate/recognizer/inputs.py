@@ -5,7 +5,7 @@ A *clip* here is {input name: array}, the front ends' output for one piece of so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from intonate import features
 from intonate.errors import ModelError, require
 from intonate.features.normalise import SpeakerStatistics, normalise
 from intonate.recognizer.model_file import TOKENS, first_line
-from intonate.schema import ModelSpec
+from intonate.schema import ModelInput, ModelSpec
 
 Clip = dict[str, NDArray[Any]]
 
@@ -87,12 +87,13 @@ def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple
     for group in groups.values():
         for start in range(0, len(group), size):
             positions = group[start : start + size]
-            yield positions, _padded(spec, [clips[position] for position in positions])
+            yield positions, padded(spec.inputs, [clips[position] for position in positions])
 
 
-def _padded(spec: ModelSpec, clips: Sequence[Clip]) -> dict[str, NDArray[Any]]:
+def padded(inputs: Sequence[ModelInput], clips: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """What the graph is fed: each input, zero-padded to the longest clip, and its lengths where they are wanted."""
     feeds: dict[str, NDArray[Any]] = {}
-    for item in spec.inputs:
+    for item in inputs:
         arrays = [clip[item.name] for clip in clips]
         longest = max(len(array) for array in arrays)
         feeds[item.name] = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
