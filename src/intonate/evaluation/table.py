@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from intonate.corpora.overlap import RANDOM
 from intonate.errors import CorpusError, did_you_mean
 from intonate.schema import Utterance
 
@@ -29,7 +30,7 @@ CLIP_AND_5 = "clip + 5"
 
 # What `protocol` usually says. The second is how the papers' tables were made, and is never printed without the first.
 SPEAKER_DISJOINT = "speaker-disjoint"
-RANDOM_SPLIT = "random (speakers overlap)"
+RANDOM_SPLIT = RANDOM
 
 _PREFIX = "p:"
 # Probabilities may be written with few digits by others; two per cent off is no rounding any more.

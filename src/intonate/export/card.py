@@ -107,7 +107,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         f"{len(spec.labels)} classes. *Own classes*: among those that the corpus has. *Clip alone*: nothing else of "
         "the speaker was heard; *clip + 5*: five more clips of the speaker, without labels; *speaker-normalised*: all "
         "of them. These test speakers took no part in training, in choosing the weights or in calibration.",
-        *(_table(held_out, group) for group in ("corpus", "language", "gender")),
+        *(_table(held_out, group) for group in GROUPS),
         "Held out (test and validation): "
         + "; ".join(f"{corpus} {', '.join(names)}".strip() for corpus, names in by_corpus.items())
         + ".",

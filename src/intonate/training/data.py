@@ -24,11 +24,11 @@ from intonate.emotions import merge, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features.cache import Analysis, analyse, default_folder
 from intonate.features.normalise import Moments, normalise
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelInput, ModelSpec, Normalisation, Utterance
 from intonate.training.recipe import Input, Recipe
 
 SAMPLE_RATE_HZ = 16_000
-TOKENS = "tokens"
 Array = NDArray[Any]
 Clip = dict[str, Array]
 

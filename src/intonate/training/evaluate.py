@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from intonate.corpora import manifest
-from intonate.emotions import MERGES, merge, merged_labels
+from intonate.emotions import MERGES, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
 from intonate.evaluation.report import write_report
@@ -46,7 +46,7 @@ def evaluate(
     spec = opened.spec
     rows = manifest.read(manifest_path)
     merge_name = merge_of(spec)
-    left_out = Counter(row.emotion for row in rows if row.emotion not in merge(merge_name))
+    left_out = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.labelled(rows, merge_name)
     speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
     asked = data.by_spec(spec, partial(_tokens, spec))
@@ -66,7 +66,7 @@ def evaluate(
             abstain_below=spec.abstain_below,
             root=Path(manifest_path).parent,
         )
-        for statistics in (scoring.statistics_of(spec) if knows_speakers else (scoring.CLIP_ALONE,))
+        for statistics in (scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,))
     ]
     return write_report(
         Path(report), table.concatenate(tables), title=f"{spec.name} on {Path(manifest_path).name}",

@@ -245,7 +245,7 @@ def _spec(
 
 def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples, split: Split) -> ModelSpec:
     """Temperature and abstain threshold from the validation speakers, each clip alone."""
-    logits = np.log(np.maximum(scorer.probabilities(split.validation, scoring.CLIP_ALONE), 1e-12))
+    logits = np.log(np.maximum(scorer.probabilities(split.validation, table.CLIP_ALONE), 1e-12))
     truth = examples.targets[split.validation]
     temperature = calibration.temperature(logits, truth)
     scaled = np.exp(logits / temperature)

@@ -13,10 +13,10 @@ from intonate.augment.spectrogram import SpectrogramAugment
 from intonate.corpora import sets
 from intonate.emotions import merge
 from intonate.errors import ModelError, RecipeError, did_you_mean
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 from intonate.training.recipe import Recipe
 
-TOKENS = "tokens"
 # What the training gives to every model or front end, and no recipe may set.
 GIVEN = ("self", "waveform", "samples", "sample_rate_hz", "classes", "columns", "seed", "_")
 

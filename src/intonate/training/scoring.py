@@ -13,23 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.evaluation import metrics, table
-from intonate.evaluation.table import PredictionTable
+from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
 from intonate.features.normalise import Moments, normalise
-from intonate.recognizer import inputs as serving
 from intonate.recognizer.model_file import ModelFile
+from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec
 from intonate.training.data import Clip, Examples
 from intonate.training.recipe import Recipe
-
-CLIP_ALONE = "clip alone"
-CLIP_AND_FIVE = "clip + 5"
-SPEAKER = "speaker-normalised"
 
 
 def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
     """The statistics of the speaker that a model can make use of."""
     kinds = {item.normalisation.kind for item in spec.inputs if item.normalisation}
-    return (CLIP_ALONE, CLIP_AND_FIVE, SPEAKER) if "speaker" in kinds else (CLIP_ALONE,)
+    return (CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED) if "speaker" in kinds else (CLIP_ALONE,)
 
 
 class Scorer:
@@ -47,7 +43,7 @@ class Scorer:
                 `speaker-normalised`, with all of them. Labels of the others are never used.
             seed: of the random five.
         """
-        spec, rng = self.model.spec, np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         within = {who: mates[np.isin(mates, rows)] for who, mates in self.examples.mates.items()}
         clips = []
         for row in rows:
@@ -55,13 +51,10 @@ class Scorer:
             others = mates[mates != row]
             if statistics == CLIP_ALONE:
                 others = others[:0]
-            elif statistics == CLIP_AND_FIVE:
+            elif statistics == CLIP_AND_5:
                 others = rng.choice(others, min(5, len(others)), replace=False)
             clips.append(self._ready(int(row), others))
-        answers = np.empty((len(rows), len(spec.labels)))
-        for positions, feeds in serving.batches(spec, clips, 32):
-            answers[positions] = self.model.run(feeds)
-        return answers
+        return Recognizer(self.model).probabilities(clips, batch_size=32)
 
     def _ready(self, row: int, others: NDArray[np.int64]) -> Clip:
         ready: Clip = {}
