@@ -32,10 +32,10 @@ DURATION_S = 3.0
 Sound = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def sound(seed: int) -> Sound:
+def sound(seed: int, seconds: float = DURATION_S) -> Sound:
     """A gliding voice with syllables, and some noise."""
     rng = np.random.default_rng(seed)
-    time_s = np.arange(int(DURATION_S * RATE_HZ)) / RATE_HZ
+    time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     phase = 2 * np.pi * np.cumsum(120 + 40 * np.sin(2 * np.pi * rng.uniform(0.3, 1) * time_s)) / RATE_HZ
     voice = sum(np.sin(n * phase) / n for n in range(1, 20)) * np.sin(2 * np.pi * 2 * time_s) ** 2
     return (0.1 * voice + rng.normal(0, 0.005, len(time_s))).astype(np.float32)

@@ -354,3 +354,45 @@ def test_where_no_process_can_be_started_this_one_computes(clips, tmp_path, monk
     monkeypatch.setattr(cache, "WORTH_A_PROCESS", 2)
     monkeypatch.setattr(cache, "_leave_interrupts_to_the_parent", os.abort)
     assert_same(analyse(clips, ANALYSIS, tmp_path / "cache", processes=2), analyse(clips, ANALYSIS))
+
+
+def louder(waveform, sample_rate_hz, clip):
+    return 2 * waveform
+
+
+def named(waveform, sample_rate_hz, clip):
+    """What a change is told, as a sound."""
+    return np.full(400, len(clip) + sample_rate_hz + sum(clip.encode()), np.float32)
+
+
+AS_IT_IS = Analysis(RATE_HZ, [], {"x": ("waveform", {"scale": False})})
+
+
+def test_a_change_comes_before_the_cleaning_and_is_kept_by_itself(clips, tmp_path, listened, monkeypatch):
+    monkeypatch.setattr(cache, "WORTH_A_PROCESS", 2)
+    change = cache.Change(louder, "louder")
+    mixed = [None, change, None, change, change]
+    analysis = replace(AS_IT_IS, clean=[{"step": "loudness", "target_dbfs": -20.0}])
+    assert_same(analyse(clips, analysis, changes=[change] * 5), analyse(clips, analysis))
+    right = analyse(clips, AS_IT_IS)
+    for processes in (2, 1):  # the second time from disk
+        heard = analyse(clips, AS_IT_IS, tmp_path / "cache", processes=processes, changes=mixed)
+        for one, plain, done in zip(heard, right, mixed, strict=True):
+            np.testing.assert_array_equal(one.features["x"], plain.features["x"] * (2 if done else 1))
+    listened.clear()
+    analyse(clips, AS_IT_IS, tmp_path / "cache", processes=1, changes=[change] * 5)
+    assert listened == ["0.wav", "2.wav"]
+    analyse(clips[:1], AS_IT_IS, tmp_path / "cache", changes=[cache.Change(louder, "another")])
+    assert len(listened) == 3
+    told = [json.loads(note.read_text()).get("change") for note in (tmp_path / "cache").glob("*/what.json")]
+    assert set(told) == {None, "another", "louder"}
+
+
+def test_a_change_knows_a_clip_by_its_bytes_kept_or_not(clips, tmp_path):
+    change = [cache.Change(named, "named")]
+    renamed = tmp_path / "renamed.wav"
+    renamed.write_bytes(Path(clips[0].path).read_bytes())
+    first = analyse(clips[:1], AS_IT_IS, changes=change)
+    assert_same(first, analyse([replace(clips[0], path=str(renamed))], AS_IT_IS, tmp_path / "cache", changes=change))
+    other = analyse([replace(clips[0], start_s=0.05)], AS_IT_IS, changes=change)
+    assert first[0].features["x"][0] != other[0].features["x"][0]

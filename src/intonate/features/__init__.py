@@ -2,29 +2,38 @@
 
     features.get("log_mel")(waveform, 16_000, bands=80)    # (frames, 80)
 
-A front end gives (rows, columns), a vector (columns,), or a waveform (samples,), always float32. Adding one is one
-function and one line of `CATALOGUE`.
+A front end gives (rows, columns), a vector (columns,), or a waveform (samples,), all float32; or, if `IMAGES` names it,
+uint8 (patches, height, width, 3). Adding one is one function and one line of `CATALOGUE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError, did_you_mean
 
-FrontEnd = Callable[..., NDArray[np.float32]]
+FrontEnd = Callable[..., NDArray[Any]]
 
 CATALOGUE: dict[str, str] = {
+    "audioset_patches": "intonate.features.audioset:audioset_patches",
+    "descriptors": "intonate.features.descriptors:descriptors",
+    "jet_image": "intonate.features.images:jet_image",
     "log_mel": "intonate.features.spectral:log_mel",
     "mfcc": "intonate.features.spectral:mfcc",
+    "mfcc_image": "intonate.features.images:mfcc_image",
     "pooled": "intonate.features.pooled:pooled",
+    "spectral_functionals": "intonate.features.spectral_functionals:spectral_functionals",
     "voice_functionals": "intonate.features.functionals:voice_functionals",
     "waveform": "intonate.features.waveform:waveform",
+    "windows": "intonate.features.windows:windows",
 }
+# Those that give uint8: a network takes them as they are, and nothing centres or scales them on the way.
+IMAGES = frozenset({"jet_image", "mfcc_image"})
 
 
 def get(name: str) -> FrontEnd:
@@ -38,3 +47,18 @@ def get(name: str) -> FrontEnd:
     module, attribute = CATALOGUE[name].split(":")
     front_end: FrontEnd = getattr(import_module(module), attribute)
     return front_end
+
+
+def rows(
+    name: str, waveform: NDArray[np.float32], sample_rate_hz: int, params: Mapping[str, Any] | None, what_for: str
+) -> NDArray[np.float32]:
+    """The (rows, columns) of another front end, for those that are made of one (`pooled`, `windows`).
+
+    Raises:
+        ModelError: there is none of that name, or it has no rows `what_for`.
+    """
+    found = get(name)(waveform, sample_rate_hz, **(params or {}))
+    if found.ndim != 2:
+        kind = {1: "one vector", 4: "images"}.get(found.ndim, f"{found.ndim} dimensions")
+        raise ModelError(f"front end {name!r} gives {kind} and has no rows {what_for}; use it by itself")
+    return found

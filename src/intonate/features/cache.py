@@ -5,10 +5,10 @@
     heard[0].features["mel"]    # (frames, 80)
 
 What is kept of a clip is found again by the bytes of its file and the stretch of it, whatever its name; by the sample
-rate, the cleaning, the front end and its parameters; and by the code that made it (`code_version`). Change any of them
-and it is computed anew.
+rate, the cleaning, the front end and its parameters; by the change that it went through before, if any (`Change`); and
+by the code that made it (`code_version`). Change any of them and it is computed anew.
 
-<folder>/log_mel-1f2e3d4c5b6a/    a front end with its parameters, after one cleaning, by one code
+<folder>/log_mel-1f2e3d4c5b6a/    a front end with its parameters, after one change and one cleaning, by one code
     what.json                     those, for people to read
     ….pack                        the arrays (`packs.py`)
 
@@ -85,12 +85,27 @@ class Analysed:
     samples: int
 
 
+class Change(NamedTuple):
+    """What is done to every waveform before it is cleaned: noise, another tempo.
+
+    Attributes:
+        apply: `(waveform, sample_rate_hz, clip) -> waveform`, picklable. `clip` names the recording by its bytes and
+            the stretch of it: whatever is drawn is drawn from that, so that it is the same wherever it is computed.
+        key: tells this change, and the code that does it, from others.
+    """
+
+    apply: Callable[[NDArray[np.float32], int, str], NDArray[np.float32]]
+    key: str
+
+
 class _Task(NamedTuple):
-    """A stretch of a file, and the front ends (folder name -> name, parameters) that it has not been through."""
+    """A stretch of a file, its change, and the front ends (folder name -> name, parameters) that it lacks."""
 
     path: str
     start_s: float
     end_s: float | None
+    clip: str
+    change: Change | None
     front_ends: dict[str, tuple[str, Mapping[str, Any]]]
 
 
@@ -105,6 +120,7 @@ def analyse(
     folder: Path | None = None,
     bar: Callable[[Sequence[_Task]], Iterable[object]] = iter,
     processes: int | None = None,
+    changes: Sequence[Change | None] | None = None,
 ) -> list[Analysed]:
     """The features of every utterance, those that were computed before from disk.
 
@@ -114,31 +130,43 @@ def analyse(
         folder: where features are kept; None for nowhere.
         bar: wraps the sequence of what is to be computed in a progress bar.
         processes: how many compute; None for one per processor.
+        changes: for each utterance, what is done to it first; None for nothing.
 
     Raises:
         AudioError: a file cannot be read; it is named. What was computed before it is kept.
         RecipeError: the folder cannot be written to.
     """
-    kinds = {name: _kind(analysis, *front_end) for name, front_end in analysis.front_ends.items()}
-    front_ends = {kind: analysis.front_ends[name] for name, kind in kinds.items()}
-    keys = _keys(utterances, hashed=folder is not None)
-    found: dict[str, dict[str, Entry]] = {kind: {} for kind in front_ends}
-    if folder is not None:
-        for kind in front_ends:
-            found[kind] = _kept(_open(folder, kind, analysis, front_ends[kind]), set(keys))
+    if not analysis.front_ends:  # a model that only reads: no file is opened
+        return [Analysed({}, 0) for _ in utterances]
+    changed = [None] * len(utterances) if changes is None else list(changes)
+    kinds: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Entry]] = {}
+    keys = _keys(utterances, hashed=folder is not None or any(changed))
+    for change in {_name(change): change for change in changed}.values():
+        own = [key for key, other in zip(keys, changed, strict=True) if _name(other) == _name(change)]
+        kinds[_name(change)] = {}
+        for name, front_end in analysis.front_ends.items():
+            what = _what(analysis, front_end, change)
+            kind = kinds[_name(change)][name] = _kind(what)
+            found[kind] = {} if folder is None else _kept(_open(folder, kind, what), set(own))
     tasks = {}
-    for key, row in zip(keys, utterances, strict=True):
-        lacking = {kind: front_end for kind, front_end in front_ends.items() if key not in found[kind]}
-        if lacking and key not in tasks:
-            tasks[key] = _Task(row.path, row.start_s, row.end_s, lacking)
+    for key, row, change in zip(keys, utterances, changed, strict=True):
+        named = kinds[_name(change)].items()
+        lacking = {kind: analysis.front_ends[name] for name, kind in named if key not in found[kind]}
+        if lacking and (key, _name(change)) not in tasks:
+            tasks[key, _name(change)] = _Task(row.path, row.start_s, row.end_s, key, change, lacking)
     if tasks:
-        _compute(tasks, analysis, folder, found, bar, processes or _processors())
+        _compute(list(tasks.values()), analysis, folder, found, bar, processes or _processors())
     heard = []
-    for key in keys:
-        entries = {name: found[kind][key] for name, kind in kinds.items()}
+    for key, change in zip(keys, changed, strict=True):
+        entries = {name: found[kind][key] for name, kind in kinds[_name(change)].items()}
         samples = next((entry.samples for entry in entries.values()), 0)
         heard.append(Analysed({name: entry.array for name, entry in entries.items()}, samples))
     return heard
+
+
+def _name(change: Change | None) -> str:
+    return "" if change is None else change.key
 
 
 @cache
@@ -154,21 +182,21 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _what(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _what(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]], change: Change | None) -> dict[str, Any]:
     name, params = front_end
-    return {
+    what = {
         "front_end": name,
         "params": dict(params),
         "clean": [dict(step) for step in analysis.clean],
         "sample_rate_hz": analysis.sample_rate_hz,
         "code": code_version(),
     }
+    return what if change is None else what | {"change": change.key}
 
 
-def _kind(analysis: Analysis, name: str, params: Mapping[str, Any]) -> str:
+def _kind(what: Mapping[str, Any]) -> str:
     """The name of the folder that holds what this front end makes."""
-    what = json.dumps(_what(analysis, (name, params)), sort_keys=True)
-    return f"{name}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+    return f"{what['front_end']}-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def _keys(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
@@ -189,13 +217,13 @@ def _digest(path: str) -> str:
         raise AudioError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
-def _open(folder: Path, kind: str, analysis: Analysis, front_end: tuple[str, Mapping[str, Any]]) -> Path:
+def _open(folder: Path, kind: str, what: Mapping[str, Any]) -> Path:
     """The folder of a front end, made where it is not there; those of others that have not been used for long go."""
     place = folder / kind
     try:
         place.mkdir(parents=True, exist_ok=True)
         # Written anew each time: its age is the time of last use.
-        (place / "what.json").write_text(json.dumps(_what(analysis, front_end), indent=2) + "\n", encoding="utf-8")
+        (place / "what.json").write_text(json.dumps(what, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from None
     long_ago = time.time() - KEPT_DAYS * 86_400
@@ -221,7 +249,7 @@ def _kept(place: Path, keys: set[str]) -> dict[str, Entry]:
 
 
 def _compute(
-    tasks: Mapping[str, _Task],
+    tasks: Sequence[_Task],
     analysis: Analysis,
     folder: Path | None,
     found: dict[str, dict[str, Entry]],
@@ -231,11 +259,11 @@ def _compute(
     """Fill `found` with what the tasks ask for, and keep it, whatever happens."""
     fresh: dict[str, dict[str, Entry]] = {kind: {} for kind in found}
     size, since = 0, time.monotonic()
-    answers = _answers(list(tasks.values()), analysis, processes)
+    answers = _answers(tasks, analysis, processes)
     try:
-        for key, _, entries in zip(tasks, bar(list(tasks.values())), answers, strict=True):
+        for task, _, entries in zip(tasks, bar(tasks), answers, strict=True):
             for kind, entry in entries.items():
-                fresh[kind][key] = entry
+                fresh[kind][task.clip] = entry
                 size += entry.array.nbytes
             if folder is not None and (size > PACK_BYTES or time.monotonic() - since > PACK_S):
                 _keep(folder, fresh, found)
@@ -310,8 +338,10 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 def _listen(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:
-    """Decode, clean, and ask every front end of a task."""
+    """Decode, change, clean, and ask every front end of a task."""
     waveform = load(task.path, sample_rate_hz, start_s=task.start_s, end_s=task.end_s)
+    if task.change is not None:
+        waveform = task.change.apply(waveform, sample_rate_hz, task.clip)
     waveform = clean(waveform, sample_rate_hz, steps)
     entries = {}
     for kind, (name, params) in task.front_ends.items():

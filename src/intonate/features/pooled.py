@@ -54,7 +54,5 @@ def pooled(
     for name in statistics:
         if name not in STATISTICS:
             raise ModelError(f"statistic {name!r} is not known; {did_you_mean(name, STATISTICS)}")
-    rows = features.get(of)(waveform, sample_rate_hz, **(params or {}))
-    if rows.ndim != 2:
-        raise ModelError(f"front end {of!r} gives one vector and has no rows to pool; use it by itself")
+    rows = features.rows(of, waveform, sample_rate_hz, params, "to pool")
     return np.concatenate([STATISTICS[name](rows) for name in statistics]).astype(np.float32)

@@ -28,6 +28,8 @@ FLOOR = 1e-8
 # Frames transformed at a time: what 24 frames need stays in the processor's cache, and the allocator keeps it from
 # one block to the next; for a whole clip, fresh pages of memory cost as much as the transforms.
 BLOCK = 24
+# The same for long frames: the spectra of so many samples are 100 kB, and the allocator gives more than 128 kB back.
+BLOCK_SAMPLES = 24_576
 # Longest array that is remembered between two front ends (see `remember_last`): a minute at 16 kHz, 4 MB.
 REMEMBERED = 960_000
 
@@ -98,9 +100,10 @@ def _power_blocks(waveform: Float, frame: int, hop: int, n_fft: int) -> Iterator
     # windowed part is cut out and transformed.
     cut, window = cut_frames(waveform, frame, hop, 1 + len(waveform) // hop), hann(frame)
     # The zeros after the window are laid out once: left to `rfft`, they would be copied in for each frame.
-    padded, power = np.zeros((BLOCK, n_fft), np.float32), np.empty((BLOCK, n_fft // 2 + 1), np.float32)
-    for start in range(0, len(cut), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(cut)))
+    block = min(BLOCK, max(1, BLOCK_SAMPLES // n_fft))
+    padded, power = np.zeros((block, n_fft), np.float32), np.empty((block, n_fft // 2 + 1), np.float32)
+    for start in range(0, len(cut), block):
+        rows = slice(start, min(start + block, len(cut)))
         count = rows.stop - start
         np.multiply(cut[rows], window, out=padded[:count, :frame])
         spectrum = np.fft.rfft(padded[:count])

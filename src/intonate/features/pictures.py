@@ -1,0 +1,59 @@
+"""Colours and sizes of images, without an image library: colormaps as tables, and a bilinear resize."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError, did_you_mean
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+# For red, green and blue: where between 0 and 1 the lines bend, and how bright the colour is there. `jet` is
+# Matplotlib's, which is the one of the papers.
+COLORMAPS: dict[str, tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]] = {
+    "jet": (
+        ((0.35, 0.66, 0.89, 1.0), (0.0, 1.0, 1.0, 0.5)),
+        ((0.125, 0.375, 0.64, 0.91), (0.0, 1.0, 1.0, 0.0)),
+        ((0.0, 0.11, 0.34, 0.65), (0.5, 1.0, 1.0, 0.0)),
+    ),
+    "gray": (((0.0, 1.0), (0.0, 1.0)),) * 3,
+}
+
+
+@lru_cache(maxsize=4)
+def colours(name: str) -> Image:
+    """The 256 colours of a colormap, (256, 3).
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if name not in COLORMAPS:
+        raise ModelError(f"colormap {name!r} is not known; {did_you_mean(name, COLORMAPS)}")
+    places = np.linspace(0, 1, 256)
+    return np.stack([255 * np.interp(places, *line) for line in COLORMAPS[name]], axis=1).astype(np.uint8)
+
+
+def coloured(values: Float, colormap: str) -> Image:
+    """An image (..., 3) of values between 0 and 1, in 256 steps of equal width; what lies outside gets the end's."""
+    return colours(colormap)[np.clip(values * 256, 0, 255).astype(np.uint8)]
+
+
+def resized(image: Float, height: int, width: int) -> Float:
+    """An image (height, width, ...) in another size, bilinear; what shrinks is averaged first, as Pillow does."""
+    tall = np.tensordot(_bilinear(image.shape[0], height), image, axes=(1, 0))
+    # (new height, old width, ...) -> (new width, new height, ...) -> the axes in place
+    return np.moveaxis(np.tensordot(_bilinear(image.shape[1], width), tall, axes=(1, 1)), 0, 1)
+
+
+@lru_cache(maxsize=64)
+def _bilinear(before: int, after: int) -> Float:
+    """How much of each old row is in each new one, (after, before): triangles as wide as the larger of the two."""
+    scale = before / after
+    centres = (np.arange(after) + 0.5) * scale
+    away = np.abs(np.arange(before) + 0.5 - centres[:, None]) / max(scale, 1.0)
+    weights = np.maximum(0, 1 - away)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
