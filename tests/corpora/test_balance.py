@@ -14,7 +14,7 @@ from intonate import corpora
 from intonate.corpora import balance, splits
 from intonate.corpora.balance import Balance
 from intonate.errors import RecipeError, SplitError
-from intonate.training import data, fit, network
+from intonate.training import data, fit, fitting, network
 from intonate.training.recipe import Data, load
 
 RULES = ("largest", "smallest", "harmonic_mean", "count")
@@ -96,7 +96,7 @@ def recipe_of(tmp_path, toy_corpus, model=FOREST, split="random-80-20", **more):
 def test_a_recipe_balances_what_is_fitted_and_nothing_else(tmp_path, toy_corpus, monkeypatch):
     """P3's leak (copies made before the validation part was cut) cannot come back: who is split, and who is fitted."""
     split, fitted, scored = [], [], []
-    folds, matrix, table = splits.folds, fit._matrix, fit._table
+    folds, matrix, table = splits.folds, fitting._matrix, fit._table
 
     def watched_folds(name, utterances, seed=0):
         split.append([row.path for row in utterances])
@@ -111,12 +111,12 @@ def test_a_recipe_balances_what_is_fitted_and_nothing_else(tmp_path, toy_corpus,
         return table(recipe, examples, part, *others)
 
     monkeypatch.setattr(fit.splits, "folds", watched_folds)
-    monkeypatch.setattr(fit, "_matrix", watched_matrix)
+    monkeypatch.setattr(fitting, "_matrix", watched_matrix)
     monkeypatch.setattr(fit, "_table", watched_table)
     fit.train(recipe_of(tmp_path, toy_corpus, balance={"to": "count", "count": 30}), runs=tmp_path / "runs")
     for paths in split:
         assert len(paths) == len(set(paths)) == 48, "recordings are split, each of them once"
-    (rows,), part = fitted, scored[0]
+    rows, part = fitted[0], scored[0]
     assert len(rows) == 4 * 30
     assert set(rows) == set(part.train)
     assert not set(rows) & {*part.validation, *part.test}

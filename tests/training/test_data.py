@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import toy
+from torch.utils.data import DataLoader
 
 from intonate import corpora
 from intonate.audio.clean import clean
 from intonate.audio.decode import load as decode
+from intonate.augment import waveform
+from intonate.corpora import splits
 from intonate.errors import CorpusError, SplitError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs as serving
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import data, moments
+from intonate.training import batches, data, moments
 from intonate.training.recipe import load
 
 
@@ -40,7 +44,7 @@ def inputs(examples, recipe):
 def clips(examples, recipe, inputs, training, rows=None, **options):
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=options)})
     rows = np.arange(len(examples.clips)) if rows is None else rows
-    return data.Clips(examples, rows, inputs, recipe, training)
+    return batches.Clips(examples, rows, inputs, recipe, training)
 
 
 def test_a_clip_alone_is_exactly_what_the_recognizer_computes(examples, recipe, inputs):
@@ -101,7 +105,7 @@ def test_labels_that_a_corpus_lacks_are_not_allowed(examples, recipe):
 
 def test_the_draw_is_a_function_of_seed_and_epoch(examples, recipe, inputs):
     served = clips(examples, recipe, inputs, training=True)
-    draw = data.Draw(served, balance=True, batch_size=8)
+    draw = batches.Draw(served, balance=True, batch_size=8)
     first, again = list(draw), list(draw)
     draw.set_epoch(1)
     assert first == again != list(draw)
@@ -115,8 +119,8 @@ def test_a_balanced_draw_evens_the_classes_within_a_corpus(examples, recipe, inp
     rows = np.array([row for row in range(48) if examples.targets[row] != sad or row % 4 == 0])
     served = clips(examples, recipe, inputs, training=True, rows=rows)
     drawn = []
-    balanced = data.Draw(served, balance=True, batch_size=1)
-    plain = data.Draw(served, balance=False, batch_size=1)
+    balanced = batches.Draw(served, balance=True, batch_size=1)
+    plain = batches.Draw(served, balance=False, batch_size=1)
     for epoch in range(80):
         balanced.set_epoch(epoch)
         drawn += [examples.targets[rows[place]] for place in balanced]
@@ -125,9 +129,26 @@ def test_a_balanced_draw_evens_the_classes_within_a_corpus(examples, recipe, inp
     assert sorted(plain) == list(range(len(rows))), "without balance every clip comes once"
 
 
+def test_clips_of_like_length_come_together_and_each_once(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=True)
+    rows_of = np.array([len(next(iter(examples.clips[row].values()))) for row in served.rows])
+
+    def spread(draw):
+        order = np.array(list(draw))
+        assert sorted(order) == list(range(48))
+        return np.ptp(rows_of[order].reshape(-1, 8), axis=1).sum()
+
+    alike = batches.Draw(served, balance=False, batch_size=8, alike=True)
+    assert spread(alike) == np.ptp(np.sort(rows_of).reshape(-1, 8), axis=1).sum()
+    assert spread(alike) < spread(batches.Draw(served, balance=False, batch_size=8))
+    first = list(alike)
+    alike.set_epoch(1)
+    assert list(alike) != first
+
+
 def test_padding_is_zero_and_the_lengths_tell(examples, recipe, inputs):
     served = clips(examples, recipe, inputs, training=False)
-    batch = data.collate([served[place] for place in (0, 20, 40)])
+    batch = batches.collate([served[place] for place in (0, 20, 40)])
     lengths = [len(examples.clips[row]["mel"]) for row in (0, 20, 40)]
     assert batch["mel"].shape == (3, max(lengths), 40)
     assert batch["mel_lengths"].tolist() == lengths
@@ -154,3 +175,126 @@ def test_speaker_statistics_need_speakers(examples, recipe):
 def test_a_merge_without_a_place_for_anything_is_refused(examples):
     with pytest.raises(CorpusError, match="no utterance has a label"):
         data.labelled([replace(examples.utterances[0], emotion="boredom")], "4")
+
+
+TWO_COPIES = [[{"transform": "pitch", "semitones": [3, 5]}], [{"transform": "gaussian", "snr_db": 10}]]
+
+
+@pytest.fixture(scope="module")
+def folds(examples, recipe):
+    return splits.folds(recipe.data.split, examples.utterances, 0)
+
+
+@pytest.fixture(scope="module")
+def expanded(examples, recipe, folds):
+    """Copies for two folds, as a training of both makes them."""
+    trained = np.concatenate([fold.train for fold in folds[:2]])
+    return data.expand(examples, trained, waveform.changes(TWO_COPIES), data.by_recipe(recipe))
+
+
+def recordings_of(expanded, rows):
+    """The recording that each row is, or is a copy of."""
+    source = np.arange(len(expanded.clips))
+    for recording, copies in enumerate(expanded.copies):
+        source[copies[copies >= 0]] = recording
+    return source[rows]
+
+
+def test_a_fold_is_fitted_to_its_training_part_and_to_copies_of_nothing_else(expanded, folds):
+    for fold in folds[:2]:
+        rows = expanded.with_copies(fold.train)
+        assert len(rows) == 3 * len(fold.train)
+        sources = recordings_of(expanded, rows)
+        assert sorted(sources) == sorted([*fold.train] * 3)
+        held_out = np.concatenate([fold.validation, fold.test])
+        # Some of them have copies, for they are training clips of the other fold.
+        assert (expanded.copies[held_out] >= 0).any()
+        assert not set(sources) & set(held_out)
+        assert {expanded.utterances[row].speaker for row in rows} == {
+            expanded.utterances[row].speaker for row in fold.train
+        }
+
+
+def test_clips_that_nobody_trains_on_have_no_copies(examples, expanded, folds):
+    trained = np.unique(np.concatenate([fold.train for fold in folds[:2]]))
+    never = np.setdiff1d(np.arange(len(examples.clips)), trained)
+    assert (expanded.copies[trained] >= 0).all()
+    assert (expanded.copies[never] == -1).all()
+    assert len(expanded.clips) == len(examples.clips) + 2 * len(trained)
+
+
+def test_a_copy_is_its_recording_changed(examples, expanded):
+    row = int(np.flatnonzero(expanded.copies[:, 0] >= 0)[7])
+    assert expanded.recordings == examples.utterances
+    for place, change in enumerate(waveform.changes(TWO_COPIES)):
+        copy = expanded.copies[row, place]
+        assert expanded.number[copy] == place + 1
+        assert expanded.utterances[copy] == examples.utterances[row]
+        assert expanded.targets[copy] == examples.targets[row]
+        assert (expanded.allowed[copy] == examples.allowed[row]).all()
+        asked = data.Asked(data.Analysis(16_000, [], {"mel": ("log_mel", {"bands": 40, "level": False})}))
+        alone = data.prepare([examples.utterances[row]], "4", asked, ["mel"], change=change)
+        np.testing.assert_array_equal(expanded.clips[copy]["mel"], alone.clips[0]["mel"])
+        assert not np.array_equal(alone.clips[0]["mel"], examples.clips[row]["mel"])
+        heard, right = expanded.moments_of([copy], "mel"), alone.moments_of([0], "mel")
+        np.testing.assert_array_equal(heard.total, right.total)
+
+
+def test_a_copys_mates_are_the_same_copies_of_the_speakers_other_clips(expanded, recipe, inputs, folds):
+    rows = expanded.with_copies(folds[0].train)
+    served = clips(expanded, recipe, inputs, training=True, rows=rows, whole_speaker=1.0)
+    for row in (rows[0], rows[len(rows) // 2], rows[-1]):
+        mates = served._others(int(row), np.random.default_rng(0))
+        assert len(mates) == 11
+        assert (expanded.number[mates] == expanded.number[row]).all()
+        assert {expanded.utterances[mate].speaker for mate in mates} == {expanded.utterances[row].speaker}
+        assert row not in mates
+        assert set(mates) <= set(rows)
+
+
+def test_copies_are_voices_of_their_own(expanded, recipe, inputs, folds):
+    rows = expanded.with_copies(folds[0].train)
+    served = clips(expanded, recipe, inputs, training=True, rows=rows, other_voices=1.0)
+    speakers = {expanded.utterances[row].speaker for row in rows}
+    assert set(served.voices) == {(who, copy) for who in speakers for copy in range(3)}
+    assert all(np.isfinite(served[place]["mel"]).all() for place in range(0, len(rows), 13))
+
+
+def test_what_recordings_are_trained_with_does_not_hang_on_the_copies_of_others(examples, expanded, recipe, inputs):
+    plain = clips(examples, recipe, inputs, training=True, other_voices=0.5)
+    beside = clips(expanded, recipe, inputs, training=True, rows=np.arange(len(examples.clips)), other_voices=0.5)
+    for place in range(0, len(plain), 5):
+        np.testing.assert_array_equal(plain[place]["mel"], beside[place]["mel"])
+
+
+def test_no_copies_are_no_change(examples, recipe):
+    assert (examples.with_copies(np.array([3, 1])) == [3, 1]).all()
+    same = data.expand(examples, np.arange(5), [], data.by_recipe(recipe))
+    assert (same.with_copies(np.array([3, 1])) == [3, 1]).all()
+    assert len(same.clips) == len(examples.clips)
+
+
+def test_batches_made_ahead_are_the_same_batches(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=True)
+
+    def epochs(kind):
+        draw = batches.Draw(served, balance=True, batch_size=8)
+        loader = kind(served, 8, sampler=draw, collate_fn=batches.collate)
+        iterators, found = iter(loader), []
+        draw.set_epoch(3)  # as Lightning does: after the iterator was made, before it is asked
+        found += list(iterators)
+        draw.set_epoch(4)
+        return [*found, *loader]
+
+    ahead, plain = epochs(batches.Loader), epochs(DataLoader)
+    assert len(ahead) == len(plain) == 12
+    for one, other in zip(ahead, plain, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_fails_in_making_a_batch_is_told_where_it_is_asked_for(examples, recipe, inputs):
+    served = clips(examples, recipe, inputs, training=True)
+    loader = batches.Loader(served, 8, sampler=[0, 1, 10_000], collate_fn=batches.collate)
+    with pytest.raises(IndexError):
+        list(loader)

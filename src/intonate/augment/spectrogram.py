@@ -80,14 +80,12 @@ def _mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int, int]
 
 def apply(features: Float, drawn: Drawn) -> Float:
     """The changed copy, (drawn.length, bands), of normalised (frames, bands) features."""
-    frames, bands = features.shape
+    bands = features.shape[1]
     at = (drawn.start + np.arange(drawn.length)) / drawn.stretch
-    low, share = _between(at, frames)
-    changed = features[low] * (1 - share[:, None]) + features[np.minimum(low + 1, frames - 1)] * share[:, None]
-    low, share = _between(np.arange(bands) * drawn.warp + drawn.shift, bands)
-    changed = changed[:, low] * (1 - share) + changed[:, np.minimum(low + 1, bands - 1)] * share
+    changed = _interpolated(features, at, axis=0)
+    changed = _interpolated(changed, np.arange(bands) * drawn.warp + drawn.shift, axis=1)
     if drawn.noise is not None:
-        changed = np.logaddexp(changed, drawn.noise)
+        np.logaddexp(changed, drawn.noise, out=changed)
     for start, width in drawn.masks_time:
         changed[start : start + width] = 0
     for start, width in drawn.masks_bands:
@@ -95,8 +93,15 @@ def apply(features: Float, drawn: Drawn) -> Float:
     return np.asarray(changed, np.float32)
 
 
-def _between(at: NDArray[np.floating[Any]], count: int) -> tuple[NDArray[np.int64], Float]:
-    """For linear interpolation: the lower neighbour of each place, and how far it is to the next."""
-    at = np.clip(at, 0, count - 1)
+def _interpolated(features: Float, at: NDArray[np.floating[Any]], axis: int) -> Float:
+    """The features at these places between rows (axis 0) or columns (1); beyond the ends, as at the ends."""
+    last = features.shape[axis] - 1
+    at = np.clip(at, 0, last)
     low = at.astype(np.int64)
-    return low, (at - low).astype(np.float32)
+    share = np.expand_dims((at - low).astype(np.float32), 1 - axis)
+    before, after = features.take(low, axis), features.take(np.minimum(low + 1, last), axis)
+    # In place: fresh memory costs more than the sums.
+    before *= 1 - share
+    after *= share
+    before += after
+    return before
