@@ -3,7 +3,8 @@
 Most are torch modules: `Module(classes, columns, **params)`, where `columns` says how wide each input is, and
 `forward(**inputs)` takes each input by its name in the recipe (and `<name>_lengths`, where the module wants it) and
 returns logits (batch, classes). A class may say `BATCHING = "equal_length"` where padding would change its answer and
-`EXPORTER = "dynamo"` where the older ONNX exporter fails. The others, in `classical`, are scikit-learn estimators.
+`EXPORTER = "dynamo"` where the older ONNX exporter fails. It may offer `parts` and `penalty` to the loss (see
+`intonate.training.module`). The others, in `classical`, are scikit-learn pipelines.
 
 Adding one is one file and one line of `CATALOGUE`; `tests/contracts/test_models.py` then holds it to the contract.
 """
@@ -17,9 +18,25 @@ from intonate.errors import RecipeError, did_you_mean
 
 CATALOGUE: dict[str, str] = {
     "compact": "intonate.models.compact:Compact",
+    "cnn1d": "intonate.models.cnn1d:CNN1D",
+    "cnn": "intonate.models.convolutional:CNN",
+    "cnn_lstm": "intonate.models.cnn_lstm:CNNLSTM",
+    "recurrent": "intonate.models.recurrent:Recurrent",
+    "transformer": "intonate.models.transformer:Transformer",
+    "resnet34": "intonate.models.resnet:ResNet34",
+    "vggish_mlp": "intonate.models.audioset:VGGishMLP",
+    "yamnet_mlp": "intonate.models.audioset:YAMNetMLP",
+    "text_cnn": "intonate.models.text_cnn:TextCNN",
     "hubert_bert": "intonate.models.fusion:SpeechTextFusion",
-    "random_forest": "intonate.models.classical:random_forest",
+    "mlp_network": "intonate.models.mlp:MLP",
+    "knn": "intonate.models.classical:knn",
+    "mlp": "intonate.models.classical:mlp",
+    "xgboost": "intonate.models.classical:xgboost",
+    "lightgbm": "intonate.models.classical:lightgbm",
     "logistic_regression": "intonate.models.classical:logistic_regression",
+    "random_forest": "intonate.models.classical:random_forest",
+    "naive_bayes": "intonate.models.classical:naive_bayes",
+    "decision_tree": "intonate.models.classical:decision_tree",
     "svm": "intonate.models.classical:svm",
 }
 

@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from intonate.models.rows import AttentivePooling, halved, mask_of
 
-def mask_of(lengths: Tensor, frames: int) -> Tensor:
+
+def image_mask(lengths: Tensor, frames: int) -> Tensor:
     """(batch, 1, frames, 1) float: one on the frames of each clip, zero on its padding."""
-    return (torch.arange(frames, device=lengths.device)[None, :] < lengths[:, None])[:, None, :, None].float()
-
-
-def halved(lengths: Tensor, stride: int) -> Tensor:
-    """Frames left after a centred convolution with this stride: ceil(n / stride)."""
-    return torch.div(lengths + (stride - 1), stride, rounding_mode="floor")
+    return mask_of(lengths, frames)[:, None, :, None]
 
 
 class SqueezeExcite(nn.Module):
@@ -56,23 +53,9 @@ class Block(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         lengths = halved(lengths, self.stride)
         y = torch.relu(self.first_norm(self.first(x)))
-        mask = mask_of(lengths, y.shape[2])
+        mask = image_mask(lengths, y.shape[2])
         y = self.second_norm(self.second(y * mask))
         return torch.relu(self.excite(y, mask) + self.short_cut(x)) * mask, lengths
-
-
-class AttentivePooling(nn.Module):
-    """Weighted mean and deviation over time (Okabe et al. 2018), (batch, frames, width) -> (batch, 2 width)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.score = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        weight = torch.softmax(self.score(x).masked_fill(mask == 0, -1e4), dim=1) * mask
-        mean = (weight * x).sum(dim=1)
-        spread = (weight * (x - mean[:, None]) ** 2).sum(dim=1)
-        return torch.cat([mean, torch.sqrt(spread + 1e-5)], dim=1)
 
 
 class Compact(nn.Module):
@@ -134,12 +117,12 @@ class Compact(nn.Module):
     def parts(self, mel: Tensor, mel_lengths: Tensor, voice: Tensor | None = None) -> list[Tensor]:
         """The logits of each branch, (batch, classes); `forward` is their sum."""
         lengths = halved(mel_lengths, 4)
-        x = self.stem(mel[:, None] * mask_of(mel_lengths, mel.shape[1]))
-        x = x * mask_of(lengths, x.shape[2])
+        x = self.stem(mel[:, None] * image_mask(mel_lengths, mel.shape[1]))
+        x = x * image_mask(lengths, x.shape[2])
         for block in self.stages:
             x, lengths = block(x, lengths)
         frames = self.project(x.permute(0, 2, 3, 1).flatten(2))
-        logits = [self.head(self.pool(frames, mask_of(lengths, x.shape[2])[:, 0]))]
+        logits = [self.head(self.pool(frames, mask_of(lengths, x.shape[2])))]
         if self.voice is not None:
             logits.append(self.voice(voice))
         return logits

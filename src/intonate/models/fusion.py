@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, RecipeError, require
+from intonate.models.rows import mask_of, masked_mean
 
 NEEDED = ("config.json", "model.safetensors")
 
@@ -65,10 +66,10 @@ class SpeechTextFusion(nn.Module):
 
     def forward(self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor) -> Tensor:
         """(batch, samples), (batch,), (batch, tokens), (batch,) -> (batch, classes)."""
-        heard = self.speech(waveform, attention_mask=mask_of(waveform_lengths, waveform.shape[1]))[0]
+        heard = self.speech(waveform, attention_mask=mask_of(waveform_lengths, waveform.shape[1]).long())[0]
         frames = self.speech._get_feat_extract_output_lengths(waveform_lengths)
         spoken = mask_of(tokens_lengths, tokens.shape[1])
-        read = self.text(tokens, attention_mask=spoken)[0]
+        read = self.text(tokens, attention_mask=spoken.long())[0]
         means = (masked_mean(heard, mask_of(frames, heard.shape[1])), masked_mean(read, spoken))
         logits: Tensor = self.head(torch.cat([self.dropout(mean) for mean in means], dim=1))
         return logits
@@ -85,17 +86,6 @@ class SpeechTextFusion(nn.Module):
         positions = _load(text, "text", "AutoConfig").max_position_embeddings
         tokenizer.enable_truncation(min(loaded.model_max_length, positions))
         return tokenizer
-
-
-def mask_of(lengths: Tensor, longest: int) -> Tensor:
-    """(batch, longest) int64: one where a clip is, zero on its padding."""
-    return (torch.arange(longest, device=lengths.device)[None, :] < lengths[:, None]).long()
-
-
-def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the rows that the mask keeps, (batch, rows, width) and (batch, rows) -> (batch, width)."""
-    weight = mask[:, :, None].to(rows.dtype)
-    return (rows * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
 def _encoder(name: str, role: str, **settings: Any) -> Any:

@@ -1,0 +1,132 @@
+"""Reads a TensorFlow checkpoint of the first format, such as `vggish_model.ckpt`, without TensorFlow.
+
+Such a file is a table as in LevelDB whose values are protocol buffers; of both, as much is understood here as
+TensorFlow writes (`tensor_slice_writer.cc`, `saved_tensor_slice.proto`): blocks without compression, tensors of float32
+in one piece; checksums are not looked at. The second format (`….index` beside `….data-00000-of-00001`) is another one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError
+
+# The last 8 of the 48 bytes at the end of a table.
+MAGIC = 0xDB4775248B80FB57
+FOOTER = 48
+FLOAT = 1  # DT_FLOAT
+
+
+def read(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Every float32 tensor of the checkpoint, by its name in TensorFlow.
+
+    Raises:
+        ModelError: the file is not such a checkpoint, is cut off, or holds a tensor in pieces.
+    """
+    whole = memoryview(path.read_bytes())
+    if len(whole) < FOOTER or int.from_bytes(whole[-8:], "little") != MAGIC:
+        raise ModelError(
+            f"{path} is not a TensorFlow checkpoint of the first format (one file, as vggish_model.ckpt is), "
+            "or its end is missing; fetch it again"
+        )
+    try:
+        return _tensors(whole)
+    except (LookupError, TypeError, ValueError, OverflowError, struct.error) as error:
+        raise ModelError(f"the TensorFlow checkpoint {path} is damaged ({error}); fetch it again") from error
+
+
+def _tensors(whole: memoryview) -> dict[str, NDArray[np.float32]]:
+    _, _, position = _handle(whole, len(whole) - FOOTER)  # of the meta index, which is empty
+    start, size, _ = _handle(whole, position)
+    shapes: dict[str, tuple[int, ...]] = {}
+    pieces: dict[str, list[NDArray[np.float32]]] = {}
+    for block in _entries(whole, start, size):
+        start, size, _ = _handle(block, 0)
+        for value in _entries(whole, start, size):
+            for number, part in _fields(value):  # SavedTensorSlices
+                if number == 1:
+                    shapes |= _shapes(part)
+                elif number == 2:
+                    name, values = _slice(part)
+                    pieces.setdefault(name, []).append(values)
+    wrong = [name for name in shapes if [len(piece) for piece in pieces.get(name, [])] != [int(np.prod(shapes[name]))]]
+    if wrong:
+        raise ValueError(f"the tensor {wrong[0]} is not there in one piece")
+    return {name: pieces[name][0].reshape(shape) for name, shape in shapes.items()}
+
+
+def _shapes(meta: memoryview) -> dict[str, tuple[int, ...]]:
+    """{name: shape} of the float32 tensors, of a SavedTensorSliceMeta."""
+    shapes = {}
+    for number, tensor in _fields(meta):
+        if number == 1:  # SavedSliceMeta
+            parts = dict(_fields(tensor))
+            if parts.get(3) == FLOAT:
+                sizes = [dict(_fields(size)).get(1, 0) for place, size in _fields(parts[2]) if place == 2]
+                shapes[bytes(parts[1]).decode()] = tuple(sizes)
+    return shapes
+
+
+def _slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
+    """Name and values of a SavedSlice; no values if they are not float32."""
+    parts = dict(_fields(piece))
+    packed = [value for number, value in _fields(parts[3]) if number == 5]  # TensorProto.float_val
+    return bytes(parts[1]).decode(), np.frombuffer(b"".join(packed), "<f4")
+
+
+def _handle(data: memoryview, position: int) -> tuple[int, int, int]:
+    """Where a block starts, its size, and the position after both."""
+    start, position = _varint(data, position)
+    size, position = _varint(data, position)
+    return start, size, position
+
+
+def _entries(whole: memoryview, start: int, size: int) -> Iterator[memoryview]:
+    """The values of a block; nobody asks for the keys here."""
+    if whole[start + size]:
+        raise ValueError("its blocks are compressed")
+    block = whole[start : start + size]
+    (restarts,) = struct.unpack("<I", block[-4:])
+    position = 0
+    while position < size - 4 * (restarts + 1):
+        _, position = _varint(block, position)  # bytes of the key that are the last key's
+        key, position = _varint(block, position)
+        length, position = _varint(block, position)
+        yield block[position + key : position + key + length]
+        position += key + length
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+    """Number and value of every field of a protocol buffer: an int, or a memoryview of bytes."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        kind = tag & 7
+        if kind == 0:
+            value, position = _varint(message, position)
+            yield tag >> 3, value
+            continue
+        if kind not in (1, 2, 5):
+            raise ValueError(f"a field of kind {kind}")
+        length = {1: 8, 5: 4}.get(kind, 0)
+        if kind == 2:
+            length, position = _varint(message, position)
+        yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    """A number of seven bits a byte, the lowest first, and the position after it."""
+    number = shift = 0
+    while True:
+        byte = data[position]
+        number |= (byte & 127) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 128:
+            return number, position

@@ -1,0 +1,192 @@
+"""Published weights of VGGish and YAMNet, from the files in which they are given away.
+
+A file is looked at once: what it holds is checked name by name and shape by shape, brought into torch's order of axes,
+and written beside it as safetensors, which is what later runs read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from intonate.errors import ModelError, require
+from intonate.models import tensorflow_checkpoint
+
+Array = NDArray[Any]
+
+GOOGLE = "https://storage.googleapis.com/audioset"
+# What can be fetched, by network. Sizes are 4 bytes for each number.
+FILES = {
+    "VGGish": (
+        f"vggish_model.ckpt (289 MB, {GOOGLE}/vggish_model.ckpt) or vggish-10086976.pth (289 MB, "
+        "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth)"
+    ),
+    "YAMNet": f"yamnet.h5 (15 MB, {GOOGLE}/yamnet.h5)",
+}
+# Layers of VGGish in TensorFlow, in the order of those of torch that have weights.
+VGGISH = (
+    *("conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1", "conv4/conv4_2"),
+    *("fc1/fc1_1", "fc1/fc1_2", "fc2"),
+)
+# Axes of TensorFlow's arrays in torch's order: a kernel there is (height, width, in, out) and a matrix (in, out); of a
+# depthwise kernel, (height, width, channels, 1).
+AXES: Mapping[int, tuple[int, ...]] = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
+DEPTHWISE = (2, 3, 0, 1)
+
+
+def find(kind: str, path: str | Path) -> Path:
+    """The file to be read for a path that was given: what it was converted to, where that is newer or left alone.
+
+    Raises:
+        ModelError: there is neither; the sentence says where the weights of `kind` are to be had.
+    """
+    path = Path(path).expanduser()
+    converted = _converted(path)
+    if converted.is_file() and (not path.is_file() or converted.stat().st_mtime >= path.stat().st_mtime):
+        return converted
+    if not path.is_file():
+        raise ModelError(
+            f"the weights {path} are not there: fetch {FILES[kind]}, put it at that path or give another "
+            "(--set model.params.weights=PATH), or start at random (--set model.params.weights=)"
+        )
+    return path
+
+
+def _converted(path: Path) -> Path:
+    return path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+
+
+def load(network: nn.Module, path: str | Path) -> None:
+    """Fill a `VGGish` or a `YAMNet` from a file: .safetensors, .pth, .ckpt or .h5.
+
+    Raises:
+        ModelError: there is no such file (the sentence says where it is to be had), it cannot be read, or a tensor is
+            missing or has another shape.
+        MissingExtraError: h5py is not installed, for a .h5.
+    """
+    kind = type(network).__name__
+    path = find(kind, path)
+    read = READERS.get(path.suffix)
+    if read is None:
+        raise ModelError(f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {FILES[kind]}")
+    wanted, found = network.state_dict(), read(path)
+    from_tensorflow = path.suffix in (".ckpt", ".h5")
+    names = NAMES[kind](network) if from_tensorflow else {name: name for name in wanted}
+    state = {}
+    for name, tensor in wanted.items():
+        axes = _axes(names[name], tensor.ndim) if from_tensorflow else tuple(range(tensor.ndim))
+        state[name] = _checked(found, names[name], axes, tensor, f"{path} does not hold the weights of {kind}")
+    network.load_state_dict(state)
+    if path != _converted(path):
+        _keep(state, path, _converted(path))
+
+
+def _checked(found: Mapping[str, Array], name: str, axes: tuple[int, ...], tensor: Tensor, where: str) -> Tensor:
+    """The tensor of that name in torch's order of axes.
+
+    Raises:
+        ModelError: it is not there, or has not the shape of `tensor`.
+    """
+    if name not in found:
+        raise ModelError(f"{where}: the tensor {name} is missing")
+    got, expected = found[name].shape, tuple(np.array(tensor.shape)[np.argsort(axes)].tolist())
+    if got != expected:
+        raise ModelError(f"{where}: the tensor {name} has the shape {got}, expected {expected}")
+    return torch.from_numpy(np.array(found[name].transpose(axes), np.float32, order="C"))
+
+
+def vggish_names(network: nn.Module) -> dict[str, str]:
+    """Name in torch -> name in TensorFlow, for every tensor of a `VGGish`."""
+    layers = [name.removesuffix(".weight") for name in network.state_dict() if name.endswith(".weight")]
+    kinds = (("weight", "weights"), ("bias", "biases"))
+    return {
+        f"{ours}.{kind}": f"vggish/{layer}/{theirs}"
+        for ours, layer in zip(layers, VGGISH, strict=True)
+        for kind, theirs in kinds
+    }
+
+
+def yamnet_names(network: nn.Module) -> dict[str, str]:
+    """Name in torch -> path in the HDF5 file, for every tensor of a `YAMNet`; its 521 classes are left there."""
+    names = {}
+    for place in range(sum(name.endswith(".weight") for name in network.state_dict())):
+        # Ours: 0 is layer 1; then the depthwise convolution of layer 2, its pointwise one, that of layer 3…
+        sort = "conv" if place == 0 else ("pointwise_conv", "depthwise_conv")[place % 2]
+        layer = f"layer{1 + (place + 1) // 2}/{sort}"
+        # Keras says the layer twice: once for the group in the file, once in the name of the weight.
+        names[f"layers.{place}.weight"] = f"{layer}/{layer}/{'depthwise_' * (place % 2)}kernel:0"
+        for ours, theirs in (("beta", "beta"), ("mean", "moving_mean"), ("variance", "moving_variance")):
+            names[f"layers.{place}.{ours}"] = f"{layer}/bn/{layer}/bn/{theirs}:0"
+    return names
+
+
+NAMES = {"VGGish": vggish_names, "YAMNet": yamnet_names}
+
+
+def _axes(name: str, ndim: int) -> tuple[int, ...]:
+    return DEPTHWISE if name.endswith("depthwise_kernel:0") else AXES[ndim]
+
+
+def _safetensors(path: Path) -> dict[str, Array]:
+    module = require("safetensors.numpy", "train")
+    try:
+        return dict(module.load_file(path))
+    except Exception as error:  # safetensors has an error of its own, in a module of its own
+        raise ModelError(f"the weights {path} cannot be read as safetensors ({error}); delete the file") from error
+
+
+def _torch(path: Path) -> dict[str, Array]:
+    """A state dict; a pickle is never run: torch reads tensors from it and nothing else."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: tensor.numpy() for name, tensor in state.items()}
+    except Exception as error:  # whatever a file that is none makes torch stumble over
+        raise ModelError(f"the weights {path} are no state dict of torch: {_first_line(error)}") from error
+
+
+def _keras(path: Path) -> dict[str, Array]:
+    h5py = require("h5py", "train")
+    found: dict[str, Array] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise ModelError(f"the weights {path} cannot be read as HDF5: {_first_line(error)}") from error
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:160]
+
+
+READERS: dict[str, Callable[[Path], Mapping[str, Array]]] = {
+    ".safetensors": _safetensors,
+    ".pth": _torch,
+    ".ckpt": tensorflow_checkpoint.read,
+    ".h5": _keras,
+}
+
+
+def _keep(state: Mapping[str, Tensor], path: Path, converted: Path) -> None:
+    """Write safetensors, whole or not at all; a folder that cannot be written to is no reason to stop."""
+    save = require("safetensors.torch", "train").save_file
+    partial = converted.with_suffix(f".{os.getpid()}.partial")
+    try:
+        save(dict(state), partial)
+        shutil.copymode(path, partial)  # safetensors lets the owner alone read
+        partial.replace(converted)
+    except OSError:
+        partial.unlink(missing_ok=True)
