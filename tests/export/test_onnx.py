@@ -1,5 +1,6 @@
 """The door out of the workshop: parity is demanded, the spec is signed in, nothing of the machine goes along."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import toy
 
 from intonate.errors import ModelError
 from intonate.export import onnx as export
-from intonate.models.classical import logistic_regression, random_forest, svm
+from intonate.models import classical
 from intonate.models.compact import Compact
 from intonate.recognizer.inputs import padded
 from intonate.recognizer.model_file import read_model
@@ -84,18 +85,38 @@ def test_a_network_that_padding_changes_must_say_so(tmp_path):
     assert export.write_torch(Padded(), equal, mel_clips(20, 40, 400), tmp_path / "model.onnx") < 1e-3
 
 
-@pytest.mark.parametrize("build", [random_forest, logistic_regression, svm])
+PIPELINES = {
+    "knn": partial(classical.knn, neighbours=3),
+    "knn by distance": partial(classical.knn, weights="distance"),
+    "knn by Manhattan distance": partial(classical.knn, weights="distance", metric="manhattan"),
+    "knn by angle": partial(classical.knn, weights="distance", metric="cosine"),
+    "mlp": partial(classical.mlp, layers=[8], learning_rate=0.02, iterations=2000),
+    "xgboost": partial(classical.xgboost, trees=10),
+    "lightgbm": partial(classical.lightgbm, trees=10, smallest_leaf=2),
+    "logistic_regression": classical.logistic_regression,
+    "random_forest": partial(classical.random_forest, trees=20),
+    "naive_bayes": classical.naive_bayes,
+    "decision_tree": classical.decision_tree,
+    "svm": classical.svm,
+}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("present", [(0, 1, 2, 3), (0, 3), (1, 2, 3)])
-def test_an_estimator_keeps_the_places_of_its_labels(build, present, tmp_path):
+def test_a_pipeline_keeps_the_places_of_its_labels(name, present, tmp_path):
+    """And it answers as before, clips that it was not fitted to as well."""
     rng = np.random.default_rng(0)
-    targets = np.repeat(present, 12)
+    targets = np.repeat(np.arange(len(present)), 12)
     features = (rng.normal(size=(len(targets), 5)) + targets[:, None]).astype(np.float32)
-    estimator = build(seed=0).fit(features, targets)
+    pipeline = PIPELINES[name](seed=0).fit(features, targets)
     spec = ModelSpec("toy", LABELS, (VOICE,), output="log_probabilities")
-    export.write_sklearn(estimator, spec, [{"voice": row} for row in features[:3]], tmp_path / "model.onnx")
-    answers = read_model(tmp_path / "model.onnx").run({"voice": features})
-    assert answers.shape == (len(features), 4)
-    np.testing.assert_allclose(answers[:, present], estimator.predict_proba(features), atol=1e-4)
+    clips = [{"voice": row} for row in features[:3]]
+    difference = export.write_sklearn(pipeline, spec, clips, tmp_path / "model.onnx", present)
+    assert difference <= export.TOLERANCE
+    heard = np.concatenate([features, rng.normal(1.5, 2, size=(50, 5)).astype(np.float32)])
+    answers = read_model(tmp_path / "model.onnx").run({"voice": heard})
+    assert answers.shape == (len(heard), 4)
+    np.testing.assert_allclose(answers[:, present], pipeline.predict_proba(heard), atol=1e-4)
     absent = [place for place in range(4) if place not in present]
     assert (answers[:, absent] < 1e-5).all()
 

@@ -169,6 +169,7 @@ OPTIONS = (
     {"average": 0.5, "keep": "last"},
     {"average": 0.5, "keep": "best"},
     {"average": 0, "keep": "last", "patience": 9},
+    {"average": 0, "keep": "last", "halve_after": 1, "optimizer": "adamax"},
 )
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intonate.training.module import masked_cross_entropy, mixed, soft_targets, warm_cosine
+from intonate.training.module import Classifier, masked_cross_entropy, mixed, soft_targets, warm_cosine
+from intonate.training.recipe import Training
 
 
 def batch_of(rows: int, classes: int, seed: int):
@@ -84,3 +85,24 @@ def test_the_schedule_warms_up_and_falls_to_nothing():
     assert (np.diff(factors[:20]) > 0).all()
     assert (np.diff(factors[20:]) < 0).all()
     assert factors[-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "adamax"])
+def test_the_optimizer_is_the_one_of_the_recipe(name):
+    module = Classifier(torch.nn.Linear(3, 2), Training(optimizer=name), 10, np.array(["one"]))
+    found = module.configure_optimizers()["optimizer"]
+    assert type(found).__name__.lower() == name
+    assert [group["weight_decay"] for group in found.param_groups] == [Training().weight_decay, 0]
+
+
+def test_the_rate_is_halved_after_as_many_epochs_as_asked_for():
+    options = Training(halve_after=3, learning_rate=0.8)
+    found = Classifier(torch.nn.Linear(3, 2), options, 10, np.array(["one"])).configure_optimizers()
+    schedule = found["lr_scheduler"]["scheduler"]
+    assert found["lr_scheduler"]["monitor"] == "validation/loss"
+    rates = []
+    for loss in (1.0, 0.9, 0.95, 0.95, 0.91, 0.92, 0.8, 0.85, 0.85, 0.85):
+        schedule.step(loss)
+        rates.append(found["optimizer"].param_groups[0]["lr"])
+    # The best so far comes second; the third epoch after it is the fifth. The next best comes seventh.
+    assert rates == [0.8] * 4 + [0.4] * 5 + [0.2]

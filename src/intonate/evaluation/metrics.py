@@ -38,6 +38,19 @@ def uar(confusion: Floats) -> Floats:
     return _mean_over_present(recall(confusion), confusion)
 
 
+def uar_over_corpora(truth: Ints, predicted: Ints, corpora: NDArray[Any], classes: int) -> float:
+    """UAR of each corpus by itself, and the mean of those: no corpus counts more for being large.
+
+    Args:
+        truth: (N,).
+        predicted: (N,).
+        corpora: (N,) the name of each row's corpus.
+        classes: how many there are.
+    """
+    rows = [corpora == corpus for corpus in np.unique(corpora)]
+    return float(np.mean([uar(confusion_matrix(truth[row], predicted[row], classes)) for row in rows]))
+
+
 def macro_f1(confusion: Floats) -> Floats:
     """The mean F1 of the classes that occur."""
     return _mean_over_present(f1(confusion), confusion)

@@ -85,12 +85,17 @@ def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes:
             else f"<details><summary>In detail: {name}</summary>{detail}</details>"
         )
     body.append(_footer(scores))
+    return document(title, "".join(body))
+
+
+def document(title: str, body: str) -> str:
+    """A whole page around its ready-made body, with the look of the house inside it."""
     style = files("intonate.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{''.join(body)}\n</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -164,7 +169,7 @@ def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
             cells += [_figure(closed["uar"])] * restricted + [_figure(group["accuracy"])]
             rows.append([shown, escape(condition_name(condition)), *cells])
             shown = ""
-    return f"<h2>By corpus</h2>{_panel('', _table(head, rows, left=2), 'wide')}"
+    return f"<h2>By corpus</h2>{panel('', html_table(head, rows, left=2), 'wide')}"
 
 
 def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
@@ -196,13 +201,13 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
         ("What abstaining buys", plots.coverage_plot(part), abstains),
     ]
     drawn = [
-        _panel(name, content + (f'<p class="small muted">{escape(note)}</p>' if note else ""))
+        panel(name, content + (f'<p class="small muted">{escape(note)}</p>' if note else ""))
         for name, content, note in panels
     ]
     wide = [
-        _panel("Who is heard how well: UAR", _groups(view), "wide"),
-        _panel("Surest mistakes", _worst(part), "wide"),
-        _panel("Every figure", _every(condition), "wide"),
+        panel("Who is heard how well: UAR", _groups(view), "wide"),
+        panel("Surest mistakes", _worst(part), "wide"),
+        panel("Every figure", _every(condition), "wide"),
     ]
     return f'<div class="panels">{"".join(drawn)}</div>{"".join(wide)}'
 
@@ -222,7 +227,8 @@ def _groups(view: Mapping[str, Any]) -> str:
     return f'<div class="groups">{"".join(drawn)}</div>'
 
 
-def _panel(name: str, content: str, kind: str = "") -> str:
+def panel(name: str, content: str, kind: str = "") -> str:
+    """A framed part of the page with a heading; what is too wide for it scrolls. `kind="wide"` stands alone."""
     heading = f"<h3>{escape(name)}</h3>" if name else ""
     return f'<section class="panel {kind}">{heading}<div class="scroll">{content}</div></section>'
 
@@ -240,7 +246,7 @@ def _classes(view: Mapping[str, Any]) -> str:
         for name, figures in view["classes"].items()
         if figures["support"] or figures["predicted"]
     ]
-    return _table(["class", "recall", "precision", "F1", "n"], rows)
+    return html_table(["class", "recall", "precision", "F1", "n"], rows)
 
 
 def _hardest(view: Mapping[str, Any], part: PredictionTable) -> str:
@@ -253,7 +259,7 @@ def _hardest(view: Mapping[str, Any], part: PredictionTable) -> str:
         if counts[truth, said]:
             of = f"{counts[truth, said]} of {counts[truth].sum()}"
             rows.append([_label(part.labels[truth]), _label(part.labels[said]), percent(shares[truth, said]), of])
-    return _table(["truth", "called", "%", "n"], rows, left=2) if rows else "<p>None: every clip was right.</p>"
+    return html_table(["truth", "called", "%", "n"], rows, left=2) if rows else "<p>None: every clip was right.</p>"
 
 
 def _worst(part: PredictionTable) -> str:
@@ -276,7 +282,7 @@ def _worst(part: PredictionTable) -> str:
     ]
     if not rows:
         return "<p>None: every clip was right.</p>"
-    page = _table(["clip", "speaker", "truth", "given %", "called", "sure %"], rows, left=2)
+    page = html_table(["clip", "speaker", "truth", "given %", "called", "sure %"], rows, left=2)
     return page.replace('<td class="left"><code>', '<td class="left file"><code>')
 
 
@@ -292,7 +298,7 @@ def _every(condition: Mapping[str, Any]) -> str:
                 cells.append(f"{percent(found['mean'])} ± {percent(found['sd'])}" if found else "")
         rows.append([escape(name), *cells])
     head = ["figure", *(name for name, _ in views), "mean of corpora", "over folds", "over seeds"]
-    return _table(head, rows)
+    return html_table(head, rows)
 
 
 def _footer(scores: Mapping[str, Any]) -> str:
@@ -320,7 +326,7 @@ def _label(name: str) -> str:
     return f'<span class="dot" style="background:{colour(name)}"></span>{escape(name)}'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """An HTML table of ready-made cells; the first `left` columns are words, the others figures."""
     # A cell that begins with a coloured dot is a word as well.
     words = [place < left or all(row[place].startswith("<span") for row in rows) for place in range(len(head))]

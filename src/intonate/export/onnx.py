@@ -23,10 +23,17 @@ from intonate.recognizer.model_file import SPEC_KEY
 from intonate.schema import ModelSpec
 
 OPSET = 17
+# Of the operators of classical models, which onnxmltools knows up to here.
+OPSETS = {"": OPSET, "ai.onnx.ml": 3}
 # Largest difference between logits of the model and of its file, relative to the largest logit.
 TOLERANCE = 1e-3
 # Log-probabilities of a scikit-learn model are bounded below: log(1e-6).
 SMALLEST_PROBABILITY = 1e-6
+# Classifiers that are not scikit-learn's own: how skl2onnx shall call them, and who converts them.
+CONVERTERS = {
+    "LGBMClassifier": ("LightGbmLGBMClassifier", "onnxmltools.convert.lightgbm.operator_converters.LightGbm"),
+    "XGBClassifier": ("XGBoostXGBClassifier", "onnxmltools.convert.xgboost.operator_converters.XGBoost"),
+}
 # A graph over this is written with its weights beside it: protobuf stops at 2 GiB.
 ONE_FILE_BYTES = 1_800_000_000
 
@@ -86,11 +93,25 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     return check(path, spec, clips, reference)
 
 
-def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
-    """Export a fitted scikit-learn classifier on one vector input; its logits are log(max(p, 1e-6)).
+def write_sklearn(
+    pipeline: Any,
+    spec: ModelSpec,
+    clips: Sequence[Mapping[str, Array]],
+    path: Path,
+    present: Sequence[int] | NDArray[np.int64],
+) -> float:
+    """Export a fitted scikit-learn pipeline on one vector input; its logits are log(max(p, 1e-6)).
 
-    A label that the training part does not have is no column of the estimator; it gets probability zero here.
-    Arguments, result and errors as in `write_torch`.
+    Args:
+        pipeline: ends in a classifier with `predict_proba`; XGBoost's and LightGBM's too.
+        spec: goes into the file; so as in `write_torch` do `clips` and `path`.
+        present: for each column of the probabilities, which label it is. The other labels get probability zero.
+
+    Returns:
+        The largest difference between the pipeline's and the file's probabilities.
+
+    Raises:
+        ModelError: they differ by more than `TOLERANCE`.
     """
     onnx = require("onnx", "train")
     skl2onnx = require("skl2onnx", "train")
@@ -98,15 +119,17 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     columns = len(clips[0][item.name])
     kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
     with _quiet():
+        _register(pipeline)
         graph = skl2onnx.convert_sklearn(
-            estimator, initial_types=[(item.name, kind)], options={id(estimator): {"zipmap": False}}, target_opset=OPSET
+            pipeline, initial_types=[(item.name, kind)], options={id(pipeline): {"zipmap": False}}, target_opset=OPSETS
         )
+        _mend_neighbours(graph, pipeline)
     helper = onnx.helper
     probabilities = graph.graph.output[1].name
     del graph.graph.output[:]
     floor = np.array(SMALLEST_PROBABILITY, np.float32)
-    # (estimator's classes, labels): each column to the place of its label.
-    places = np.eye(len(spec.labels), dtype=np.float32)[estimator.classes_]
+    # (columns, labels): each column to the place of its label.
+    places = np.eye(len(spec.labels), dtype=np.float32)[np.asarray(present)]
     graph.graph.initializer.extend(
         [onnx.numpy_helper.from_array(floor, "smallest_probability"), onnx.numpy_helper.from_array(places, "places")]
     )
@@ -124,10 +147,41 @@ def write_sklearn(estimator: Any, spec: ModelSpec, clips: Sequence[Mapping[str, 
     sign(path, spec)
 
     def reference(feeds: Feeds) -> Array:
-        placed = np.asarray(estimator.predict_proba(feeds[item.name])) @ places
+        placed = np.asarray(pipeline.predict_proba(feeds[item.name])) @ places
         return np.asarray(np.log(np.maximum(placed, SMALLEST_PROBABILITY)))
 
     return check(path, spec, clips, reference)
+
+
+def _register(pipeline: Any) -> None:
+    """Tell skl2onnx who converts the last step, where it does not know."""
+    last = type(pipeline.steps[-1][1])
+    if last.__name__ not in CONVERTERS:
+        return
+    skl2onnx = require("skl2onnx", "train")
+    alias, module = CONVERTERS[last.__name__]
+    skl2onnx.update_registered_converter(
+        last,
+        alias,
+        skl2onnx.common.shape_calculator.calculate_linear_classifier_output_shapes,
+        getattr(require(module, "train"), f"convert_{module.split('.')[2]}"),
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+
+
+def _mend_neighbours(graph: Any, pipeline: Any) -> None:
+    """Neighbours that count by 1 / distance: skl2onnx (1.20) takes max(-distance, 1e-6), so that all count the same."""
+    if getattr(pipeline.steps[-1][1], "weights", None) != "distance":
+        return
+    made_by = {name: node for node in graph.graph.node for name in node.output}
+    for node in graph.graph.node:
+        minus = made_by.get(node.input[0]) if node.op_type == "Max" else None
+        if minus is not None and minus.op_type == "Mul":
+            minus.op_type = "Abs"
+            unused = minus.input.pop()
+            kept = [entry for entry in graph.graph.initializer if entry.name != unused]
+            del graph.graph.initializer[:]
+            graph.graph.initializer.extend(kept)
 
 
 @contextmanager
@@ -146,7 +200,12 @@ def _quiet() -> Iterator[None]:
 def sign(path: Path, spec: ModelSpec) -> None:
     """Write the spec into the file's metadata, in place of the one that is there."""
     onnx = require("onnx", "train")
-    graph = onnx.load(str(path))
+    save(onnx.load(str(path)), spec, path)
+
+
+def save(graph: Any, spec: ModelSpec, path: Path) -> None:
+    """Write an ONNX model with the spec in its metadata; a large one with its weights beside it."""
+    onnx = require("onnx", "train")
     kept = {entry.key: entry.value for entry in graph.metadata_props} | {SPEC_KEY: spec.to_json()}
     onnx.helper.set_model_props(graph, kept)
     graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
@@ -166,7 +225,7 @@ def check(
     Where padding is allowed it must also leave the answers as they are.
 
     Returns:
-        The largest difference of logits, relative to the largest logit.
+        The largest difference of logits, relative to the largest logit; of probabilities, if the file says those.
 
     Raises:
         ModelError: it, or what padding changes, is over `TOLERANCE`; the file is deleted.
@@ -179,8 +238,11 @@ def check(
         batches.append(padded(spec.inputs, clips))
     else:
         batches += [padded(spec.inputs, [clip, clip]) for clip in clips]
-    wanted = [reference(feeds) for feeds in batches]
-    worst = max(_apart(answer, session.run(None, feeds)[0]) for answer, feeds in zip(wanted, batches, strict=True))
+    # Log-probabilities are compared as what they say: near none at all, their rounding is all that there is of them.
+    read = np.exp if spec.output == "log_probabilities" else np.asarray
+    wanted = [read(reference(feeds)) for feeds in batches]
+    got = [read(session.run(None, feeds)[0]) for feeds in batches]
+    worst = max(_apart(one, other) for one, other in zip(wanted, got, strict=True))
     if spec.batching == "any" and not _apart(np.concatenate(wanted[:-1]), wanted[-1]) <= TOLERANCE:
         path.unlink()
         raise ModelError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -16,8 +17,10 @@ from intonate.emotions import MERGES, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
 from intonate.evaluation.report import write_report
-from intonate.recognizer import builtin, inputs
-from intonate.recognizer.model_file import read_model
+from intonate.evaluation.table import PredictionTable
+from intonate.features.cache import Change
+from intonate.recognizer import inputs, late
+from intonate.recognizer.model_file import ModelFile
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, scoring
 
@@ -42,36 +45,63 @@ def evaluate(
         ModelError, CorpusError, AudioError, LabelError
     """
     console = Console(stderr=True)
-    opened = read_model(builtin.path_of(model))
+    opened = late.opened(model)
     spec = opened.spec
     rows = manifest.read(manifest_path)
     merge_name = merge_of(spec)
     left_out = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.labelled(rows, merge_name)
-    speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    asked = data.by_spec(spec, partial(_tokens, spec))
     bar = data.bar(console, "listening")
-    examples = data.prepare(utterances, merge_name, asked, speaking, bar, folder=data.cache_folder(None))
-    scorer = scoring.Scorer(opened, examples)
-    everyone = np.arange(len(utterances))
-    knows_speakers = all(row.speaker for row in utterances)
-    tables = [
-        table.tabulate(
-            utterances,
-            [examples.labels[target] for target in examples.targets],
-            examples.labels,
-            scorer.probabilities(everyone, statistics),
-            statistics=statistics,
-            protocol="as given in the manifest",
-            abstain_below=spec.abstain_below,
-            root=Path(manifest_path).parent,
-        )
-        for statistics in (scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,))
-    ]
+    answered = answers(opened, utterances, "as given in the manifest", bar, root=Path(manifest_path).parent)
     return write_report(
-        Path(report), table.concatenate(tables), title=f"{spec.name} on {Path(manifest_path).name}",
+        Path(report), answered, title=f"{spec.name} on {Path(manifest_path).name}",
         notes=_notes(spec, utterances, left_out),
     )  # fmt: skip
+
+
+def answers(
+    model: ModelFile | late.Fused,
+    utterances: Sequence[Utterance],
+    protocol: str,
+    bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    root: Path | None = None,
+    change: Change | None = None,
+) -> PredictionTable:
+    """What a model says of utterances that it has labels for, once per statistics of the speaker that it can use.
+
+    Args:
+        model: an opened model file.
+        utterances: rows that the model's merge has a place for (`data.labelled`).
+        protocol: how training and test were kept apart, in words.
+        bar: wraps what has to be computed in a progress bar.
+        root: the folder that file names are written from.
+        change: what is laid over every sound first (`intonate.augment.waveform.change`).
+
+    Raises:
+        AudioError, LabelError
+    """
+    spec, merge_name = model.spec, merge_of(model.spec)
+    speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+    asked = data.by_spec(spec, partial(_tokens, spec))
+    examples = data.prepare(utterances, merge_name, asked, speaking, bar, folder=data.cache_folder(None), change=change)
+    scorer = scoring.Scorer(model, examples)
+    everyone = np.arange(len(utterances))
+    knows_speakers = all(row.speaker for row in utterances)
+    return table.concatenate(
+        [
+            table.tabulate(
+                utterances,
+                [examples.labels[target] for target in examples.targets],
+                examples.labels,
+                scorer.probabilities(everyone, statistics),
+                statistics=statistics,
+                protocol=protocol,
+                abstain_below=spec.abstain_below,
+                root=root,
+            )
+            for statistics in (scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,))
+        ]
+    )
 
 
 def merge_of(spec: ModelSpec) -> str:

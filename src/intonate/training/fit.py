@@ -25,22 +25,21 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import intonate
-from intonate import corpora, models
-from intonate.corpora import balance, manifest, sets, splits
+from intonate import corpora
+from intonate.augment import waveform
+from intonate.corpora import manifest, sets, splits
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
 from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
-from intonate.features.normalise import normalise
 from intonate.recognizer.model_file import read_model
-from intonate.schema import ModelInput, ModelSpec, Utterance
-from intonate.training import data, moments, names, network, provenance, scoring
+from intonate.schema import ModelSpec, Utterance
+from intonate.training import data, fitting, names, network, provenance, scoring
+from intonate.training.fitting import ready
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
-# Tells what balancing draws from all else that is drawn from a seed.
-BALANCE = 1
 
 
 def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path = "runs") -> Path:
@@ -61,23 +60,27 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     utterances = data.labelled(_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)
     waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+    if recipe.search:
+        from intonate.training import search
+
+        for _, split, _ in waiting:
+            search.check(recipe, utterances, split)
     if waiting:
-        tokenizer = network.tokenizer_of(recipe)
+        network.check_files(recipe)
+        tokenizer = network.tokenizer_of(recipe, _trained_texts(utterances, waiting))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
-        examples = data.prepare(
-            utterances,
-            recipe.data.labels,
-            data.by_recipe(recipe, encode),
-            data.spoken(recipe.inputs),
-            data.bar(console, "listening"),
-            recipe.data.shortest_s,
-            data.cache_folder(recipe.data.cache),
-        )
+        asked, speaking = data.by_recipe(recipe, encode), data.spoken(recipe.inputs)
+        bar, kept = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
+        examples = data.prepare(utterances, recipe.data.labels, asked, speaking, bar, recipe.data.shortest_s, kept)
         data.refuse_without_speakers(examples, recipe)
         if examples.too_short:
             console.print(f"[yellow]left out[/] {_too_short(examples.too_short, recipe)}", highlight=False)
             jobs = _jobs(recipe, examples.utterances)
             waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+        if recipe.data.expand and waiting:
+            trained = np.concatenate([split.train for _, split, _ in waiting])
+            changes = waveform.changes(recipe.data.expand)
+            examples = data.expand(examples, trained, changes, asked, bar, kept)
         definition = "" if tokenizer is None else tokenizer.to_str()
         for number, (fold, split, seed) in enumerate(waiting, 1):
             console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(waiting)})")
@@ -99,6 +102,12 @@ def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
     if not jobs:
         raise RecipeError(f"data.folds {recipe.data.folds} names no fold of {recipe.data.split}; folds count from 1")
     return jobs
+
+
+def _trained_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
+    """What is said in the training part of every one of these fits: a tokenizer that is learnt may read no more."""
+    common = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
+    return [utterances[row].text for row in sorted(common)]
 
 
 def _name(job: Job) -> str:
@@ -146,39 +155,17 @@ def _fit(
 ) -> None:
     """One fit: train, calibrate on the validation speakers, export, answer the test speakers with the file."""
     folder.mkdir(parents=True, exist_ok=True)
+    chosen, searched = _searched(recipe, examples, split, seed, folder)
     started = time.perf_counter()
-    measured = moments.measure(examples, split.train, recipe)
-    inputs = tuple(
-        ModelInput(
-            name=name,
-            front_end=item.front_end,
-            params=item.params,
-            lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
-            normalisation=measured[name],
-        )
-        for name, item in recipe.inputs.items()
-    )
-    spec = _spec(recipe, examples, split, inputs, tokenizer)
-    trained = _balanced(recipe, examples, split, seed)
-    build = models.get(recipe.model.name)
-    probe = [_ready(examples.clips[row], inputs) for row in _three_lengths(examples, split.test, inputs[0].name)]
+    fitted = fitting.fit(chosen, examples, split, seed, folder)
+    facts = fitted.facts
+    spec = _spec(recipe, examples, split, fitted, tokenizer)
+    probe = [ready(examples.clips[row], fitted.inputs) for row in _three_lengths(examples, split.test)]
     target = folder / "model.onnx"
-    facts: dict[str, Any] = {}
-    if isinstance(build, type):
-        fitted, facts = network.fit(recipe, examples, replace(split, train=trained), inputs, seed, folder)
-        spec = replace(spec, batching=getattr(fitted, "BATCHING", "any"))
-        facts["onnx_difference"] = export.write_torch(fitted, spec, probe, target)
-    else:
-        estimator = build(seed=seed, **recipe.model.params)
-        features, targets = _matrix(examples, trained, inputs)
-        try:
-            estimator.fit(features, targets)
-        except ValueError as error:  # too few clips of a class, or a parameter out of its range
-            raise RecipeError(
-                f"model {recipe.model.name!r} cannot be fitted: {' '.join(str(error).split())}"
-            ) from error
-        facts["onnx_difference"] = export.write_sklearn(estimator, spec, probe, target)
+    facts["onnx_difference"] = fitted.write(spec, probe, target)
     facts["train_s"] = time.perf_counter() - started
+    if not facts.get("converged", True):
+        console.print("  [yellow]not converged[/] within the iterations of the recipe", highlight=False)
 
     spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)
@@ -198,18 +185,21 @@ def _fit(
         facts["too_short_clips"] = examples.too_short
     facts["test_uar"] = scoring.uar_by_statistics(whole)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    record = provenance.record(recipe, examples.utterances) | {"split": split.name, "seed": seed, **facts}
+    record = provenance.record(recipe, examples.recordings) | {"split": split.name, "seed": seed, **facts, **searched}
     (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
     console.print(f"  test UAR: {shown}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
 
 
-def _balanced(recipe: Recipe, examples: data.Examples, split: Split, seed: int) -> NDArray[np.int64]:
-    """The training part as it is fitted to: repeated and thinned out where the recipe says so, and only here."""
-    if recipe.data.balance is None:
-        return split.train
-    rng = np.random.default_rng((seed, BALANCE))
-    return balance.rows(split.train, examples.targets, recipe.data.balance.rule(), rng)
+def _searched(
+    recipe: Recipe, examples: data.Examples, split: Split, seed: int, folder: Path
+) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe with what its search has chosen, and facts about it; as it is, where it has none."""
+    if recipe.search is None:
+        return recipe, {}
+    from intonate.training import search
+
+    return search.best(recipe, examples, split, seed, folder, console)
 
 
 def _too_short(count: int, recipe: Recipe) -> str:
@@ -217,21 +207,19 @@ def _too_short(count: int, recipe: Recipe) -> str:
     return f"{clips} shorter than {recipe.data.shortest_s:g} s after cleaning"
 
 
-def _spec(
-    recipe: Recipe, examples: data.Examples, split: Split, inputs: tuple[ModelInput, ...], tokenizer: str
-) -> ModelSpec:
+def _spec(recipe: Recipe, examples: data.Examples, split: Split, fitted: fitting.Fitted, tokenizer: str) -> ModelSpec:
     rows = [examples.utterances[row] for row in split.train]
     trained = {utterance.speaker for utterance in rows}
-    build = models.get(recipe.model.name)
     return ModelSpec(
         name=recipe.name,
         labels=examples.labels,
-        inputs=inputs,
+        inputs=fitted.inputs,
+        batching=getattr(fitted.model, "BATCHING", "any"),
         merge=recipe.data.labels,
         sample_rate_hz=data.SAMPLE_RATE_HZ,
         clean=tuple(recipe.data.clean),
         pool=recipe.pooling(),
-        output="logits" if isinstance(build, type) else "log_probabilities",
+        output="log_probabilities" if len(fitted.present) else "logits",
         tokenizer=tokenizer,
         text_required=bool(tokenizer),
         languages=tuple(sorted({row.language for row in rows if row.language})),
@@ -286,24 +274,8 @@ def _portable(path: str, recipe: Recipe) -> str:
     return Path(path).name
 
 
-def _matrix(
-    examples: data.Examples, rows: NDArray[np.int64], inputs: tuple[ModelInput, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """One vector per clip for scikit-learn; a matrix input is refused."""
-    if len(inputs) != 1 or examples.clips[0][inputs[0].name].ndim != 1:
-        raise RecipeError(
-            "a scikit-learn model takes exactly one input that is a vector: voice_functionals, or any front end with "
-            "rows pooled over time, as in front_end: pooled, params: {of: mfcc}"
-        )
-    ready = [_ready(examples.clips[row], inputs)[inputs[0].name] for row in rows]
-    return np.stack(ready), examples.targets[rows]
-
-
-def _ready(clip: data.Clip, inputs: Sequence[ModelInput]) -> data.Clip:
-    return {item.name: normalise(clip[item.name], item.normalisation) for item in inputs}
-
-
-def _three_lengths(examples: data.Examples, rows: NDArray[np.int64], name: str) -> list[int]:
-    """The shortest, the middle and the longest test clip."""
+def _three_lengths(examples: data.Examples, rows: NDArray[np.int64]) -> list[int]:
+    """The shortest, the middle and the longest test clip, by the first input."""
+    name = next(iter(examples.clips[0]))
     order = sorted(rows.tolist(), key=lambda row: len(examples.clips[row][name]))
     return [order[0], order[len(order) // 2], order[-1]]

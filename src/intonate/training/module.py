@@ -12,17 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intonate.evaluation.metrics import confusion_matrix, uar
+from intonate.evaluation.metrics import uar_over_corpora
 from intonate.training.recipe import Training
 
 # What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
 MASKED = -1e4
 MIXUP_BETA = 0.3
+OPTIMIZERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamax": torch.optim.Adamax}
 
 
 def soft_targets(targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
-    """One-hot targets (batch, classes), smoothed over the classes that the row's corpus has."""
-    hot = F.one_hot(targets, allowed.shape[1]).float()
+    """Targets (batch,), or shares of classes (batch, classes), smoothed over the classes that the row's corpus has."""
+    hot = targets if targets.ndim == 2 else F.one_hot(targets, allowed.shape[1]).float()
     return hot * (1 - smoothing) + smoothing * allowed / allowed.sum(dim=1, keepdim=True)
 
 
@@ -36,7 +37,8 @@ class Classifier(L.LightningModule):
     """Fits any module whose forward takes the inputs by name and returns logits (batch, classes).
 
     A module with branches may offer `parts(**inputs)`, the logits of each, which sum to the answer: then each branch
-    has a loss of its own as well (deep supervision, Lee et al. 2015), weighted by `options.branch_loss`.
+    has a loss of its own as well (deep supervision, Lee et al. 2015), weighted by `options.branch_loss`. One whose
+    weights are held down by L1 or L2 may offer `penalty()`, a number that is added to the loss as it is.
 
     Args:
         network: the module.
@@ -68,6 +70,11 @@ class Classifier(L.LightningModule):
         whole = masked_cross_entropy(torch.stack(parts).sum(dim=0), soft, allowed)
         return whole + self.options.branch_loss * own.sum()
 
+    def _penalty(self) -> Tensor | float:
+        network: Any = self.network
+        penalty: Tensor | float = network.penalty() if hasattr(network, "penalty") else 0.0
+        return penalty
+
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
@@ -79,10 +86,10 @@ class Classifier(L.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         allowed = batch["allowed"]
-        soft = soft_targets(batch["target"], allowed, self.options.label_smoothing)
+        soft = soft_targets(batch.get("shares", batch["target"]), allowed, self.options.label_smoothing)
         if torch.rand(()) < self.options.mixup:
             batch, soft, allowed = mixed(batch, soft, allowed)
-        loss = self._loss(batch, soft, allowed)
+        loss = self._loss(batch, soft, allowed) + self._penalty()
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(soft))
         return loss
 
@@ -93,12 +100,8 @@ class Classifier(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         guessed, target, row, logits = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
         self._seen.clear()
-        corpora, classes = self.corpora[row.numpy()], logits.shape[1]
-        scores = [
-            uar(confusion_matrix(target.numpy()[corpora == corpus], guessed.numpy()[corpora == corpus], classes))
-            for corpus in np.unique(corpora)
-        ]
-        self.log("validation/uar", float(np.mean(scores)), prog_bar=True)
+        found = uar_over_corpora(target.numpy(), guessed.numpy(), self.corpora[row.numpy()], logits.shape[1])
+        self.log("validation/uar", found, prog_bar=True)
         self.log("validation/loss", F.cross_entropy(logits, target))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -111,7 +114,12 @@ class Classifier(L.LightningModule):
             {"params": matrices, "weight_decay": self.options.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.options.learning_rate)
+        optimizer = OPTIMIZERS[self.options.optimizer](groups, lr=self.options.learning_rate)
+        if self.options.halve_after:
+            # It halves in the epoch after so many without a lower loss: one less is as many as asked for.
+            patience = self.options.halve_after - 1
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss"}}
         factor = partial(warm_cosine, steps=self.steps, warm_up=self.options.warm_up)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -128,7 +136,7 @@ def warm_cosine(step: int, steps: int, warm_up: float) -> float:
 def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Mixup (Zhang et al. 2018): every clip beside a share of another, and its target likewise.
 
-    Only float inputs mix; a clip is as long as the longer of the two, and may be of any class that either may be.
+    Floats and images mix; a clip is as long as the longer of the two, and may be of any class that either may be.
     """
     share = float(np.random.default_rng(int(torch.randint(2**31, ()))).beta(MIXUP_BETA, MIXUP_BETA))
     other = torch.randperm(len(soft), device=soft.device)
@@ -136,6 +144,6 @@ def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict
     for name, value in batch.items():
         if name.endswith("_lengths"):
             changed[name] = torch.maximum(value, value[other])
-        elif value.is_floating_point():
+        elif value.is_floating_point() or value.dtype == torch.uint8:
             changed[name] = share * value + (1 - share) * value[other]
     return changed, share * soft + (1 - share) * soft[other], allowed | allowed[other]

@@ -6,20 +6,23 @@ import inspect
 import logging
 import sys
 import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LambdaCallback, ModelCheckpoint
 from lightning.pytorch.callbacks.callback import Callback
-from torch.utils.data import DataLoader
 
 from intonate import models
 from intonate.corpora.splits import Split
 from intonate.schema import ModelInput
-from intonate.training.data import Clips, Draw, Examples, collate
+from intonate.training import begin
+from intonate.training.batches import Clips, Draw, Loader, collate
+from intonate.training.data import Examples
 from intonate.training.module import Classifier
 from intonate.training.recipe import Recipe
 
@@ -33,17 +36,36 @@ def wants_lengths(recipe: Recipe, name: str) -> bool:
     return forward is not None and f"{name}_lengths" in inspect.signature(forward).parameters
 
 
-def tokenizer_of(recipe: Recipe) -> Any:
-    """The tokenizer that the recipe's model brings along, or None."""
+def check_files(recipe: Recipe) -> None:
+    """Refuse files that the recipe's model starts from and that are not there, before anything is listened to."""
     build = models.get(recipe.model.name)
-    return build.tokenizer(**recipe.model.params) if hasattr(build, "tokenizer") else None
+    if hasattr(build, "check"):
+        build.check(**recipe.model.params)
+
+
+def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
+    """The tokenizer that the recipe's model brings along, or learns from the training texts; or None."""
+    build = models.get(recipe.model.name)
+    if not hasattr(build, "tokenizer"):
+        return None
+    learns = "texts" in inspect.signature(build.tokenizer).parameters
+    return build.tokenizer(**({"texts": texts} if learns else {}), **recipe.model.params)
 
 
 def build(recipe: Recipe, examples: Examples) -> Any:
-    """The untrained network of a recipe."""
+    """The network of a recipe as it begins: untrained, or with the weights of another run (`training.begin_with`)."""
     columns = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
     columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
-    return models.get(recipe.model.name)(classes=len(examples.labels), columns=columns, **recipe.model.params)
+    fresh = partial(models.get(recipe.model.name), columns=columns, **recipe.model.params)
+    network = fresh(classes=len(examples.labels))
+    if recipe.training.begin_with:
+        folder = begin.check(recipe.training.begin_with)
+        begin.take(network, examples.labels, lambda classes: fresh(classes=classes), folder)
+    return network
+
+
+def _score(trainer: L.Trainer) -> float:
+    return float(trainer.callback_metrics[SCORE])
 
 
 def fit(
@@ -53,8 +75,11 @@ def fit(
     inputs: tuple[ModelInput, ...],
     seed: int,
     folder: Path,
+    watch: Callable[[int, float], None] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Train until the last epoch, or until patience ends; go on from `checkpoints/last.ckpt` if there is one.
+
+    `watch` is told of each epoch and its validation UAR; whoever watches has a progress bar of his own.
 
     Returns:
         The network with the kept weights, and facts about the training (epochs, best validation UAR, parameters).
@@ -62,13 +87,16 @@ def fit(
     options = recipe.training
     torch.manual_seed(seed)
     network = build(recipe, examples)
+    if options.begin_with:
+        held_out = [*split.validation, *split.test]
+        begin.refuse_heard(begin.check(options.begin_with), [examples.utterances[row] for row in held_out])
     clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
-    draw = Draw(clips, options.balance and recipe.data.balance is None, options.batch_size)
+    draw = Draw(clips, options.balance and recipe.data.balance is None, options.batch_size, options.alike)
     # Batch normalisation cannot take a last batch of one.
     drop_last = len(draw) > options.batch_size
-    loader = DataLoader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=drop_last)
+    loader = Loader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=drop_last)
     quiet = Clips(examples, split.validation, inputs, recipe, training=False)
-    checked = DataLoader(quiet, options.batch_size, collate_fn=collate)
+    checked = Loader(quiet, options.batch_size, collate_fn=collate)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
     module = Classifier(network, options, len(loader) * options.epochs, corpora, seed)
     place = folder / "checkpoints"
@@ -81,6 +109,8 @@ def fit(
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
+    if watch is not None:
+        callbacks.append(LambdaCallback(on_validation_end=lambda now, _: watch(now.current_epoch, _score(now))))
     last = place / "last.ckpt"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -96,7 +126,7 @@ def fit(
             logger=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            enable_progress_bar=sys.stdout.isatty(),
+            enable_progress_bar=watch is None and sys.stdout.isatty(),
         )
         trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
     # From the file even for the last epoch: a training that was stopped after it has nothing else.
@@ -107,4 +137,7 @@ def fit(
         "epochs": trainer.current_epoch,
         "validation_uar": kept.get(SCORE),
     }
-    return module.network.float().cpu(), facts
+    fitted = module.network.float().cpu()
+    if options.keep_weights:
+        begin.keep(fitted, folder)
+    return fitted, facts

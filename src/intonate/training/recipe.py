@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -27,8 +27,21 @@ from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
 from intonate.schema import Pool
 
-# Keys that are younger than the first published figures.
-LATER = (("data", "set"), ("data", "shortest_s"), ("data", "balance"), ("training", "other_voices"))
+# Keys that are younger than the first published figures; ("", key) is a whole part.
+LATER = (
+    ("", "search"),
+    ("data", "set"),
+    ("data", "shortest_s"),
+    ("data", "expand"),
+    ("data", "balance"),
+    ("training", "other_voices"),
+    ("training", "optimizer"),
+    ("training", "halve_after"),
+    ("training", "soft_labels"),
+    ("training", "begin_with"),
+    ("training", "keep_weights"),
+    ("training", "alike"),
+)
 
 
 class _Part(BaseModel):
@@ -62,6 +75,9 @@ class Data(_Part):
     folds: list[int] = Field(default=[], description="folds to run, from 1; empty for all")
     clean: list[dict[str, Any]] = Field(default=[{"step": "trim", "below_db": 40.0, "margin_s": 0.1}])
     shortest_s: float = Field(default=0, ge=0, description="clips shorter than this after cleaning are left out")
+    expand: list[list[dict[str, Any]]] = Field(
+        default=[], description="copies of every training clip, a list of transforms each (intonate.augment.waveform)"
+    )
     balance: Balance | None = Field(default=None, description="instead of training.balance, where it is given")
     cache: str | None = Field(
         default=None, description="folder for computed features; '' keeps none, null is the user's cache folder"
@@ -100,12 +116,20 @@ class Training(_Part):
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0, description="not on vectors (biases and norms)")
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps; then a cosine to nothing")
+    optimizer: Literal["adamw", "adam", "adamax"] = "adamw"
+    halve_after: int = Field(
+        default=0,
+        ge=0,
+        description="epochs without a lower validation loss until the rate is halved; 0: a cosine instead",
+    )
     clip_gradient: float = 5.0
     average: float = Field(default=0.99, ge=0, lt=1, description="decay of the running mean of the weights; 0 for none")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    soft_labels: bool = Field(default=False, description="learn the shares of a row's soft_labels, where it has them")
     mixup: float = Field(default=0.6, ge=0, le=1, description="share of the batches, Beta(0.3, 0.3)")
     branch_loss: float = Field(default=0.5, ge=0, description="weight of the own loss of each branch that a model has")
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
+    alike: bool = Field(default=False, description="clips of like length in a batch: less padding, quicker")
     whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
     others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
     other_voices: float = Field(
@@ -121,7 +145,51 @@ class Training(_Part):
         default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: none"
     )
     precision: Literal["32", "bf16"] = "32"
+    begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
+    keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
     seeds: list[int] = [0]
+
+
+class Values(_Part):
+    """What a search draws a value from: a list, or the numbers from low to high (whole ones, if both are whole)."""
+
+    values: list[Any] = Field(default=[], description="written as a list: [1, 3, 5]")
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(default=False, description="evenly on a logarithmic scale")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return {"values": [_number(value) for value in given]} if isinstance(given, list) else given
+
+    @model_validator(mode="after")
+    def _possible(self) -> Values:
+        if self.low is None or self.high is None:
+            if not self.values or self.low is not None or self.high is not None:
+                raise ValueError("expected a list of values, or low and high")
+        elif self.values or self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("expected low under high, above 0 with log, and no list beside them")
+        return self
+
+
+class Search(_Part):
+    """What is chosen for each fold by itself, without its test part; see intonate.training.search."""
+
+    sampler: Literal["grid", "random", "tpe"] = "tpe"
+    trials: int = Field(default=0, ge=0, description="configurations tried; 0: all of a grid, 30 of the others")
+    groups: int = Field(
+        default=0, ge=0, description="scored on as many speaker-grouped folds of the training part; 0: validation part"
+    )
+    space: dict[str, Values] = Field(min_length=1, description="model.params.* or training.* -> what to draw from")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Search:
+        if self.groups == 1:
+            raise ValueError("groups: expected 2 or more, or 0 for the validation part")
+        if self.sampler == "grid" and (ranges := [key for key, drawn in self.space.items() if not drawn.values]):
+            raise ValueError(f"a grid needs lists, and {ranges[0]} is a range; list its values, or use random or tpe")
+        return self
 
 
 class Card(_Part):
@@ -140,6 +208,7 @@ class Recipe(_Part):
     training: Training = Training()
     pool: dict[str, float] = Field(default={}, description="see intonate.schema.Pool")
     card: Card = Card()
+    search: Search | None = None
 
     def pooling(self) -> Pool:
         return Pool(**self.pool)
@@ -149,9 +218,11 @@ class Recipe(_Part):
         raw = self.model_dump()
         corpora, params = raw["data"]["corpora"], raw["model"]["params"]
         raw["data"] |= {"corpora": _shortened(corpora), "manifest": _short(raw["data"]["manifest"])}
+        raw["data"]["expand"] = [[_shortened(step) for step in steps] for steps in raw["data"]["expand"]]
         # Where features are kept is the machine's business.
         del raw["data"]["cache"]
         raw["model"]["params"] = _shortened(params)
+        raw["training"]["begin_with"] = _short(raw["training"]["begin_with"])
         return raw
 
     def hash(self) -> str:
@@ -161,12 +232,31 @@ class Recipe(_Part):
         raw["data"].pop("manifest")
         # Keys that came later count where they are used: recipes from before keep their hash.
         for part, key in LATER:
-            if raw[part][key] == _PARTS[part].model_fields[key].default:
-                del raw[part][key]
+            holder = raw[part] if part else raw
+            if holder[key] == _PARTS[part].model_fields[key].default:
+                del holder[key]
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
 
+    def having(self, values: Mapping[str, Any]) -> Recipe:
+        """The recipe with other values, {"model.params.trees": 5}.
 
-_PARTS: dict[str, type[BaseModel]] = {"data": Data, "training": Training}
+        Raises:
+            RecipeError: a value is impossible.
+        """
+        raw = self.model_dump()
+        for key, value in values.items():
+            *parents, last = key.split(".")
+            part = raw
+            for parent in parents:
+                part = part[parent]
+            part[last] = value
+        try:
+            return Recipe.model_validate(raw)
+        except ValidationError as error:
+            raise RecipeError(f"recipe {self.name}, search.space: {sentence(error, Recipe)}") from error
+
+
+_PARTS: dict[str, type[BaseModel]] = {"": Recipe, "data": Data, "training": Training}
 
 
 def _shortened(values: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +291,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        raise RecipeError(f"recipe {path}: {_sentence(error)}") from error
+        raise RecipeError(f"recipe {path}: {sentence(error, Recipe)}") from error
 
 
 def _lay(raw: dict[str, Any], override: str) -> None:
@@ -217,15 +307,19 @@ def _lay(raw: dict[str, Any], override: str) -> None:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
-    # YAML 1.1 reads 1e-4 as a string; a number is what was meant.
+    raw[last] = _number(parsed)
+
+
+def _number(parsed: Any) -> Any:
+    """YAML 1.1 reads 1e-4 as a string; a number is what was meant."""
     if isinstance(parsed, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", parsed):
-        parsed = float(parsed)
-    raw[last] = parsed
+        return float(parsed)
+    return parsed
 
 
-def _part(location: Sequence[Any]) -> type[BaseModel]:
-    """The part of the recipe that a location leads to; the names of inputs are steps without a field."""
-    part: type[BaseModel] = Recipe
+def _part(whole: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
+    """The part that a location leads to; names that the user gives (of inputs…) are steps without a field."""
+    part = whole
     for step in location:
         if field := part.model_fields.get(str(step)):
             kinds = (field.annotation, *get_args(field.annotation))
@@ -233,12 +327,13 @@ def _part(location: Sequence[Any]) -> type[BaseModel]:
     return part
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError, whole: type[BaseModel]) -> str:
+    """What is wrong first in a file that should be a `whole`; the nearest known key, where one is not known."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         *parents, key = first["loc"]
-        return f"the key {where!r} is not known; {did_you_mean(str(key), _part(parents).model_fields)}"
+        return f"the key {where!r} is not known; {did_you_mean(str(key), _part(whole, parents).model_fields)}"
     if first["type"] == "missing":
         return f"the key {where!r} is missing"
     return f"{where}: {first['msg']} (got {first['input']!r})"

@@ -1,0 +1,327 @@
+"""Several models that answer together, as one model file that predict, evaluate and serve take like any other.
+
+    combine("together.onnx", ["compact", "compact-open"])
+
+Each member's logits are divided by its own temperature, so that what is averaged are calibrated probabilities. Inputs
+that are the same in two members (front end, parameters, normalisation) are one input of the ensemble: three seeds of
+a recipe cost three graphs, but one front end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate import __version__
+from intonate.errors import ModelError, did_you_mean, require
+from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, save
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import builtin, inputs
+from intonate.recognizer.model_file import ModelFile, first_line, read_model
+from intonate.schema import ModelInput, ModelSpec
+
+# Metadata of the file: how its members answer together, and which they are.
+MEMBERS_KEY = "intonate.ensemble"
+AVERAGE, VOTE = "average", "vote"
+# Share of the mean probability in the answer of a vote. It decides between labels with equally many votes and can
+# overrule no vote, for one of fewer than a thousand members counts more.
+TIE = 1e-3
+OUTPUT = "log_probabilities"
+# What the members' sound must have gone through alike, for it goes through it once: fields of the spec, in words.
+_ALIKE = {"sample_rate_hz": "sample rates", "clean": "cleaning steps", "pool": "windows"}
+# Lengths of the sounds that the file is checked with, s.
+_PROBE_S = (1.2, 2.1, 3.4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A model and its place in the ensemble.
+
+    Attributes:
+        file: the model.
+        order: the column of each of the ensemble's labels in its answer, (classes,).
+        names: {its graph input: the ensemble's}.
+    """
+
+    file: ModelFile
+    order: NDArray[np.int64]
+    names: dict[str, str]
+
+
+def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE, name: str = "") -> Path:
+    """Write one model file that answers as several models do together.
+
+    The file is checked against its members before it gets its name. What it says of itself: corpora and languages of
+    all members; as unseen speakers only those that no member has heard; no held-out scores, for nobody has measured
+    any; `abstain_below` is the mean of the members', which is careful: the best of the averaged probabilities is
+    never over the average of the best ones. For a vote that threshold is a share of the votes.
+
+    Args:
+        output: the file to write, `NAME.onnx`; it must not exist yet.
+        models: built-in names, model files or folders of runs, two or more with the same set of labels. One that is
+            named twice counts twice; an ensemble is a model like any other.
+        by: `average` for the mean of the probabilities; `vote` for the share of the members whose best label it is
+            (with equal votes the mean probability decides). Shares of votes are no calibrated probabilities.
+        name: what the model is called; the file's name without `.onnx` if empty.
+
+    Returns:
+        The file.
+
+    Raises:
+        ModelError: there are fewer than two members, one cannot be read, they differ in what must be alike, or
+            their graphs cannot be put into one.
+    """
+    output = Path(output)
+    if by not in (AVERAGE, VOTE):
+        raise ModelError(f"models cannot be combined by {by!r}; {did_you_mean(by, (AVERAGE, VOTE))}")
+    if output.suffix != ".onnx":
+        raise ModelError(
+            f"the ensemble cannot be written to {output}; give a file name that ends in .onnx, then MODEL..."
+        )
+    if output.exists():
+        raise ModelError(f"{output} exists already; give another name for the ensemble, or delete it first")
+    if len(models) < 2:
+        raise ModelError(f"an ensemble needs two models or more, not {len(models)}")
+    files = [read_model(builtin.path_of(model)) for model in models]
+    _refuse_differences(files)
+    shared, names = _inputs([file.spec for file in files])
+    spec = replace(_spec(files, by), name=name or output.stem, inputs=shared)
+    members = [
+        _Member(file, np.array([file.spec.labels.index(label) for label in spec.labels]), renamed)
+        for file, renamed in zip(files, names, strict=True)
+    ]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+        target = Path(folder) / output.name
+        save(_graph(members, spec, by), spec, target)
+        check(target, spec, _probes(spec), lambda feeds: _together(members, by, feeds))
+        # The weights of a large one, NAME.onnx.data, go first: the model is never there without them.
+        for written in sorted(target.parent.iterdir(), reverse=True):
+            written.replace(output.parent / written.name)
+    return output
+
+
+def _refuse_differences(files: Sequence[ModelFile]) -> None:
+    first, *others = files
+    for other in others:
+        if odd := sorted({*first.spec.labels} ^ {*other.spec.labels}):
+            raise ModelError(
+                f"{first.path} and {other.path} cannot answer together: only one of them has the "
+                f"label{'s' * (len(odd) > 1)} {', '.join(odd)}"
+            )
+        for field, words in _ALIKE.items():
+            mine, theirs = getattr(first.spec, field), getattr(other.spec, field)
+            if mine != theirs:
+                raise ModelError(
+                    f"{first.path} and {other.path} cannot answer together: their {words} differ "
+                    f"({_shown(mine)} against {_shown(theirs)}); train them alike"
+                )
+    if len({file.spec.tokenizer for file in files} - {""}) > 1:
+        raise ModelError("the models cannot answer together: their tokenizers differ; train them with the same encoder")
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _inputs(specs: Sequence[ModelSpec]) -> tuple[tuple[ModelInput, ...], list[dict[str, str]]]:
+    """The inputs of the ensemble, and for each member {its graph input: the ensemble's}."""
+    shared: dict[Any, ModelInput] = {}
+    taken: set[str] = set()
+    renamed = []
+    for spec in specs:
+        names: dict[str, str] = {}
+        for item in spec.inputs:
+            key = (item.front_end, json.dumps(item.params, sort_keys=True), bool(item.lengths), item.normalisation)
+            if key not in shared:
+                name, number = item.name, 1
+                while {name, f"{name}_lengths"} & taken:
+                    number += 1
+                    name = f"{item.name}_{number}"
+                shared[key] = replace(item, name=name, lengths=f"{name}_lengths" if item.lengths else "")
+                taken |= {name, f"{name}_lengths"}
+            names[item.name] = shared[key].name
+            if item.lengths:
+                names[item.lengths] = shared[key].lengths
+        renamed.append(names)
+    return tuple(shared.values()), renamed
+
+
+def _spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
+    """What the members have in common, and together. Name and inputs are still those of the first one."""
+    specs = [file.spec for file in files]
+    licences = [part for spec in specs for part in (spec.licence or "NOASSERTION").split(" AND ")]
+    merges = {spec.merge for spec in specs}
+    return replace(
+        specs[0],
+        merge=specs[0].merge if len(merges) == 1 else "",
+        output=OUTPUT,
+        batching="equal_length" if any(spec.batching == "equal_length" for spec in specs) else "any",
+        tokenizer=next((spec.tokenizer for spec in specs if spec.tokenizer), ""),
+        text_required=any(spec.text_required for spec in specs),
+        temperature=1.0,
+        abstain_below=round(float(np.mean([spec.abstain_below for spec in specs])), 4),
+        languages=tuple(sorted({language for spec in specs for language in spec.languages})),
+        corpora=tuple(sorted({corpus for spec in specs for corpus in spec.corpora})),
+        # A speaker of a corpus that one member never saw is left out too: corpora may share speakers.
+        unseen_speakers=tuple(sorted(set.intersection(*(set(spec.unseen_speakers) for spec in specs)))),
+        licence=" AND ".join(dict.fromkeys(licences)),
+        recipe_hash=_hash(files, by),
+        intonate_version=__version__,
+        scores={},
+    )
+
+
+def _hash(files: Sequence[ModelFile], by: str) -> str:
+    """No recipe made an ensemble: its hash tells which files did, in which order. First 12 hex digits of SHA-256."""
+    whole = hashlib.sha256(by.encode())
+    for file in files:
+        for part in (file.path, Path(f"{file.path}.data")):
+            if part.is_file():
+                with part.open("rb") as content:
+                    whole.update(hashlib.file_digest(content, "sha256").digest())
+    return whole.hexdigest()[:12]
+
+
+def _graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
+    """The members' graphs side by side, and what joins them."""
+    onnx = require("onnx", "train")
+    helper, compose = onnx.helper, onnx.compose
+    graphs = [onnx.load(str(member.file.path)) for member in members]
+    versions: dict[str, int] = {"": OPSET}
+    for opset in (opset for graph in graphs for opset in graph.opset_import):
+        domain = "" if opset.domain == "ai.onnx" else opset.domain
+        versions[domain] = max(opset.version, versions.get(domain, 0))
+
+    nodes, constants, types = [], [], {}
+
+    def constant(name: str, value: Any) -> str:
+        constants.append(onnx.numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    answers = []
+    for number, (member, graph) in enumerate(zip(members, graphs, strict=True), 1):
+        prefix = f"member{number}/"
+        graph = compose.add_prefix(_at(graph, versions[""], member.file.path), prefix).graph
+        for item in graph.input:
+            mine = item.name.removeprefix(prefix)
+            types[member.names[mine]] = item.type.tensor_type
+            nodes.append(helper.make_node("Identity", [member.names[mine]], [item.name]))
+        nodes.extend(graph.node)
+        constants.extend(graph.initializer)
+        steps = [
+            ("Cast", [graph.output[0].name], {"to": onnx.TensorProto.FLOAT}),
+            ("Div", ["", constant(f"{prefix}temperature", np.float32(member.file.spec.temperature))], {}),
+            ("Softmax", [""], {"axis": -1}),
+            ("Gather", ["", constant(f"{prefix}order", member.order)], {"axis": 1}),
+        ]
+        last = ""
+        for operator, given, attributes in steps:
+            given = [given[0] or last, *given[1:]]
+            last = f"{prefix}calibrated/{operator}"
+            nodes.append(helper.make_node(operator, given, [last], **attributes))
+        answers.append(last)
+
+    nodes.append(helper.make_node("Mean", answers, ["mean"]))
+    together = "mean"
+    if by == VOTE:
+        depth = constant("classes", np.array(len(spec.labels), np.int64))
+        values = constant("no_yes", np.array([0, 1], np.float32))
+        for answer in answers:
+            nodes.append(helper.make_node("ArgMax", [answer], [f"{answer}/best"], axis=-1, keepdims=0))
+            nodes.append(helper.make_node("OneHot", [f"{answer}/best", depth, values], [f"{answer}/vote"]))
+        together = "decided"
+        nodes += [
+            helper.make_node("Mean", [f"{answer}/vote" for answer in answers], ["votes"]),
+            helper.make_node("Mul", ["votes", constant("votes_count", np.float32(1 - TIE))], ["votes_counted"]),
+            helper.make_node("Mul", ["mean", constant("mean_counts", np.float32(TIE))], ["mean_counted"]),
+            helper.make_node("Add", ["votes_counted", "mean_counted"], [together]),
+        ]
+    floor = constant("smallest_probability", np.float32(SMALLEST_PROBABILITY))
+    nodes.append(helper.make_node("Max", [together, floor], ["floored"]))
+    nodes.append(helper.make_node("Log", ["floored"], [OUTPUT]))
+
+    # Each input has a length of its own: onnxruntime may plan its memory by dimensions of the same name.
+    given = [
+        helper.make_tensor_value_info(
+            name,
+            kind.elem_type,
+            ["batch", *(_size(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1))],
+        )
+        for name, kind in types.items()
+    ]
+    answered = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", len(spec.labels)])
+    model = helper.make_model(
+        helper.make_graph(nodes, spec.name, given, [answered], constants),
+        opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions.items()],
+        ir_version=max(graph.ir_version for graph in graphs),
+        producer_name="intonate",
+    )
+    made_of = [
+        {"name": m.file.spec.name, "recipe_hash": m.file.spec.recipe_hash, "licence": m.file.spec.licence}
+        for m in members
+    ]
+    helper.set_model_props(model, {MEMBERS_KEY: json.dumps({"by": by, "members": made_of}, ensure_ascii=False)})
+    return model
+
+
+def _size(axis: Any, name: str) -> int | str:
+    """A dimension as the member has it: fixed, or of any length under a name of its own."""
+    return axis.dim_value if axis.HasField("dim_value") else name
+
+
+def _at(graph: Any, version: int, path: Path) -> Any:
+    """A member's model at the operator set of all: exporters choose their own."""
+    onnx = require("onnx", "train")
+    from onnx import inliner, version_converter
+
+    if graph.functions:
+        graph = inliner.inline_local_functions(graph)
+    if any(opset.domain in ("", "ai.onnx") and opset.version != version for opset in graph.opset_import):
+        try:
+            graph = version_converter.convert_version(graph, version)
+        except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+            raise ModelError(
+                f"{path} cannot be brought to operator set {version}, which another member needs: {first_line(error)}; "
+                "export the members alike"
+            ) from error
+    # Shapes that the exporter noted, under names of dimensions that mean something else beside other members.
+    del graph.graph.value_info[:]
+    return graph
+
+
+def _together(members: Sequence[_Member], by: str, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """What the ensemble's graph must answer, from the members' own files: log-probabilities (batch, classes)."""
+    answers = np.stack(
+        [
+            member.file.run({mine: feeds[ours] for mine, ours in member.names.items()})[:, member.order]
+            for member in members
+        ]
+    )
+    mean = answers.mean(axis=0)
+    if by == VOTE:
+        votes = np.eye(answers.shape[2])[answers.argmax(axis=2)].mean(axis=0)
+        mean = (1 - TIE) * votes + TIE * mean
+    return np.asarray(np.log(np.maximum(mean, SMALLEST_PROBABILITY)))
+
+
+def _probes(spec: ModelSpec) -> list[inputs.Clip]:
+    """Clips of three lengths of something like a voice: a buzz of 140 Hz in syllables, with noise far below."""
+    rng = np.random.default_rng(0)
+    tokens = inputs.token_ids(spec, "kids are talking by the door") if inputs.takes_text(spec) else None
+    clips = []
+    for seconds in _PROBE_S:
+        time_s = np.arange(round(seconds * spec.sample_rate_hz)) / spec.sample_rate_hz
+        buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+        sound = 0.1 * buzz * np.sin(2 * np.pi * 2 * time_s) ** 2 + 1e-3 * rng.normal(size=len(time_s))
+        clip = inputs.extract(spec, sound.astype(np.float32), tokens)
+        clips.append(inputs.normalised(spec, clip, SpeakerStatistics()))
+    return clips

@@ -1,0 +1,302 @@
+"""`intonate benchmark SUITE`: many recipes one after the other, and one table of what came out.
+
+runs/<suite>/<system>-<corpus>-random/     a run folder of `intonate train` for every cell of the table
+benchmarks/results/suites/<suite>.json     the rows, and the predictions that they were computed from beside them
+benchmarks/RESULTS.md, results.html        every suite that has results, to look at
+
+What was trained before is not trained again: a suite that was stopped goes on, and one that is done is written anew. A
+cell that failed, or that there was no time for, says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from intonate import corpora
+from intonate.augment import waveform
+from intonate.corpora import splits
+from intonate.errors import IntonateError, RecipeError, did_you_mean
+from intonate.evaluation import comparison, table
+from intonate.evaluation.comparison import CLEAN, Figure, Row
+from intonate.evaluation.protocol import scores
+from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, PredictionTable
+from intonate.features.cache import Change
+from intonate.recognizer import builtin
+from intonate.recognizer.model_file import ModelFile, read_model
+from intonate.schema import Utterance
+from intonate.training import data, evaluate, fit, speed
+from intonate.training import suite as suites
+from intonate.training.suite import Corpus, Suite, System
+
+console = Console(stderr=True)
+RESULTS = Path("benchmarks")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One system on one corpus under one protocol: a run folder."""
+
+    key: str
+    system: System
+    corpus_key: str
+    corpus: Corpus
+    protocol: str
+    split: str
+    seeds: Sequence[int]
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}-{self.corpus_key}-{'random' if self.protocol == RANDOM_SPLIT else 'disjoint'}"
+
+    def overrides(self, root: Path) -> list[str]:
+        """What makes the system's recipe a recipe of this cell."""
+        values = {
+            "name": self.name,
+            "data.corpora": {self.corpus.corpus or self.corpus_key: str(root)},
+            "data.labels": self.corpus.labels,
+            "data.split": self.split,
+            "data.folds": self.corpus.folds if self.protocol == SPEAKER_DISJOINT else [],
+            "training.seeds": list(self.seeds),
+        }
+        return [*self.system.set, *(f"{key}={json.dumps(value)}" for key, value in values.items())]
+
+
+def benchmark(
+    name: str | Path,
+    only: Sequence[str] = (),
+    hours: float = float("inf"),
+    data_root: Path | None = None,
+    runs: Path = Path("runs"),
+    out: Path = RESULTS,
+) -> Path:
+    """Run a suite and write what is known of it.
+
+    Args:
+        name: of recipes/suites, or a YAML file.
+        only: keys of systems; empty for all. What was trained of the others before is in the table all the same.
+        hours: no fit is begun after this long.
+        data_root: the folder that the corpora lie in; None for the suite's own.
+        runs: where run folders go, in a folder of the suite's name.
+        out: where the results go.
+
+    Returns:
+        The Markdown file.
+
+    Raises:
+        RecipeError: the suite is not known or not valid, or `only` names no system of it.
+    """
+    suite, path = suites.load(name)
+    for key in only:
+        if key not in suite.systems:
+            raise RecipeError(f"suite {path.stem} has no system {key!r}; {did_you_mean(key, suite.systems)}")
+    bench = _Bench(suite, path, runs / path.stem, data_root or Path(suite.data))
+    failed = bench.train(only, hours)
+    rows, tables = bench.rows(failed)
+    return write(path.stem, suite, rows, tables, out)
+
+
+def write(name: str, suite: Suite, rows: Sequence[Row], tables: dict[str, PredictionTable], out: Path) -> Path:
+    """Keep the rows and predictions of a suite, and write the tables of all suites that have any."""
+    folder = out / "results" / "suites"
+    folder.mkdir(parents=True, exist_ok=True)
+    for run, predictions in tables.items():
+        _keep(predictions, folder / name / f"{run}.csv.gz")
+    kept = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    everything, notes = [], []
+    for file in sorted(folder.glob("*.json")):
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        notes += raw["about"]
+        everything += [_row(fields) for fields in raw["rows"]]
+    comparison.write(everything, out / "RESULTS.md", out / "results.html", "What was measured", notes)
+    return out / "RESULTS.md"
+
+
+def _keep(predictions: PredictionTable, path: Path) -> None:
+    """A compressed table; probabilities to five places, which changes no label."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = path.with_suffix("")
+    table.write(replace(predictions, probabilities=predictions.probabilities.round(5)), plain)
+    # Without the time in it, so that the same predictions are the same file.
+    path.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+    plain.unlink()
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    figures = {key: Figure(**fields[key]) if fields[key] else None for key in ("uar", "wa")}
+    return Row(**fields | figures)
+
+
+class _Bench:
+    """A suite, where it is run, and the corpora that it has read."""
+
+    def __init__(self, suite: Suite, path: Path, runs: Path, data_root: Path) -> None:
+        self.suite, self.path, self.runs, self.data_root = suite, path, runs, data_root
+        self.utterances = cache(self._utterances)
+        self.facts = cache(speed.facts)
+
+    def cells(self, only: Sequence[str] = ()) -> Iterator[Cell]:
+        """Every cell, system by system; `only` these systems."""
+        for key, system in self.suite.systems.items():
+            for corpus_key, corpus in self.suite.corpora.items():
+                if (only and key not in only) or (system.only and corpus_key not in system.only):
+                    continue
+                protocols = (
+                    (RANDOM_SPLIT, corpus.random, corpus.random_seeds),
+                    (SPEAKER_DISJOINT, corpus.disjoint, corpus.disjoint_seeds),
+                )
+                for protocol, split, seeds in protocols:
+                    if split:
+                        yield Cell(key, system, corpus_key, corpus, protocol, split, seeds)
+
+    def train(self, only: Sequence[str], hours: float) -> dict[str, str]:
+        """Train what is not trained yet; {name of a cell: why it has no figures}."""
+        failed, until = {}, time.monotonic() + 3600 * hours
+        waiting = [cell for cell in self.cells(only) if cell.system.recipe and not cell.system.missing]
+        for number, cell in enumerate(waiting, 1):
+            done = self._report(cell).exists()
+            console.print(f"[bold]{self.path.stem}[/] {cell.name} ({number} of {len(waiting)})", highlight=False)
+            if time.monotonic() > until and not done:
+                failed[cell.name] = f"no time was left of the {hours:g} hours"
+                continue
+            try:
+                recipe = self.path.parent / cell.system.recipe
+                fit.train(recipe, cell.overrides(self._root(cell.corpus_key)), self.runs)
+            except IntonateError as error:
+                failed[cell.name] = str(error)
+                console.print(f"  [red]failed[/] {error}", highlight=False)
+        return failed
+
+    def rows(self, failed: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
+        """The rows of the suite's table, and the predictions of each run that they were computed from."""
+        kinds: dict[str, Callable[[Cell], Iterator[tuple[Row, PredictionTable | None]]]] = {
+            "compare": self._compared,
+            "cross": self._crossed,
+            "disturb": self._disturbed,
+        }
+        rows: list[Row] = []
+        tables: dict[str, list[PredictionTable]] = {}
+        for cell in self.cells():
+            try:
+                if why := cell.system.missing or failed.get(cell.name, ""):
+                    raise RecipeError(why)
+                if cell.system.recipe and not self._report(cell).exists():
+                    raise RecipeError("not trained yet")
+                for row, predictions in kinds[self.suite.kind](cell):
+                    rows.append(row)
+                    if predictions is not None:
+                        tables.setdefault(cell.name, []).append(predictions)
+            except IntonateError as error:
+                rows.append(replace(self._plain(cell), note=str(error)))
+        return rows, {name: table.concatenate(parts) for name, parts in tables.items()}
+
+    def _compared(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+        """One row for each statistics of the speaker."""
+        folder = self.runs / cell.name
+        found = json.loads(self._report(cell).read_text(encoding="utf-8"))
+        predictions = table.read(folder / "report" / "predictions.csv")
+        for condition in found["conditions"]:
+            row = self._with_figures(self._plain(cell), condition)
+            yield replace(row, **self.facts(folder)), predictions.where(statistics=condition["statistics"])
+
+    def _crossed(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+        """Trained on this corpus; tested on its own test speakers, and on everybody of the others."""
+        model = self._model(cell)
+        for key in self.suite.corpora:
+            if key == cell.corpus_key:
+                answered = table.read(self.runs / cell.name / "report" / "predictions.csv")
+            else:
+                answered = self._answers(model, key, self._labelled(key, model))
+            blank = replace(self._plain(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
+            for condition in scores(answered)["conditions"]:
+                yield self._with_figures(blank, condition), answered.where(statistics=condition["statistics"])
+
+    def _disturbed(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+        """Tested on the clips that were held out, as they are and with something laid over them."""
+        model, options = self._model(cell), self.suite.disturb
+        if options is None:
+            raise RecipeError(f"suite {self.path.stem} is of kind disturb and has no key `disturb`")
+        everybody = self._labelled(cell.corpus_key, model)
+        fold = (cell.corpus.folds or [1])[0]
+        test = splits.folds(cell.split, everybody, cell.seeds[0])[fold - 1].test
+        rows = [everybody[row] for row in test]
+        conditions: list[tuple[str, float | None, Change | None]] = [(CLEAN, None, None)]
+        for sound in sorted((self.data_root / options.noises).iterdir()):
+            for ratio_db in options.snr_db:
+                steps = [{"transform": "noise", "path": str(sound), "snr_db": ratio_db}]
+                conditions.append((sound.stem.replace("_", " "), ratio_db, waveform.change(steps)))
+        if options.telephone:
+            conditions.append(("telephone band", None, waveform.change([{"transform": "telephone"}])))
+        for noise, snr_db, change in conditions:
+            answered = self._answers(model, cell.corpus_key, rows, change)
+            blank = replace(self._plain(cell), noise=noise, snr_db=snr_db)
+            for condition in scores(answered)["conditions"]:
+                # A run's predictions are of one condition: those with noise are not kept.
+                kept = None if change else answered.where(statistics=condition["statistics"])
+                yield self._with_figures(blank, condition), kept
+
+    def _plain(self, cell: Cell) -> Row:
+        """A row without figures."""
+        published = cell.system.published
+        return Row(
+            system=cell.system.title,
+            corpus=self._title(cell.corpus_key),
+            protocol=cell.protocol,
+            published=published.get(cell.corpus_key, published.get("", "")),
+            unpublished="no figure was published" if not published else "",
+            of_folds=len(splits.folds(cell.split, self.utterances(cell.corpus_key))) if not cell.system.missing else 0,
+            command=f"intonate benchmark {self.path.stem} --only {shlex.quote(cell.key)}",
+            note=cell.system.note,
+        )
+
+    def _with_figures(self, row: Row, condition: dict[str, Any]) -> Row:
+        # Over the classes that the corpus has, where the model has others too.
+        overall = (condition["restricted"] or condition["open"])["overall"]
+        return replace(
+            row,
+            statistics=condition["statistics"],
+            uar=Figure(**overall["uar"]),
+            wa=Figure(**overall["accuracy"]),
+            folds=len(condition["folds"]),
+            seeds=len(condition["seeds"]),
+        )
+
+    def _answers(
+        self, model: ModelFile, corpus_key: str, utterances: Sequence[Utterance], change: Change | None = None
+    ) -> PredictionTable:
+        bar = data.bar(console, "listening")
+        root = self._root(corpus_key)
+        return evaluate.answers(model, utterances, SPEAKER_DISJOINT, bar, root=root, change=change)
+
+    def _model(self, cell: Cell) -> ModelFile:
+        if cell.system.model:
+            return read_model(builtin.path_of(cell.system.model))
+        return read_model(next(iter(sorted((self.runs / cell.name).glob("fold*-seed*/model.onnx")))))
+
+    def _labelled(self, corpus_key: str, model: ModelFile) -> list[Utterance]:
+        return data.labelled(self.utterances(corpus_key), evaluate.merge_of(model.spec))
+
+    def _utterances(self, corpus_key: str) -> list[Utterance]:
+        name = self.suite.corpora[corpus_key].corpus or corpus_key
+        return list(corpora.read(name, self._root(corpus_key)).utterances)
+
+    def _title(self, corpus_key: str) -> str:
+        return self.suite.corpora[corpus_key].title or corpus_key
+
+    def _root(self, corpus_key: str) -> Path:
+        return self.data_root / (self.suite.corpora[corpus_key].corpus or corpus_key)
+
+    def _report(self, cell: Cell) -> Path:
+        return self.runs / cell.name / "report" / "metrics.json"

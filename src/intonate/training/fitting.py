@@ -1,0 +1,165 @@
+"""One fit of a recipe's model to one training part, a network or a scikit-learn pipeline alike.
+
+`intonate train` fits so once for each fold, and `intonate.training.search` once for each configuration that it tries.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate import models
+from intonate.corpora import balance
+from intonate.corpora.splits import Split
+from intonate.errors import RecipeError
+from intonate.evaluation.metrics import uar_over_corpora
+from intonate.export import onnx as export
+from intonate.features.normalise import normalise
+from intonate.schema import ModelInput, ModelSpec
+from intonate.training import moments, network
+from intonate.training.data import Array, Clip, Examples
+from intonate.training.recipe import Recipe
+
+# Tells what balancing draws from all else that is drawn from a seed.
+BALANCE = 1
+
+# Told of the validation UAR after each epoch of a network: (epoch from 0, UAR).
+Watch = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model.
+
+    Attributes:
+        model: the network, or the pipeline, which knows the labels of its training part as 0, 1, 2…
+        inputs: with the normalisation measured on the training part.
+        present: (classes,) which labels the outputs of a pipeline are; empty for a network, which has them all.
+        facts: validation_uar (the mean over corpora), and what else there is to tell of the fit.
+    """
+
+    model: Any
+    inputs: tuple[ModelInput, ...]
+    present: NDArray[np.int64]
+    facts: dict[str, Any]
+
+    def write(self, spec: ModelSpec, clips: Sequence[Clip], path: Path) -> float:
+        """Export; arguments, result and errors as in `intonate.export.onnx.write_torch`."""
+        if len(self.present):
+            return export.write_sklearn(self.model, spec, clips, path, self.present)
+        return export.write_torch(self.model, spec, clips, path)
+
+
+def fit(
+    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, watch: Watch | None = None
+) -> Fitted:
+    """Fit to the training part; choose between epochs, and score, on the validation part. The test part is not read.
+
+    Args:
+        recipe: what to fit, and how.
+        examples: all clips.
+        split: which of them to fit to.
+        seed: of all that is drawn.
+        folder: for the checkpoints of a network, which goes on from those that are there.
+        watch: is told of each epoch of a network, and may raise to end the fit.
+
+    Raises:
+        RecipeError: the model cannot be fitted to these clips with these parameters.
+    """
+    inputs = _inputs(recipe, examples, split)
+    trained = replace(split, train=_balanced(recipe, examples, split, seed))
+    build = models.get(recipe.model.name)
+    if isinstance(build, type):
+        fitted, facts = network.fit(recipe, examples, trained, inputs, seed, folder, watch)
+        return Fitted(fitted, inputs, np.empty(0, np.int64), facts)
+    return _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, trained, inputs)
+
+
+def ready(clip: Clip, inputs: Sequence[ModelInput]) -> Clip:
+    """A clip as the model takes it, each by its own sound only."""
+    return {item.name: normalise(clip[item.name], item.normalisation) for item in inputs}
+
+
+def _inputs(recipe: Recipe, examples: Examples, split: Split) -> tuple[ModelInput, ...]:
+    measured = moments.measure(examples, split.train, recipe)
+    return tuple(
+        ModelInput(
+            name=name,
+            front_end=item.front_end,
+            params=item.params,
+            lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
+            normalisation=measured[name],
+        )
+        for name, item in recipe.inputs.items()
+    )
+
+
+def _balanced(recipe: Recipe, examples: Examples, split: Split, seed: int) -> NDArray[np.int64]:
+    """The training part as it is fitted to: with copies, repeated, thinned out as the recipe says, and only here."""
+    rows = examples.with_copies(split.train)
+    if recipe.data.balance is None:
+        return rows
+    rng = np.random.default_rng((seed, BALANCE))
+    return balance.rows(rows, examples.targets, recipe.data.balance.rule(), rng)
+
+
+def _fit_pipeline(
+    pipeline: Any, recipe: Recipe, examples: Examples, split: Split, inputs: tuple[ModelInput, ...]
+) -> Fitted:
+    from sklearn.exceptions import ConvergenceWarning
+
+    features, targets = _matrix(examples, split.train, inputs)
+    heard, truth = _matrix(examples, split.validation, inputs)
+    # Some take only classes that count from 0 without a gap; a label may be missing from the training part.
+    present, classes = np.unique(targets, return_inverse=True)
+    answers = np.full((len(truth), len(examples.labels)), -1.0)
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", ConvergenceWarning)
+            pipeline.fit(features, classes, **_balanced_weights(pipeline, classes))
+            answers[:, present] = pipeline.predict_proba(heard)
+    except ValueError as error:  # too few clips of a class, or a parameter out of its range
+        reason = " ".join(str(error).split())
+        raise RecipeError(f"model {recipe.model.name!r} cannot be fitted: {reason}") from error
+    guessed = np.where(examples.allowed[split.validation], answers, -2.0).argmax(axis=1)
+    corpora = np.array([examples.utterances[row].corpus for row in split.validation])
+    facts: dict[str, Any] = {"validation_uar": uar_over_corpora(truth, guessed, corpora, len(examples.labels))}
+    for one in said:
+        if issubclass(one.category, ConvergenceWarning):
+            facts["converged"] = False
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return Fitted(pipeline, inputs, present, facts)
+
+
+def _balanced_weights(pipeline: Any, classes: NDArray[np.int64]) -> dict[str, Array]:
+    """Weights of the clips that make the classes count the same, where only they can (XGBoost, MLP, naive Bayes).
+
+    Most estimators have class_weight, which does it; nearest neighbours have neither, and are fitted as they are.
+    """
+    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.validation import has_fit_parameter
+
+    name, last = pipeline.steps[-1]
+    if "class_weight" in last.get_params() or not has_fit_parameter(last, "sample_weight"):
+        return {}
+    return {f"{name}__sample_weight": compute_sample_weight("balanced", classes)}
+
+
+def _matrix(
+    examples: Examples, rows: NDArray[np.int64], inputs: tuple[ModelInput, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """One vector per clip for scikit-learn, and the targets; an input with rows over time is refused."""
+    if len(inputs) != 1 or examples.clips[rows[0]][inputs[0].name].ndim != 1:
+        raise RecipeError(
+            "a scikit-learn model takes exactly one input that is a vector: voice_functionals, or any front end with "
+            "rows pooled over time, as in front_end: pooled, params: {of: mfcc}"
+        )
+    vectors = [ready(examples.clips[row], inputs)[inputs[0].name] for row in rows]
+    return np.stack(vectors), examples.targets[rows]

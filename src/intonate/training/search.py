@@ -1,0 +1,277 @@
+"""The `search:` of a recipe: which parameters, for each fold by itself, before it is fitted and without its test part.
+
+    search:
+      sampler: grid                     # or random, or tpe (Bergstra et al. 2011)
+      groups: 5                         # speaker-grouped folds of the training part; 0: the fold's validation part
+      space:
+        model.params.neighbours: [1, 3, 5, 9]
+        training.learning_rate: {low: 1e-5, high: 1e-2, log: true}
+
+Optuna keeps every trial in `search.db` in the folder of the fit: what was interrupted goes on with the trial that it
+was in. What a trial draws follows from the seed and from the trials before it, so that it ends as if never stopped. The
+trials of a network are given up early when they do worse than half of those before (median pruner).
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from intonate.corpora.splits import Split, speaker_groups
+from intonate.errors import RecipeError
+from intonate.schema import Utterance
+from intonate.training import fitting
+from intonate.training.data import Examples
+from intonate.training.recipe import Recipe, Search, Values
+
+DATABASE, TABLE, TRIAL = "search.db", "trials.csv", "trial"
+# Of a search that does not say how many, and is no grid.
+TRIALS = 30
+# Trials that are fitted to their end before any is given up.
+FULL_TRIALS = 5
+STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "given up", TrialState.FAIL: "failed"}
+
+
+def check(recipe: Recipe, utterances: list[Utterance], split: Split) -> None:
+    """Refuse more groups than the training part has speakers.
+
+    Raises:
+        RecipeError: there are too few, or a clip has no speaker.
+    """
+    if recipe.search is None or not recipe.search.groups:
+        return
+    speakers = {utterances[row].speaker for row in split.train}
+    if "" in speakers:
+        raise RecipeError(
+            f"search.groups needs to know who speaks, and a training clip of {split.name} has no speaker; "
+            "fill the speaker column, or set search.groups to 0"
+        )
+    if len(speakers) < recipe.search.groups:
+        raise RecipeError(
+            f"search.groups is {recipe.search.groups}, and {split.name} trains on {len(speakers)} speakers; "
+            "lower it, or set it to 0 to score on the validation part"
+        )
+
+
+def best(
+    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, console: Console
+) -> tuple[Recipe, dict[str, Any]]:
+    """Search, or go on searching, and write `trials.csv`.
+
+    Args:
+        recipe: with a `search`.
+        examples: all clips; those of the test part are not read.
+        split: the fold.
+        seed: of the fit, and of what the search draws.
+        folder: of the fit, for `search.db` and `trials.csv`.
+        console: for the progress bar and the result.
+
+    Returns:
+        The recipe with the best parameters, and facts for run.json: `search`, and `configurations_tried` in all.
+
+    Raises:
+        RecipeError: no configuration can be fitted.
+    """
+    wanted = recipe.search
+    if wanted is None:
+        raise RecipeError(f"recipe {recipe.name} has no search")
+    parts = _parts(wanted, examples, split)
+    grid = _grid(wanted, seed)
+    planned = min(wanted.trials or len(grid), len(grid)) if grid else wanted.trials or TRIALS
+    reason = ""
+    with _study(folder) as study, _bar(console, planned) as show:
+        while len(done := _done(study)) < planned:
+            show(done)
+            study.sampler = _sampler(wanted, seed, len(done))
+            if grid and not study.get_trials(states=(TrialState.WAITING,)):
+                study.enqueue_trial(grid[len(done)])
+            trial = study.ask(_distributions(wanted.space))
+            try:
+                study.tell(trial, _value(recipe, trial, done, examples, parts, seed, folder))
+            except optuna.TrialPruned:
+                study.tell(trial, state=TrialState.PRUNED)
+            except RecipeError as error:
+                reason = str(error)
+                console.print(f"  [yellow]left out[/] {_said(_read(trial.params))}: {reason}", highlight=False)
+                study.tell(trial, state=TrialState.FAIL)
+    _write(folder / TABLE, wanted, done)
+    complete = [trial for trial in done if trial.state == TrialState.COMPLETE]
+    if not complete:
+        raise RecipeError(f"not one of the {len(done)} configurations of search.space can be fitted: {reason}")
+    chosen = max(complete, key=lambda trial: trial.value or 0.0)
+    values = _read(chosen.params)
+    console.print(f"  {len(done)} configurations tried, {_so_far(done)}: {_said(values)}", highlight=False)
+    facts = {
+        "sampler": wanted.sampler,
+        "scored_on": f"{wanted.groups} speaker-grouped folds of the training part"
+        if wanted.groups
+        else "validation part",
+        "trials": len(done),
+        "given_up": sum(trial.state == TrialState.PRUNED for trial in done),
+        "failed": sum(trial.state == TrialState.FAIL for trial in done),
+        "best": values,
+        "validation_uar": chosen.value,
+        "search_s": round(sum(_seconds(trial) for trial in done), 3),
+    }
+    tried = recipe.card.configurations_tried - 1 + len(done)
+    return recipe.having(values), {"search": facts, "configurations_tried": tried}
+
+
+def score(
+    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, watch: fitting.Watch | None = None
+) -> float:
+    """Validation UAR of one configuration, network or pipeline: a fit that leaves nothing behind."""
+    place = folder / TRIAL
+    # What a killed trial left may be of other parameters.
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        return float(fitting.fit(recipe, examples, split, seed, place, watch).facts["validation_uar"])
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _value(
+    recipe: Recipe,
+    trial: optuna.Trial,
+    done: list[FrozenTrial],
+    examples: Examples,
+    parts: list[Split],
+    seed: int,
+    folder: Path,
+) -> float:
+    """The mean validation UAR over the parts; taken over from an earlier trial that drew the same."""
+    for earlier in done:
+        if earlier.params == trial.params and earlier.value is not None and earlier.state == TrialState.COMPLETE:
+            return earlier.value
+    configured = recipe.having(_read(trial.params))
+    scores = []
+    for number, part in enumerate(parts):
+
+        def watch(epoch: int, uar: float, before: int = number * configured.training.epochs) -> None:
+            trial.report(uar, before + epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        scores.append(score(configured, examples, part, seed, folder, watch))
+    return float(np.mean(scores))
+
+
+def _parts(wanted: Search, examples: Examples, split: Split) -> list[Split]:
+    """What trials are fitted to and scored on; none has a test part."""
+    nobody = split.test[:0]
+    if not wanted.groups:
+        return [replace(split, test=nobody)]
+    utterances = [examples.utterances[row] for row in split.train]
+    group = {who: place for place, names in enumerate(speaker_groups(utterances, wanted.groups)) for who in names}
+    of = np.array([group[utterance.speaker] for utterance in utterances])
+    return [
+        replace(split, train=split.train[of != place], validation=split.train[of == place], test=nobody)
+        for place in range(wanted.groups)
+    ]
+
+
+def _distributions(space: Mapping[str, Values]) -> dict[str, BaseDistribution]:
+    return {key: _distribution(drawn) for key, drawn in space.items()}
+
+
+def _distribution(drawn: Values) -> BaseDistribution:
+    """Listed values as JSON: Optuna keeps numbers and text only, and a value may be a list of layers."""
+    if drawn.low is None or drawn.high is None:
+        return CategoricalDistribution([json.dumps(value) for value in drawn.values])
+    if isinstance(drawn.low, int) and isinstance(drawn.high, int):
+        return IntDistribution(drawn.low, drawn.high, log=drawn.log)
+    return FloatDistribution(drawn.low, drawn.high, log=drawn.log)
+
+
+def _read(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: json.loads(value) if isinstance(value, str) else value for key, value in params.items()}
+
+
+def _grid(wanted: Search, seed: int) -> list[dict[str, Any]]:
+    """Every configuration of lists, in random order: where `trials` are fewer, they are spread over all."""
+    if wanted.sampler != "grid":
+        return []
+    values = [[json.dumps(value) for value in drawn.values] for drawn in wanted.space.values()]
+    points = [dict(zip(wanted.space, point, strict=True)) for point in itertools.product(*values)]
+    return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
+
+
+def _sampler(wanted: Search, seed: int, number: int) -> BaseSampler:
+    """A sampler for one trial: begun anew, it would otherwise draw again what it drew before it was interrupted."""
+    drawn_from = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    return TPESampler(seed=drawn_from) if wanted.sampler == "tpe" else RandomSampler(seed=drawn_from)
+
+
+@contextmanager
+def _study(folder: Path) -> Iterator[optuna.Study]:
+    folder.mkdir(parents=True, exist_ok=True)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder.resolve() / DATABASE}")
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=FULL_TRIALS)
+    try:
+        yield optuna.create_study(
+            storage=storage, study_name="search", direction="maximize", pruner=pruner, load_if_exists=True
+        )
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _done(study: optuna.Study) -> list[FrozenTrial]:
+    """The finished trials; one that was killed is not finished, and is tried again."""
+    return study.get_trials(deepcopy=False, states=tuple(STATES))
+
+
+@contextmanager
+def _bar(console: Console, total: int) -> Iterator[Callable[[list[FrozenTrial]], None]]:
+    columns = (TextColumn("  searching"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"))
+    remaining = TimeRemainingColumn()
+    with Progress(*columns, remaining, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total, words="")
+        yield lambda done: bar.update(task, completed=len(done), words=_so_far(done))
+
+
+def _so_far(done: list[FrozenTrial]) -> str:
+    found = [trial.value for trial in done if trial.value is not None and trial.state == TrialState.COMPLETE]
+    return f"best validation UAR {100 * max(found):.1f}" if found else ""
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key.rpartition('.')[2]} {value:.3g}" if isinstance(value, float) else f"{key.rpartition('.')[2]} {value}"
+        for key, value in values.items()
+    )
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    return 0.0 if trial.duration is None else trial.duration.total_seconds()
+
+
+def _write(path: Path, wanted: Search, done: list[FrozenTrial]) -> None:
+    """A row for each trial: its state, UAR (the last, of one that was given up), epochs, seconds, and what it drew."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["trial", "state", "validation_uar", "epochs", "seconds", *wanted.space])
+        for number, trial in enumerate(done, 1):
+            values = _read(trial.params)
+            uar = "" if trial.value is None else f"{trial.value:.6f}"
+            epochs = len(trial.intermediate_values) or ""
+            drawn = [json.dumps(values[key]) if isinstance(values[key], list) else values[key] for key in wanted.space]
+            writer.writerow([number, STATES[trial.state], uar, epochs, f"{_seconds(trial):.2f}", *drawn])

@@ -1,0 +1,115 @@
+"""A suite is data: which systems are trained on which corpora, under which protocols, and what was published of them.
+
+    title: The published systems, rebuilt
+    kind: compare
+    corpora:
+      ravdess: {labels: "8", random: random-80-20, disjoint: ravdess-6}
+    systems:
+      cnn1d:
+        title: 1-D CNN (P3)
+        recipe: ../cnn1d.yaml
+        published: {"": WA 63.1, UA 56.7 on five corpora merged}
+
+Kinds: `compare` trains every system on every corpus by both protocols; `cross` trains it on each corpus and asks it
+about all; `disturb` trains it on each corpus and asks it about the test clips again, with noise laid over them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from intonate.errors import RecipeError, did_you_mean
+from intonate.training.recipe import sentence
+
+# Where `intonate benchmark NAME` looks, from the root of the repository.
+FOLDER = Path("recipes/suites")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Corpus(_Part):
+    """What is trained on, and how it is divided."""
+
+    corpus: str = Field(default="", description="catalogue name; empty: the same as the key")
+    title: str = Field(default="", description="empty: the key")
+    labels: str
+    random: str = Field(default="", description="the papers' kind of split, in which speakers overlap")
+    disjoint: str = Field(default="", description="a split in which they do not")
+    random_seeds: list[int] = [0]
+    disjoint_seeds: list[int] = [0]
+    folds: list[int] = Field(default=[], description="of the disjoint split, from 1; empty for all")
+
+
+class System(_Part):
+    """One row of the table."""
+
+    title: str
+    recipe: str = Field(default="", description="from the folder of the suite; or empty, with `model`")
+    model: str = Field(default="", description="a built-in model, instead of a recipe (kind: disturb)")
+    published: dict[str, str] = Field(default={}, description="corpus, or '' for any other -> its figure, metric named")
+    set: list[str] = Field(default=[], description="changes of the recipe, as for `intonate train --set`")
+    only: list[str] = Field(default=[], description="keys of `corpora`; empty for all")
+    note: str = Field(default="", description="what must be known of its figures")
+    missing: str = Field(default="", description="why it is listed and not trained")
+
+
+class Disturb(_Part):
+    """What is laid over the test clips."""
+
+    noises: str = Field(description="a folder of sounds, from the folder of the corpora")
+    snr_db: list[float] = [20, 10, 5, 0]
+    telephone: bool = True
+
+
+class Suite(_Part):
+    title: str
+    kind: Literal["compare", "cross", "disturb"] = "compare"
+    about: list[str] = Field(default=[], description="sentences under the heading")
+    data: str = Field(default="../shared/corpora", description="the folder that the corpora lie in, by their names")
+    corpora: dict[str, Corpus]
+    systems: dict[str, System]
+    disturb: Disturb | None = None
+
+
+def load(name: str | Path) -> tuple[Suite, Path]:
+    """Read a suite by its name in recipes/suites, or by its path.
+
+    Returns:
+        The suite, and the file that it was read from.
+
+    Raises:
+        RecipeError: there is none, or it is not what a suite should be; the unknown key is named.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+        if not known:
+            raise RecipeError(
+                f"there is no folder {FOLDER} here; go to the root of the repository, or name a YAML file"
+            )
+        if str(name) not in known:
+            raise RecipeError(f"suite {str(name)!r} is not known; {did_you_mean(str(name), known)}")
+        path = FOLDER / f"{name}.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"suite {path} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"suite {path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        suite = Suite.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
+    for key, system in suite.systems.items():
+        if bool(system.recipe) == bool(system.model) and not system.missing:
+            raise RecipeError(f"suite {path}: systems.{key} needs either a recipe or a model")
+        for corpus in system.only:
+            if corpus not in suite.corpora:
+                raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")
+    return suite, path

@@ -1,0 +1,177 @@
+"""`benchmark`, from a suite to a table: compared, crossed and disturbed, stopped and gone on, failing in words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import toy
+import yaml
+
+from intonate.errors import RecipeError
+from intonate.evaluation import table
+from intonate.training import benchmark as bench
+from intonate.training import fit, suite
+
+ROOT = Path(__file__).parents[2]
+FOREST = {
+    "inputs": {"voice": {"front_end": "voice_functionals"}},
+    "model": {"name": "random_forest", "params": {"trees": 10}},
+}
+TOY = {"corpus": "folder", "labels": "4", "disjoint": "speakers-4", "folds": [1]}
+COMPARED = {
+    "title": "two forests",
+    "corpora": {"toy": TOY | {"random": "random-80-20", "title": "Toy"}},
+    "systems": {
+        "forest": {"title": "forest", "recipe": "forest.yaml", "published": {"": "WA 99"}},
+        "stump": {"title": "stump", "recipe": "forest.yaml", "set": ["model.params.depth=1"]},
+        "hubert": {"title": "HuBERT", "missing": "its weights are not here"},
+    },
+}
+
+
+@pytest.fixture
+def place(tmp_path, toy_corpus):
+    """A folder with a recipe, corpora, and a function that writes a suite and runs it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/folder").symlink_to(toy_corpus)
+    toy.recipe(tmp_path / "forest.yaml", toy_corpus, **FOREST)
+
+    def run(raw, **options):
+        path = tmp_path / "toy.yaml"
+        path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+        out, runs = tmp_path / "out", tmp_path / "runs"
+        page = bench.benchmark(path, data_root=tmp_path / "data", runs=runs, out=out, **options)
+        assert page == out / "RESULTS.md"
+        assert (out / "results.html").exists()
+        rows = json.loads((out / "results/suites/toy.json").read_text())["rows"]
+        return rows, page.read_text(encoding="utf-8")
+
+    return run
+
+
+def test_every_system_stands_in_the_table_by_both_protocols(place, tmp_path):
+    rows, page = place(COMPARED)
+    assert [(row["system"], row["protocol"]) for row in rows] == [
+        (system, protocol)
+        for system in ("forest", "stump", "HuBERT")
+        for protocol in ("random (speakers overlap)", "speaker-disjoint")
+    ]
+    forest, _, stump, _, hubert, _ = rows
+    assert forest["corpus"] == "Toy"
+    assert forest["published"] == "WA 99"
+    assert stump["unpublished"] == "no figure was published"
+    assert forest["uar"]["low"] <= forest["uar"]["value"] <= forest["uar"]["high"]
+    assert forest["megabytes"] > 0
+    assert forest["ms_per_clip"] > 0
+    assert hubert["uar"] is None
+    assert hubert["note"] == "its weights are not here"
+    for words in ("WA 99", "its weights are not here", "forest", "stump", "1 of 4"):
+        assert words in page
+    # The figure is what its kept predictions give.
+    kept = tmp_path / "out/results/suites/toy"
+    assert len(list(kept.glob("*.csv.gz"))) == 4
+
+
+def test_kept_predictions_give_the_figures(place, tmp_path):
+    import gzip
+
+    rows, _ = place(COMPARED, only=["forest"])
+    packed = tmp_path / "out/results/suites/toy/forest-toy-disjoint.csv.gz"
+    plain = tmp_path / "plain.csv"
+    plain.write_bytes(gzip.decompress(packed.read_bytes()))
+    read = table.read(plain)
+    right = float(np.mean(read.label == read.emotion))
+    assert right == pytest.approx(next(row["wa"]["value"] for row in rows if row["protocol"] == "speaker-disjoint"))
+
+
+def test_what_was_not_asked_for_or_had_no_time_says_so_and_comes_later(place, monkeypatch):
+    rows, _ = place(COMPARED, only=["forest"], hours=0)
+    assert [row["note"] for row in rows if row["system"] == "forest"] == ["no time was left of the 0 hours"] * 2
+    assert [row["note"] for row in rows if row["system"] == "stump"] == ["not trained yet"] * 2
+    place(COMPARED, only=["forest"])
+    rows, _ = place(COMPARED)
+    assert all(row["uar"] for row in rows if row["system"] != "HuBERT")
+    # What is there is not trained again.
+    monkeypatch.setattr(fit, "_fit", lambda *arguments: pytest.fail("trained again"))
+    again, _ = place(COMPARED)
+    assert [row["uar"] for row in again] == [row["uar"] for row in rows]
+
+
+def test_a_system_that_fails_does_not_stop_the_others(place):
+    broken = {"title": "broken", "recipe": "forest.yaml", "set": ["model.params.treees=3"]}
+    rows, page = place(COMPARED | {"systems": {"broken": broken, "forest": COMPARED["systems"]["forest"]}})
+    assert "treees" in rows[0]["note"]
+    assert "treees" in page
+    assert rows[2]["uar"]
+
+
+def test_each_corpus_is_tested_on_all(place):
+    corpora = {"one": TOY | {"title": "One"}, "other": TOY | {"title": "Other"}}
+    forest = {"forest": {"title": "forest", "recipe": "forest.yaml"}}
+    rows, page = place({"title": "crossed", "kind": "cross", "corpora": corpora, "systems": forest})
+    pairs = [(row["trained_on"], row["corpus"]) for row in rows]
+    assert pairs == [("One", "One"), ("One", "Other"), ("Other", "One"), ("Other", "Other")]
+    # On the diagonal only whom it was not trained on.
+    assert rows[0]["wa"]["value"] < rows[1]["wa"]["value"] + 1e-9
+    assert "Other" in page
+
+
+def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
+    noises = tmp_path / "data/noises"
+    noises.mkdir()
+    soundfile.write(noises / "running_tap.flac", np.random.default_rng(0).normal(0, 0.1, 32_000), 16_000)
+    raw = {
+        "title": "disturbed",
+        "kind": "disturb",
+        "disturb": {"noises": "noises", "snr_db": [20, -20]},
+        "corpora": {"toy": TOY},
+        "systems": {"forest": {"title": "forest", "recipe": "forest.yaml"}},
+    }
+    rows, page = place(raw)
+    assert [(row["noise"], row["snr_db"]) for row in rows] == [
+        ("none", None),
+        ("running tap", 20),
+        ("running tap", -20),
+        ("telephone band", None),
+    ]
+    clean, _, drowned, _ = (row["uar"]["value"] for row in rows)
+    assert drowned < clean
+    assert "running tap" in page
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (COMPARED | {"titel": "x"}, "the key 'titel' is not known; did you mean 'title'"),
+        (COMPARED | {"systems": {"x": {"title": "x"}}}, "systems.x needs either a recipe or a model"),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "only": ["toi"]}}},
+            "did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"corpora": {"toy": {"labels": "4", "disjont": "speakers-4"}}},
+            "the key 'corpora.toy.disjont' is not known; did you mean 'disjoint'",
+        ),
+    ],
+)
+def test_a_suite_that_is_none_says_what_is_wrong(place, raw, said):
+    with pytest.raises(RecipeError, match=said):
+        place(raw)
+
+
+def test_unknown_names_are_suggested(place, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(RecipeError, match="did you mean 'papers'"):
+        suite.load("paper")
+    with pytest.raises(RecipeError, match="did you mean 'forest'"):
+        place(COMPARED, only=["forrest"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes/suites").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_suites_name_recipes_that_are_there(path):
+    found, _ = suite.load(path)
+    for system in found.systems.values():
+        if system.recipe:
+            assert (path.parent / system.recipe).exists(), system.recipe
