@@ -1,5 +1,6 @@
 """The command line as a user and a script meet it."""
 
+import dataclasses
 import io
 import json
 import os
@@ -72,6 +73,52 @@ def test_json_of_one_file_is_an_object(predict):
     assert status == 0
     assert set(answer) == {"file", "label", "scores", "segments", "transcript", "abstained", "model"}
     assert len(answer["scores"]) == 2
+
+
+@pytest.fixture(scope="module")
+def words(place):
+    """A model in the same folder that only reads."""
+    inputs = tiny.token_spec().inputs[1:]
+    tiny.write_reader(place / "words.onnx", dataclasses.replace(tiny.token_spec(), name="words", inputs=inputs))
+    return "words.onnx"
+
+
+def test_a_sentence_is_read(intonate, words):
+    status, out, err = intonate("read", "kids are talking", "--model", words, "--top-k", "2")
+    assert (status, err) == (0, "")
+    assert out.startswith("kids are talking  ")
+    assert sum(label in out for label in tiny.LABELS) == 2
+
+
+def test_sentences_are_read_as_json_or_from_standard_input(intonate, words):
+    _, out, _ = intonate("read", "kids", "the door", "--model", words, "--format", "json")
+    assert [answer["transcript"] for answer in json.loads(out)] == ["kids", "the door"]
+    _, out, _ = intonate("read", "-", "--model", words, "--format", "jsonl", stdin=b"kids\n\nthe door\n")
+    assert [json.loads(line)["transcript"] for line in out.splitlines()] == ["kids", "the door"]
+
+
+def test_what_cannot_be_read_is_told_in_one_line(intonate, words):
+    for args, told in (
+        (["", "--model", words], "the text is empty"),
+        (["hi", "--model", "tiny.onnx"], "listens"),
+        (["hi", "--model", words, "--format", "srt"], "need a sound"),
+    ):
+        status, out, err = intonate("read", *args)
+        assert status == 1
+        assert (out, err.count("\n")) == ("", 1)
+        assert told in err
+
+
+def test_a_voice_and_a_text_are_fused_where_both_are_named(intonate, words):
+    def scores(model, *text):
+        _, out, _ = intonate("predict", "clips/a.wav", "--model", model, "--format", "json", *text)
+        answer = json.loads(out)
+        return answer["model"], {entry["label"]: entry["score"] for entry in answer["scores"]}
+
+    _, alone = scores("tiny.onnx")
+    both = f"tiny.onnx+{words}"
+    assert scores(both) == ("tiny+words", alone)
+    assert scores(both, "--text", "kids are talking")[1] != alone
 
 
 def test_a_folder_is_walked_and_gives_an_array(predict):

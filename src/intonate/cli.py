@@ -107,6 +107,21 @@ def predict(
 
 
 @app.command()
+def read(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, or - (lines of standard input).")],
+    model: Annotated[str, typer.Option(help="A built-in name, a model file or a run folder.")] = "text",
+    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,
+    style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
+) -> None:
+    """Which emotion words carry, read and not heard (English)."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from intonate.recognizer import command
+
+    command.read(texts, model=model, labels=labels, top_k=top_k, style=style.value)
+
+
+@app.command()
 def models() -> None:
     """What is built in, with licences and held-out scores."""
     from intonate.recognizer import command
@@ -227,6 +242,19 @@ def evaluate(
 
 
 @app.command()
+def benchmark(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A name in recipes/suites, or a YAML file.")],
+    only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
+    hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
+) -> None:
+    """Train and compare many systems; write benchmarks/RESULTS.md and a page."""
+    from intonate.training.benchmark import benchmark as run
+
+    print(run(suite, only or (), hours, data))
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `intonate train`.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path("."),
@@ -240,6 +268,21 @@ def export(
     from intonate.export.card import give
 
     print(give(run, output, unseen or (), fold, seed))
+
+
+@app.command()
+def ensemble(
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The model file to write.")],
+    members: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Built-in names, model files or folders of runs.")
+    ],
+    by: Annotated[str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")] = "average",
+    name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
+) -> None:
+    """Make one model of several with the same labels."""
+    from intonate.export.ensemble import combine
+
+    print(combine(out, members, by, name))
 
 
 def _print_overview() -> None:

@@ -20,7 +20,7 @@ class Utterance:
     """One labelled piece of speech: a row of a manifest.
 
     Attributes:
-        path: the audio file.
+        path: the audio file; for text without a sound, its file and id, `test.tsv#edcu99z`.
         emotion: canonical label (`intonate.emotions`).
         raw_label: the label as the corpus writes it.
         speaker: unique across corpora, e.g. `ravdess/03`; empty where it is not known.

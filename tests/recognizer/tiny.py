@@ -73,6 +73,26 @@ def write(path: object, model_spec: ModelSpec | None, *, tokens: bool = False, c
     onnx.save(model, str(path))
 
 
+def write_reader(path: object, model_spec: ModelSpec) -> None:
+    """A graph that only reads: the mean of token embeddings."""
+    embeddings = np.random.default_rng(1).normal(size=(100, len(model_spec.labels))).astype(np.float32)
+    nodes = [helper.make_node("Gather", ["e", "ids"], ["embedded"]), *_mean("embedded", "ids_lengths", "text")]
+    nodes += [helper.make_node("Identity", ["text_mean"], ["logits"])]
+    constants = {"e": embeddings, "axes": np.array([1], np.int64), "one": np.array(1), "zero": np.array(0)}
+    constants |= {"position": np.array(1), "third": np.array([2], np.int64)}
+    graph = helper.make_graph(
+        nodes,
+        "reader",
+        [_input("ids", TensorProto.INT64, ["batch", "tokens"]), _lengths("ids_lengths")],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(model_spec.labels)])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"intonate.spec": model_spec.to_json()})
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def token_spec(**changes: object) -> ModelSpec:
     """The two-input model: sound and text."""
     from tokenizers import Tokenizer, models, pre_tokenizers

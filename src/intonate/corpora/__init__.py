@@ -23,6 +23,7 @@ CATALOGUE: dict[str, str] = {
     "cremad": "intonate.corpora.cremad:CORPUS",
     "emodb": "intonate.corpora.emodb:CORPUS",
     "folder": "intonate.corpora.folder:CORPUS",
+    "goemotions": "intonate.corpora.goemotions:CORPUS",
     "iemocap": "intonate.corpora.iemocap:CORPUS",
     "nemo": "intonate.corpora.nemo:CORPUS",
     "ravdess": "intonate.corpora.ravdess:CORPUS",

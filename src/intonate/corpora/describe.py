@@ -81,8 +81,14 @@ class Description:
             f"{corpus.title} in {self.root}",
             *([_facts(corpus)] if corpus.url else []),
             "",
-            f"{self.clips:,} clips, {people}, {_length(self.duration_s)}, {rates}",
-            f"from {self.shortest_s:.1f} to {self.longest_s:.1f} s, {average_s:.1f} s on average",
+            *(
+                [
+                    f"{self.clips:,} clips, {people}, {_length(self.duration_s)}, {rates}",
+                    f"from {self.shortest_s:.1f} to {self.longest_s:.1f} s, {average_s:.1f} s on average",
+                ]
+                if self.sample_rates_hz or not self.clips
+                else [f"{self.clips:,} texts without sound, {people}"]
+            ),
             "",
             *_counts(self.emotions, corpus.emotions),
         ]
@@ -171,7 +177,9 @@ def _headers(paths: Sequence[str]) -> tuple[dict[str, float], list[int], list[Pr
     """Length of each file in seconds, their sample rates in Hz, and those that cannot be opened."""
     from intonate.audio.decode import AudioInfo, info
 
-    def header(path: str) -> AudioInfo | Problem:
+    def header(path: str) -> AudioInfo | Problem | None:
+        if "#" in path and not os.path.isfile(path):  # text without a sound
+            return None
         try:
             return info(path)
         except AudioError as error:
@@ -180,8 +188,9 @@ def _headers(paths: Sequence[str]) -> tuple[dict[str, float], list[int], list[Pr
     with ThreadPoolExecutor(THREADS) as pool:
         answers = dict(zip(paths, pool.map(header, paths), strict=True))
     found = {path: answer for path, answer in answers.items() if isinstance(answer, AudioInfo)}
+    silent = [path for path, answer in answers.items() if answer is None]
     return (
-        {path: answer.duration_s for path, answer in found.items()},
+        {path: answer.duration_s for path, answer in found.items()} | dict.fromkeys(silent, 0.0),
         [answer.sample_rate_hz for answer in found.values()],
         [answer for answer in answers.values() if isinstance(answer, Problem)],
     )

@@ -12,12 +12,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import numpy as np
 
 from intonate.corpora import drawn
 from intonate.corpora.drawn import Rule
-from intonate.corpora.overlap import RANDOM, Indices, Split, check, clips_of_speakers, listed, refuse_copies
+from intonate.corpora.overlap import (
+    RANDOM,
+    SENTENCES_APART,
+    Indices,
+    Split,
+    check,
+    clips_of_speakers,
+    listed,
+    refuse_copies,
+)
 from intonate.corpora.speaker_folds import FOLDS, POOLED, Folds
 from intonate.errors import SplitError, did_you_mean
 from intonate.schema import Utterance
@@ -31,7 +41,8 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
     Args:
         name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
             `speaker-disjoint` (70 : 10 : 20 of the speakers), `sentence-disjoint` (of the sentences),
-            `speaker-sentence-disjoint` (both at once), `random-80-20` or `random-70-10-20`.
+            `speaker-sentence-disjoint` (both at once), `random-80-20` or `random-70-10-20`; or `published`, for text in
+            files called train, dev and test.
         utterances: for a table, of its one corpus.
         seed: of the splits that are drawn (`intonate.corpora.drawn`); the others are fixed.
 
@@ -165,12 +176,23 @@ def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     )
 
 
+def _published(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+    """The parts that a corpus of texts was published in: its files train, dev and test (`goemotions`)."""
+    parts = np.array([PurePath(utterance.path.partition("#")[0]).stem for utterance in utterances])
+    train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "dev", "test"))
+    if strangers := sorted(set(parts) - {"train", "dev", "test"}):
+        raise SplitError(f"published goes by files called train, dev and test, and there is {listed(strangers)}")
+    told = "the corpus's own train, dev and test; who wrote what is not told"
+    return Split(SENTENCES_APART, train, validation, test, f"{SENTENCES_APART}: {told}")
+
+
 # The protocols that make one split.
 _RULES: dict[str, Rule] = {
     "pooled": _pooled,
     "speaker-disjoint": drawn.speaker_disjoint,
     "sentence-disjoint": drawn.sentence_disjoint,
     "speaker-sentence-disjoint": drawn.speaker_sentence_disjoint,
+    "published": _published,
     "random-80-20": drawn.random_clips(0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
     "random-70-10-20": drawn.random_clips(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
 }

@@ -19,6 +19,7 @@ from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 from intonate.schema import ModelSpec, Prediction
 
 STANDARD_INPUT = "-"
+TEXT_MODEL = "text"
 
 
 def predict(
@@ -86,6 +87,37 @@ def predict(
     if failures and several:
         print(f"intonate: {len(failures)} of {len(sources)} recordings could not be answered", file=sys.stderr)
     return not failures
+
+
+def read(
+    texts: Sequence[str],
+    *,
+    model: str = TEXT_MODEL,
+    labels: str | None = None,
+    top_k: int | None = None,
+    style: str = "text",
+) -> None:
+    """Answer texts by their words alone, and print the answers.
+
+    Args:
+        texts: each answered by itself; `-` for the lines of standard input.
+        model: a built-in name, a model file or a run folder.
+        labels: a merge of the emotions.
+        top_k: how many scores to show.
+        style: `text`, or one of `formats.FORMATS` but `srt`.
+
+    Raises:
+        IntonateError: no such model or merge, or a text is empty.
+    """
+    if style == "srt":
+        raise IntonateError("subtitles need a sound; use --format text, json, jsonl or csv")
+    recognizer = load_model(model)
+    piped = list(texts) == [STANDARD_INPUT]
+    lines = (line.strip() for line in sys.stdin) if piped else texts
+    answers = (recognizer.predict_text(line, labels=labels) for line in lines if line or not piped)
+    layout = Layout(_all_labels(recognizer, labels), top_k, single=not piped and len(texts) == 1)
+    with _opened(None) as out:
+        _write(answers, out, style, layout)
 
 
 def models() -> None:

@@ -5,6 +5,7 @@ A *clip* here is {input name: array}, the front ends' output for one piece of so
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -34,7 +35,10 @@ def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
     """
     if not takes_text(spec):
         if text is not None:
-            raise ModelError(f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text)")
+            raise ModelError(
+                f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text), or let a "
+                f"text model read it as well: --model {spec.name}+text"
+            )
         return None
     if text is None and spec.text_required:
         raise ModelError(f'model {spec.name!r} needs what was said as well: give it with --text "…" (text=… in Python)')
@@ -53,12 +57,17 @@ def _tokenizer(definition: str) -> Any:
 def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.int64] | None = None) -> Clip:
     """The front ends' output for one clean waveform (samples,) at the spec's rate, not yet normalised."""
     clip: Clip = {}
+    # Members of an ensemble may take the same features, each normalised in its own way: they are computed once.
+    computed: Clip = {}
     for item in spec.inputs:
         if item.front_end == TOKENS:
             clip[item.name] = np.zeros(0, np.int64) if tokens is None else tokens
-        else:
+            continue
+        key = f"{item.front_end} {json.dumps(item.params, sort_keys=True)}"
+        if key not in computed:
             front_end = features.get(item.front_end)
-            clip[item.name] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params), np.float32)
+            computed[key] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params))
+        clip[item.name] = computed[key]
     return clip
 
 

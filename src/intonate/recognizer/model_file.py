@@ -111,7 +111,8 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
         if item.normalisation is not None and item.normalisation.kind not in NORMALISATIONS:
             return f"normalisation {item.normalisation.kind!r} of input {item.name!r} is not known"
 
-    wanted = {item.name: "int64" if item.front_end == TOKENS else "float" for item in spec.inputs}
+    kinds = {TOKENS: "int64", **dict.fromkeys(features.IMAGES, "uint8")}
+    wanted = {item.name: kinds.get(item.front_end, "float") for item in spec.inputs}
     wanted |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
     found = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
     if wanted != found:

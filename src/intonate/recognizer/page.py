@@ -61,7 +61,9 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
 
 
 def _headline(answer: Prediction) -> Text:
-    parts: list[str | tuple[str, str]] = [(answer.file, "dim"), "  "] if answer.file else []
+    # What was read has no file; it is told by its words.
+    what = answer.file or answer.transcript
+    parts: list[str | tuple[str, str]] = [(what, "dim"), "  "] if what else []
     if not answer.scores:
         return _line(*parts, (SILENCE, f"bold {COLOURS[SILENCE]}"), ("  nobody speaks", "dim"))
     best = f"{answer.label} {answer.scores[answer.label]:.0%}"

@@ -23,9 +23,9 @@ from intonate.audio.decode import Source, Waveform
 from intonate.emotions import merge_scores
 from intonate.errors import IntonateError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import builtin, inputs, recording
+from intonate.recognizer import inputs, late, recording
 from intonate.recognizer.inputs import Clip
-from intonate.recognizer.model_file import ModelFile, read_model
+from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
 from intonate.schema import ModelSpec, Prediction, Segment
 
@@ -80,7 +80,7 @@ class _Pending:
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
-    """Load a model: a built-in name, a model file, or the folder of a run.
+    """Load a model: a built-in name, a model file, or the folder of a run; or two, `compact+text` (`late.py`).
 
     Args:
         model: None for the built-in `compact`.
@@ -92,7 +92,7 @@ def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) ->
     >>> load_model().predict("clip.wav").label  # doctest: +SKIP
     'happy'
     """
-    return Recognizer(read_model(builtin.path_of(model), threads))
+    return Recognizer(late.opened(model, threads))
 
 
 class Recognizer:
@@ -102,7 +102,7 @@ class Recognizer:
         spec: what the model is: its labels, languages, corpora, licence, held-out scores.
     """
 
-    def __init__(self, model: ModelFile) -> None:
+    def __init__(self, model: ModelFile | late.Fused) -> None:
         self._model = model
         self.spec: ModelSpec = model.spec
 
@@ -168,6 +168,25 @@ class Recognizer:
         """
         asked = dataclasses.replace(self._asked(text, timeline, labels, None), batch_size=max(1, batch_size))
         return self._predict_many(list(sources), progress, same_speaker, asked)
+
+    def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
+        """Which emotion words carry, by a model that only reads (the built-in `text`).
+
+        Args:
+            text: a sentence or a few, in a language that the model was trained on; long texts are cut off.
+            labels: as in `predict`.
+
+        Raises:
+            ModelError: the model needs a sound, or there is nothing to read.
+            LabelError: as in `predict`.
+        """
+        if not late.reads_only(self.spec):
+            raise ModelError(f"model {self.spec.name!r} listens; for words alone use the model 'text'")
+        if not text.strip():
+            raise ModelError("there is nothing to read: the text is empty")
+        asked = self._asked(text, False, labels, None)
+        clip = inputs.extract(self.spec, np.zeros(0, np.float32), asked.tokens)
+        return self._prediction("", self.probabilities([clip])[0], (), asked)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
         """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).

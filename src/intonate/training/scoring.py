@@ -6,8 +6,10 @@ The figures come from the exported file through the recognizer's own code, so th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from intonate.evaluation import metrics, table
 from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
 from intonate.features.normalise import Moments, normalise
+from intonate.recognizer.late import Fused
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec
@@ -31,7 +34,7 @@ def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
 class Scorer:
     """A model file, and the analysed clips that it answers."""
 
-    def __init__(self, model: ModelFile, examples: Examples) -> None:
+    def __init__(self, model: ModelFile | Fused, examples: Examples) -> None:
         self.model, self.examples = model, examples
 
     def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
@@ -77,13 +80,24 @@ def uar_by_statistics(predictions: PredictionTable) -> dict[str, float]:
     return found
 
 
+def _searched(done: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the search of each fit has chosen, in words for the report."""
+    chosen: dict[str, list[str]] = defaultdict(list)
+    for path, record in zip(done, records, strict=True):
+        if search := record.get("search"):
+            values = ", ".join(f"{key} = {value}" for key, value in search["best"].items())
+            chosen[f"{values} (of {search['trials']}, {search['sampler']}, on {search['scored_on']})"].append(path.name)
+    return [f"Chosen for {', '.join(names)}: {values}" for values, names in chosen.items()]
+
+
 def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
     """`report/` of all finished fits of a run together: metrics.json, predictions.csv, report.html."""
     from intonate.evaluation.report import write_report
 
     tables = [table.read(path / "predictions.csv") for path in done]
     records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in done]
-    notes = [f"{len(done)} fits; configurations compared on validation speakers: {recipe.card.configurations_tried}"]
+    tried = max(record["configurations_tried"] for record in records)
+    notes = [f"{len(done)} fits; configurations compared on validation speakers: {tried}", *_searched(done, records)]
     if short := max((record.get("too_short_clips", 0) for record in records), default=0):
         notes.append(f"Left out, shorter than {recipe.data.shortest_s:g} s after cleaning: {short:,} clips.")
     write_report(

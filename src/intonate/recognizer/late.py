@@ -1,0 +1,130 @@
+"""Late fusion: one model hears how something is said, another reads what is said, and their probabilities are combined.
+
+    intonate predict clip.wav --text "I can't believe it!" --model compact+text
+
+It is asked for by name, voice model first, so that a text never changes what a voice model answers by itself. The
+answer is proportional to p_voice ^ (1 - w) * p_text ^ w, a logarithmic opinion pool (Genest & Zidek 1986) of calibrated
+probabilities. Without a text the voice alone answers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError
+from intonate.recognizer import builtin, inputs
+from intonate.recognizer.model_file import TOKENS, ModelFile, read_model
+from intonate.schema import ModelSpec
+
+# Both count the same. It is a choice and not a measurement: see docs/text.md.
+TEXT_WEIGHT = 0.5
+# What probabilities are bounded below by, so that none of the two can rule a label out alone.
+SMALLEST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A voice model and a text model; it is used as a `ModelFile` is. Make it with `fuse`.
+
+    Attributes:
+        path: of the voice model.
+        spec: the voice model's, with the text as a further input.
+        voice: hears.
+        text: reads; its labels are the voice model's, in any order.
+        weight: of the text, from 0 (not read) to 1 (not heard).
+        silent: how many tokens an empty text has.
+    """
+
+    path: Path
+    spec: ModelSpec
+    voice: ModelFile
+    text: ModelFile
+    weight: float
+    silent: int
+
+    def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """As `ModelFile.run`."""
+        answers = self.voice.run(_of(self.voice.spec, feeds))
+        item = self.text.spec.inputs[0]
+        tokens = feeds[item.lengths] if item.lengths else np.full(len(answers), feeds[item.name].shape[1])
+        said = tokens > self.silent
+        if said.any():
+            read = self.text.run({name: values[said] for name, values in _of(self.text.spec, feeds).items()})
+            order = [self.text.spec.labels.index(label) for label in self.spec.labels]
+            answers[said] = combine(answers[said], read[:, order], self.weight)
+        return answers
+
+
+def combine(heard: NDArray[np.float64], read: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """The logarithmic pool of two sets of probabilities (rows, labels), every row summing to one."""
+    logs = (1 - weight) * np.log(np.maximum(heard, SMALLEST_PROBABILITY))
+    logs += weight * np.log(np.maximum(read, SMALLEST_PROBABILITY))
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Fused:
+    """One model of two.
+
+    Raises:
+        ModelError: the first reads already, the second hears, they answer other labels, or the weight is impossible.
+    """
+    name = f"{voice.spec.name}+{text.spec.name}"
+    if inputs.takes_text(voice.spec):
+        raise ModelError(f"{name} cannot be: {voice.spec.name!r} reads a text already; give it one with --text")
+    if not reads_only(text.spec):
+        raise ModelError(f"{name} cannot be: {text.spec.name!r} is no text model; the voice comes first: compact+text")
+    if set(voice.spec.labels) != set(text.spec.labels):
+        raise ModelError(
+            f"{name} cannot be: {voice.spec.name!r} answers {', '.join(voice.spec.labels)}, "
+            f"{text.spec.name!r} answers {', '.join(text.spec.labels)}; the labels must be the same"
+        )
+    if not 0 <= weight <= 1:
+        raise ModelError(f"the weight of the text is {weight:g}; expected 0 (not read) to 1 (not heard)")
+    taken = {item.name for item in voice.spec.inputs}
+    if taken & {item.name for item in text.spec.inputs}:
+        raise ModelError(f"{name} cannot be: both have an input {(taken & {text.spec.inputs[0].name}).pop()!r}")
+    spec = dataclasses.replace(
+        voice.spec,
+        name=name,
+        inputs=voice.spec.inputs + text.spec.inputs,
+        batching=voice.spec.batching if text.spec.batching == "any" else "equal_length",
+        tokenizer=text.spec.tokenizer,
+        text_required=False,
+        languages=tuple(language for language in voice.spec.languages if language in text.spec.languages),
+        corpora=(*voice.spec.corpora, *text.spec.corpora),
+        licence=" AND ".join(dict.fromkeys(filter(None, (voice.spec.licence, text.spec.licence)))),
+        scores={},
+    )
+    nothing = inputs.token_ids(spec, None)
+    return Fused(voice.path, spec, voice, text, weight, 0 if nothing is None else len(nothing))
+
+
+def opened(model: str | os.PathLike[str] | None = None, threads: int = 1) -> ModelFile | Fused:
+    """The model of a built-in name, a file or a run folder; or `VOICE+TEXT` for two of them, fused.
+
+    Raises:
+        ModelError: there is no such model, it is damaged or not ours, or the two do not go together.
+    """
+    name = "" if model is None else os.fspath(model)
+    voice, plus, text = name.rpartition("+")
+    if not plus or not voice or Path(name).exists():
+        return read_model(builtin.path_of(model), threads)
+    return fuse(read_model(builtin.path_of(voice), threads), read_model(builtin.path_of(text), threads))
+
+
+def reads_only(spec: ModelSpec) -> bool:
+    """Whether a model reads and hears nothing."""
+    return all(item.front_end == TOKENS for item in spec.inputs)
+
+
+def _of(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
+    return {name: feeds[name] for name in names}

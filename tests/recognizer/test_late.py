@@ -1,0 +1,183 @@
+"""A voice model and a text model, asked together; and a text model asked alone."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intonate.errors import ModelError
+from intonate.recognizer import builtin, late
+from intonate.recognizer.model_file import read_model
+from intonate.recognizer.recognizer import load_model
+from intonate.schema import ModelInput
+
+RATE_HZ = 16_000
+SAID = "kids are talking by the door"
+shares = st.lists(st.floats(1e-3, 1), min_size=3, max_size=3).map(lambda row: np.array([row]) / sum(row))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`voice.onnx`, which hears, and `words.onnx`, which reads; its labels are in another order."""
+    root = tmp_path_factory.mktemp("late")
+    tiny.write(root / "voice.onnx", tiny.spec(name="voice", abstain_below=0.3))
+    reads = (ModelInput("ids", "tokens", lengths="ids_lengths"),)
+    spec = dataclasses.replace(
+        tiny.token_spec(), name="words", inputs=reads, labels=tiny.LABELS[::-1], licence="MIT", languages=("en", "de")
+    )
+    tiny.write_reader(root / "words.onnx", spec)
+    return root
+
+
+@pytest.fixture(scope="module")
+def voice(folder):
+    return read_model(folder / "voice.onnx")
+
+
+@pytest.fixture(scope="module")
+def words(folder):
+    return read_model(folder / "words.onnx")
+
+
+@pytest.fixture(scope="module")
+def both(folder):
+    return load_model(f"{folder / 'voice.onnx'}+{folder / 'words.onnx'}")
+
+
+@given(heard=shares, read=shares, weight=st.floats(0, 1))
+def test_the_pool_is_a_probability_between_the_two(heard, read, weight):
+    pooled = late.combine(heard, read, weight)
+    assert pooled.sum() == pytest.approx(1)
+    # Odds of any two labels lie between those of the two models.
+    odds = [np.log(row[0, 0] / row[0, 1]) for row in (heard, read, pooled)]
+    assert min(odds[:2]) - 1e-6 <= odds[2] <= max(odds[:2]) + 1e-6
+
+
+@given(heard=shares, read=shares)
+def test_the_ends_of_the_weight_are_one_model_alone(heard, read):
+    np.testing.assert_allclose(late.combine(heard, read, 0.0), heard, atol=1e-9)
+    np.testing.assert_allclose(late.combine(heard, read, 1.0), read, atol=1e-9)
+
+
+def test_labels_are_matched_by_name(both, voice, words, folder):
+    clip = (tiny.speech(2.0), RATE_HZ)
+    heard, read = load_model(folder / "voice.onnx").predict(clip), load_model(folder / "words.onnx").predict_text(SAID)
+    answer = both.predict(clip, text=SAID)
+    product = {label: (heard.scores[label] * read.scores[label]) ** 0.5 for label in tiny.LABELS}
+    assert answer.scores == pytest.approx({label: value / sum(product.values()) for label, value in product.items()})
+    assert answer.scores != pytest.approx(heard.scores, abs=1e-3)
+    assert (answer.model, answer.transcript) == ("voice+words", SAID)
+
+
+def test_without_a_text_the_voice_answers_as_it_does_alone(both, folder):
+    clip = (tiny.speech(2.0), RATE_HZ)
+    alone = load_model(folder / "voice.onnx").predict(clip)
+    for text in (None, ""):
+        assert both.predict(clip, text=text).scores == pytest.approx(alone.scores)
+    events = both.stream(RATE_HZ, activity="energy").push(tiny.speech(4.0))
+    assert any(event.scores for event in events)
+
+
+def test_a_batch_of_both_lengths_is_answered_as_each_alone(both):
+    clips = [(tiny.speech(seconds, seed=number), RATE_HZ) for number, seconds in enumerate((1.0, 2.5, 1.7))]
+    together = list(both.predict_many(clips, text=SAID))
+    for clip, answer in zip(clips, together, strict=True):
+        assert answer.scores == pytest.approx(both.predict(clip, text=SAID).scores, abs=1e-6)
+
+
+def test_what_is_said_of_both_is_true_of_both(both):
+    spec = both.spec
+    assert spec.labels == tiny.LABELS
+    assert spec.languages == ("en",)
+    assert spec.licence == "CC-BY-4.0 AND MIT"
+    assert spec.scores == {}  # those of the voice alone are not theirs
+    assert spec.abstain_below == 0.3
+    assert not spec.text_required
+
+
+def test_what_does_not_go_together_is_refused(folder, voice, words, tmp_path):
+    with pytest.raises(ModelError, match="reads a text already"):
+        late.fuse(words, voice)
+    with pytest.raises(ModelError, match="the voice comes first"):
+        late.fuse(voice, voice)
+    with pytest.raises(ModelError, match="expected 0"):
+        late.fuse(voice, words, 1.5)
+    other = dataclasses.replace(words.spec, labels=(*tiny.LABELS[:6], "calm"))
+    tiny.write_reader(tmp_path / "other.onnx", other)
+    with pytest.raises(ModelError, match="labels must be the same"):
+        late.fuse(voice, read_model(tmp_path / "other.onnx"))
+    with pytest.raises(ModelError, match="neither built in nor a file"):
+        load_model(f"{folder / 'voice.onnx'}+nobody")
+
+
+def test_a_file_with_a_plus_in_its_name_is_that_file(folder, tmp_path):
+    shutil.copy(folder / "voice.onnx", tmp_path / "a+b.onnx")
+    assert load_model(tmp_path / "a+b.onnx").spec.name == "voice"
+
+
+def test_the_way_is_named_where_a_voice_is_given_a_text(folder):
+    with pytest.raises(ModelError, match=r"--model voice\+text"):
+        load_model(folder / "voice.onnx").predict((tiny.speech(1.0), RATE_HZ), text=SAID)
+
+
+def test_words_alone(folder, both):
+    reader = load_model(folder / "words.onnx")
+    answer = reader.predict_text(SAID, labels="valence")
+    assert set(answer.scores) == {"negative", "neutral", "positive"}
+    assert (answer.file, answer.segments, answer.transcript) == ("", (), SAID)
+    with pytest.raises(ModelError, match="nothing to read"):
+        reader.predict_text("  ")
+    for listens in (both, load_model(folder / "voice.onnx")):
+        with pytest.raises(ModelError, match="listens"):
+            listens.predict_text(SAID)
+
+
+built_in = pytest.mark.skipif("text" not in builtin.names(), reason="the text model is not built in")
+
+
+@built_in
+def test_the_built_in_text_model_is_small_and_only_reads():
+    path = builtin.path_of("text")
+    spec = read_model(path).spec
+    assert path.stat().st_size <= 8_000_000
+    assert late.reads_only(spec)
+    assert spec.labels == load_model().spec.labels
+    assert builtin.card_of("text").is_file()
+    assert spec.licence == "Apache-2.0"
+
+
+@built_in
+def test_its_tokenizer_knows_pieces_of_words_and_nobody_by_name():
+    import json
+
+    vocabulary = json.loads(read_model(builtin.path_of("text")).spec.tokenizer)["model"]["vocab"]
+    assert max(map(len, vocabulary)) <= 16
+    assert not any(" " in piece or "/" in piece.strip("/") or "@" in piece.strip("@") for piece in vocabulary)
+
+
+@built_in
+@pytest.mark.parametrize(
+    ("text", "emotion"),
+    [
+        ("I love this, thank you so much!", "happy"),
+        ("This makes me so angry.", "angry"),
+        ("I am so scared right now.", "fear"),
+        ("That is disgusting.", "disgust"),
+        ("I miss her, I am heartbroken and sad.", "sad"),
+        ("Wow, I did not expect that at all!", "surprise"),
+        ("The meeting is on Tuesday.", "neutral"),
+    ],
+)
+def test_it_reads_plain_words(text, emotion):
+    assert load_model("text").predict_text(text).label == emotion
+
+
+@built_in
+def test_text_moves_the_voice_only_where_it_is_asked_to():
+    clip = (tiny.speech(2.0), RATE_HZ)
+    alone, fused = load_model().predict(clip), load_model("compact+text").predict(clip, text="I love this!")
+    assert fused.scores["happy"] > alone.scores["happy"]
