@@ -59,6 +59,10 @@ class Cell:
     def name(self) -> str:
         return f"{self.key}-{self.corpus_key}-{'random' if self.protocol == RANDOM_SPLIT else 'disjoint'}"
 
+    @property
+    def folds(self) -> list[int]:
+        return self.system.folds.get(self.corpus_key, self.corpus.folds)
+
     def overrides(self, root: Path) -> list[str]:
         """What makes the system's recipe a recipe of this cell."""
         values = {
@@ -66,7 +70,7 @@ class Cell:
             "data.corpora": {self.corpus.corpus or self.corpus_key: str(root)},
             "data.labels": self.corpus.labels,
             "data.split": self.split,
-            "data.folds": self.corpus.folds if self.protocol == SPEAKER_DISJOINT else [],
+            "data.folds": self.folds if self.protocol == SPEAKER_DISJOINT else [],
             "training.seeds": list(self.seeds),
         }
         return [*self.system.set, *(f"{key}={json.dumps(value)}" for key, value in values.items())]
@@ -229,7 +233,7 @@ class _Bench:
         if options is None:
             raise RecipeError(f"suite {self.path.stem} is of kind disturb and has no key `disturb`")
         everybody = self._labelled(cell.corpus_key, model)
-        fold = (cell.corpus.folds or [1])[0]
+        fold = (cell.folds or [1])[0]
         test = splits.folds(cell.split, everybody, cell.seeds[0])[fold - 1].test
         rows = [everybody[row] for row in test]
         conditions: list[tuple[str, float | None, Change | None]] = [(CLEAN, None, None)]

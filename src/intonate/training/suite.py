@@ -55,6 +55,9 @@ class System(_Part):
     published: dict[str, str] = Field(default={}, description="corpus, or '' for any other -> its figure, metric named")
     set: list[str] = Field(default=[], description="changes of the recipe, as for `intonate train --set`")
     only: list[str] = Field(default=[], description="keys of `corpora`; empty for all")
+    folds: dict[str, list[int]] = Field(
+        default={}, description="key of `corpora` -> folds of its disjoint split, for what takes long to train"
+    )
     note: str = Field(default="", description="what must be known of its figures")
     missing: str = Field(default="", description="why it is listed and not trained")
 
