@@ -132,6 +132,7 @@ class ModelSpec:
         text_required: whether the model cannot answer without text.
         temperature: logits are divided by this; fitted on validation speakers.
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
+        prior: the share of each label in training, in their order, where it was not evened out; empty for even.
         languages: ISO codes trained on.
         corpora: catalogue names trained on.
         unseen_speakers: the speakers kept out of training.
@@ -154,6 +155,7 @@ class ModelSpec:
     text_required: bool = False
     temperature: float = 1.0
     abstain_below: float = 0.0
+    prior: tuple[float, ...] = ()
     languages: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
     unseen_speakers: tuple[str, ...] = ()

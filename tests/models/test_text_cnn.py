@@ -123,13 +123,14 @@ def test_the_tokenizer_reads_the_training_part_alone(tmp_path, toy_corpus, monke
         data=toy.with_words(tmp_path / "words.csv", toy_corpus),
         inputs={"tokens": {"front_end": "tokens"}},
         model={"name": "text_cnn", "params": {"vocabulary": 60, "embedding": 4, "width": 4}},
-        training={"epochs": 1, "batch_size": 8, "mixup": 0, "average": 0},
+        training={"epochs": 1, "batch_size": 8, "mixup": 0, "average": 0, "balance": False},
     )
     run = train(source, runs=tmp_path)
     # Four speakers: one is tested, one validates, two train, 12 clips each.
     assert [len(texts) for texts in told] == [24]
     spec = read_model(run / "fold1-seed0" / "model.onnx").spec
     assert spec.text_required
+    assert spec.prior == (0.25,) * 4  # nothing was evened out, and there was nothing to even out
     assert spec.tokenizer == real(told[0], vocabulary=60).to_str()
     assert [item.lengths for item in spec.inputs] == ["tokens_lengths"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from intonate.errors import ModelError
 from intonate.recognizer import builtin, late
 from intonate.recognizer.model_file import read_model
-from intonate.recognizer.recognizer import load_model
+from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.schema import ModelInput
 
 RATE_HZ = 16_000
@@ -71,6 +71,23 @@ def test_labels_are_matched_by_name(both, voice, words, folder):
     assert answer.scores == pytest.approx({label: value / sum(product.values()) for label, value in product.items()})
     assert answer.scores != pytest.approx(heard.scores, abs=1e-3)
     assert (answer.model, answer.transcript) == ("voice+words", SAID)
+
+
+def test_words_that_tell_nothing_change_no_order(folder, voice, words):
+    """Probabilities that are only how often the text model met each label are no evidence."""
+    (read,) = words.run({"ids": np.array([[1, 2]]), "ids_lengths": np.array([2])})
+    spec = dataclasses.replace(words.spec, prior=tuple(read.tolist()))
+    fused = Recognizer(late.fuse(voice, dataclasses.replace(words, spec=spec)))
+    clip = (tiny.speech(2.0), RATE_HZ)
+    heard, answer = load_model(folder / "voice.onnx").predict(clip), fused.predict(clip, text="kids are")
+    flat = {label: score**0.5 for label, score in heard.scores.items()}
+    assert answer.scores == pytest.approx({label: value / sum(flat.values()) for label, value in flat.items()})
+
+
+def test_a_prior_of_another_length_is_refused(words, tmp_path):
+    tiny.write_reader(tmp_path / "odd.onnx", dataclasses.replace(words.spec, prior=(0.5, 0.5)))
+    with pytest.raises(ModelError, match="2 shares, for 7 labels"):
+        read_model(tmp_path / "odd.onnx")
 
 
 def test_without_a_text_the_voice_answers_as_it_does_alone(both, folder):

@@ -11,6 +11,7 @@ import yaml
 
 from intonate.errors import RecipeError
 from intonate.evaluation import table
+from intonate.recognizer.recognizer import load_model
 from intonate.training import benchmark as bench
 from intonate.training import fit, suite
 
@@ -26,6 +27,7 @@ COMPARED = {
     "systems": {
         "forest": {"title": "forest", "recipe": "forest.yaml", "published": {"": "WA 99"}},
         "stump": {"title": "stump", "recipe": "forest.yaml", "set": ["model.params.depth=1"]},
+        "both": {"title": "both", "members": ["forest", "stump"]},
         "hubert": {"title": "HuBERT", "missing": "its weights are not here"},
     },
 }
@@ -55,10 +57,10 @@ def test_every_system_stands_in_the_table_by_both_protocols(place, tmp_path):
     rows, page = place(COMPARED)
     assert [(row["system"], row["protocol"]) for row in rows] == [
         (system, protocol)
-        for system in ("forest", "stump", "HuBERT")
+        for system in ("forest", "stump", "both", "HuBERT")
         for protocol in ("random (speakers overlap)", "speaker-disjoint")
     ]
-    forest, _, stump, _, hubert, _ = rows
+    forest, _, stump, _, both, _, hubert, _ = rows
     assert forest["corpus"] == "Toy"
     assert forest["published"] == "WA 99"
     assert stump["unpublished"] == "no figure was published"
@@ -71,7 +73,14 @@ def test_every_system_stands_in_the_table_by_both_protocols(place, tmp_path):
         assert words in page
     # The figure is what its kept predictions give.
     kept = tmp_path / "out/results/suites/toy"
-    assert len(list(kept.glob("*.csv.gz"))) == 4
+    assert len(list(kept.glob("*.csv.gz"))) == 6
+    # The ensemble is one file, which answers what its members do on average.
+    assert both["train_minutes"] == pytest.approx(forest["train_minutes"] + stump["train_minutes"])
+    runs = [tmp_path / f"runs/toy/{system}-toy-disjoint/fold1-seed0" for system in ("forest", "stump", "both")]
+    one, other, together = (table.read(run / "predictions.csv") for run in runs)
+    np.testing.assert_array_equal(one.file, together.file)
+    np.testing.assert_allclose(together.probabilities, (one.probabilities + other.probabilities) / 2, atol=1e-4)
+    assert load_model(runs[-1] / "model.onnx").spec.name == "both-toy-disjoint"
 
 
 def test_kept_predictions_give_the_figures(place, tmp_path):
@@ -145,7 +154,11 @@ def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
     ("raw", "said"),
     [
         (COMPARED | {"titel": "x"}, "the key 'titel' is not known; did you mean 'title'"),
-        (COMPARED | {"systems": {"x": {"title": "x"}}}, "systems.x needs either a recipe or a model"),
+        (COMPARED | {"systems": {"x": {"title": "x"}}}, "systems.x needs either a recipe, or members, or a model"),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "members": ["forest"]}}},
+            "systems.x.members must stand before it",
+        ),
         (
             COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "only": ["toi"]}}},
             "did you mean 'toy'",

@@ -19,7 +19,7 @@ from rich.console import Console
 from intonate import corpora
 from intonate.corpora import splits
 from intonate.errors import RecipeError
-from intonate.training import data, names, search
+from intonate.training import data, fitting, names, search
 from intonate.training.fit import train
 from intonate.training.recipe import load
 
@@ -248,6 +248,27 @@ def test_each_epoch_of_a_network_is_reported_and_no_checkpoint_stays(found, tmp_
     assert {row["training.learning_rate"] for row in rows} == {"0.001", "0.1"}
     assert {row["epochs"] for row in rows} == {"2"}
     assert sorted(path.name for path in (tmp_path / "fit").iterdir()) == ["search.db", "trials.csv"]
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_network_is_scored_as_a_fit_with_the_same_parameters(keep, recipe_of, examples, split, tmp_path):
+    """A trial writes no checkpoint; the figure is the one of the fit that does."""
+    recipe = load(recipe_of(name="mlp_network", space={"training.learning_rate": [0.1]}))
+    recipe = recipe.having({"training.keep": keep, "training.epochs": 5, "training.learning_rate": 0.1})
+    fitted = fitting.fit(recipe, examples, split, 0, tmp_path / "fit").facts["validation_uar"]
+    seen = []
+    scored = search.score(recipe, examples, split, 0, tmp_path / "trial", lambda epoch, uar: seen.append(uar))
+    assert scored == fitted
+    assert scored == (max(seen) if keep == "best" else seen[-1])
+    assert len(seen) == 5
+
+    def given_up(epoch, uar):
+        if epoch == 1:
+            raise optuna.TrialPruned
+
+    with pytest.raises(optuna.TrialPruned):
+        search.score(recipe, examples, split, 0, tmp_path / "trial", given_up)
+    assert not (tmp_path / "trial" / "trial").exists()
 
 
 def test_what_was_drawn_before_is_not_fitted_again(found, monkeypatch):

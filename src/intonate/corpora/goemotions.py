@@ -7,7 +7,7 @@ comments, anger 7,022, surprise 6,668, sadness 4,032, disgust 1,013, fear 929, a
 
 To know: a comment may have several labels, and 9 % still have several of the seven. `emotion` is then the first that is
 not neutral, in the order of the file, and `soft_labels` gives each its share. The names of people and religions are
-masked as [NAME] and [RELIGION]. Who wrote a comment is not told: one author may be on both sides of the split, and 32
+masked as [NAME] and [RELIGION]. Who wrote a comment is not told: one author may be on both sides of the split, and 37
 test comments have the very words of a training one. There is strong language; the paper notes that Reddit leans
 towards young men, and that the readers were native speakers of English from India. The path of a comment is its file
 and its id, `test.tsv#edcu99z`.

@@ -3,8 +3,9 @@
     intonate predict clip.wav --text "I can't believe it!" --model compact+text
 
 It is asked for by name, voice model first, so that a text never changes what a voice model answers by itself. The
-answer is proportional to p_voice ^ (1 - w) * p_text ^ w, a logarithmic opinion pool (Genest & Zidek 1986) of calibrated
-probabilities. Without a text the voice alone answers.
+answer is proportional to p_voice ^ (1 - w) * (p_text / prior) ^ w, a logarithmic opinion pool (Genest & Zidek 1986) of
+calibrated probabilities. The prior is how often the text model met each label in training: words that tell nothing have
+the probabilities of that, and should not move the answer. Without a text the voice alone answers.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ class Fused:
         if said.any():
             read = self.text.run({name: values[said] for name, values in _of(self.text.spec, feeds).items()})
             order = [self.text.spec.labels.index(label) for label in self.spec.labels]
-            answers[said] = combine(answers[said], read[:, order], self.weight)
+            answers[said] = combine(answers[said], (read / _prior(self.text.spec))[:, order], self.weight)
         return answers
 
 
 def combine(heard: NDArray[np.float64], read: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
-    """The logarithmic pool of two sets of probabilities (rows, labels), every row summing to one."""
+    """The logarithmic pool of two sets of odds (rows, labels): probabilities, every row summing to one."""
     logs = (1 - weight) * np.log(np.maximum(heard, SMALLEST_PROBABILITY))
     logs += weight * np.log(np.maximum(read, SMALLEST_PROBABILITY))
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -101,6 +102,7 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Fuse
         languages=tuple(language for language in voice.spec.languages if language in text.spec.languages),
         corpora=(*voice.spec.corpora, *text.spec.corpora),
         licence=" AND ".join(dict.fromkeys(filter(None, (voice.spec.licence, text.spec.licence)))),
+        prior=(),
         scores={},
     )
     nothing = inputs.token_ids(spec, None)
@@ -123,6 +125,12 @@ def opened(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Mod
 def reads_only(spec: ModelSpec) -> bool:
     """Whether a model reads and hears nothing."""
     return all(item.front_end == TOKENS for item in spec.inputs)
+
+
+def _prior(spec: ModelSpec) -> NDArray[np.float64]:
+    """(labels,) the shares of the labels in training."""
+    even = (1 / len(spec.labels),) * len(spec.labels)
+    return np.maximum(spec.prior or even, SMALLEST_PROBABILITY)
 
 
 def _of(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

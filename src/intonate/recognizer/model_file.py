@@ -100,6 +100,8 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
         return "its labels are missing or repeated"
     if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
         return f"output {spec.output!r} with batching {spec.batching!r} is not known to this version"
+    if spec.prior and len(spec.prior) != len(spec.labels):
+        return f"its prior has {len(spec.prior)} shares, for {len(spec.labels)} labels"
     if not spec.temperature > 0 or not 0 < spec.pool.hop_s <= spec.pool.window_s or not spec.sample_rate_hz > 0:
         return "its temperature, sample rate, window and hop must be above zero, and the hop no longer than the window"
     for item in spec.inputs:

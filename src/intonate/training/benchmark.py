@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from intonate import corpora
@@ -35,7 +36,7 @@ from intonate.features.cache import Change
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import Utterance
-from intonate.training import data, evaluate, fit, speed
+from intonate.training import combined, data, evaluate, fit, speed
 from intonate.training import suite as suites
 from intonate.training.suite import Corpus, Suite, System
 
@@ -168,7 +169,7 @@ class _Bench:
     def train(self, only: Sequence[str], hours: float) -> dict[str, str]:
         """Train what is not trained yet; {name of a cell: why it has no figures}."""
         failed, until = {}, time.monotonic() + 3600 * hours
-        waiting = [cell for cell in self.cells(only) if cell.system.recipe and not cell.system.missing]
+        waiting = [cell for cell in self.cells(only) if not (cell.system.model or cell.system.missing)]
         for number, cell in enumerate(waiting, 1):
             done = self._report(cell).exists()
             console.print(f"[bold]{self.path.stem}[/] {cell.name} ({number} of {len(waiting)})", highlight=False)
@@ -176,12 +177,26 @@ class _Bench:
                 failed[cell.name] = f"no time was left of the {hours:g} hours"
                 continue
             try:
-                recipe = self.path.parent / cell.system.recipe
-                fit.train(recipe, cell.overrides(self._root(cell.corpus_key)), self.runs)
+                if cell.system.members:
+                    self._combine(cell)
+                else:
+                    recipe = self.path.parent / cell.system.recipe
+                    fit.train(recipe, cell.overrides(self._root(cell.corpus_key)), self.runs)
             except IntonateError as error:
                 failed[cell.name] = str(error)
                 console.print(f"  [red]failed[/] {error}", highlight=False)
         return failed
+
+    def _combine(self, cell: Cell) -> None:
+        """The ensemble of the other systems' runs on the same cell."""
+        members = [self.runs / replace(cell, key=key).name for key in cell.system.members]
+        everybody = data.labelled(self.utterances(cell.corpus_key), cell.corpus.labels)
+
+        def ask(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
+            found = self._answers(model, cell.corpus_key, rows, protocol=cell.protocol)
+            return replace(found, fold=np.full(len(found), fold), seed=np.full(len(found), seed))
+
+        combined.run(self.runs / cell.name, members, cell.split, everybody, ask)
 
     def rows(self, failed: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
         """The rows of the suite's table, and the predictions of each run that they were computed from."""
@@ -196,7 +211,7 @@ class _Bench:
             try:
                 if why := cell.system.missing or failed.get(cell.name, ""):
                     raise RecipeError(why)
-                if cell.system.recipe and not self._report(cell).exists():
+                if not cell.system.model and not self._report(cell).exists():
                     raise RecipeError("not trained yet")
                 for row, predictions in kinds[self.suite.kind](cell):
                     rows.append(row)
@@ -278,11 +293,15 @@ class _Bench:
         )
 
     def _answers(
-        self, model: ModelFile, corpus_key: str, utterances: Sequence[Utterance], change: Change | None = None
+        self,
+        model: ModelFile,
+        corpus_key: str,
+        utterances: Sequence[Utterance],
+        change: Change | None = None,
+        protocol: str = SPEAKER_DISJOINT,
     ) -> PredictionTable:
         bar = data.bar(console, "listening")
-        root = self._root(corpus_key)
-        return evaluate.answers(model, utterances, SPEAKER_DISJOINT, bar, root=root, change=change)
+        return evaluate.answers(model, utterances, protocol, bar, root=self.data_root, change=change)
 
     def _model(self, cell: Cell) -> ModelFile:
         if cell.system.model:

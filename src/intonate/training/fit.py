@@ -104,6 +104,15 @@ def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
     return jobs
 
 
+def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted: fitting.Fitted) -> tuple[float, ...]:
+    """The share of each label in what a network is fitted to; empty where balancing makes them even."""
+    if len(fitted.present) or recipe.training.balance or recipe.data.balance is not None:
+        return ()
+    soft = recipe.training.soft_labels
+    each = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
+    return tuple(round(float(share), 6) for share in each[split.train].mean(axis=0))
+
+
 def _trained_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
     """What is said in the training part of every one of these fits: a tokenizer that is learnt may read no more."""
     common = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
@@ -222,6 +231,7 @@ def _spec(recipe: Recipe, examples: data.Examples, split: Split, fitted: fitting
         output="log_probabilities" if len(fitted.present) else "logits",
         tokenizer=tokenizer,
         text_required=bool(tokenizer),
+        prior=_prior(recipe, examples, split, fitted),
         languages=tuple(sorted({row.language for row in rows if row.language})),
         corpora=tuple(sorted({row.corpus for row in rows})),
         unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - trained)),

@@ -64,8 +64,8 @@ def build(recipe: Recipe, examples: Examples) -> Any:
     return network
 
 
-def _score(trainer: L.Trainer) -> float:
-    return float(trainer.callback_metrics[SCORE])
+def _kept_score(scores: Sequence[float], keep: str) -> float:
+    return max(scores) if keep == "best" else scores[-1]
 
 
 def fit(
@@ -79,7 +79,8 @@ def fit(
 ) -> tuple[Any, dict[str, Any]]:
     """Train until the last epoch, or until patience ends; go on from `checkpoints/last.ckpt` if there is one.
 
-    `watch` is told of each epoch and its validation UAR; whoever watches has a progress bar of his own.
+    `watch` is told of each epoch and its validation UAR. Who watches wants the figure and has a bar of his own: then no
+    checkpoint is written (of a large network it takes longer than the epoch), and the network is the last epoch's.
 
     Returns:
         The network with the kept weights, and facts about the training (epochs, best validation UAR, parameters).
@@ -104,13 +105,19 @@ def fit(
     # Lightning's own `save_last` writes only where the best is written, too. This one comes after the keeper, so that
     # it knows the best.
     latest = ModelCheckpoint(place, filename="last", enable_version_counter=False)
-    callbacks: list[Callback] = [keeper, latest]
+    callbacks: list[Callback] = [keeper, latest] if watch is None else []
+    watched: list[float] = []
     if options.average:
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
     if watch is not None:
-        callbacks.append(LambdaCallback(on_validation_end=lambda now, _: watch(now.current_epoch, _score(now))))
+
+        def told(now: L.Trainer, _: Any) -> None:
+            watched.append(float(now.callback_metrics[SCORE]))
+            watch(now.current_epoch, watched[-1])
+
+        callbacks.append(LambdaCallback(on_validation_end=told))
     last = place / "last.ckpt"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -124,18 +131,20 @@ def fit(
             gradient_clip_val=options.clip_gradient,
             callbacks=callbacks,
             logger=False,
+            enable_checkpointing=watch is None,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             enable_progress_bar=watch is None and sys.stdout.isatty(),
         )
         trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
-    # From the file even for the last epoch: a training that was stopped after it has nothing else.
-    kept = torch.load(place / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
-    module.load_state_dict(kept["state_dict"])
+    if watch is None:
+        # From the file even for the last epoch: a training that was stopped after it has nothing else.
+        kept = torch.load(place / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
+        module.load_state_dict(kept["state_dict"])
     facts = {
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "epochs": trainer.current_epoch,
-        "validation_uar": kept.get(SCORE),
+        "validation_uar": _kept_score(watched, options.keep) if watch else kept.get(SCORE),
     }
     fitted = module.network.float().cpu()
     if options.keep_weights:

@@ -51,6 +51,7 @@ class System(_Part):
 
     title: str
     recipe: str = Field(default="", description="from the folder of the suite; or empty, with `model`")
+    members: list[str] = Field(default=[], description="other systems, whose average it is, instead of a recipe")
     model: str = Field(default="", description="a built-in model, instead of a recipe (kind: disturb)")
     published: dict[str, str] = Field(default={}, description="corpus, or '' for any other -> its figure, metric named")
     set: list[str] = Field(default=[], description="changes of the recipe, as for `intonate train --set`")
@@ -110,8 +111,14 @@ def load(name: str | Path) -> tuple[Suite, Path]:
     except ValidationError as error:
         raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
     for key, system in suite.systems.items():
-        if bool(system.recipe) == bool(system.model) and not system.missing:
-            raise RecipeError(f"suite {path}: systems.{key} needs either a recipe or a model")
+        if bool(system.recipe) + bool(system.members) + bool(system.model) != 1 and not system.missing:
+            raise RecipeError(f"suite {path}: systems.{key} needs either a recipe, or members, or a model")
+        before = list(suite.systems)[: list(suite.systems).index(key)]
+        for member in system.members:
+            if member not in before:
+                raise RecipeError(
+                    f"suite {path}: systems.{key}.members must stand before it; {did_you_mean(member, before)}"
+                )
         for corpus in system.only:
             if corpus not in suite.corpora:
                 raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")

@@ -1,0 +1,70 @@
+"""An ensemble as a system of a suite: of each fold and seed that all its members were fitted to, one model file.
+
+It is tested like a recipe's model, on the test part of the very split that its members were trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.corpora import splits
+from intonate.errors import RecipeError
+from intonate.evaluation import table
+from intonate.evaluation.report import write_report
+from intonate.evaluation.table import PredictionTable
+from intonate.export.ensemble import combine
+from intonate.recognizer.model_file import ModelFile, read_model
+from intonate.schema import Utterance
+
+# (model, test clips, fold, seed) -> what it says of them
+Ask = Callable[[ModelFile, Sequence[Utterance], str, int], PredictionTable]
+
+
+def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[Utterance], ask: Ask) -> None:
+    """Write the run folder of an ensemble: model.onnx, predictions.csv and run.json of each fit, and the report.
+
+    Args:
+        folder: where to; what is there already is not made again.
+        members: run folders, of the same split.
+        split: its name.
+        utterances: the labelled clips that the members' recipes divided.
+        ask: answers the test clips of a fit.
+
+    Raises:
+        RecipeError: the members have no fit in common.
+        ModelError: they cannot answer together.
+    """
+    finished = [{path.parent.name for path in member.glob("fold*-seed*/run.json")} for member in members]
+    if not (fits := sorted(set.intersection(*finished))):
+        raise RecipeError(f"the members {', '.join(member.name for member in members)} have no finished fit in common")
+    for fit in fits:
+        place, parts = folder / fit, [member / fit for member in members]
+        if (place / "run.json").exists():
+            continue
+        fold, seed = (int(number) for number in re.findall(r"\d+", fit))
+        found = splits.folds(split, utterances, seed)[fold - 1]
+        target = place / "model.onnx"
+        target.unlink(missing_ok=True)  # of a run that was stopped before run.json
+        combine(target, [part / "model.onnx" for part in parts], name=folder.name)
+        answered = ask(read_model(target), [utterances[row] for row in found.test], str(fold), seed)
+        table.write(answered, place / "predictions.csv")
+        (place / "run.json").write_text(json.dumps(_record(parts, found.name, seed), indent=2) + "\n", "utf-8")
+    tables = [table.read(folder / fit / "predictions.csv") for fit in fits]
+    notes = [f"The mean of the probabilities of {', '.join(member.name for member in members)}."]
+    write_report(folder / "report", table.concatenate(tables), title=folder.name, notes=notes)
+
+
+def _record(parts: Sequence[Path], split: str, seed: int) -> dict[str, Any]:
+    records = [json.loads((part / "run.json").read_text(encoding="utf-8")) for part in parts]
+    counted = [record.get("parameters") for record in records]
+    return {
+        "split": split,
+        "seed": seed,
+        "train_s": sum(record["train_s"] for record in records),
+        "configurations_tried": sum(record["configurations_tried"] for record in records),
+        **({"parameters": sum(counted)} if all(counted) else {}),
+    }
