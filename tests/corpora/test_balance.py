@@ -14,7 +14,7 @@ from intonate import corpora
 from intonate.corpora import balance, splits
 from intonate.corpora.balance import Balance
 from intonate.errors import RecipeError, SplitError
-from intonate.training import data, fit, fitting, network
+from intonate.training import batches, data, fit, fitting, network
 from intonate.training.recipe import Data, load
 
 RULES = ("largest", "smallest", "harmonic_mean", "count")
@@ -138,7 +138,7 @@ def test_what_was_balanced_cannot_be_split(toy_corpus, protocol):
 def test_a_network_gets_the_balanced_rows_and_draws_each_once(tmp_path, toy_corpus, monkeypatch):
     seen = {}
 
-    def watched(clips, balanced, batch_size):
+    def watched(clips, balanced, batch_size, *others):
         seen.update(rows=clips.rows, balanced=balanced, clips=clips)
         raise KeyboardInterrupt
 
@@ -154,7 +154,7 @@ def test_a_network_gets_the_balanced_rows_and_draws_each_once(tmp_path, toy_corp
     one, two = (clips[first + copy]["mel"] for copy in (0, 1))
     assert clips.rows[first] == clips.rows[first + 1]
     assert not np.array_equal(one, two)
-    assert data._occurrences(np.array([5, 2, 5, 5, 2])).tolist() == [0, 0, 1, 2, 1]
+    assert batches._occurrences(np.array([5, 2, 5, 5, 2])).tolist() == [0, 0, 1, 2, 1]
 
 
 def test_new_keys_leave_the_hash_of_older_recipes_alone(tmp_path, toy_corpus):
