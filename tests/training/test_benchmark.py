@@ -9,6 +9,7 @@ import soundfile
 import toy
 import yaml
 
+from intonate.emotions import merged_labels
 from intonate.errors import RecipeError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
@@ -185,6 +186,9 @@ def test_unknown_names_are_suggested(place, monkeypatch):
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes/suites").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_suites_name_recipes_that_are_there(path):
     found, _ = suite.load(path)
+    assert found.systems
+    for corpus in found.corpora.values():
+        assert merged_labels(corpus.labels)
     for system in found.systems.values():
         if system.recipe:
             assert (path.parent / system.recipe).exists(), system.recipe

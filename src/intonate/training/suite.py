@@ -77,7 +77,8 @@ class Suite(_Part):
     about: list[str] = Field(default=[], description="sentences under the heading")
     data: str = Field(default="../shared/corpora", description="the folder that the corpora lie in, by their names")
     corpora: dict[str, Corpus]
-    systems: dict[str, System]
+    like: str = Field(default="", description="another suite of the same folder, whose systems are compared here too")
+    systems: dict[str, System] = {}
     disturb: Disturb | None = None
 
 
@@ -110,6 +111,11 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         suite = Suite.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
+    if suite.like:
+        # Their folds belong to the other suite's corpora.
+        others = load(path.with_name(f"{suite.like}.yaml"))[0].systems
+        taken = {key: other.model_copy(update={"folds": {}, "only": []}) for key, other in others.items()}
+        suite = suite.model_copy(update={"systems": taken | suite.systems})
     for key, system in suite.systems.items():
         if bool(system.recipe) + bool(system.members) + bool(system.model) != 1 and not system.missing:
             raise RecipeError(f"suite {path}: systems.{key} needs either a recipe, or members, or a model")
