@@ -4,8 +4,8 @@
 
 librosa is called as its documentation shows it, once for each kind of feature, with nothing but the numbers of bands
 and coefficients set: so it estimates the tuning for its chroma. The second way gives it the tuning, the third the
-spectrum as well, computed once: the best that can be made of it. All take turns on the same sounds, after a round that
-warms up, each with one thread; none hears a sound twice in a row. `faster` is the median of a way over ours. The
+spectrum as well, computed once: the best that can be made of it. All take turns, after one that warms up, each with one
+thread: a turn is eight sounds one after the other, as when a corpus is analysed. `faster` is the median of a way over ours. The
 medians are of the clock on the wall and of the thread's own time, which leaves out what other programs took.
 """
 
@@ -71,12 +71,13 @@ WAYS: dict[str, Callable[[Sound], Any]] = {
 def measured(seconds: float, rounds: int) -> dict[str, Any]:
     sounds = [sound(seed, seconds) for seed in range(8)]
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
-    for number in range(-len(sounds), rounds):
+    for turn in range(-1, -(-rounds // len(sounds))):
         for name, way in WAYS.items():
-            start, own = time.perf_counter(), time.thread_time()
-            way(sounds[number % len(sounds)])
-            if number >= 0:
-                taken[name].append((time.perf_counter() - start, time.thread_time() - own))
+            for each in sounds:
+                start, own = time.perf_counter(), time.thread_time()
+                way(each)
+                if turn >= 0:
+                    taken[name].append((time.perf_counter() - start, time.thread_time() - own))
     medians = {name: 1000 * np.median(times, axis=0) for name, times in taken.items()}
     apart = max(float(np.abs(ours(each) / theirs(each, tuning=0.0) - 1).max()) for each in sounds)
     return {

@@ -102,14 +102,15 @@ def _power_blocks(waveform: Float, frame: int, hop: int, n_fft: int) -> Iterator
     # The zeros after the window are laid out once: left to `rfft`, they would be copied in for each frame.
     block = min(BLOCK, max(1, BLOCK_SAMPLES // n_fft))
     padded, power = np.zeros((block, n_fft), np.float32), np.empty((block, n_fft // 2 + 1), np.float32)
+    spectrum = np.empty((block, n_fft // 2 + 1), np.complex64)
+    squares = spectrum.view(np.float32)  # real and imaginary parts by turns
     for start in range(0, len(cut), block):
         rows = slice(start, min(start + block, len(cut)))
         count = rows.stop - start
         np.multiply(cut[rows], window, out=padded[:count, :frame])
-        spectrum = np.fft.rfft(padded[:count])
-        squares = spectrum.view(spectrum.real.dtype)  # real and imaginary parts by turns
-        np.square(squares, out=squares)
-        yield rows, np.add(squares[:, 0::2], squares[:, 1::2], out=power[:count])
+        np.fft.rfft(padded[:count], out=spectrum[:count])
+        np.square(squares[:count], out=squares[:count])
+        yield rows, np.add(squares[:count, 0::2], squares[:count, 1::2], out=power[:count])
 
 
 def hz_to_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
