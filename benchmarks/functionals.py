@@ -5,8 +5,8 @@
 librosa is called as its documentation shows it, once for each kind of feature, with nothing but the numbers of bands
 and coefficients set: so it estimates the tuning for its chroma. The second way gives it the tuning, the third the
 spectrum as well, computed once: the best that can be made of it. All take turns, after one that warms up, each with one
-thread: a turn is eight sounds one after the other, as when a corpus is analysed. `faster` is the median of a way over ours. The
-medians are of the clock on the wall and of the thread's own time, which leaves out what other programs took.
+thread: a turn is eight sounds one after the other, as when a corpus is analysed. `faster` is the median of a way over
+ours. The medians are of the clock on the wall and of the thread's own time, which leaves out what other programs took.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ def _power_blocks(waveform: Float, frame: int, hop: int, n_fft: int) -> Iterator
         rows = slice(start, min(start + block, len(cut)))
         count = rows.stop - start
         np.multiply(cut[rows], window, out=padded[:count, :frame])
-        np.fft.rfft(padded[:count], out=spectrum[:count])
+        # numpy's stub knows of complex128 only; what float32 goes into is complex64.
+        np.fft.rfft(padded[:count], out=spectrum[:count])  # type: ignore[arg-type]
         np.square(squares[:count], out=squares[:count])
         yield rows, np.add(squares[:count, 0::2], squares[:count, 1::2], out=power[:count])
 
