@@ -74,7 +74,7 @@ def _options(
 @app.command()
 def predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Audio files, folders, or - (standard input).")],
-    model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
+    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
     text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
     same_speaker: Annotated[
@@ -90,6 +90,7 @@ def predict(
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _convert(model)
     from intonate.recognizer import command
 
     well = command.predict(
@@ -139,6 +140,7 @@ def listen(
 ) -> None:
     """What the microphone hears, live in the terminal."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _convert(model)
     from intonate.recognizer.listen import listen as hear
 
     hear(model=model, file=file, labels=labels, plain=plain, device=device)
@@ -170,6 +172,7 @@ def serve(
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _convert(*(model or ()))
     from intonate.service import command
 
     command.serve(
@@ -236,6 +239,7 @@ def evaluate(
     ),
 ) -> None:
     """Score a model on a manifest."""
+    _convert(model)
     from intonate.training.evaluate import evaluate as score
 
     print(score(model, manifest, report))
@@ -256,18 +260,23 @@ def benchmark(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `intonate train`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run folder; or a model file, hf:ORG/NAME or a checkpoint's folder.")
+    ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path("."),
     unseen: Annotated[
         list[Path] | None, typer.Option(metavar="REPORT", help="A report of `intonate evaluate`, for the card.")
     ] = None,
     fold: Annotated[int, typer.Option(help="Which fit of the run.")] = 1,
     seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
+    quantize: Annotated[
+        str | None, typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large.")
+    ] = None,
 ) -> None:
-    """Make a run's model ready to give away: one file with its scores inside, and a model card."""
-    from intonate.export.card import give
+    """Make a model ready to give away: one file with its scores inside, and a model card."""
+    from intonate.export.command import export as give
 
-    print(give(run, output, unseen or (), fold, seed))
+    print(give(model, output, unseen or (), fold, seed, quantize))
 
 
 @app.command()
@@ -280,9 +289,20 @@ def ensemble(
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
     """Make one model of several with the same labels."""
+    _convert(*members)
     from intonate.export.ensemble import combine
 
     print(combine(out, members, by, name))
+
+
+def _convert(*models: str | None) -> None:
+    """Checkpoints of transformers become model files the first time that they are named: all else reads only those."""
+    from intonate.recognizer.checkpoint import unconverted
+
+    for name in dict.fromkeys(part for model in models for part in unconverted(model)):
+        from intonate.export.hub import convert
+
+        print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 
 
 def _print_overview() -> None:

@@ -89,6 +89,8 @@ MERGES: dict[str, dict[str, str]] = {
         "happy": "positive",
     },
 }
+# A merge that spells itself out: `own:angry|fear|sad` keeps these as they are, and nothing else.
+OWN = "own:"
 # These merges tell the speaker's gender too: their labels are `female angry`, `male angry`…
 BY_GENDER = frozenset({"ravdess-16"})
 
@@ -111,9 +113,14 @@ def canonical(label: str) -> str:
 def merge(name: str) -> Mapping[str, str]:
     """The table {canonical: merged} of a named merge; its emotions only, where it tells the gender too.
 
+    >>> merge("own:fear|sad")
+    {'fear': 'fear', 'sad': 'sad'}
+
     Raises:
         LabelError: there is no merge of that name.
     """
+    if str(name).startswith(OWN):
+        return _keep(*str(name).removeprefix(OWN).split("|"))
     try:
         return MERGES[str(name)]
     except KeyError:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from intonate import __version__
 from intonate.errors import ModelError, did_you_mean, require
 from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, save
-from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import builtin, inputs
+from intonate.export.probes import probes
+from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, first_line, read_model
 from intonate.schema import ModelInput, ModelSpec
 
@@ -37,8 +37,6 @@ TIE = 1e-3
 OUTPUT = "log_probabilities"
 # What the members' sound must have gone through alike, for it goes through it once: fields of the spec, in words.
 _ALIKE = {"sample_rate_hz": "sample rates", "clean": "cleaning steps", "pool": "windows"}
-# Lengths of the sounds that the file is checked with, s.
-_PROBE_S = (1.2, 2.1, 3.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         target = Path(folder) / output.name
         save(_graph(members, spec, by), spec, target)
-        check(target, spec, _probes(spec), lambda feeds: _together(members, by, feeds))
+        check(target, spec, probes(spec), lambda feeds: _together(members, by, feeds))
         # The weights of a large one, NAME.onnx.data, go first: the model is never there without them.
         for written in sorted(target.parent.iterdir(), reverse=True):
             written.replace(output.parent / written.name)
@@ -311,17 +309,3 @@ def _together(members: Sequence[_Member], by: str, feeds: dict[str, NDArray[Any]
         votes = np.eye(answers.shape[2])[answers.argmax(axis=2)].mean(axis=0)
         mean = (1 - TIE) * votes + TIE * mean
     return np.asarray(np.log(np.maximum(mean, SMALLEST_PROBABILITY)))
-
-
-def _probes(spec: ModelSpec) -> list[inputs.Clip]:
-    """Clips of three lengths of something like a voice: a buzz of 140 Hz in syllables, with noise far below."""
-    rng = np.random.default_rng(0)
-    tokens = inputs.token_ids(spec, "kids are talking by the door") if inputs.takes_text(spec) else None
-    clips = []
-    for seconds in _PROBE_S:
-        time_s = np.arange(round(seconds * spec.sample_rate_hz)) / spec.sample_rate_hz
-        buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
-        sound = 0.1 * buzz * np.sin(2 * np.pi * 2 * time_s) ** 2 + 1e-3 * rng.normal(size=len(time_s))
-        clip = inputs.extract(spec, sound.astype(np.float32), tokens)
-        clips.append(inputs.normalised(spec, clip, SpeakerStatistics()))
-    return clips

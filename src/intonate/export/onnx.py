@@ -64,7 +64,10 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     order = [name for name in inspect.signature(network.forward).parameters if name in names]
     example = {name: torch.from_numpy(value) for name, value in padded(spec.inputs, clips[:2]).items()}
-    moving = {item.name: {0: "batch", **({1: "rows"} if item.lengths else {})} for item in spec.inputs}
+    # A vector is as long as the model wants it; a waveform without lengths may be of any.
+    sizes = {item.name: {len(clip[item.name]) for clip in clips} for item in spec.inputs}
+    free = {item.name for item in spec.inputs if item.lengths or len(sizes[item.name]) > 1}
+    moving = {item.name: {0: "batch", **({1: "rows"} if item.name in free else {})} for item in spec.inputs}
     moving |= {item.lengths: {0: "batch"} for item in spec.inputs if item.lengths}
     dynamo = getattr(network, "EXPORTER", "legacy") == "dynamo"
     if dynamo:
@@ -72,7 +75,7 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
         options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, **dynamic}
     else:
         options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": moving}
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         torch.onnx.export(
             network,
             () if dynamo else tuple(example[name] for name in order),
@@ -118,7 +121,7 @@ def write_sklearn(
     (item,) = spec.inputs
     columns = len(clips[0][item.name])
     kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
-    with _quiet():
+    with quiet():
         _register(pipeline)
         graph = skl2onnx.convert_sklearn(
             pipeline, initial_types=[(item.name, kind)], options={id(pipeline): {"zipmap": False}}, target_opset=OPSETS
@@ -185,7 +188,7 @@ def _mend_neighbours(graph: Any, pipeline: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Converters warn of packages they miss and attributes that will go; what counts is the check afterwards."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
+from intonate.recognizer import checkpoint
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "compact"
@@ -17,7 +18,7 @@ def names() -> list[str]:
 
 
 def path_of(model: str | os.PathLike[str] | None = None) -> Path:
-    """The file of a built-in name, of a path, or of a run folder that holds `model.onnx`.
+    """The file of a built-in name, of a path, of a run folder that holds `model.onnx`, or of a converted checkpoint.
 
     Args:
         model: None for the default built-in model.
@@ -29,6 +30,8 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     built_in = ASSETS / f"{name}.onnx"
     if name and Path(name).name == name and built_in.is_file():
         return built_in
+    if checkpoint.is_checkpoint(name):
+        return checkpoint.converted(name)
     path = Path(name)
     if path.is_dir():
         if (path / "model.onnx").is_file():

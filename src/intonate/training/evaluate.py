@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from intonate.corpora import manifest
-from intonate.emotions import MERGES, merged_labels, target_of
+from intonate.emotions import EMOTIONS, MERGES, OWN, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
 from intonate.evaluation.report import write_report
@@ -107,15 +107,20 @@ def answers(
 def merge_of(spec: ModelSpec) -> str:
     """The merge whose labels are the model's: the one it was trained with, else the first with the same labels.
 
+    Where there is none, as with models of others, each of the model's labels stands for itself: rows of an emotion
+    that the model has no label for are left out, and a label that is no emotion of ours is never right.
+
     Raises:
-        LabelError: there is none: the model has labels of its own.
+        LabelError: none of the model's labels is an emotion that is known.
     """
     for name in (spec.merge, *MERGES):
         if name in MERGES and merged_labels(name) == tuple(sorted(spec.labels)):
             return name
+    if set(spec.labels) & set(EMOTIONS):
+        return OWN + "|".join(spec.labels)
     raise LabelError(
-        f"model {spec.name!r} answers {', '.join(spec.labels)}, which is none of the known sets of labels "
-        f"({', '.join(MERGES)}); add it to intonate.emotions.MERGES"
+        f"model {spec.name!r} answers {', '.join(spec.labels)}, none of which is an emotion that a corpus could be "
+        f"labelled with ({', '.join(EMOTIONS)}); add its spelling to intonate.emotions.ALIASES"
     )
 
 
@@ -129,6 +134,11 @@ def _notes(spec: ModelSpec, utterances: Sequence[Utterance], left_out: Counter[s
     if left_out:
         listed = ", ".join(f"{count} {emotion}" for emotion, count in left_out.most_common())
         notes.append(f"Left out, for the model has no such label: {listed}.")
+    if not spec.corpora:
+        notes.append(
+            "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "
+            "flatter it."
+        )
     trained_on = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
     if trained_on:
         notes.append(

@@ -1,0 +1,71 @@
+"""Checkpoints of Hugging Face transformers, by name (`hf:ORG/NAME`) or as a folder with a `config.json`.
+
+The product reads model files only. A checkpoint is converted into one once, by the workshop (`export/hub.py`), and
+from then on it is found here by the name that it was asked for: neither torch nor a network is needed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from intonate.errors import ModelError
+
+HUB = "hf:"
+# Raise it where a conversion comes out differently: what older versions converted is then converted anew.
+CONVERSION = 1
+
+
+def is_checkpoint(model: str | os.PathLike[str]) -> bool:
+    """Whether a model's name is that of a checkpoint, and not of a model file or a run."""
+    name = os.fspath(model)
+    folder = Path(name).expanduser()
+    return name.startswith(HUB) or ((folder / "config.json").is_file() and not (folder / "model.onnx").is_file())
+
+
+def file_of(model: str | os.PathLike[str]) -> Path:
+    """Where the conversion of a checkpoint is kept, whether it is there yet or not.
+
+    `$XDG_CACHE_HOME/intonate/models` (`~/.cache/intonate/models`). A folder whose files have changed leads to another
+    file; a hub name always leads to the same one.
+    """
+    name = os.fspath(model)
+    identity = [str(CONVERSION), name]
+    if not name.startswith(HUB):
+        folder = Path(name).expanduser().resolve()
+        identity = [str(CONVERSION), str(folder)]
+        for path in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
+            state = path.stat()
+            identity.append(f"{path.name} {state.st_size} {state.st_mtime_ns}")
+    kept = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "models"
+    return kept / f"{title(name)}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}.onnx"
+
+
+def title(model: str) -> str:
+    """What a checkpoint is called: the last part of its name, without the revision."""
+    if model.startswith(HUB):
+        return model.removeprefix(HUB).partition("@")[0].rpartition("/")[2]
+    return Path(model).expanduser().resolve().name
+
+
+def converted(model: str | os.PathLike[str]) -> Path:
+    """The model file that a checkpoint was converted into.
+
+    Raises:
+        ModelError: it has not been converted yet.
+    """
+    file = file_of(model)
+    if not file.is_file():
+        raise ModelError(
+            f"{os.fspath(model)} is a checkpoint of transformers that has not been converted yet; do it once with "
+            f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]') and give the file"
+        )
+    return file
+
+
+def unconverted(model: str | os.PathLike[str] | None) -> list[str]:
+    """The checkpoints in a model's name (`VOICE+TEXT` has two) whose conversion is still to be done."""
+    name = "" if model is None else os.fspath(model)
+    names = [name] if is_checkpoint(name) else name.rsplit("+", 1)
+    return [name for name in names if name and is_checkpoint(name) and not file_of(name).is_file()]

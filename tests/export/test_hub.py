@@ -1,0 +1,300 @@
+"""Others' checkpoints become model files that answer as they did; what cannot be used is refused in one sentence."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unittest.mock
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_classifiers
+import soundfile
+from typer.testing import CliRunner
+
+from intonate.cli import app
+from intonate.corpora import manifest, read
+from intonate.errors import LabelError, ModelError
+from intonate.evaluation import table
+from intonate.export import hub, hub_fetch
+from intonate.export.ensemble import combine
+from intonate.recognizer import checkpoint
+from intonate.recognizer.model_file import read_model
+from intonate.recognizer.recognizer import load_model
+from intonate.schema import ModelSpec
+from intonate.training.evaluate import evaluate, merge_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+IEMOCAP = ("neu", "hap", "ang", "sad")
+OWN = ("joy", "anger", "sarcastic")
+
+
+@dataclass(frozen=True)
+class Converted:
+    folder: Path
+    file: Path
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture(scope="module")
+def hubert(tmp_path_factory):
+    """Named to `predict`, and with that in the cache."""
+    folder = small_classifiers.checkpoint(tmp_path_factory.mktemp("hubert") / "small", IEMOCAP)
+    with pytest.raises(ModelError, match=r"has not been converted yet; do it once with `intonate export .*small`"):
+        load_model(folder)
+    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "plain.flac"), "--model", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert "is converted once, into " in done.stderr
+    return Converted(folder, checkpoint.file_of(folder))
+
+
+@pytest.fixture(scope="module")
+def wav2vec(tmp_path_factory):
+    """Given away with its card; it takes the waveform as it is."""
+    root = tmp_path_factory.mktemp("wav2vec")
+    folder = small_classifiers.checkpoint(root / "large", OWN, "Wav2Vec2", normalise=False)
+    done = CliRunner().invoke(app, ["export", str(folder), "--output", str(root / "out")])
+    assert done.stdout.strip() == str(root / "out" / "large.onnx"), done.output
+    return Converted(folder, root / "out" / "large.onnx")
+
+
+@pytest.mark.parametrize("name", ["hubert", "wav2vec"])
+def test_it_answers_as_transformers_does(name, request):
+    import transformers
+
+    model = request.getfixturevalue(name)
+    pipeline = transformers.pipeline("audio-classification", model=str(model.folder), device="cpu", top_k=None)
+    renamed = {"neu": "neutral", "hap": "happy", "ang": "angry", "joy": "happy", "anger": "angry"}
+    recognizer, best = load_model(model.file), []
+    for path in (EXAMPLES / f"{name}.flac" for name in ("lively", "plain", "subdued")):
+        samples, rate_hz = soundfile.read(path, dtype="float32")
+        theirs = {entry["label"]: entry["score"] for entry in pipeline({"raw": samples, "sampling_rate": rate_hz})}
+        ours = recognizer.predict(path).scores
+        assert ours == pytest.approx({renamed.get(label, label): score for label, score in theirs.items()}, abs=1e-3)
+        best.append(max(ours.values()))
+    assert max(best) > 1.2 / len(ours)
+    assert len({round(value, 3) for value in best}) > 1
+
+
+def test_it_is_a_model_like_any_other(hubert, wav2vec, tmp_path):
+    spec = read_model(hubert.file).spec
+    assert (spec.name, spec.labels) == ("small", ("angry", "happy", "neutral", "sad"))
+    assert (spec.licence, spec.languages, spec.corpora) == ("cc-by-nc-4.0", ("de",), ())
+    assert read_model(wav2vec.file).spec.labels == ("angry", "happy", "sarcastic")
+    card = wav2vec.file.with_suffix(".md").read_text()
+    assert "cc-by-nc-4.0" in card
+    assert "joy is `happy`; anger is `angry`; sarcastic is `sarcastic`" in card
+    # The timeline of a longer recording, merged labels, and an ensemble with itself.
+    model = load_model(hubert.folder)
+    assert len(model.predict(EXAMPLES / "changing.flac").segments) >= 1
+    assert set(model.predict(EXAMPLES / "plain.flac", labels="valence").scores) == {"negative", "neutral", "positive"}
+    together = load_model(combine(tmp_path / "two.onnx", [hubert.folder, hubert.file]))
+    alone, both = (each.predict(EXAMPLES / "plain.flac").scores for each in (model, together))
+    assert both == pytest.approx(dict(alone), abs=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 399, 401, 1_000])
+def test_a_sound_shorter_than_the_first_frame_is_answered(samples, hubert):
+    """Nobody speaks in so short a sound."""
+    sound = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    assert load_model(hubert.file).predict((sound, 16_000)).label == "silence"
+
+
+def test_the_second_use_needs_no_torch(hubert):
+    code = (
+        "import json, sys\nfrom intonate.cli import main\n"
+        f"sys.argv = ['intonate', 'predict', {str(EXAMPLES / 'plain.flac')!r}, '--model', {str(hubert.folder)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    tops = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert "onnxruntime" in tops
+    assert not tops & {"torch", "transformers", "onnx", "huggingface_hub", "safetensors"}
+    assert done.stderr == ""
+
+
+def test_a_changed_folder_is_another_model(hubert, tmp_path):
+    copy = shutil.copytree(hubert.folder, tmp_path / "small")
+    before = checkpoint.file_of(copy)
+    assert before != hubert.file
+    (copy / "config.json").write_text((copy / "config.json").read_text() + " ")
+    assert checkpoint.file_of(copy) != before
+    assert checkpoint.unconverted(f"{copy}+text") == [str(copy)]
+    assert checkpoint.unconverted(f"{hubert.folder}+text") == checkpoint.unconverted("compact") == []
+
+
+def test_it_is_judged_by_the_labels_it_has(wav2vec, toy_corpus, tmp_path):
+    rows = read("folder", toy_corpus).utterances
+    manifest.write(tmp_path / "toy.csv", rows)
+    evaluate(wav2vec.file, tmp_path / "toy.csv", tmp_path / "report")
+    answers = table.read(tmp_path / "report" / "predictions.csv")
+    assert len(answers.truth) == sum(row.emotion in ("angry", "happy") for row in rows) > 0
+    assert set(answers.labels) == {"angry", "happy", "sarcastic"}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "Left out, for the model has no such label" in page
+    assert "trained on is not known" in page
+
+
+def test_labels_that_no_corpus_has_cannot_be_judged():
+    assert merge_of(ModelSpec("mine", ("angry", "fear", "smug"), ())) == "own:angry|fear|smug"
+    assert merge_of(ModelSpec("mine", ("angry", "happy", "neutral", "sad"), ())) == "4"
+    with pytest.raises(LabelError, match="dog, siren, none of which is an emotion"):
+        merge_of(ModelSpec("mine", ("dog", "siren"), ()))
+
+
+def without(*files):
+    return lambda folder: [(folder / name).unlink() for name in files]
+
+
+def changed(file, **entries):
+    def change(folder):
+        path = folder / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+    return change
+
+
+def pickled(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def headless(folder):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    renamed = {name.replace("classifier.", "classifier.dense."): weight for name, weight in weights.items()}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+
+
+CODE = {"AutoModelForAudioClassification": "modeling.Mine"}
+REFUSED = {
+    "code of others": (changed("config.json", auto_map=CODE), "brings code of its own .* never run here"),
+    "code of others, to hear": (changed("preprocessor_config.json", auto_map=CODE), "brings code of its own"),
+    "regression": (changed("config.json", problem_type="regression", architectures=["Own"]), "dimensional model"),
+    "dimensions": (
+        changed("config.json", id2label={0: "arousal", 1: "Valence"}),
+        r"dimensional model \(it gives .*Val",
+    ),
+    "several at once": (changed("config.json", problem_type="multi_label_classification"), "several labels be true"),
+    "no names": (changed("config.json", id2label={0: "LABEL_0", 1: "LABEL_1"}), "write the names into id2label"),
+    "a name twice": (changed("config.json", id2label={0: "sad", 1: "sad", 2: "x", 3: "y"}), "the same name"),
+    "speech to text": (changed("config.json", architectures=["HubertForCTC"]), "HubertForCTC, which does not classify"),
+    "a class for each frame": (
+        changed("config.json", architectures=["HubertForAudioFrameClassification"]),
+        "does not classify recordings",
+    ),
+    "spectrograms": (
+        changed("preprocessor_config.json", feature_extractor_type="WhisperFeatureExtractor"),
+        "WhisperFeatureExtractor, which intonate cannot compute yet",
+    ),
+    "nothing about sound": (without("preprocessor_config.json"), "has no preprocessor_config.json"),
+    "no weights": (without("model.safetensors"), "has no model.safetensors"),
+    "a pickle": (pickled, r"a pickle .* convert it once with: python -c"),
+    "no head": (headless, r"no weights for classifier.bias, classifier.weight .* answers would be random"),
+    "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
+    "weights that are damaged": (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_used_is_refused_in_one_sentence(case, hubert, tmp_path):
+    change, sentence = REFUSED[case]
+    folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
+    change(folder)
+    with pytest.raises(ModelError, match=sentence) as refused:
+        hub.convert(folder, tmp_path / "out")
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_labels_are_canonical_where_that_leaves_them_different():
+    assert hub.labels_of({"id2label": {"1": "Happiness", "0": "ANG"}}, "it") == ["angry", "happy"]
+    assert hub.labels_of({"id2label": {"0": "joy", "1": "happy", "2": "sad"}}, "it") == ["joy", "happy", "sad"]
+
+
+def test_without_a_network_it_says_how_to_get_it(monkeypatch):
+    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "plain.flac"), "--model", "hf:org/name@v1.0"])
+    assert done.exit_code == 1
+    assert "hf download org/name --revision v1.0 --local-dir name" in done.stderr
+    assert "HF_HUB_OFFLINE is set" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+    tried = []
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **asked: tried.append(asked) or 1 / 0)
+    with pytest.raises(ModelError, match=r"not on this machine and the hub cannot be reached .* --model name"):
+        hub_fetch.fetch("hf:org/name")
+    assert [asked["timeout"] for asked in tried] == [hub_fetch.TIMEOUT_S]
+    with pytest.raises(ModelError, match="write hf:ORG/NAME"):
+        hub_fetch.fetch("hf:only-a-name")
+
+
+class Hub:
+    """What the hub's client sees of one repository."""
+
+    def __init__(self, folder, files):
+        self.folder, self.files, self.asked, self.here = folder, files, [], False
+
+    def model_info(self, _api, repository, **_):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(sha="abc", siblings=[SimpleNamespace(rfilename=name) for name in self.files])
+
+    def snapshot_download(self, local_files_only=False, **asked):
+        import huggingface_hub
+
+        self.asked.append(asked | {"local": local_files_only})
+        if local_files_only and not self.here:
+            raise huggingface_hub.errors.LocalEntryNotFoundError("not here")
+        self.here = True
+        return str(self.folder)
+
+
+@pytest.fixture
+def network(monkeypatch, hubert):
+    def have(files):
+        theirs = Hub(hubert.folder, files)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(
+            "huggingface_hub.HfApi.model_info", lambda api, *args, **more: theirs.model_info(api, *args)
+        )
+        monkeypatch.setattr("huggingface_hub.snapshot_download", theirs.snapshot_download)
+        return theirs
+
+    return have
+
+
+def test_with_a_network_it_is_fetched_once(network, hubert):
+    theirs = network(["config.json", "model.safetensors", "pytorch_model.bin"])
+    assert [hub_fetch.fetch("hf:org/name") for _ in range(2)] == [hubert.folder] * 2
+    assert [asked["local"] for asked in theirs.asked] == [True, False, True]
+    # Nothing but configuration and safetensors is asked for, of the revision that was looked at.
+    assert theirs.asked[1]["revision"] == "abc"
+    assert not any(pattern.endswith((".bin", ".py", "*")) for pattern in theirs.asked[1]["allow_patterns"])
+
+
+def test_a_pickle_is_not_even_fetched(network):
+    theirs = network(["config.json", "pytorch_model.bin"])
+    with pytest.raises(ModelError, match=r"from_pretrained\('org/name'\)"):
+        hub_fetch.fetch("hf:org/name")
+    assert [asked["local"] for asked in theirs.asked] == [True]
+
+
+def test_a_name_that_the_hub_does_not_know(monkeypatch):
+    import huggingface_hub
+
+    def unknown(*_, **__):
+        raise huggingface_hub.errors.RepositoryNotFoundError("404", response=unittest.mock.Mock())
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unknown)
+    with pytest.raises(ModelError, match=r"does not give out org/name .*hf auth login"):
+        hub_fetch.fetch("hf:org/name")

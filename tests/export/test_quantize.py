@@ -1,0 +1,174 @@
+"""Weights of 8 bits: smaller, nearly the same answers, and refused where it makes no sense."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import small_classifiers
+import toy
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
+
+from intonate.cli import app
+from intonate.corpora import manifest, read
+from intonate.errors import ModelError
+from intonate.export import quantize
+from intonate.export.ensemble import MEMBERS_KEY, combine
+from intonate.export.hub import convert
+from intonate.recognizer.model_file import read_model
+from intonate.recognizer.recognizer import load_model
+from intonate.training.evaluate import evaluate
+from intonate.training.fit import train
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recognizer"))
+import tiny
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def run(toy_corpus, tmp_path_factory):
+    """A run of an LSTM that has learnt its corpus."""
+    root = tmp_path_factory.mktemp("int8")
+    parts = {
+        "inputs": {"frames": toy.MEL["mel"]},
+        "model": {"name": "recurrent", "params": {"cell": "lstm", "width": 32}},
+        "training": {"epochs": 12, "batch_size": 8, "learning_rate": 5e-3},
+    }
+    return train(toy.recipe(root / "toy.yaml", toy_corpus, **parts), runs=root / "runs")
+
+
+def uar(model, corpus, folder):
+    """As `intonate evaluate` finds it, each clip alone."""
+    manifest.write(folder / "toy.csv", read("folder", corpus).utterances)
+    evaluate(model, folder / "toy.csv", folder / "report")
+    conditions = json.loads((folder / "report" / "metrics.json").read_text())["conditions"]
+    alone = next(condition for condition in conditions if condition["statistics"] == "clip alone")
+    return alone["open"]["overall"]["uar"]["value"]
+
+
+def test_a_run_loses_next_to_nothing(run, toy_corpus, tmp_path):
+    done = CliRunner().invoke(app, ["export", str(run), "--output", str(tmp_path), "--quantize", "int8"])
+    assert done.exit_code == 0, done.output
+    before, after = tmp_path / "toy.onnx", tmp_path / "toy-int8.onnx"
+    assert done.stdout.splitlines()[-1] == str(after)
+    assert "MB became" in done.stdout
+    assert after.stat().st_size < 0.6 * before.stat().st_size
+    spec = read_model(after).spec
+    assert spec.name == "toy-int8"
+    assert spec.scores == read_model(before).spec.scores != {}
+    scores = {file.stem: uar(file, toy_corpus, tmp_path) for file in (before, after)}
+    print(f"UAR {scores['toy']:.3f}, in int8 {scores['toy-int8']:.3f}")
+    assert scores["toy"] > 0.5
+    assert scores["toy-int8"] == pytest.approx(scores["toy"], abs=0.05)
+
+
+def test_a_speech_encoder_with_its_convolutions(monkeypatch, tmp_path):
+    monkeypatch.setattr(quantize, "FEWEST_CHANNELS", 16)
+    folder = small_classifiers.checkpoint(tmp_path / "small", ("angry", "happy", "sad"))
+    made = quantize.quantized(convert(folder, tmp_path), tmp_path)
+    assert made.bytes_after < made.bytes_before
+    operators = [node.op_type for node in onnx.load(str(made.path)).graph.node]
+    # The first has one channel, and that of the positions is in groups: these stay.
+    assert operators.count("Conv") == 2
+    assert operators.count("MatMulInteger") >= 6 + 2 * 6
+    before, after = (
+        load_model(file).predict(EXAMPLES / "plain.flac").scores for file in (tmp_path / "small.onnx", made.path)
+    )
+    assert 0 < made.difference < 0.1
+    assert after == pytest.approx(dict(before), abs=0.1)
+    with pytest.raises(ModelError, match="is quantised already"):
+        quantize.quantized(made.path, tmp_path)
+
+
+def convolution(kernel, bias, version=17, **settings):
+    """(batch, channels, T) in, a convolution out."""
+    constants = {"kernel": kernel} | ({} if bias is None else {"bias": bias})
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["sound", *constants], ["out"], **settings)],
+        "convolution",
+        [helper.make_tensor_value_info("sound", TensorProto.FLOAT, ["batch", kernel.shape[1], "time"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", kernel.shape[0], "frames"])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
+
+
+def answer(model, sound):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"sound": sound})[0]
+
+
+@given(
+    taps=st.integers(1, 5),
+    stride=st.integers(1, 4),
+    dilation=st.integers(1, 3),
+    frames=st.integers(0, 20),
+    bias=st.booleans(),
+    version=st.sampled_from([17, 18]),
+)
+def test_a_convolution_is_a_matrix_product(taps, stride, dilation, frames, bias, version):
+    rng = np.random.default_rng(taps + 10 * stride)
+    kernel = rng.normal(size=(5, quantize.FEWEST_CHANNELS, taps)).astype(np.float32)
+    settings = {"strides": [stride], "dilations": [dilation], "pads": [0, 0], "auto_pad": "NOTSET"}
+    model = convolution(kernel, rng.normal(size=5).astype(np.float32) if bias else None, version, **settings)
+    sound = rng.normal(size=(2, kernel.shape[1], (taps - 1) * dilation + 1 + frames)).astype(np.float32)
+    wanted = answer(model, sound)
+    quantize._multiply_out(model)
+    assert "Conv" not in {node.op_type for node in model.graph.node}
+    assert "kernel" not in {entry.name for entry in model.graph.initializer}
+    np.testing.assert_allclose(answer(model, sound), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("channels", "settings"), [(64, {"pads": [1, 1]}), (64, {"auto_pad": "SAME_UPPER"}), (8, {}), (64, {"group": 2})]
+)
+def test_other_convolutions_stay(channels, settings):
+    kernel = np.ones((4, channels, 3), np.float32)
+    model = convolution(kernel, None, **settings)
+    quantize._multiply_out(model)
+    assert [node.op_type for node in model.graph.node] == ["Conv"]
+
+
+def test_an_ensemble_keeps_the_names_of_its_members(tmp_path):
+    for name in ("one", "two"):
+        tiny.write(tmp_path / f"{name}.onnx", tiny.spec(name=name))
+    both = combine(tmp_path / "both.onnx", [tmp_path / "one.onnx", tmp_path / "two.onnx"])
+    made = onnx.load(str(quantize.quantized(both, tmp_path).path))
+    members = next(entry.value for entry in made.metadata_props if entry.key == MEMBERS_KEY)
+    assert [member["name"] for member in json.loads(members)["members"]] == ["one", "two"]
+
+
+def test_what_has_no_products_is_left_alone(tmp_path):
+    tiny.write(tmp_path / "tiny.onnx", tiny.spec())
+    graph = onnx.load(str(tmp_path / "tiny.onnx"))
+    # The first seven means, and no product with a weight.
+    for node in graph.graph.node:
+        if node.op_type == "MatMul":
+            node.op_type = "Slice"
+            node.input[:] = ["mel_mean", "from", "to", "axes"]
+    ends = {"from": np.array([0]), "to": np.array([7])}
+    graph.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in ends.items())
+    onnx.save(graph, str(tmp_path / "means.onnx"))
+    with pytest.raises(ModelError, match="no weights that could be quantised"):
+        quantize.quantized(tmp_path / "means.onnx", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_command_says_what_it_takes(tmp_path):
+    def said(*arguments):
+        done = CliRunner().invoke(app, ["export", *arguments, "--output", str(tmp_path)])
+        assert done.exit_code == 1
+        return done.stderr
+
+    assert "did you mean 'int8'?" in said("compact", "--quantize", "int4")
+    assert "or a model file with --quantize int8" in said("compact")
+    assert "has no finished fit" in said(str(tmp_path))
