@@ -62,7 +62,8 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
 
     network = network.eval()
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
-    order = [name for name in inspect.signature(network.forward).parameters if name in names]
+    takes = getattr(network, "takes", inspect.signature(network.forward).parameters)
+    order = [name for name in takes if name in names]
     example = {name: torch.from_numpy(value) for name, value in padded(spec.inputs, clips[:2]).items()}
     # A vector is as long as the model wants it; a waveform without lengths may be of any.
     sizes = {item.name: {len(clip[item.name]) for clip in clips} for item in spec.inputs}

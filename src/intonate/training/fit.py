@@ -66,7 +66,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
         for _, split, _ in waiting:
             search.check(recipe, utterances, split)
     if waiting:
-        network.check_files(recipe)
+        network.check_model(recipe)
         tokenizer = network.tokenizer_of(recipe, _trained_texts(utterances, waiting))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
         asked, speaking = data.by_recipe(recipe, encode), data.spoken(recipe.inputs)

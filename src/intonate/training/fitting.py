@@ -21,6 +21,7 @@ from intonate.errors import RecipeError
 from intonate.evaluation.metrics import uar_over_corpora
 from intonate.export import onnx as export
 from intonate.features.normalise import normalise
+from intonate.models.views import Views
 from intonate.schema import ModelInput, ModelSpec
 from intonate.training import moments, network
 from intonate.training.data import Array, Clip, Examples
@@ -77,6 +78,8 @@ def fit(
     build = models.get(recipe.model.name)
     if isinstance(build, type):
         fitted, facts = network.fit(recipe, examples, trained, inputs, seed, folder, watch)
+        if recipe.model.views:
+            fitted = Views(fitted, **recipe.model.views.model_dump())
         return Fitted(fitted, inputs, np.empty(0, np.int64), facts)
     return _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, trained, inputs)
 

@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks.callback import Callback
 
 from intonate import models
 from intonate.corpora.splits import Split
+from intonate.models import views
 from intonate.schema import ModelInput
 from intonate.training import begin
 from intonate.training.batches import Clips, Draw, Loader, collate
@@ -36,11 +37,18 @@ def wants_lengths(recipe: Recipe, name: str) -> bool:
     return forward is not None and f"{name}_lengths" in inspect.signature(forward).parameters
 
 
-def check_files(recipe: Recipe) -> None:
-    """Refuse files that the recipe's model starts from and that are not there, before anything is listened to."""
+def check_model(recipe: Recipe) -> None:
+    """Refuse files that the recipe's model starts from and that are not there, before anything is listened to.
+
+    Raises:
+        RecipeError: the model has no such views.
+        ModelError: a file is missing.
+    """
     build = models.get(recipe.model.name)
     if hasattr(build, "check"):
         build.check(**recipe.model.params)
+    if recipe.model.views:
+        views.check(build, recipe.model.views.of)
 
 
 def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
@@ -41,6 +41,7 @@ LATER = (
     ("training", "begin_with"),
     ("training", "keep_weights"),
     ("training", "alike"),
+    ("model", "views"),
 )
 
 
@@ -103,9 +104,18 @@ class Input(_Part):
     noise: float = Field(default=0.0, ge=0, description="sd of the Gaussian noise on a vector in training")
 
 
+class Views(_Part):
+    """Test-time augmentation: the answers to several views of a clip are averaged; see intonate.models.views."""
+
+    of: str = Field(description="the input that is changed")
+    stretch: list[PositiveFloat] = Field(default=[1.0], min_length=1, description="factors of the duration")
+    warp: list[PositiveFloat] = Field(default=[1.0], min_length=1, description="factors of the mel axis")
+
+
 class Model(_Part):
     name: str
     params: dict[str, Any] = {}
+    views: Views | None = None
 
 
 class Training(_Part):
@@ -256,7 +266,7 @@ class Recipe(_Part):
             raise RecipeError(f"recipe {self.name}, search.space: {sentence(error, Recipe)}") from error
 
 
-_PARTS: dict[str, type[BaseModel]] = {"": Recipe, "data": Data, "training": Training}
+_PARTS: dict[str, type[BaseModel]] = {"": Recipe, "data": Data, "model": Model, "training": Training}
 
 
 def _shortened(values: dict[str, Any]) -> dict[str, Any]:
