@@ -5,10 +5,12 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from intonate.audio.decode import load
 from intonate.errors import ModelError
-from intonate.features.descriptors import DESCRIPTORS, descriptors
+from intonate.features.descriptors import CROSSING_ABOVE, DESCRIPTORS, crossing_rate, descriptors
 from intonate.features.pooled import pooled
 
 RATE_HZ = 16_000
@@ -162,3 +164,19 @@ def test_what_is_not_known_is_said():
     with pytest.raises(ValueError, match="made for 16000 Hz, got 8000"):
         descriptors(noise(), 8000)
     assert descriptors(noise(), 8000, columns=["centroid", "flux"]).shape == (126, 2)
+
+
+@given(
+    samples=st.integers(0, 200),
+    frame=st.integers(1, 40),
+    hop=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
+def test_crossings_are_counted_as_they_are_defined(samples, frame, hop, seed):
+    waveform = np.random.default_rng(seed).choice([-1, -1e-12, 0, 1], samples).astype(np.float32)
+    negative = [bool(value < -CROSSING_ABOVE) for value in waveform]
+    expected = []
+    for centre in range(0, samples + 1, hop):
+        pairs = range(max(centre - frame // 2, 0) + 1, min(centre - frame // 2 + frame, samples))
+        expected.append(sum(negative[place] != negative[place - 1] for place in pairs) / frame)
+    np.testing.assert_allclose(crossing_rate(waveform, frame, hop), expected, atol=1e-7)

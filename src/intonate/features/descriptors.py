@@ -9,6 +9,7 @@ linguistic system (P2). Where librosa has a descriptor of the same name it is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
@@ -48,11 +49,17 @@ def crossing_rate(waveform: Float, frame: int, hop: int) -> Float:
     as it is there, so that its edges are no crossings.
     """
     negative = waveform < -CROSSING_ABOVE
-    # Where: the last sample before each crossing. A frame has those whose next sample is in it as well.
-    where = np.flatnonzero(negative[1:] != negative[:-1])
+    # The starts and ends of all frames lie on the borders of blocks of so many samples.
+    step = math.gcd(frame, hop, frame // 2)
+    # changed[i]: sample i has another sign than sample i - 1.
+    changed = np.zeros((len(waveform) // step + 1) * step, np.float32)
+    changed[1 : len(waveform)] = negative[1:] != negative[:-1]
+    sums = changed.reshape(-1, step) @ np.ones(step, np.float32)
+    before = np.concatenate([[0], sums.cumsum()])
     starts = np.arange(1 + len(waveform) // hop) * hop - frame // 2
-    counts = np.searchsorted(where, starts + frame - 1) - np.searchsorted(where, starts)
-    return np.asarray(counts / frame, np.float32)
+    first, last = np.maximum(starts, 0), np.minimum(starts + frame, len(changed))
+    # The first sample of a frame has none before it there.
+    return np.asarray((before[last // step] - before[first // step] - changed[first]) / frame, np.float32)
 
 
 class _Sound:
