@@ -16,7 +16,7 @@ import tiny
 SOURCE = Path(__file__).parents[1] / "src" / "intonate"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
-GROUND = {"errors", "emotions", "schema", "audio", "features"}
+GROUND = {"errors", "emotions", "published", "schema", "audio", "features"}
 WORKSHOP = {"corpora", "augment", "text", "models", "evaluation", "export", "training"}
 PRODUCT = {"recognizer", "service", "archive"}
 # The package itself and the command line open every door, lazily.

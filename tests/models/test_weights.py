@@ -140,7 +140,9 @@ def test_a_newer_file_is_converted_again(checkpoint):
     ("network", "file", "size", "place"),
     [
         (VGGish, "vggish_model.ckpt", "289 MB", "https://storage.googleapis.com/audioset/vggish_model.ckpt"),
+        (VGGish, "own.pth", "289 MB", "own.pth https://github.com/harritaylor/torchvggish/releases/download/v0.1/"),
         (YAMNet, "yamnet.h5", "15 MB", "https://storage.googleapis.com/audioset/yamnet.h5"),
+        (YAMNet, "kept.safetensors", "15 MB", "/yamnet.h5 https://storage.googleapis.com/audioset/yamnet.h5"),
     ],
 )
 def test_a_missing_file_says_where_it_is_to_be_had(network, file, size, place, tmp_path):

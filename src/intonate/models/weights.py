@@ -7,6 +7,7 @@ and written beside it as safetensors, which is what later runs read.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,17 +20,18 @@ from torch import Tensor, nn
 
 from intonate.errors import ModelError, require
 from intonate.models import tensorflow_checkpoint
+from intonate.published import not_here
 
 Array = NDArray[Any]
 
 GOOGLE = "https://storage.googleapis.com/audioset"
-# What can be fetched, by network. Sizes are 4 bytes for each number.
+# What can be fetched, by network: URL and size in MB, 4 bytes for each number. The first is the one to take.
 FILES = {
-    "VGGish": (
-        f"vggish_model.ckpt (289 MB, {GOOGLE}/vggish_model.ckpt) or vggish-10086976.pth (289 MB, "
-        "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth)"
-    ),
-    "YAMNet": f"yamnet.h5 (15 MB, {GOOGLE}/yamnet.h5)",
+    "VGGish": {
+        f"{GOOGLE}/vggish_model.ckpt": 289,
+        "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth": 289,
+    },
+    "YAMNet": {f"{GOOGLE}/yamnet.h5": 15},
 }
 # Layers of VGGish in TensorFlow, in the order of those of torch that have weights.
 VGGISH = (
@@ -53,11 +55,21 @@ def find(kind: str, path: str | Path) -> Path:
     if converted.is_file() and (not path.is_file() or converted.stat().st_mtime >= path.stat().st_mtime):
         return converted
     if not path.is_file():
-        raise ModelError(
-            f"the weights {path} are not there: fetch {FILES[kind]}, put it at that path or give another "
-            "(--set model.params.weights=PATH), or start at random (--set model.params.weights=)"
+        # By what its name ends in: a path to a .pth wants the file of torch.
+        url, size_mb = next((file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _first(kind))
+        file = path if url.endswith(path.suffix) else path.with_name(url.rpartition("/")[2])
+        raise not_here(
+            f"{path}, the weights of {kind}",
+            f"curl -L --create-dirs -o {shlex.quote(str(file))} {url}",
+            "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
+            "model.params.weights=)",
+            size_mb=size_mb,
         )
     return path
+
+
+def _first(kind: str) -> tuple[str, int]:
+    return next(iter(FILES[kind].items()))
 
 
 def _converted(path: Path) -> Path:
@@ -76,7 +88,7 @@ def load(network: nn.Module, path: str | Path) -> None:
     path = find(kind, path)
     read = READERS.get(path.suffix)
     if read is None:
-        raise ModelError(f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {FILES[kind]}")
+        raise ModelError(f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {_first(kind)[0]}")
     wanted, found = network.state_dict(), read(path)
     from_tensorflow = path.suffix in (".ckpt", ".h5")
     names = NAMES[kind](network) if from_tensorflow else {name: name for name in wanted}

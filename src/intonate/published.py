@@ -1,0 +1,122 @@
+"""Files that others publish and intonate does not bring along: found on this machine, fetched once, or one sentence.
+
+Whoever needs such a file says the same thing where it is missing: which file, how large, the one command that fetches
+it where there is a network, and where to put it. That sentence is made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from intonate.errors import ModelError, require
+
+# One attempt to reach the hub, s: its own client would try again for minutes.
+HUB_TIMEOUT_S = 5.0
+
+
+def not_here(what: str, command: str, then: str, *, size_mb: float | None = None, why: str = "") -> ModelError:
+    """The error of a published file that is missing, to be raised by whoever wanted it.
+
+    >>> print(not_here("yamnet.h5", "curl -LO https://x.org/yamnet.h5", "put it beside the recipe", size_mb=15))
+    yamnet.h5 (15 MB) is not on this machine; where there is a network, fetch it with `curl -LO \
+https://x.org/yamnet.h5`, and put it beside the recipe
+
+    Args:
+        what: the file, or the checkpoint with all its files.
+        command: what fetches it, as it is typed.
+        then: where to put it or what to give, as an imperative.
+        size_mb: of what is fetched, if known.
+        why: it could not be fetched now.
+    """
+    size = "" if size_mb is None else f" ({size_mb:,.0f} MB)" if size_mb < 1000 else f" ({size_mb / 1000:.1f} GB)"
+    why = f" and cannot be fetched now ({why})" if why else ""
+    return ModelError(
+        f"{what}{size} is not on this machine{why}; where there is a network, fetch it with `{command}`, and {then}"
+    )
+
+
+def hub_folder(
+    repository: str,
+    needed: Sequence[Collection[str]],
+    wanted: Callable[[Collection[str]], Sequence[str]],
+    otherwise: str,
+    *,
+    revision: str | None = None,
+    size_mb: float | None = None,
+    extra: str = "train",
+) -> Path:
+    """The folder with a repository's files of the Hugging Face hub: as they are here, else fetched once.
+
+    Args:
+        repository: ORG/NAME.
+        needed: of each of these groups one file at least has to be there.
+        wanted: of the names of all its files, the patterns of those to fetch; it may refuse them with a ModelError.
+        otherwise: how to give a folder instead, after "bring FOLDER here and": `give --model FOLDER`, where FOLDER
+            stands for the name of the folder.
+        revision: a branch, tag or commit; None for the newest.
+        size_mb: of what is fetched, if known.
+        extra: the extra of intonate that brings the hub's client.
+
+    Raises:
+        ModelError: it is not here and the hub is out of reach, does not give it out, or has not what is needed.
+        MissingExtraError: the hub's client is not installed.
+    """
+    hub = require("huggingface_hub", extra)
+
+    def out_of_reach(why: str) -> ModelError:
+        at, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
+        return not_here(
+            repository,
+            f"hf download {repository}{at} --local-dir {folder}",
+            f"bring that folder here ({_listed(needed)} of it) and {otherwise.replace('FOLDER', folder)}",
+            size_mb=size_mb,
+            why=why,
+        )
+
+    try:
+        # Asked for one file alone: of all that are wanted, the client would miss the least of them.
+        here = hub.snapshot_download(
+            repository, revision=revision, allow_patterns=["config.json"], local_files_only=True
+        )
+        if _whole(Path(here), needed):
+            return Path(here)
+    except hub.errors.LocalEntryNotFoundError:
+        pass
+    if hub.constants.HF_HUB_OFFLINE:
+        raise out_of_reach("HF_HUB_OFFLINE is set")
+    try:
+        told = hub.HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT_S)
+    except hub.errors.HfHubHTTPError as error:
+        raise ModelError(
+            f"the hub does not give out {repository}{f' at {revision}' if revision else ''} "
+            f"({type(error).__name__}); check the name at https://huggingface.co/{repository}, and if it is private or "
+            "its terms have to be accepted, do that there and log in with: hf auth login"
+        ) from error
+    except Exception as error:  # what its HTTP library raises without a network has no common base but Exception
+        raise out_of_reach(type(error).__name__) from error
+    patterns = [*wanted({entry.rfilename for entry in told.siblings or ()})]
+    try:
+        # By its own name, not by the commit just seen: under a commit it would not be found again by the name.
+        folder = Path(hub.snapshot_download(repository, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # as above, halfway
+        raise out_of_reach(f"{type(error).__name__} on the way") from error
+    if not _whole(folder, needed):
+        raise ModelError(f"{repository} on the hub has not all of {_listed(needed)}; give another checkpoint")
+    return folder
+
+
+def _listed(needed: Sequence[Collection[str]]) -> str:
+    return ", ".join(next(iter(group)) for group in needed)
+
+
+def _whole(folder: Path, needed: Sequence[Collection[str]]) -> bool:
+    """Whether all that is needed is there, with every part of weights that are in parts."""
+    if not all(any((folder / file).is_file() for file in group) for group in needed):
+        return False
+    for index in folder.glob("*.index.json"):
+        parts = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()
+        if not all((folder / part).is_file() for part in parts):
+            return False
+    return True
