@@ -198,11 +198,6 @@ def _network(folder: Path, name: str, order: Sequence[int]) -> Any:
             "not been fine-tuned"
         )
 
-    # Weights that are kept as a norm and a direction are multiplied out once, and not in every answer.
-    for module in loaded.modules():
-        for weight in [*getattr(module, "parametrizations", ())]:
-            torch.nn.utils.parametrize.remove_parametrizations(module, weight)
-
     class Classifier(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
         EXPORTER = "dynamo"
 

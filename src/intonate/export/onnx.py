@@ -61,6 +61,17 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     import torch
 
     network = network.eval()
+    for module in [*network.modules()]:
+        # Weights that are kept as a norm and a direction are multiplied out once, and not in every answer.
+        for weight in [*getattr(module, "parametrizations", ())]:
+            torch.nn.utils.parametrize.remove_parametrizations(module, weight)
+        # A norm of each channel over time, as HuBERT-base begins with, is one operator under its other name.
+        over_time = any(isinstance(child, torch.nn.Conv1d) for child in module.children())
+        for name, child in module.named_children():
+            if over_time and isinstance(child, torch.nn.GroupNorm) and child.num_groups == child.num_channels:
+                norm = torch.nn.InstanceNorm1d(child.num_channels, eps=child.eps, affine=child.affine).eval()
+                norm.weight, norm.bias = child.weight, child.bias
+                setattr(module, name, norm)
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     takes = getattr(network, "takes", inspect.signature(network.forward).parameters)
     order = [name for name in takes if name in names]
