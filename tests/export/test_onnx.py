@@ -128,3 +128,20 @@ def test_signing_again_replaces_the_spec_and_nothing_else(compact, tmp_path):
     export.sign(path, ModelSpec("signed", LABELS, (MEL,), temperature=2.0))
     assert read_model(path).spec.name == "signed"
     assert onnx.load(str(path)).graph.SerializeToString() == before
+
+
+def test_a_large_one_signed_again_grows_by_nothing(compact, tmp_path, monkeypatch):
+    spec, clips = ModelSpec("toy", LABELS, (MEL,)), mel_clips(33, 80, 211)
+    file, data = tmp_path / "large.onnx", tmp_path / "large.onnx.data"
+    monkeypatch.setattr(export, "ONE_FILE_BYTES", 10_000)
+    export.write_torch(compact, spec, clips, file)
+    size, answer = data.stat().st_size, read_model(file).run(padded(spec.inputs, clips))
+    export.sign(file, spec)
+    assert data.stat().st_size == size
+    np.testing.assert_array_equal(read_model(file).run(padded(spec.inputs, clips)), answer)
+    assert sorted(tmp_path.iterdir()) == [file, data]
+    # A small one in its place leaves nothing of it.
+    monkeypatch.undo()
+    export.sign(file, spec)
+    assert [*tmp_path.iterdir()] == [file]
+    np.testing.assert_array_equal(read_model(file).run(padded(spec.inputs, clips)), answer)

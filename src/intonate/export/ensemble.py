@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from intonate import __version__
 from intonate.errors import ModelError, did_you_mean, require
-from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, save
+from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, first_line, read_model
@@ -101,9 +101,7 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
         target = Path(folder) / output.name
         save(_graph(members, spec, by), spec, target)
         check(target, spec, probes(spec), lambda feeds: _together(members, by, feeds))
-        # The weights of a large one, NAME.onnx.data, go first: the model is never there without them.
-        for written in sorted(target.parent.iterdir(), reverse=True):
-            written.replace(output.parent / written.name)
+        move(target, output)
     return output
 
 
@@ -182,7 +180,7 @@ def _hash(files: Sequence[ModelFile], by: str) -> str:
     """No recipe made an ensemble: its hash tells which files did, in which order. First 12 hex digits of SHA-256."""
     whole = hashlib.sha256(by.encode())
     for file in files:
-        for part in (file.path, Path(f"{file.path}.data")):
+        for part in (file.path, data_of(file.path)):
             if part.is_file():
                 with part.open("rb") as content:
                     whole.update(hashlib.file_digest(content, "sha256").digest())

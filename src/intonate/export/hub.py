@@ -21,7 +21,7 @@ from intonate import __version__
 from intonate.emotions import canonical
 from intonate.errors import LabelError, ModelError, require
 from intonate.export.hub_fetch import fetch, weights_among
-from intonate.export.onnx import write_torch
+from intonate.export.onnx import move, write_torch
 from intonate.export.probes import probes
 from intonate.recognizer import checkpoint
 from intonate.schema import ModelInput, ModelSpec
@@ -71,9 +71,7 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         written = Path(place) / target.name
         write_torch(network, spec, probes(spec), written)
-        # The weights of a large one, NAME.onnx.data, go first: the model is never there without them.
-        for part in sorted(written.parent.iterdir(), reverse=True):
-            part.replace(target.parent / part.name)
+        move(written, target)
     if output is not None:
         target.with_suffix(".md").write_text(_card(spec, name, labels, config), encoding="utf-8")
     return target

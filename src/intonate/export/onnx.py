@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -228,8 +229,32 @@ def save(graph: Any, spec: ModelSpec, path: Path) -> None:
         # Exporters note the source line of every node: paths of the machine that trained, and of no use to anyone.
         node.doc_string = ""
         del node.metadata_props[:]
-    large = graph.ByteSize() > ONE_FILE_BYTES
-    onnx.save(graph, str(path), save_as_external_data=large, location=f"{path.name}.data" if large else None)
+    large = is_large(graph)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        # Beside an older one: weights are written to the end of a file that is there.
+        location = f"{path.name}.data" if large else None
+        onnx.save(graph, str(Path(folder) / path.name), save_as_external_data=large, location=location)
+        move(Path(folder) / path.name, path)
+
+
+def is_large(graph: Any) -> bool:
+    """Whether an ONNX model is written with its weights beside it; protobuf cannot even measure one over 2 GiB."""
+    return bool(sum(weight.ByteSize() for weight in graph.graph.initializer) > ONE_FILE_BYTES)
+
+
+def data_of(path: Path) -> Path:
+    """Where the weights of a large model file lie."""
+    return path.with_name(f"{path.name}.data")
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a finished model file its place. Weights beside it go first: the model is never there without them."""
+    if data_of(source).is_file():
+        data_of(source).replace(data_of(target))
+        source.replace(target)
+    else:
+        source.replace(target)
+        data_of(target).unlink(missing_ok=True)
 
 
 def check(

@@ -16,7 +16,7 @@ import numpy as np
 
 from intonate.errors import ModelError, require
 from intonate.export.convolutions import multiply_out
-from intonate.export.onnx import ONE_FILE_BYTES, quiet, save
+from intonate.export.onnx import data_of, is_large, move, quiet, save
 from intonate.export.probes import probes
 from intonate.recognizer.inputs import padded
 from intonate.recognizer.model_file import ModelFile, read_model
@@ -74,7 +74,7 @@ def quantized(model: str | Path, output: str | Path) -> Quantized:
                 # without add pairs of products in 16 bits, which overflow unless weights keep to 7 bits.
                 tools.quantize_dynamic(
                     graph, raw, op_types_to_quantize=list(OPERATORS), weight_type=tools.QuantType.QInt8,
-                    per_channel=True, reduce_range=True, use_external_data_format=graph.ByteSize() > ONE_FILE_BYTES,
+                    per_channel=True, reduce_range=True, use_external_data_format=is_large(graph),
                 )  # fmt: skip
         except (RuntimeError, ValueError, KeyError) as error:
             raise ModelError(f"{before.path} cannot be quantised: {' '.join(str(error).split())[:200]}") from error
@@ -87,9 +87,8 @@ def quantized(model: str | Path, output: str | Path) -> Quantized:
         onnx.helper.set_model_props(made, {entry.key: entry.value for entry in graph.metadata_props})
         save(made, spec, target)
         difference = _difference(before, read_model(target))
-        for part in sorted(target.parent.iterdir(), reverse=True):
-            part.replace(output / part.name)
-    path = output / target.name
+        path = output / target.name
+        move(target, path)
     return Quantized(path, _size(before.path), _size(path), difference)
 
 
@@ -104,4 +103,4 @@ def _difference(before: ModelFile, after: ModelFile) -> float:
 
 def _size(path: Path) -> int:
     """Bytes of a model file, with the weights that may lie beside it."""
-    return sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}.data")) if part.is_file())
+    return sum(part.stat().st_size for part in (path, data_of(path)) if part.is_file())
