@@ -34,6 +34,7 @@ def checkpoint(folder: Path, labels: Sequence[str], kind: str = "Hubert", normal
         feat_extract_norm=NORMS[kind],
         do_stable_layer_norm=layered,
         conv_bias=layered,
+        use_weighted_layer_sum=layered,  # as those of SUPERB
         id2label=dict(enumerate(labels)),
         label2id={label: place for place, label in enumerate(labels)},
     )
@@ -41,6 +42,8 @@ def checkpoint(folder: Path, labels: Sequence[str], kind: str = "Hubert", normal
     with torch.no_grad():
         network.projector.weight.normal_(0, 0.3)
         network.classifier.weight.normal_(0, 0.3)
+        if layered:
+            network.layer_weights.normal_(0, 1)
     network.save_pretrained(folder)
     extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=normalise, return_attention_mask=layered)
     extractor.save_pretrained(folder)

@@ -229,6 +229,18 @@ def test_models_tells_licence_labels_scores_and_card(intonate, monkeypatch, tmp_
     assert "did you mean 'compact'" in intonate("predict", "clips/a.wav", "--model", "compakt")[2]
 
 
+def test_models_lists_what_was_converted(intonate, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "converted from" not in intonate("models")[1]
+    kept = tmp_path / "intonate" / "models"
+    kept.mkdir(parents=True)
+    (kept / "hubert-1.onnx").write_bytes(bytes(1_500_000))
+    (kept / "hubert-1.onnx.data").write_bytes(bytes(1_000_000))
+    _, out, _ = intonate("models")
+    assert f"{kept / 'hubert-1.onnx'}\n  converted from a checkpoint of others, 2.5 MB\n" in out
+    assert out.count("converted from") == 1
+
+
 def test_corpora(intonate):
     from intonate import corpora
 

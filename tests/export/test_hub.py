@@ -217,6 +217,9 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(case, hubert, tmp_path):
 
 
 def test_labels_are_canonical_where_that_leaves_them_different():
+    own = ["ANGRY", "Sadness ", "Wut", "colère", "😀 laut", "hap", "non-speech"]
+    ours = ["angry", "sad", "Wut", "colère", "😀 laut", "happy", "non-speech"]
+    assert hub.labels_of({"id2label": {str(place): label for place, label in enumerate(own)}}, "it") == ours
     assert hub.labels_of({"id2label": {"1": "Happiness", "0": "ANG"}}, "it") == ["angry", "happy"]
     assert hub.labels_of({"id2label": {"0": "joy", "1": "happy", "2": "sad"}}, "it") == ["joy", "happy", "sad"]
 

@@ -8,8 +8,12 @@ import numpy as np
 import onnx
 import pytest
 import small_classifiers
+import soundfile
+import torch
 import toy
+import transformers
 from onnx import numpy_helper
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from intonate.cli import app
@@ -66,10 +70,35 @@ def test_a_run_loses_next_to_nothing(run, toy_corpus, tmp_path):
     assert scores["toy-int8"] == pytest.approx(scores["toy"], abs=0.05)
 
 
-def test_a_speech_encoder_with_its_convolutions(monkeypatch, tmp_path):
+def taught(folder, corpus):
+    """A checkpoint whose head has learnt a corpus, so that its recall can be lost."""
+    utterances = read("folder", corpus).utterances
+    labels = sorted({utterance.emotion for utterance in utterances})
+    small_classifiers.checkpoint(folder, labels)
+    network = transformers.HubertForSequenceClassification.from_pretrained(folder)
+    pooled = []
+    for utterance in utterances:
+        sound = soundfile.read(utterance.path, dtype="float32")[0]
+        sound = torch.from_numpy((sound - sound.mean()) / sound.std())[None]
+        with torch.no_grad():
+            pooled.append(network.projector(network.hubert(sound).last_hidden_state).mean(dim=1)[0].numpy())
+    scale = np.std(pooled, axis=0)
+    fitted = LogisticRegression(max_iter=1000).fit(pooled / scale, [utterance.emotion for utterance in utterances])
+    with torch.no_grad():
+        network.classifier.weight.copy_(torch.from_numpy(fitted.coef_ / scale))
+        network.classifier.bias.copy_(torch.from_numpy(fitted.intercept_))
+    network.save_pretrained(folder)
+    return folder
+
+
+def test_a_speech_encoder_with_its_convolutions(toy_corpus, monkeypatch, tmp_path):
     monkeypatch.setattr(convolutions, "FEWEST_CHANNELS", 16)
-    folder = small_classifiers.checkpoint(tmp_path / "small", ("angry", "happy", "sad"))
+    folder = taught(tmp_path / "small", toy_corpus)
     made = quantize.quantized(convert(folder, tmp_path), tmp_path)
+    scores = {file.stem: uar(file, toy_corpus, tmp_path) for file in (tmp_path / "small.onnx", made.path)}
+    print(f"UAR {scores['small']:.3f}, in int8 {scores['small-int8']:.3f}")
+    assert scores["small"] > 0.4
+    assert scores["small-int8"] == pytest.approx(scores["small"], abs=0.05)
     assert made.bytes_after < made.bytes_before
     operators = [node.op_type for node in onnx.load(str(made.path)).graph.node]
     # That of the positions is in groups, and stays.
@@ -80,8 +109,9 @@ def test_a_speech_encoder_with_its_convolutions(monkeypatch, tmp_path):
     before, after = (
         load_model(file).predict(EXAMPLES / "plain.flac").scores for file in (tmp_path / "small.onnx", made.path)
     )
-    assert 0 < made.difference < 0.01
-    assert after == pytest.approx(dict(before), abs=0.01)
+    # More than a full-size one would lose: a head that tells emotions by random features weighs their least change.
+    assert 0 < made.difference < 0.1
+    assert after == pytest.approx(dict(before), abs=0.1)
     with pytest.raises(ModelError, match="is quantised already"):
         quantize.quantized(made.path, tmp_path)
 

@@ -63,6 +63,10 @@ def test_onnx_of_somebody_else(tmp_path):
 def test_missing(tmp_path):
     with pytest.raises(ModelError, match="does not exist"):
         load_model(tmp_path / "no.onnx")
+    with pytest.raises(ModelError, match="give a file, hf:superb/hubert-base-er for that of the hub, or"):
+        load_model("superb/hubert-base-er")
+    with pytest.raises(ModelError, match="give a file, or one of"):
+        load_model("out/m.onnx")
     with pytest.raises(ModelError, match="neither built in nor a file"):
         load_model("compakt")
     with pytest.raises(ModelError, match=r"without a model\.onnx"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
@@ -40,8 +41,11 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     if path.is_file():
         return path
     if path.suffix or path.name != name:
+        # ORG/NAME, where a dot can only be that of a version.
+        named = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
+        hub = f", {checkpoint.HUB}{name} for that of the hub" if named else ""
         raise ModelError(
-            f"model file {name} does not exist; give a file, or one of: {', '.join(names()) or '(none built in)'}"
+            f"model file {name} does not exist; give a file{hub}, or one of: {', '.join(names()) or '(none built in)'}"
         )
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 

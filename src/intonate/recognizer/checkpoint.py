@@ -38,8 +38,16 @@ def file_of(model: str | os.PathLike[str]) -> Path:
         for path in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
             state = path.stat()
             identity.append(f"{path.name} {state.st_size} {state.st_mtime_ns}")
-    kept = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "models"
-    return kept / f"{title(name)}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}.onnx"
+    return _kept() / f"{title(name)}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}.onnx"
+
+
+def _kept() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "models"
+
+
+def conversions() -> list[Path]:
+    """The model files of all checkpoints that were converted so far, those of changed folders too."""
+    return sorted(_kept().glob("*.onnx"))
 
 
 def title(model: str) -> str:

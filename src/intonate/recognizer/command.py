@@ -13,7 +13,7 @@ from typing import TextIO
 from intonate.audio.decode import Source, find
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
-from intonate.recognizer import builtin, formats
+from intonate.recognizer import builtin, checkpoint, formats
 from intonate.recognizer.formats import Answers, Layout
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 from intonate.schema import ModelSpec, Prediction
@@ -121,7 +121,7 @@ def read(
 
 
 def models() -> None:
-    """Print what is built in, and how to use a model of one's own."""
+    """Print what is built in, what was converted, and how to use a model of one's own."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -144,8 +144,14 @@ def models() -> None:
         console.print()
     if not builtin.names():
         console.print("no model is built in\n")
+    for path in checkpoint.conversions():  # not opened: they may be of gigabytes
+        megabytes = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) / 1e6
+        console.print(
+            f"{path}\n  converted from a checkpoint of others, {megabytes:.1f} MB\n", soft_wrap=True, markup=False
+        )
     console.print(
-        "A model of your own: intonate predict CLIP --model runs/NAME (or its model.onnx); intonate train makes them.",
+        "A model of your own: intonate predict CLIP --model runs/NAME (or its model.onnx); intonate train makes them.\n"
+        "A model of others: --model hf:ORG/NAME, or a folder with its checkpoint; it is converted once.",
         soft_wrap=True,
     )
 
