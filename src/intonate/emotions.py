@@ -65,6 +65,8 @@ MERGES: dict[str, dict[str, str]] = {
     "ravdess-16": _keep(*SEVEN, "calm"),
     # P3's seven (HuBERT + BERT): neutral is dropped, calm stays.
     "p3-7": _keep("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
+    # The same for each gender, two of the four runs of P3's MobileNetV2 (see BY_GENDER).
+    "p3-14": _keep("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
     # P4's four classes of the real-time test; neutral has no place in them.
     "p4-4": {
         "angry": "anger/disgust",
@@ -92,7 +94,7 @@ MERGES: dict[str, dict[str, str]] = {
 # A merge that spells itself out: `own:angry|fear|sad` keeps these as they are, and nothing else.
 OWN = "own:"
 # These merges tell the speaker's gender too: their labels are `female angry`, `male angry`…
-BY_GENDER = frozenset({"ravdess-16"})
+BY_GENDER = frozenset({"p3-14", "ravdess-16"})
 
 
 def canonical(label: str) -> str:

@@ -36,6 +36,7 @@ INPUTS = (
         "features": VECTOR,
         "descriptors": VECTOR,
         "patches": {"front_end": "audioset_patches"},
+        "images": {"front_end": "jet_image"},
         "frames": {"front_end": "mfcc", "params": CEPSTRA["params"]} | CORPUS,
         "windows": {"front_end": "windows", "params": CEPSTRA | {"length": 16, "hop": 8}} | CORPUS,
     }
@@ -51,13 +52,14 @@ SMALL = {
     "transformer": {"width": 32, "layers": 2, "hidden": 64},
     "vggish_mlp": {"width": 0.1, "layers": [16]},
     "yamnet_mlp": {"width": 0.1, "layers": [16]},
+    "imagenet": {"weights": "", "width": 0.1},
     "lightgbm": {"smallest_leaf": 2},
     "text_cnn": {"vocabulary": 100, "embedding": 16, "width": 16, "dropout": 0.1, "unknown": 0},
 }
 # The newer exporter takes half a minute.
 SLOW = {"hubert_bert"}
 # A part of these comes with weights that others trained. Here they are random, and nothing is learnt from what it says.
-UNTAUGHT = {"hubert_bert", "vggish_mlp", "yamnet_mlp"}
+UNTAUGHT = {"hubert_bert", "imagenet", "vggish_mlp", "yamnet_mlp"}
 
 
 @pytest.fixture(

@@ -29,10 +29,13 @@ SMALL = {
     # Without the weights that others trained.
     "vggish_mlp": {"width": 0.1, "weights": ""},
     "yamnet_mlp": {"width": 0.1, "weights": ""},
+    "imagenet": {"weights": ""},
     "random_forest": {"trees": 5},
     "xgboost": {"trees": 3},
     "lightgbm": {"trees": 3},
 }
+# The smallest image that each of the six networks takes, pixels.
+SIDE = 75
 
 
 def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
@@ -54,6 +57,11 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
         "training.seeds": [0],
     }
     changes |= {f"model.params.{key}": value for key, value in (SMALL.get(whole.model.name, {}) | encoders).items()}
+    for name, item in whole.inputs.items():
+        if item.front_end == "mfcc_image":
+            changes[f"inputs.{name}.params.side"] = SIDE
+    if whole.model.params.get("network") == "mobilenetv2":  # the only one of them that may be narrower
+        changes["model.params.width"] = 0.1
     if whole.data.balance and whole.data.balance.to == "count":
         changes["data.balance.count"] = 12
     if whole.search:

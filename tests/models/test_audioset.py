@@ -8,7 +8,8 @@ import toy
 
 from intonate.errors import ModelError, RecipeError
 from intonate.export import onnx as export
-from intonate.models import audioset, weights
+from intonate.models import patches as patch_networks
+from intonate.models import weights
 from intonate.models.audioset import VGGish, VGGishMLP, YAMNet, YAMNetMLP
 from intonate.schema import ModelInput, ModelSpec
 from intonate.training.fit import train
@@ -179,7 +180,7 @@ def test_one_that_is_not_frozen_learns(mlp, pool):
 
 
 def test_a_frozen_network_looks_at_a_patch_once():
-    audioset._embeddings.cache_clear()  # what other tests left
+    patch_networks._embeddings.cache_clear()  # what other tests left
     model, patches = build(YAMNetMLP), spectra(2, 4)
     seen = []
     model.network.register_forward_hook(lambda module, given, answer: seen.append(len(given[0])))

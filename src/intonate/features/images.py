@@ -32,6 +32,7 @@ def mfcc_image(
     coefficients: int = 20,
     scaling: str = "coefficient",
     colormap: str = "jet",
+    side: int = SIDE,
 ) -> Image:
     """The MFCC of a whole clip as one image: drawn with 288 x 288 pixels, then resized to 224 x 224, as P4 does.
 
@@ -44,13 +45,16 @@ def mfcc_image(
         coefficients: how many rows are drawn, the 0th at the bottom.
         scaling: what fills the colours from end to end: each `coefficient` by itself, or the `clip` as in a plot.
         colormap: a name of `pictures.COLORMAPS`.
+        side: of the image, pixels; less for trying things out.
 
     Returns:
-        (1, 224, 224, 3) uint8.
+        (1, side, side, 3) uint8.
 
     Raises:
-        ModelError: the scaling or the colormap is not known.
+        ModelError: the scaling or the colormap is not known, or the image has no side.
     """
+    if side < 1:
+        raise ModelError(f"side of mfcc_image is 1 pixel or more, got {side}")
     if scaling not in SCALINGS:
         raise ModelError(f"scaling {scaling!r} is not known; {did_you_mean(scaling, SCALINGS)}")
     rows = mfcc(waveform, sample_rate_hz, coefficients=coefficients)
@@ -58,7 +62,7 @@ def mfcc_image(
     low, high = rows.min(axis=axis), rows.max(axis=axis)
     values = (rows - low) / np.maximum(high - low, np.float32(1e-6))
     drawn = coloured(resized(np.flipud(values.T), DRAWN, DRAWN), colormap)
-    return np.rint(resized(drawn.astype(np.float32), SIDE, SIDE)).astype(np.uint8)[None]
+    return np.rint(resized(drawn.astype(np.float32), side, side)).astype(np.uint8)[None]
 
 
 def jet_image(

@@ -26,6 +26,7 @@ CATALOGUE: dict[str, str] = {
     "resnet34": "intonate.models.resnet:ResNet34",
     "vggish_mlp": "intonate.models.audioset:VGGishMLP",
     "yamnet_mlp": "intonate.models.audioset:YAMNetMLP",
+    "imagenet": "intonate.models.imagenet:ImageNetNetwork",
     "text_cnn": "intonate.models.text_cnn:TextCNN",
     "hubert_bert": "intonate.models.fusion:SpeechTextFusion",
     "mlp_network": "intonate.models.mlp:MLP",

@@ -4,27 +4,22 @@ P4 is "bilingual transfer learning and real time": VGGish (Hershey et al. 2017; 
 YAMNet (a MobileNet v1; 1024) stays as it was trained, and a small MLP learns emotions from what it gives. Both are
 built here as Google published them, and read the published weight files (`weights.py`).
 
-Patches come from the front end `audioset_patches`. The real ones of a batch are looked at and no padding.
+Patches come from the front end `audioset_patches`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError
 from intonate.features.audioset import BANDS, FRAMES
 from intonate.models import weights as published
-from intonate.models.mlp import MLP
-from intonate.models.rows import mask_of
+from intonate.models.patches import PatchClassifier
 
 # Widths of the 3 x 3 convolutions of VGGish; a maximum over 2 x 2 follows each group. Then its dense layers.
 VGGISH_GROUPS = ((64,), (128,), (256, 256), (512, 512))
@@ -45,10 +40,6 @@ YAMNET_LAYERS = (
 YAMNET_EPSILON = 1e-4
 # Keras keeps 0.99 of a running mean at each step.
 YAMNET_MOMENTUM = 0.01
-
-POOLS = ("answers", "embeddings")
-# Patches whose embeddings are kept while the network is frozen: 400 MB of YAMNet's.
-KEPT = 100_000
 
 
 class VGGish(nn.Module):
@@ -137,20 +128,7 @@ def _scaled(full: int, width: float) -> int:
     return max(1, round(full * width))
 
 
-@lru_cache(maxsize=1)
-def _embeddings(weights: bytes) -> dict[bytes, Tensor]:
-    """What the frozen network with these weights said of each patch: for every epoch, trial and fold of a process."""
-    return {}
-
-
-def _digest(*arrays: NDArray[Any]) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).ravel().data)
-    return digest.digest()
-
-
-class AudioSetMLP(nn.Module):
+class AudioSetMLP(PatchClassifier):
     """Patches in, logits out: an MLP on the embeddings of a network trained on AudioSet.
 
     Args:
@@ -179,70 +157,25 @@ class AudioSetMLP(nn.Module):
         dropout: float = 0.2,
         width: float = 1.0,
     ) -> None:
-        super().__init__()
         if columns["patches"] != FRAMES * BANDS:
             raise RecipeError(
                 f"{self.NETWORK.__name__} reads patches of {FRAMES} x {BANDS}, got rows of {columns['patches']}; "
                 "use front_end: audioset_patches"
             )
-        if pool not in POOLS:
-            raise RecipeError(f"model.params.pool is {' or '.join(POOLS)}; got {pool!r}")
-        self.freeze, self.pool = freeze, pool
-        self.network = self.NETWORK(width)
+        network = self.NETWORK(width)
         if weights:
-            published.load(self.network, weights)
-        if freeze:
-            self.network.requires_grad_(False).eval()
-        self.mlp = MLP(classes, {"features": self.network.width}, layers, dropout)
-        self._digest: bytes | None = None
+            published.load(network, weights)
+        super().__init__(network, classes, freeze, pool, layers, dropout)
 
     def forward(self, patches: Tensor, patches_lengths: Tensor) -> Tensor:
         """(batch, patches, 96 * 64), (batch,) -> (batch, classes)."""
-        answers = self.pool == "answers"
-        if answers and self.training:
-            drawn = (torch.rand(len(patches), device=patches.device) * patches_lengths).long()
-            clips = torch.arange(len(patches), device=patches.device)
-            patches, patches_lengths = patches[clips, drawn][:, None], torch.ones_like(drawn)
-        real = mask_of(patches_lengths, patches.shape[1]).bool()
-        rows = self.embed(patches[real])
-        rows = self.mlp(rows) if answers else rows
-        # Which clip each row belongs to, (batch, rows): with it, a product is the sum over the clip's rows.
-        belongs = real.nonzero()[:, 0][None, :] == torch.arange(patches.shape[0], device=patches.device)[:, None]
-        means = belongs.to(rows.dtype) @ rows / patches_lengths[:, None]
-        logits: Tensor = means if answers else self.mlp(means)
-        return logits
-
-    def embed(self, patches: Tensor) -> Tensor:
-        """(patches, 96 * 64) -> (patches, width). A frozen network looks at each patch once, and not in every epoch."""
-        if not self.freeze or torch.onnx.is_in_onnx_export():
-            found: Tensor = self.network(patches)
-            return found
-        if self._digest is None:
-            self._digest = _digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
-        kept = _embeddings(self._digest)
-        if len(kept) > KEPT:
-            kept.clear()
-        keys = [_digest(patch) for patch in patches.cpu().numpy()]
-        new = {key: place for place, key in enumerate(keys) if key not in kept}
-        if new:
-            kept |= zip(new, self.network(patches[list(new.values())]).float().cpu(), strict=True)
-        return torch.stack([kept[key] for key in keys]).to(patches.device)
+        return self.answer(patches, patches_lengths)
 
     @classmethod
     def check(cls, weights: str | None = "", **_: Any) -> None:
         """Refuse a path of weights that leads nowhere, before anything is listened to; the rest is ignored."""
         if weights:
             published.find(cls.NETWORK.__name__, weights)
-
-    def train(self, mode: bool = True) -> AudioSetMLP:
-        super().train(mode)
-        if self.freeze:
-            self.network.eval()
-        return self
-
-    def _load_from_state_dict(self, *args: object) -> None:
-        self._digest = None  # these are other weights
-        super()._load_from_state_dict(*args)
 
 
 class VGGishMLP(AudioSetMLP):

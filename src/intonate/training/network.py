@@ -62,8 +62,9 @@ def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
 
 def build(recipe: Recipe, examples: Examples) -> Any:
     """The network of a recipe as it begins: untrained, or with the weights of another run (`training.begin_with`)."""
-    columns = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
+    columns: dict[str, Any] = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
     columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
+    columns |= {name: clip.shape[1:] for name, clip in examples.clips[0].items() if clip.ndim == 4}
     fresh = partial(models.get(recipe.model.name), columns=columns, **recipe.model.params)
     network = fresh(classes=len(examples.labels))
     if recipe.training.begin_with:

@@ -1,0 +1,109 @@
+"""What models that look at patches have in common: a network says something of each, and an MLP answers for the clip.
+
+The real patches of a batch are looked at and no padding. What a frozen network says of a patch is kept: for every
+epoch, trial and fold of a process it looks at it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from intonate.errors import RecipeError
+from intonate.models.mlp import MLP
+from intonate.models.rows import mask_of
+
+POOLS = ("answers", "embeddings")
+# Of the embeddings that are kept while a network is frozen, bytes: those of 100,000 patches with 1,024 numbers each.
+KEPT_BYTES = 100_000 * 1024 * 4
+
+
+class PatchClassifier(nn.Module):
+    """Patches in, logits out; a subclass says in its forward what its patches are called.
+
+    Args:
+        network: (patches, …) -> (patches, network.width).
+        classes: number of outputs.
+        freeze: whether the network keeps its weights and the MLP alone learns.
+        pool: of what the mean over a clip's patches is taken, `answers` or `embeddings`.
+        layers: widths of the hidden layers of the MLP, each with ReLU.
+        dropout: after each of them.
+
+    Raises:
+        RecipeError: the pool is not known.
+    """
+
+    def __init__(
+        self, network: Any, classes: int, freeze: bool, pool: str, layers: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__()
+        if pool not in POOLS:
+            raise RecipeError(f"model.params.pool is {' or '.join(POOLS)}; got {pool!r}")
+        self.freeze, self.pool = freeze, pool
+        self.network = network
+        if freeze:
+            self.network.requires_grad_(False).eval()
+        self.mlp = MLP(classes, {"features": network.width}, layers, dropout)
+        self._digest: bytes | None = None
+
+    def answer(self, patches: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, patches, …), (batch,) -> (batch, classes)."""
+        answers = self.pool == "answers"
+        if answers and self.training:
+            drawn = (torch.rand(len(patches), device=patches.device) * lengths).long()
+            clips = torch.arange(len(patches), device=patches.device)
+            patches, lengths = patches[clips, drawn][:, None], torch.ones_like(drawn)
+        real = mask_of(lengths, patches.shape[1]).bool()
+        rows = self.embed(patches[real])
+        rows = self.mlp(rows) if answers else rows
+        # Which clip each row belongs to, (batch, rows): with it, a product is the sum over the clip's rows.
+        belongs = real.nonzero()[:, 0][None, :] == torch.arange(patches.shape[0], device=patches.device)[:, None]
+        means = belongs.to(rows.dtype) @ rows / lengths[:, None]
+        logits: Tensor = means if answers else self.mlp(means)
+        return logits
+
+    def embed(self, patches: Tensor) -> Tensor:
+        """(patches, …) -> (patches, width). A frozen network looks at each patch once, and not in every epoch."""
+        if not self.freeze or torch.onnx.is_in_onnx_export():
+            found: Tensor = self.network(patches)
+            return found
+        if self._digest is None:
+            self._digest = _digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
+        kept = _embeddings(self._digest)
+        if len(kept) * 4 * self.network.width > KEPT_BYTES:
+            kept.clear()
+        keys = [_digest(patch) for patch in patches.cpu().numpy()]
+        new = {key: place for place, key in enumerate(keys) if key not in kept}
+        if new:
+            kept |= zip(new, self.network(patches[list(new.values())]).float().cpu(), strict=True)
+        return torch.stack([kept[key] for key in keys]).to(patches.device)
+
+    def train(self, mode: bool = True) -> PatchClassifier:
+        super().train(mode)
+        if self.freeze:
+            self.network.eval()
+        return self
+
+    def _load_from_state_dict(self, *args: object) -> None:
+        self._digest = None  # these are other weights
+        super()._load_from_state_dict(*args)
+
+
+@lru_cache(maxsize=1)
+def _embeddings(weights: bytes) -> dict[bytes, Tensor]:
+    """What the frozen network with these weights said of each patch: for every epoch, trial and fold of a process."""
+    return {}
+
+
+def _digest(*arrays: NDArray[Any]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).ravel().data)
+    return digest.digest()
