@@ -137,6 +137,14 @@ class TestMfcc:
         assert image.shape == (1, 224, 224, 3)
         assert image.dtype == np.uint8
 
+    def test_a_smaller_image_shows_the_same(self):
+        whole, small = mfcc_image(noise(), RATE_HZ), mfcc_image(noise(), RATE_HZ, side=56)
+        assert small.shape == (1, 56, 56, 3)
+        quarters = whole.reshape(56, 4, 56, 4, 3).mean(axis=(1, 3))
+        assert np.abs(small[0] - quarters).mean() < 10
+        with pytest.raises(ModelError, match="side of mfcc_image"):
+            mfcc_image(noise(), RATE_HZ, side=0)
+
     def test_the_first_coefficient_is_at_the_bottom_and_time_runs_to_the_right(self):
         sound = np.r_[np.zeros(RATE_HZ, np.float32), noise()]
         (image,) = mfcc_image(sound, RATE_HZ, colormap="gray")
