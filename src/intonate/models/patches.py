@@ -23,6 +23,8 @@ from intonate.models.rows import mask_of
 POOLS = ("answers", "embeddings")
 # Of the embeddings that are kept while a network is frozen, bytes: those of 100,000 patches with 1,024 numbers each.
 KEPT_BYTES = 100_000 * 1024 * 4
+# Patches that a network looks at together where nothing is learnt from it: Keras holds on to every layer's output.
+AT_ONCE = 16
 
 
 class PatchClassifier(nn.Module):
@@ -71,9 +73,11 @@ class PatchClassifier(nn.Module):
 
     def embed(self, patches: Tensor) -> Tensor:
         """(patches, …) -> (patches, width). A frozen network looks at each patch once, and not in every epoch."""
-        if not self.freeze or torch.onnx.is_in_onnx_export():
+        if torch.onnx.is_in_onnx_export() or (self.training and not self.freeze):
             found: Tensor = self.network(patches)
             return found
+        if not self.freeze:
+            return self._looked_at(patches)
         if self._digest is None:
             self._digest = _digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
         kept = _embeddings(self._digest)
@@ -82,8 +86,11 @@ class PatchClassifier(nn.Module):
         keys = [_digest(patch) for patch in patches.cpu().numpy()]
         new = {key: place for place, key in enumerate(keys) if key not in kept}
         if new:
-            kept |= zip(new, self.network(patches[list(new.values())]).float().cpu(), strict=True)
+            kept |= zip(new, self._looked_at(patches[list(new.values())]).float().cpu(), strict=True)
         return torch.stack([kept[key] for key in keys]).to(patches.device)
+
+    def _looked_at(self, patches: Tensor) -> Tensor:
+        return torch.cat([self.network(some) for some in torch.split(patches, AT_ONCE)])
 
     def train(self, mode: bool = True) -> PatchClassifier:
         super().train(mode)
