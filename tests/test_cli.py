@@ -296,3 +296,48 @@ def test_ctrl_c_is_quiet(place):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"")
+
+
+# What is said
+
+
+@pytest.fixture(scope="module")
+def said(place):
+    """`said.wav`: a sentence by espeak-ng, which pocketsphinx understands in part."""
+    pytest.importorskip("pocketsphinx")
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed")
+    words = "I want to go to the park today"
+    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "140", "-w", place / "said.wav", words], check=True)
+    return "said.wav"
+
+
+@pytest.mark.parametrize("order", ["--transcribe {}", "{} --transcribe", "{} --transcribe pocketsphinx"])
+def test_what_was_said_is_printed_with_how(predict, said, order):
+    status, out, err = predict(*order.format(said).split())
+    assert status == 0
+    assert "English only" in err
+    assert out.startswith("said.wav  ")
+    assert "want" in next(line for line in out.splitlines() if line.startswith(("  “", '  "')))
+
+
+def test_words_are_in_every_format(predict, said):
+    for style in ("json", "jsonl", "csv", "srt"):
+        status, out, _ = predict(said, "--transcribe", "pocketsphinx", "--format", style, "--timeline")
+        assert status == 0
+        assert "want" in out, style
+    _, out, _ = predict("-", "--transcribe=pocketsphinx", "--format", "json", stdin=Path("said.wav").read_bytes())
+    assert "want" in json.loads(out)["transcript"]
+
+
+def test_a_recogniser_that_is_not_known(predict):
+    status, _, err = predict("clips/a.wav", "--transcribe", "wisper")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert "did you mean 'whisper'" in err
+
+
+def test_a_folder_that_is_no_whisper_model(predict):
+    pytest.importorskip("faster_whisper")
+    status, _, err = predict("clips/a.wav", "--transcribe", "whisper:nothing")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert "nothing has no model.bin" in err

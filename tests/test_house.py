@@ -113,6 +113,7 @@ def test_predict_imports_nothing_heavy(clip):
     loaded = python(PREDICT + "print(json.dumps(sorted(sys.modules)))", clip)
     tops = {name.partition(".")[0] for name in loaded}
     heavy = {"torch", "sklearn", "scipy", "librosa", "pandas", "matplotlib", "transformers", "lightning", "onnx", "av"}
+    heavy |= {"faster_whisper", "ctranslate2", "pocketsphinx", "huggingface_hub"}
     assert not tops & heavy
     assert "onnxruntime" in tops
     assert not {name.split(".")[1] for name in loaded if name.startswith("intonate.")} & WORKSHOP

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from intonate.errors import IntonateError
 
@@ -49,6 +49,13 @@ class _Plain(TyperGroup):
             raise typer.Exit(1) from None
 
 
+class _Transcribing(TyperCommand):
+    """`--transcribe` may stand alone: the word after it is its value only if it is no recording."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_value(args))
+
+
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
 app = typer.Typer(cls=_Plain, no_args_is_help=True, help="Hears how something is said.", **_PLAIN)
 corpora_app = typer.Typer(cls=_Plain, invoke_without_command=True, **_PLAIN)
@@ -71,12 +78,15 @@ def _options(
 ) -> None: ...
 
 
-@app.command()
+@app.command(cls=_Transcribing)
 def predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Audio files, folders, or - (standard input).")],
     model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
     text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
+    transcribe: Annotated[
+        str | None, typer.Option(metavar="[NAME]", help="Write down what is said: whisper:small, pocketsphinx...")
+    ] = None,
     same_speaker: Annotated[
         bool, typer.Option("--same-speaker", help="All is one person: learn the voice first.")
     ] = False,
@@ -98,6 +108,7 @@ def predict(
         model=model,
         timeline=timeline,
         text=text,
+        transcribe=transcribe,
         same_speaker=same_speaker,
         labels=labels,
         top_k=top_k,
@@ -293,6 +304,21 @@ def ensemble(
     from intonate.export.ensemble import combine
 
     print(combine(out, members, by, name))
+
+
+def _with_value(args: list[str]) -> list[str]:
+    """`--transcribe clip.wav` as `--transcribe=best clip.wav`."""
+    if "--transcribe" not in args:
+        return args
+    from intonate.recognizer.transcribe import BEST, is_name
+
+    done: list[str] = []
+    for place, word in enumerate(args):
+        after = args[place + 1] if place + 1 < len(args) else "-"
+        if word == "--transcribe" and not is_name(after) and (after.startswith("-") or os.path.exists(after)):
+            word = f"{word}={BEST}"
+        done.append(word)
+    return done
 
 
 def _convert(*models: str | None) -> None:

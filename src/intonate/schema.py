@@ -206,6 +206,7 @@ class Segment:
         label: the best label, `unsure` where the model abstains, `silence` where there is no speech.
         scores: {label: probability}, best first; empty in silence.
         speech: whether there was speech.
+        text: the words in it, where a transcript was asked for.
     """
 
     start_s: float
@@ -213,6 +214,7 @@ class Segment:
     label: str
     scores: Mapping[str, float]
     speech: bool = True
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +240,16 @@ class Prediction:
     model: str = ""
     file: str = ""
 
+    @property
+    def transcribed(self) -> bool:
+        """Whether words were heard, and not given: then the segments hold them."""
+        return any(segment.text for segment in self.segments)
+
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
-        """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines."""
+        """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines.
+
+        A segment has a `text` where a transcript was asked for and words were heard in it.
+        """
         return {
             "file": self.file,
             "label": self.label,
@@ -253,6 +263,7 @@ class Prediction:
                     "label": segment.label,
                     "score": round(next(iter(segment.scores.values()), 0.0), 6),
                 }
+                | ({"text": segment.text} if segment.text else {})
                 for segment in self.segments
             ],
             "transcript": self.transcript,

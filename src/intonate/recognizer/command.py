@@ -16,6 +16,7 @@ from intonate.errors import AudioError, IntonateError
 from intonate.recognizer import builtin, checkpoint, formats
 from intonate.recognizer.formats import Answers, Layout
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
+from intonate.recognizer.transcribe import transcriber
 from intonate.schema import ModelSpec, Prediction
 
 STANDARD_INPUT = "-"
@@ -28,6 +29,7 @@ def predict(
     model: str | None = None,
     timeline: bool = False,
     text: str | None = None,
+    transcribe: str | None = None,
     same_speaker: bool = False,
     labels: str | None = None,
     top_k: int | None = None,
@@ -41,6 +43,7 @@ def predict(
         model: a built-in name, a model file or a run folder.
         timeline: segments for short recordings too.
         text: what was said.
+        transcribe: the recogniser of speech that writes down what is said (`transcribe.transcriber`); None for none.
         same_speaker: all the recordings are one person.
         labels: a merge of the emotions.
         top_k: how many scores to show.
@@ -58,11 +61,15 @@ def predict(
     if style == "srt" and several and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     recognizer = load_model(model)
+    hear = None if transcribe is None else transcriber(transcribe)
+    if hear is not None and hear.caution:
+        print(f"intonate: {hear.caution}", file=sys.stderr)
     quiet = output is not None or not sys.stdout.isatty()
     answers = recognizer.predict_many(
         sources,
         same_speaker=same_speaker,
         text=text,
+        transcribe=hear,
         timeline=timeline or style == "srt",
         labels=labels,
         # One at a time is seen at once; many at a time is quicker.

@@ -70,11 +70,12 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             columns = (f"{kept[label]:.6f}" if label in kept else "" for label in layout.labels)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             flag = str(unsure).lower()
-            yield _row([answer.file, *times, segment.label, best, flag, *columns, answer.transcript, answer.model, ""])
+            said = segment.text if layout.timeline and answer.transcribed else answer.transcript
+            yield _row([answer.file, *times, segment.label, best, flag, *columns, said, answer.model, ""])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
-    """Subtitles of one recording: a cue per segment with speech."""
+    """Subtitles of one recording: a cue per segment with speech, with its words where they were written down."""
     for answer in answers:
         if isinstance(answer, Prediction):
             spoken = [segment for segment in answer.segments if segment.speech]
@@ -82,7 +83,8 @@ def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
                 best = list(segment.scores.items())[: layout.top_k or 1]
                 text = ", ".join(f"{label} {score:.0%}" for label, score in best)
                 text = f"{UNSURE} ({text})" if segment.label == UNSURE else text
-                yield f"{number}\n{_srt_time(segment.start_s)} --> {_srt_time(segment.end_s)}\n{text}\n\n"
+                lines = "\n".join(filter(None, (text, segment.text)))
+                yield f"{number}\n{_srt_time(segment.start_s)} --> {_srt_time(segment.end_s)}\n{lines}\n\n"
 
 
 FORMATS: dict[str, Callable[[Answers, Layout], Iterator[str]]] = {

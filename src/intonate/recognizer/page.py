@@ -37,6 +37,7 @@ COLOURS: Mapping[str, str] = {
 BAR = 24  # columns of a full bar
 BAND = 60  # columns of the timeline's band
 EIGHTHS = " ▏▎▍▌▋▊▉"
+QUOTES = "“”"
 
 
 def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = None, timeline: bool = False) -> None:
@@ -55,6 +56,9 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     width = max((len(label) for label in answer.scores), default=0)
     for label, score in list(answer.scores.items())[:top_k]:
         console.print(_line(f"  {label:<{width}}  ", (_bar(score, pretty), _colour(label)), f"{score:>4.0%}"))
+    if answer.transcribed:
+        said = (QUOTES[0], QUOTES[1]) if pretty else ('"', '"')
+        console.print(_line("  ", said[0], answer.transcript, said[1]), soft_wrap=True)
     if timeline or len(answer.segments) > 1:
         _timeline(console, answer.segments, pretty)
     console.print()
@@ -92,7 +96,9 @@ def _timeline(console: Console, segments: tuple[Segment, ...], pretty: bool) -> 
         start, end = (_clock(time_s, end_s).rjust(clock) for time_s in (segment.start_s, segment.end_s))
         times = f"  {start} {'–' if pretty else '-'} {end}  "
         number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
-        console.print(_line((times, "dim"), (name, _colour(segment.label)), number))
+        # What follows the number starts in one column, whatever has no number.
+        words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {segment.text}"
+        console.print(_line((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
 
 
 def _name(segment: Segment) -> str:
@@ -120,7 +126,7 @@ def _bar(score: float, pretty: bool) -> str:
 
 def _can_draw(console: Console) -> bool:
     try:
-        ("█" + EIGHTHS).encode(console.encoding)
+        ("█" + EIGHTHS + QUOTES).encode(console.encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -12,7 +12,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,16 @@ from intonate.recognizer import inputs, late, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
+from intonate.recognizer.transcribe import Transcriber, Transcript, transcriber, with_words
 from intonate.schema import ModelSpec, Prediction, Segment
 
 if TYPE_CHECKING:
     from intonate.recognizer.plain import PlainStream
     from intonate.recognizer.streaming import Stream
+
+
+# The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
+Transcribe: TypeAlias = str | bool | Transcriber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,24 @@ class _Asked:
     voice: SpeakerStatistics | None = None  # all that there is to hear; grows no more
     tokens: NDArray[np.int64] | None = None
     batch_size: int = 16
+    transcriber: Transcriber | None = None
+    said: Transcript | None = None  # what it wrote down of one recording
+
+    def hearing(self, source: Source) -> _Asked:
+        """The same about one recording, with its words where they were asked for."""
+        if self.transcriber is None:
+            return self
+        said = self.transcriber(source)
+        return dataclasses.replace(self, text=said.text, said=said, tokens=self._read(said.text))
+
+    def between(self, start_s: float, end_s: float) -> _Asked:
+        """The same about a stretch of the recording: the words that were said in it."""
+        if self.said is None or self.tokens is None:
+            return self
+        return dataclasses.replace(self, tokens=self._read(self.said.between(start_s, end_s)))
+
+    def _read(self, text: str) -> NDArray[np.int64] | None:
+        return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None
 
     def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
         """{label: probability}, best first, merged where a merge was asked for."""
@@ -77,6 +100,7 @@ class _Pending:
     file: str
     duration_s: float
     clip: Clip | None
+    asked: _Asked
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
@@ -111,6 +135,7 @@ class Recognizer:
         source: Source,
         *,
         text: str | None = None,
+        transcribe: Transcribe = None,
         timeline: bool = False,
         labels: str | None = None,
         speaker: SpeakerStatistics | None = None,
@@ -125,6 +150,8 @@ class Recognizer:
             source: a path, the bytes of an audio file, an open binary file, or (waveform, sample rate in Hz) with a
                 waveform (samples,) or (samples, channels).
             text: what was said, for a model that reads it.
+            transcribe: write down what is said, by a recogniser of speech (`transcribe.transcriber`); True for the
+                best that is here. The words go into the answer, and into a model that reads.
             timeline: answer a short recording in windows too.
             labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`; probabilities are summed.
             speaker: what was heard of this person before. The recording is added to it, so that answers get better
@@ -132,12 +159,12 @@ class Recognizer:
 
         Raises:
             AudioError: the sound is missing, unreadable, empty or not finite.
-            ModelError: the model cannot answer this (a text is missing, for instance).
+            ModelError: the model cannot answer this (a text is missing, for instance), or nothing can transcribe.
             LabelError: there is no such merge, or it has no place for the model's labels.
         """
-        asked = self._asked(text, timeline, labels, speaker)
+        asked = self._asked(text, timeline, labels, speaker, transcribe)
         answer = self._hear(source, asked)
-        return answer if isinstance(answer, Prediction) else self._predictions([answer], asked)[0]
+        return answer if isinstance(answer, Prediction) else self._predictions([answer])[0]
 
     def predict_many(
         self,
@@ -145,6 +172,7 @@ class Recognizer:
         *,
         same_speaker: bool = False,
         text: str | None = None,
+        transcribe: Transcribe = None,
         timeline: bool = False,
         labels: str | None = None,
         batch_size: int = 16,
@@ -157,6 +185,7 @@ class Recognizer:
             same_speaker: the recordings are one person. They are heard twice: first to learn the voice, then to
                 answer each with all that was learnt (`speaker-normalised` in the reports).
             text: what was said in every one of them.
+            transcribe: as in `predict`.
             timeline: as in `predict`.
             labels: as in `predict`.
             batch_size: recordings that the model sees at once.
@@ -166,7 +195,8 @@ class Recognizer:
             ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
-        asked = dataclasses.replace(self._asked(text, timeline, labels, None), batch_size=max(1, batch_size))
+        asked = self._asked(text, timeline, labels, None, transcribe)
+        asked = dataclasses.replace(asked, batch_size=max(1, batch_size))
         return self._predict_many(list(sources), progress, same_speaker, asked)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
@@ -213,17 +243,28 @@ class Recognizer:
             answers[positions] = self._model.run(feeds)
         return answers
 
-    def _asked(self, text: str | None, timeline: bool, labels: str | None, speaker: SpeakerStatistics | None) -> _Asked:
+    def _asked(
+        self,
+        text: str | None,
+        timeline: bool,
+        labels: str | None,
+        speaker: SpeakerStatistics | None,
+        transcribe: Transcribe = None,
+    ) -> _Asked:
         if labels is not None:
             merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
-        tokens = inputs.token_ids(self.spec, text)
-        return _Asked(self.spec, text, timeline, labels, speaker, tokens=tokens)
+        if transcribe is None or transcribe is False:
+            return _Asked(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
+        if text is not None:
+            raise ModelError("what was said is either given (text) or written down (transcribe); leave out one of them")
+        return _Asked(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
 
     def _predict_many(
         self, sources: list[Source], progress: bool, same_speaker: bool, asked: _Asked
     ) -> Iterator[Prediction | Failure]:
-        if same_speaker:
+        if same_speaker or asked.transcriber is not None:
             sources = [source if recording.can_be_read_twice(source) else source.read() for source in sources]  # type: ignore[union-attr]
+        if same_speaker:
             asked = dataclasses.replace(asked, voice=self._voice_of(sources, asked))
         waiting: list[_Pending | Prediction | Failure] = []
         for source in _with_bar(sources) if progress else sources:
@@ -252,10 +293,13 @@ class Recognizer:
     def _hear(self, source: Source, asked: _Asked) -> _Pending | Prediction:
         """Read one recording: ready for its batch if it is short, answered if it is long."""
         file, rate = recording.file_of(source), self.spec.sample_rate_hz
+        if asked.transcriber is not None and not recording.can_be_read_twice(source):
+            source = source.read()  # type: ignore[union-attr]
+        asked = asked.hearing(source)
         whole, parts = recording.opened(source, rate, self.spec.pool)
         speaker = SpeakerStatistics() if asked.speaker is None else asked.speaker
         if whole is not None and not asked.timeline:
-            return _Pending(file, len(whole) / rate, self._clip(whole, asked, speaker))
+            return _Pending(file, len(whole) / rate, self._clip(whole, asked, speaker), asked)
         windows = list(self._answered(self._windows(parts, asked, speaker), asked.batch_size))
         spoken = [window.probabilities for window in windows if window.probabilities is not None]
         segments = segments_of(windows, self.spec.pool.hop_s, asked.scores, self.spec.abstain_below)
@@ -273,7 +317,7 @@ class Recognizer:
         for start_s, waveform in recording.windows(parts, rate, self.spec.pool):
             end_s = start_s + len(waveform) / rate
             fresh = start_s >= counted_until_s
-            clip = self._clip(waveform, asked, speaker if fresh else speaker.copy())
+            clip = self._clip(waveform, asked.between(start_s, end_s), speaker if fresh else speaker.copy())
             counted_until_s = end_s if fresh and clip is not None else counted_until_s
             yield Window(start_s, end_s, speech_frames(waveform, rate), None), clip
 
@@ -301,27 +345,27 @@ class Recognizer:
         pending = [item for item in waiting if isinstance(item, _Pending)]
         answers: list[Prediction | Failure] = []
         try:
-            answers += self._predictions(pending, asked)
+            answers += self._predictions(pending, asked.batch_size)
         except ModelError:
             for one in pending:
                 try:
-                    answers += self._predictions([one], asked)
+                    answers += self._predictions([one])
                 except ModelError as error:
                     answers.append(Failure(one.file, str(error)))
         in_order = iter(answers)
         for item in waiting:
             yield next(in_order) if isinstance(item, _Pending) else item
 
-    def _predictions(self, pending: Sequence[_Pending], asked: _Asked) -> list[Prediction]:
+    def _predictions(self, pending: Sequence[_Pending], batch_size: int = 1) -> list[Prediction]:
         clips = [item.clip for item in pending if item.clip is not None]
-        answers = iter(self.probabilities(clips, asked.batch_size))
+        answers = iter(self.probabilities(clips, batch_size))
         predictions = []
         for item in pending:
             mean = None if item.clip is None else next(answers)
-            scores = {} if mean is None else asked.scores(mean)
+            scores = {} if mean is None else item.asked.scores(mean)
             label = shown_label(scores, self.spec.abstain_below) if scores else SILENCE
             whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
-            predictions.append(self._prediction(item.file, mean, (whole,), asked))
+            predictions.append(self._prediction(item.file, mean, (whole,), item.asked))
         return predictions
 
     def _prediction(
@@ -331,7 +375,7 @@ class Recognizer:
         return Prediction(
             label=next(iter(scores), SILENCE),
             scores=scores,
-            segments=segments,
+            segments=segments if asked.said is None else with_words(segments, asked.said),
             transcript=asked.text or "",
             abstained=bool(scores) and max(scores.values()) < self.spec.abstain_below,
             model=self.spec.name,

@@ -1,0 +1,277 @@
+"""What is said: words with their times, by a recogniser of speech that runs here and asks nobody.
+
+    hear = transcriber("whisper:small")
+    hear("clip.wav").text
+
+A recording of any length is cut at its quietest moments into pieces of at most 30 s, in constant memory, and pieces in
+which nobody speaks are left out: recognisers write down words even where there are none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from intonate.audio.activity import has_speech
+from intonate.audio.decode import Source, Waveform, blocks
+from intonate.audio.energy import HOP_S, frame_power
+from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, require
+from intonate.schema import Segment
+
+EXTRA = "transcribe"
+BEST = "best"
+POCKETSPHINX, WHISPER = "pocketsphinx", "whisper"
+# Both recognisers were trained on this rate, Hz.
+RATE_HZ = 16_000
+# Whisper hears 30 s at a time (Radford et al. 2022); a piece is cut in its last third, in the middle of the quietest
+# 0.3 s, which is longer than the closure of any consonant.
+PIECE_S, CUT_AFTER_S, PAUSE_S = 30.0, 20.0, 0.3
+# What `whisper` alone looks for, in this order: good and small enough for a CPU first.
+SIZES = ("small", "small.en", "base", "base.en", "tiny", "tiny.en", "medium", "medium.en", "turbo", "large-v3")
+# Weights are stored in 16 bits: twice the millions of parameters of the paper's table 1 (of turbo: of its model card).
+MEGABYTES = {"tiny": 78, "base": 148, "small": 488, "medium": 1538, "turbo": 1618, "large": 3100}
+FILES = ("model.bin", "config.json", "tokenizer.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, and when it was said, seconds from the start of the recording."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said.
+
+    Attributes:
+        words: in order.
+        language: ISO 639-1 code; empty where nobody spoke.
+    """
+
+    words: tuple[Word, ...] = ()
+    language: str = ""
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    def between(self, start_s: float, end_s: float) -> str:
+        """The words whose middle lies in start_s <= t < end_s, so that stretches in a row share no word."""
+        return " ".join(word.text for word in self.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
+
+
+# (waveform (samples,) of at most `PIECE_S` at `RATE_HZ`, language or "" to find out) -> the words in it, the language.
+Recognise: TypeAlias = Callable[[Waveform, str], tuple[list[Word], str]]
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """A recogniser of speech, ready; threads take turns. Made by `transcriber`.
+
+    Attributes:
+        name: as it was asked for, `whisper:small`.
+        version: of the package that runs it.
+        caution: a sentence about what it cannot do, or empty.
+    """
+
+    name: str
+    version: str
+    recognise: Recognise = field(repr=False)
+    caution: str = ""
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def __call__(self, source: Source, start_s: float = 0.0, end_s: float | None = None) -> Transcript:
+        """Write down a recording, or a stretch of it; the times are those of the recording.
+
+        Args:
+            source: as in `Recognizer.predict`.
+            start_s: where to start, seconds.
+            end_s: where to stop, seconds; None for the end.
+
+        Raises:
+            AudioError: the sound is missing, unreadable, empty or not finite.
+        """
+        if start_s or end_s is not None:
+            from intonate.audio.decode import load
+
+            source = (load(source, RATE_HZ, start_s, end_s), RATE_HZ)
+        words: list[Word] = []
+        language = ""
+        for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S)):
+            if not has_speech(piece, RATE_HZ):
+                continue
+            with self._turn:
+                found, language = self.recognise(piece, language)
+            offset_s += start_s
+            words += [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in found]
+        return Transcript(tuple(words), language if words else "")
+
+
+def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:
+    """A recogniser of speech by its name.
+
+    Args:
+        name: `whisper:SIZE` or `whisper:FOLDER` (faster-whisper); `whisper` for the best size that is here;
+            `pocketsphinx` (English only, weak, its model comes with the package); None, True or `best` for Whisper
+            if it is installed and a model is here, else pocketsphinx. What is a `Transcriber` already is given back.
+
+    Raises:
+        ModelError: there is no such recogniser, or its model is not on this machine. Nothing is ever fetched.
+        MissingExtraError: it is not installed.
+    """
+    if isinstance(name, Transcriber):
+        return name
+    return _opened(BEST if name is None or name is True else str(name))
+
+
+def is_name(name: str) -> bool:
+    """Whether this can only be the name of a recogniser."""
+    return name in (BEST, POCKETSPHINX, WHISPER) or name.startswith(WHISPER + ":")
+
+
+def pieces(parts: Iterable[Waveform]) -> Iterator[tuple[float, Waveform]]:
+    """(start in seconds, piece (samples,) at `RATE_HZ` of at most `PIECE_S`), cut where it is quiet."""
+    longest, held, offset = round(PIECE_S * RATE_HZ), np.zeros(0, np.float32), 0
+    for part in parts:
+        held = np.concatenate([held, part])
+        while len(held) > longest:
+            cut = _quietest(held[:longest])
+            yield offset / RATE_HZ, held[:cut]
+            held, offset = held[cut:], offset + cut
+    if len(held):
+        yield offset / RATE_HZ, held
+
+
+def _quietest(waveform: Waveform) -> int:
+    """The sample in the middle of the quietest pause of the last third."""
+    first, width = round(CUT_AFTER_S / HOP_S), round(PAUSE_S / HOP_S)
+    power = np.convolve(frame_power(waveform, RATE_HZ)[first:], np.ones(width), "valid")
+    return round((first + int(np.argmin(power)) + width / 2) * HOP_S * RATE_HZ)
+
+
+def with_words(segments: Iterable[Segment], transcript: Transcript) -> tuple[Segment, ...]:
+    """Segments of a timeline, each with the words that were said in it; none is lost in what was taken for silence."""
+    listed = list(segments)
+    spoken = [place for place, segment in enumerate(listed) if segment.speech]
+    said: dict[int, list[str]] = {place: [] for place in spoken}
+    for word in transcript.words if spoken else ():
+        middle = (word.start_s + word.end_s) / 2
+        nearest = min(spoken, key=lambda at: max(listed[at].start_s - middle, middle - listed[at].end_s))
+        said[nearest].append(word.text)
+    return tuple(dataclasses.replace(one, text=" ".join(said.get(place, ()))) for place, one in enumerate(listed))
+
+
+@lru_cache(maxsize=2)
+def _opened(name: str) -> Transcriber:
+    if name == BEST:
+        try:
+            return _opened(WHISPER)
+        except (MissingExtraError, ModelError):
+            return _opened(POCKETSPHINX)
+    kind, _, model = name.partition(":")
+    if kind == WHISPER:
+        return _whisper(model)
+    if name == POCKETSPHINX:
+        return _pocketsphinx()
+    known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER))
+    raise ModelError(
+        f"no recogniser of speech is called {name!r}; {known}; whisper:small, or whisper:FOLDER for a model of yours"
+    )
+
+
+def _whisper(model: str) -> Transcriber:
+    # It would only read files, but its client of the hub is told so as well.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    package = require("faster_whisper", EXTRA)
+    size = model or next((size for size in SIZES if _on_this_machine(package, size)), SIZES[0])
+    folder = Path(size) if Path(size).is_dir() else _on_this_machine(package, size)
+    if folder is None:
+        raise _not_here(package, size)
+    for file in FILES:  # without tokenizer.json it would go and fetch one
+        if not (folder / file).is_file():
+            raise ModelError(
+                f"{folder} has no {file}; expected a Whisper model as CTranslate2 reads it ({', '.join(FILES)}), e.g. "
+                "the folder that `hf download Systran/faster-whisper-small --local-dir FOLDER` makes"
+            )
+    try:
+        network = package.WhisperModel(str(folder), device="auto", compute_type="auto", local_files_only=True)
+    except Exception as error:  # CTranslate2 and tokenizers raise plain RuntimeError and Exception
+        raise ModelError(f"the Whisper model in {folder} cannot be read: {str(error).splitlines()[0]}") from error
+
+    def recognise(waveform: Waveform, language: str) -> tuple[list[Word], str]:
+        segments, info = network.transcribe(
+            waveform, language=language or None, word_timestamps=True, condition_on_previous_text=False
+        )
+        words = [
+            Word(word.word.strip(), float(word.start), float(word.end)) for s in segments for word in s.words or ()
+        ]
+        return [word for word in words if word.text], str(info.language)
+
+    return Transcriber(f"{WHISPER}:{size}", _version("faster-whisper"), recognise)
+
+
+def _on_this_machine(package: Any, size: str) -> Path | None:
+    """The folder of a published size in the cache of the hub's client, complete."""
+    if size not in package.available_models():
+        return None
+    hub = require("huggingface_hub", EXTRA)
+    try:
+        folder = Path(package.utils.download_model(size, local_files_only=True))
+    except (hub.errors.LocalEntryNotFoundError, OSError, ValueError):
+        return None
+    return folder if all((folder / file).is_file() for file in FILES) else None
+
+
+def _not_here(package: Any, size: str) -> IntonateError:
+    known = package.available_models()
+    if size not in known:
+        return ModelError(f"whisper:{size} is neither a folder nor a size; {did_you_mean(size, known)}")
+    repository = package.utils._MODELS[size]
+    family = next((name for name in MEGABYTES if size.startswith(name)), "")
+    weighs = f" (model.bin, about {MEGABYTES[family]:,} MB)" if family else " (model.bin)"
+    return ModelError(
+        f"whisper:{size} is not on this machine{weighs}; where there is a network, fetch it once with `hf download "
+        f"{repository}`, or with `--local-dir FOLDER`, bring that folder here and give whisper:FOLDER"
+    )
+
+
+def _pocketsphinx() -> Transcriber:
+    package = require("pocketsphinx", EXTRA)
+    decoder = package.Decoder(samprate=float(RATE_HZ), loglevel="FATAL")
+    frame_s = 1 / decoder.config["frate"]
+
+    def recognise(waveform: Waveform, _: str) -> tuple[list[Word], str]:
+        pcm = (np.clip(waveform, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+        # It would go on with the mean and the noise of the recording before: answers must not depend on the order.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(pcm, False, True)  # the whole piece at once: its mean is taken off beforehand
+        decoder.end_utt()
+        if decoder.hyp() is None:
+            return [], "en"
+        # `<sil>`, `[NOISE]` and `++UH++` are no words; `the(2)` is another way to say `the`.
+        spoken = [found for found in decoder.seg() if found.word[0] not in "<[+"]
+        return [
+            Word(found.word.partition("(")[0], found.start_frame * frame_s, (found.end_frame + 1) * frame_s)
+            for found in spoken
+        ], "en"
+
+    caution = "pocketsphinx knows English only and gets most words of emotional speech wrong; whisper:small is better"
+    return Transcriber(POCKETSPHINX, _version(POCKETSPHINX), recognise, caution)
+
+
+def _version(package: str) -> str:
+    from importlib import metadata
+
+    return f"{package} {metadata.version(package)}"
