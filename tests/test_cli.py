@@ -330,6 +330,21 @@ def test_words_are_in_every_format(predict, said):
     assert "want" in json.loads(out)["transcript"]
 
 
+def test_recordings_and_manifests_are_written_down(intonate, place, said):
+    status, out, err = intonate("transcribe", said, "--by", "pocketsphinx")
+    assert (status, out.split("\t")[0]) == (0, "said.wav")
+    assert "want" in out
+    assert "English only" in err
+    status, out, err = intonate("transcribe", "clips/a.wav", "bad.wav", "--by", "pocketsphinx")
+    assert (status, len(out.splitlines())) == (1, 1)
+    assert "bad.wav" in err
+    (place / "heard.csv").write_text("file,emotion,speaker\nsaid.wav,happy,robot\n")
+    status, out, _ = intonate("transcribe", "heard.csv", "--by", "pocketsphinx")
+    assert (status, out.splitlines()[1]) == (0, "kept in heard.transcripts.csv")
+    assert "want" in (place / "heard.transcripts.csv").read_text()
+    assert "0 rows written down by pocketsphinx; 1 were there" in intonate("transcribe", "heard.csv")[1]
+
+
 def test_a_recogniser_that_is_not_known(predict):
     status, _, err = predict("clips/a.wav", "--transcribe", "wisper")
     assert (status, len(err.splitlines())) == (1, 1)

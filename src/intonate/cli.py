@@ -231,6 +231,24 @@ def manifest(
 
 
 @app.command()
+def transcribe(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="MANIFEST.csv|PATH...", help="A manifest; or audio files, folders, or -.")
+    ],
+    by: Annotated[str, typer.Option(metavar="NAME", help="whisper:SIZE, whisper:FOLDER or pocketsphinx.")] = "best",
+) -> None:
+    """Write down what is said: in a table beside a manifest, or of recordings, here."""
+    if paths[0].lower().endswith(".csv"):
+        from intonate.corpora import transcripts
+
+        print(transcripts.command(paths, by))
+        return
+    from intonate.recognizer import command
+
+    raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")],
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,

@@ -65,10 +65,10 @@ def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None
         for utterance in utterances:
             rows.writerow(
                 {
-                    "file": _relative(utterance.path, path.parent),
-                    "start": _number(utterance.start_s),
-                    "end": _number(utterance.end_s),
-                    "age": _number(utterance.age),
+                    "file": relative(utterance.path, path.parent),
+                    "start": number(utterance.start_s),
+                    "end": number(utterance.end_s),
+                    "age": number(utterance.age),
                     "soft_labels": json.dumps(dict(utterance.soft_labels)) if utterance.soft_labels else "",
                     "ratings": json.dumps(dict(utterance.ratings)) if utterance.ratings else "",
                     **{
@@ -199,13 +199,14 @@ def _refuse_missing(paths: list[str], manifest: Path) -> None:
         )
 
 
-def _relative(path: str, folder: Path) -> str:
+def relative(path: str, folder: Path) -> str:
+    """A file as a table in `folder` names it."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return Path(path).absolute().as_posix()
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """The shortest text that reads back as the same number."""
     return "" if value is None else str(int(value)) if value == int(value) else repr(float(value))

@@ -141,7 +141,7 @@ def analyse(
     changed = [None] * len(utterances) if changes is None else list(changes)
     kinds: dict[str, dict[str, str]] = {}
     found: dict[str, dict[str, Entry]] = {}
-    keys = _keys(utterances, hashed=folder is not None or any(changed))
+    keys = keys_of(utterances, hashed=folder is not None or any(changed))
     for change in {_name(change): change for change in changed}.values():
         own = [key for key, other in zip(keys, changed, strict=True) if _name(other) == _name(change)]
         kinds[_name(change)] = {}
@@ -199,7 +199,7 @@ def _kind(what: Mapping[str, Any]) -> str:
     return f"{what['front_end']}-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def _keys(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
+def keys_of(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
     """What tells a clip from others: its file (by its bytes, where it is to be found again) and the stretch of it."""
     paths = sorted({row.path for row in utterances})
     files = dict(zip(paths, paths, strict=True))

@@ -16,7 +16,7 @@ from intonate.errors import AudioError, IntonateError
 from intonate.recognizer import builtin, checkpoint, formats
 from intonate.recognizer.formats import Answers, Layout
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
-from intonate.recognizer.transcribe import transcriber
+from intonate.recognizer.transcribe import Transcriber, transcriber
 from intonate.schema import ModelSpec, Prediction
 
 STANDARD_INPUT = "-"
@@ -61,9 +61,7 @@ def predict(
     if style == "srt" and several and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     recognizer = load_model(model)
-    hear = None if transcribe is None else transcriber(transcribe)
-    if hear is not None and hear.caution:
-        print(f"intonate: {hear.caution}", file=sys.stderr)
+    hear = None if transcribe is None else hearing(transcribe)
     quiet = output is not None or not sys.stdout.isatty()
     answers = recognizer.predict_many(
         sources,
@@ -94,6 +92,32 @@ def predict(
     if failures and several:
         print(f"intonate: {len(failures)} of {len(sources)} recordings could not be answered", file=sys.stderr)
     return not failures
+
+
+def hearing(name: str) -> Transcriber:
+    """A recogniser of speech; what it cannot do is told on standard error."""
+    hear = transcriber(name)
+    if hear.caution:
+        print(f"intonate: {hear.caution}", file=sys.stderr)
+    return hear
+
+
+def transcribe(paths: Sequence[str], *, by: str) -> bool:
+    """Print what is said in files, folders and standard input, a line each; whether all of them could be heard.
+
+    Raises:
+        IntonateError: there is no such recogniser of speech, or a folder has no audio.
+    """
+    sources, names = _sources(paths)
+    hear, well = hearing(by), True
+    with _opened(None) as out:
+        for source, name in zip(sources, names, strict=True):
+            try:
+                print(f"{name}\t{hear(source).text}", file=out, flush=True)
+            except AudioError as error:
+                print(f"intonate: {error}", file=sys.stderr)
+                well = False
+    return well
 
 
 def read(

@@ -214,7 +214,9 @@ def _whisper(model: str) -> Transcriber:
             waveform, language=language or None, word_timestamps=True, condition_on_previous_text=False
         )
         words = [
-            Word(word.word.strip(), float(word.start), float(word.end)) for s in segments for word in s.words or ()
+            Word(" ".join(word.word.split()), float(word.start), float(word.end))
+            for segment in segments
+            for word in segment.words or ()
         ]
         return [word for word in words if word.text], str(info.language)
 

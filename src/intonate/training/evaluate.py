@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from intonate.corpora import manifest
+from intonate.corpora import manifest, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
@@ -48,6 +48,8 @@ def evaluate(
     opened = late.opened(model)
     spec = opened.spec
     rows = manifest.read(manifest_path)
+    if inputs.takes_text(spec):
+        rows = transcripts.fill(rows, manifest_path)
     merge_name = merge_of(spec)
     left_out = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.labelled(rows, merge_name)

@@ -1,0 +1,166 @@
+"""Transcripts of a manifest's rows, kept beside it: `m.transcripts.csv` beside `m.csv`.
+
+A row belongs to the bytes of a file and to a stretch of it, so a table goes on being right when files are renamed, and
+is not believed when they are changed. Rows are added one by one and never changed; of two for one stretch the later
+counts. What is interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intonate.corpora import manifest
+from intonate.errors import AudioError, CorpusError, IntonateError
+from intonate.features import cache
+from intonate.recognizer.transcribe import Transcriber
+from intonate.schema import Utterance
+
+COLUMNS = ("file", "start", "end", "key", "text", "language", "recogniser", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What `transcribe` did.
+
+    Attributes:
+        path: the table.
+        written: rows that were written down now.
+        there: rows that the same recogniser had written down before.
+        given: rows that have words of their own, and were left alone.
+        problems: a sentence for each row that could not be heard.
+    """
+
+    path: Path
+    written: int
+    there: int
+    given: int
+    problems: Sequence[str]
+
+
+def beside(path: str | os.PathLike[str]) -> Path:
+    """Where the transcripts of a manifest are kept."""
+    return Path(path).with_suffix(".transcripts.csv")
+
+
+def transcribe(
+    path: str | os.PathLike[str], hear: Transcriber, bar: Callable[[Sequence[Any]], Iterable[Any]] = iter
+) -> Done:
+    """Write down what is said in every row of a manifest that has no words of its own.
+
+    Args:
+        path: the manifest.
+        hear: the recogniser of speech.
+        bar: wraps the rows in a progress bar.
+
+    Raises:
+        CorpusError, LabelError: the manifest or the table cannot be read.
+    """
+    rows, table = manifest.read(path), beside(path)
+    wanted = [row for row in rows if not row.text]
+    keys = cache.keys_of(wanted, hashed=True)
+    known = {line["key"]: line for line in _read(table)}
+    own = (hear.name, hear.version)
+    there = {key for key, line in known.items() if (line["recogniser"], line["version"]) == own}
+    # Two rows of one stretch are written down once.
+    waiting = {key: row for key, row in zip(keys, wanted, strict=True) if key not in there}
+    problems, written = [], 0
+    _mend(table)
+    with table.open("a", encoding="utf-8", newline="") as file:
+        out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if not file.tell():
+            out.writeheader()
+        for key, row in bar(list(waiting.items())):
+            try:
+                said = hear(row.path, row.start_s, row.end_s)
+            except AudioError as error:
+                problems.append(str(error))
+                continue
+            out.writerow(
+                {
+                    "file": manifest.relative(row.path, table.parent),
+                    "start": manifest.number(row.start_s),
+                    "end": manifest.number(row.end_s),
+                    "key": key,
+                    "text": said.text,
+                    "language": said.language,
+                    "recogniser": hear.name,
+                    "version": hear.version,
+                }
+            )
+            file.flush()  # whatever happens now, this row is kept
+            written += 1
+    return Done(table, written, sum(key in there for key in keys), len(rows) - len(wanted), problems)
+
+
+def fill(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> list[Utterance]:
+    """The rows of a manifest, those without words with what was written down of them, if it was.
+
+    Args:
+        utterances: as `manifest.read(path)` gave them.
+        path: the manifest.
+
+    Raises:
+        CorpusError: the table of transcripts cannot be read.
+    """
+    texts = {line["key"]: line["text"] for line in _read(beside(path))}
+    wanted = [row for row in utterances if not row.text] if texts else []
+    found = iter(cache.keys_of(wanted, hashed=True))
+    return [
+        row if row.text or not texts else dataclasses.replace(row, text=texts.get(next(found), ""))
+        for row in utterances
+    ]
+
+
+def command(paths: Sequence[str], by: str) -> str:
+    """`intonate transcribe MANIFEST`: with a bar on a terminal; what was done, in words.
+
+    Raises:
+        IntonateError: there are several manifests, or as `transcribe`, or there is no such recogniser of speech.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from intonate.recognizer.command import hearing
+
+    if len(paths) > 1:
+        raise IntonateError("one manifest is transcribed at a time, e.g. intonate transcribe manifest.csv")
+    hear, console = hearing(by), Console(stderr=True)
+
+    def bar(rows: Sequence[Any]) -> Iterable[Any]:
+        return track(rows, "writing down", console=console, disable=not console.is_terminal)
+
+    done = transcribe(paths[0], hear, bar)
+    for problem in done.problems:
+        print(f"intonate: left out {problem}", file=sys.stderr)
+    return (
+        f"{done.written:,} rows written down by {hear.name}; {done.there:,} were there, {done.given:,} have words of "
+        f"their own\nkept in {done.path}"
+    )
+
+
+def _read(table: Path) -> Iterator[dict[str, str]]:
+    """The lines of a table of transcripts, but for one that was not finished."""
+    if not table.is_file():
+        return
+    try:
+        text = table.read_bytes().rpartition(b"\n")[0].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{table} is no table in UTF-8 ({error}); remove it to begin anew") from None
+    lines = csv.DictReader(io.StringIO(text, newline=""))
+    if text and tuple(lines.fieldnames or ()) != COLUMNS:
+        raise CorpusError(f"{table} has other columns than {', '.join(COLUMNS)}; remove it to begin anew")
+    yield from lines
+
+
+def _mend(table: Path) -> None:
+    """Cut off a line that was not finished when somebody pulled the plug."""
+    if table.is_file() and (data := table.read_bytes()) and not data.endswith(b"\n"):
+        table.write_bytes(data[: data.rfind(b"\n") + 1])
