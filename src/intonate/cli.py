@@ -157,7 +157,7 @@ def listen(
     hear(model=model, file=file, labels=labels, plain=plain, device=device)
 
 
-@app.command()
+@app.command(cls=_Transcribing)
 def serve(
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME|PATH", help="What to serve; repeat it for several.")
@@ -175,6 +175,7 @@ def serve(
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A further web page's origin that may use it.")
     ] = None,
+    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
     max_upload_mib: Annotated[int, typer.Option(min=1, help="Largest upload.")] = 64,
     max_audio_s: Annotated[float, typer.Option(min=1, help="Longest upload, decoded.")] = 3600,
     max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
@@ -195,6 +196,7 @@ def serve(
         tls_key=tls_key,
         allowed_hosts=allow_host or (),
         allowed_origins=allow_origin or (),
+        transcribe=transcribe,
         upload_bytes=max_upload_mib * 2**20,
         audio_s=max_audio_s,
         uploads=max_uploads,

@@ -198,6 +198,10 @@ test("what is said of a whole session", () => {
   assert.equal(session.overall(one, "m").label, "angry");
   assert.deepEqual(session.transcript(one), [{ start: 0.1, end: 2, text: "Well." }]);
   assert.equal(session.answers(one)[0].transcript, "Well.");
+  // Words that come later than the answer that they belong to.
+  session.take(one, { type: "final", model: "m", start: 2.1, end: 3, label: "sad", scores: [], transcript: "" });
+  session.take(one, { type: "transcript", model: "m", start: 2.1, end: 3, transcript: "Done." });
+  assert.equal(session.answers(one)[0].transcript, "Well. Done.");
 });
 
 test("text on a colour can be read", () => {

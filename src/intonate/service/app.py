@@ -151,6 +151,7 @@ def _models(settings: Settings) -> dict[str, Any]:
         ],
         "default": settings.default,
         "limits": {"upload_bytes": limits.upload_bytes, "audio_s": limits.audio_s, "session_s": limits.session_s},
+        "transcriber": settings.transcriber.name.partition(":")[0] if settings.transcriber else None,
         "token_required": bool(settings.token),
         "version": intonate.__version__,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import IntonateError, require
+from intonate.recognizer.command import hearing
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.service.settings import Limits, Settings, check_token, is_loopback
 
@@ -28,6 +29,7 @@ def serve(
     tls_key: Path | None = None,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
+    transcribe: str | None = None,
     **limits: Any,
 ) -> None:
     """Serve until interrupted.
@@ -41,6 +43,7 @@ def serve(
         tls_key: its key.
         allowed_hosts: see `Settings`.
         allowed_origins: see `Settings`.
+        transcribe: the recogniser of speech; None for none.
         limits: fields of `Limits`.
 
     Raises:
@@ -56,7 +59,8 @@ def serve(
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
     hosts, origins = tuple(map(str.lower, allowed_hosts)), tuple(allowed_origins)
-    settings = Settings(_loaded(models), host, token, hosts, origins, Limits(**limits))
+    hear = None if transcribe is None else hearing(transcribe)
+    settings = Settings(_loaded(models), host, token, hosts, origins, Limits(**limits), hear)
     server = _server(settings, port, tls_cert, tls_key)
     sys.setswitchinterval(SWITCH_S)
     try:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from intonate.service.metrics import Metrics
 from intonate.service.sessions import Sessions
 from intonate.service.settings import Settings
+from intonate.service.words import Words
 
 T = TypeVar("T")
 
@@ -17,7 +18,8 @@ T = TypeVar("T")
 class House:
     """See the module.
 
-    Uploads and streams have a pool each: an hour of sound must not hold up what somebody is saying.
+    Uploads and streams have a pool each: an hour of sound must not hold up what somebody is saying. What is said is
+    written down in one thread more, for that takes longest.
 
     Attributes:
         settings: what the service was told.
@@ -34,6 +36,7 @@ class House:
         self.connections = self.uploads = 0
         self._streams = ThreadPoolExecutor(limits.workers, "stream")
         self._uploads = ThreadPoolExecutor(limits.workers, "upload")
+        self._words = ThreadPoolExecutor(1, "words")
         self._background: set[asyncio.Task[None]] = set()
 
     async def in_stream_pool(self, work: Callable[..., T], *args: Any) -> T:
@@ -42,6 +45,14 @@ class House:
 
     async def in_upload_pool(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._uploads, work, *args)
+
+    async def in_words_thread(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._words, work, *args)
+
+    def words(self, rate_hz: int) -> Words | None:
+        """For a new session; None where nothing is written down."""
+        hear, loop = self.settings.transcriber, asyncio.get_running_loop()
+        return None if hear is None else Words(lambda sound: loop.run_in_executor(self._words, hear, sound), rate_hz)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -61,4 +72,5 @@ class House:
             task.cancel()
         self._streams.shutdown(wait=False, cancel_futures=True)
         self._uploads.shutdown(wait=False, cancel_futures=True)
+        self._words.shutdown(wait=False, cancel_futures=True)
         self.sessions.clear()

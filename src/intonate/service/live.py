@@ -81,7 +81,7 @@ class _Connection:
         if old is not None and (missed := old.after(query.seq)) is not None:
             return old, True, missed
         streams = await house.in_stream_pool(self._streams)
-        session = Session(query.asked, streams, query.rate_hz)
+        session = Session(query.asked, streams, query.rate_hz, house.words(query.rate_hz))
         house.sessions.add(session)
         house.metrics.sessions.set(len(house.sessions))
         return session, False, []
@@ -148,7 +148,7 @@ class _Connection:
             else:
                 events = session.push(samples)
             session.received += len(samples)
-            numbered = session.number(events)
+            numbered = session.number([*events, *session.written(events, samples)])
         self._house.metrics.audio_seconds.inc(len(samples) / session.rate_hz)
         for _, kind, text in numbered:
             await self._send(text)
@@ -171,9 +171,17 @@ class _Connection:
             raise Closed(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {known}")
         async with session.lock:
             self._check_mine(session)
-            numbered = session.number(await self._house.in_stream_pool(session.finish))
+            events = await self._house.in_stream_pool(session.finish)
+            numbered = session.number([*events, *session.written(events)])
         for event in numbered:
             await self._send(event[2])
+        # Nobody waits for the voice any more: now for the words, one utterance after the other.
+        while session.words is not None and await session.words.next():
+            async with session.lock:
+                self._check_mine(session)
+                numbered = session.number(session.written(()))
+            for event in numbered:
+                await self._send(event[2])
         await self._send('{"type":"done"}')
         await self._ws.close()
         return True

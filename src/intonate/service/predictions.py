@@ -14,6 +14,7 @@ from intonate.audio import decode
 from intonate.audio.clean import clean
 from intonate.errors import IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Recognizer
+from intonate.recognizer.transcribe import Transcriber
 from intonate.schema import Prediction
 from intonate.service.house import House
 from intonate.service.uploads import RefusedError, Upload, receive
@@ -28,6 +29,7 @@ FORM: dict[str, Any] = {
     "properties": {
         "audio": {"type": "string", "format": "binary", "description": "The recording, in any format."},
         "text": {"type": "string", "description": "What was said, for a model that reads it."},
+        "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
         "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
         "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
         "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
@@ -76,7 +78,9 @@ async def _answer(request: Request, house: House) -> Response:
     began = time.monotonic()
     try:
         top_k = options.pop("top_k")
-        prediction = await house.in_upload_pool(_predict, upload, house.settings.limits.audio_s, options)
+        # Who waits for words must not hold up those who do not.
+        run = house.in_upload_pool if options["transcribe"] is None else house.in_words_thread
+        prediction = await run(_predict, upload, house.settings.limits.audio_s, options)
     except IntonateError as error:
         raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
     house.metrics.prediction_seconds.observe(time.monotonic() - began)
@@ -107,10 +111,20 @@ def _options(fields: dict[str, str], house: House) -> dict[str, Any]:
         "recognizer": models[name],
         "top_k": int(top_k) if top_k else None,
         "text": fields.get("text") or None,
+        "transcribe": _transcriber(fields, house),
         "labels": fields.get("labels") or None,
         "timeline": _flag(fields, "timeline"),
         "denoise": _flag(fields, "denoise"),
     }
+
+
+def _transcriber(fields: dict[str, str], house: House) -> Transcriber | None:
+    """Who writes down what is said: nobody where the words are given, or are not wanted."""
+    asked = _flag(fields, "transcribe")
+    hear = house.settings.transcriber
+    if asked and hear is None:
+        raise RefusedError(400, "nothing is written down here; the service has to be started with --transcribe")
+    return hear if asked or not (fields.get("text") or fields.get("transcribe")) else None
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:

@@ -16,9 +16,11 @@ Send binary messages of any size: mono PCM, little endian, s16le or f32le, at th
 {"type":"segment","model":NAME,"start":1.0,"end":1.5,"state":"speech","label":"happy","scores":[{"label","score"},…],
  "raw":[…],"level":-23.1,"seq":2,"received":72000}
 {"type":"final","model":NAME,"start":0.3,"end":4.1,"label":"happy","scores":[…],"transcript":"","seq":9}
+{"type":"transcript","model":NAME,"start":0.3,"end":4.1,"transcript":"…","seq":11}   (serve --transcribe)
 {"type":"error","error":"one sentence","code":"…"}
 
-Segments follow each other without gaps, one every hop; state is speech, silence or noise. A final is one utterance.
+Segments follow each other without gaps, one every hop; state is speech, silence or noise. A final is one utterance;
+its transcript, where the service writes one, comes later, with the same start and end.
 Send {"type":"finish"} to get the rest and {"type":"done"}; {"type":"ping","t":1} answers {"type":"pong","t":1}.
 
 Query: rate, format, model (repeat it for several), window, hop (seconds), labels (a merge), activity (neural, energy),

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from intonate.recognizer.plain import PlainStream
 from intonate.recognizer.streaming import Event, Stream
+from intonate.service.words import Said, Words
 
 # Ten minutes of one model at two events a second; a client that missed more begins anew.
 BACKLOG_EVENTS = 1200
@@ -35,6 +36,7 @@ class Session:
         asked: what the query said; a session can be resumed only by the same.
         streams: {model name: stream}.
         rate_hz: of the samples.
+        words: has what is said written down; None for nothing.
         id: a secret: who has it can resume the session.
         received: samples so far.
         seq: number of the last event.
@@ -48,6 +50,7 @@ class Session:
     asked: str
     streams: Mapping[str, AnyStream]
     rate_hz: int
+    words: Words | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     received: int = 0
     seq: int = 0
@@ -68,7 +71,21 @@ class Session:
     def finish(self) -> list[tuple[str, Event]]:
         return [(name, event) for name, stream in self.streams.items() for event in stream.finish()]
 
-    def number(self, events: list[tuple[str, Event]]) -> list[tuple[int, str, str]]:
+    def written(
+        self, events: Sequence[tuple[str, Event]], samples: NDArray[Any] | None = None
+    ) -> list[tuple[str, Said]]:
+        """Give the samples and the utterances of the first model to be written down; (model, words) that are ready."""
+        if self.words is None:
+            return []
+        if samples is not None:
+            self.words.take(samples)
+        first = next(iter(self.streams))
+        for name, event in events:
+            if name == first and event.type == "final":
+                self.words.ended(event.start_s, event.end_s)
+        return [(first, said) for said in self.words.done()]
+
+    def number(self, events: Sequence[tuple[str, Event | Said]]) -> list[tuple[int, str, str]]:
         """The events as they are sent, numbered and remembered."""
         numbered = []
         for name, event in events:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from intonate.errors import IntonateError
 from intonate.recognizer.recognizer import Recognizer
+from intonate.recognizer.transcribe import Transcriber
 
 MIB = 2**20
 # A token travels as a WebSocket subprotocol (RFC 6455, 4.1), so it must be one HTTP token (RFC 9110, 5.6.2).
@@ -66,6 +67,7 @@ class Settings:
         allowed_hosts: further names that it may be called by (behind a proxy); empty beyond loopback for any.
         allowed_origins: further web pages that may use it, e.g. `https://example.org`.
         limits: see there.
+        transcriber: writes down what is said; None for nothing.
 
     Raises:
         IntonateError: there is no model, or the token is missing or cannot travel.
@@ -77,6 +79,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    transcriber: Transcriber | None = None
 
     def __post_init__(self) -> None:
         check_token(self.host, self.token)

@@ -27,7 +27,9 @@ export function seconds(session) {
 /** Take an event of the stream; returns the stretch of a segment. */
 export function take(session, event) {
   const model = session.timelines.has(event.model) ? event.model : session.models[0];
-  if (event.type === "final") session.finals.set(`${model} ${event.start.toFixed(1)}`, { ...event, model });
+  const key = `${model} ${event.start?.toFixed(1)}`;
+  if (event.type === "final") session.finals.set(key, { ...event, model });
+  else if (event.type === "transcript") session.finals.set(key, { ...session.finals.get(key), ...event, type: "final", model });
   else return session.timelines.get(model).add(event, session.windowS);
 }
 

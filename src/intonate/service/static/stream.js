@@ -133,7 +133,7 @@ export class Stream {
   #receive(message) {
     this.heard = performance.now();
     if (message.type === "ready") this.#begin(message);
-    else if (message.type === "segment" || message.type === "final") {
+    else if (["segment", "final", "transcript"].includes(message.type)) {
       this.#seq = message.seq ?? this.#seq;
       const endSample = Math.round(message.end * this.tape.rate);
       const latency = message.type === "segment" ? this.#delivery.latency(endSample, this.heard) : undefined;
