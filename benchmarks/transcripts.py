@@ -18,7 +18,6 @@ import platform
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +26,6 @@ from typing import Any
 from rich.progress import track
 
 from intonate import corpora, load_model
-from intonate.audio.decode import duration_s
 from intonate.corpora.speaker_folds import POOLED
 from intonate.evaluation.bootstrap import bootstrap, measure
 from intonate.recognizer import late
@@ -72,9 +70,7 @@ def rate(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def acted(root: Path, hear: Transcriber) -> dict[str, Any]:
     held = {f"ravdess/{actor}" for actor in POOLED["ravdess"].test}
     rows = labelled([row for row in corpora.read("ravdess", root).utterances if row.speaker in held], "7")
-    began = time.monotonic()
     heard = [dataclasses.replace(row, text=hear(row.path).text) for row in _track(rows, "RAVDESS")]
-    took_s = time.monotonic() - began
     pairs = list(zip([row.text for row in rows], [row.text for row in heard], strict=True))
     by_emotion = {
         emotion: rate([pair for row, pair in zip(rows, pairs, strict=True) if row.emotion == emotion])
@@ -84,7 +80,6 @@ def acted(root: Path, hear: Transcriber) -> dict[str, Any]:
         "actors": len(held),
         "all": rate(pairs),
         "by emotion": {emotion: found["word_error_rate"] for emotion, found in by_emotion.items()},
-        "seconds per second of sound": round(took_s / sum(duration_s(row.path) for row in rows), 2),
         "UAR": {
             "compact": _uar("compact", rows),
             "compact+text, words of the corpus": _uar("compact+text", rows),

@@ -269,7 +269,7 @@ def _pocketsphinx() -> Transcriber:
             for found in spoken
         ], "en"
 
-    caution = "pocketsphinx knows English only and gets most words of emotional speech wrong; whisper:small is better"
+    caution = "pocketsphinx knows English only and gets many words wrong; where you can fetch it, use whisper:small"
     return Transcriber(POCKETSPHINX, _version(POCKETSPHINX), recognise, caution)
 
 

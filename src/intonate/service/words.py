@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from intonate.recognizer.transcribe import Transcript
 
-# The beginning of an utterance that is longer than this is not written down, seconds.
+# Of an utterance that is longer than this, seconds, only the end is written down.
 LONGEST_S = 60.0
 # Utterances that wait for the recogniser; one that ends while so many wait stays without words.
 WAITING = 16
