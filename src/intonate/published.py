@@ -12,6 +12,8 @@ from pathlib import Path
 
 from intonate.errors import ModelError, require
 
+# Weights that are data and nothing else: in one file, or the list of several.
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 # One attempt to reach the hub, s: its own client would try again for minutes.
 HUB_TIMEOUT_S = 5.0
 
@@ -105,6 +107,29 @@ def hub_folder(
     if not _whole(folder, needed):
         raise ModelError(f"{repository} on the hub has not all of {_listed(needed)}; give another checkpoint")
     return folder
+
+
+def refuse_without_safetensors(files: Collection[str], name: str, kind: str, then: str) -> None:
+    """See that the weights of a checkpoint of transformers can be read: as safetensors, for a pickle could run code.
+
+    Args:
+        files: the names of all its files.
+        name: of the checkpoint, on the hub or a folder.
+        kind: the class of transformers that reads and writes it: `AutoModel`.
+        then: what to do with the converted FOLDER, as an imperative.
+
+    Raises:
+        ModelError: there are none, or only a pickle.
+    """
+    if set(SAFETENSORS) & set(files):
+        return
+    if any(file.startswith("pytorch_model") for file in files):
+        raise ModelError(
+            f"the weights of {name} are a pickle (pytorch_model.bin), which could run code and is not read here; if "
+            f'you trust it, convert it once with: python -c "from transformers import {kind} as M; '
+            f"M.from_pretrained('{name}').save_pretrained('FOLDER')\", {then}"
+        )
+    raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
 
 
 def _listed(needed: Sequence[Collection[str]]) -> str:

@@ -49,6 +49,7 @@ SMALL = {
     "cnn_lstm": {"length": 16, "channels": [16, 16, 16], "width": 24},
     "recurrent": {"width": 16},
     "resnet34": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
+    "resnet_roberta": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
     "transformer": {"width": 32, "layers": 2, "hidden": 64},
     "vggish_mlp": {"width": 0.1, "layers": [16]},
     "yamnet_mlp": {"width": 0.1, "layers": [16]},
@@ -57,9 +58,9 @@ SMALL = {
     "text_cnn": {"vocabulary": 100, "embedding": 16, "width": 16, "dropout": 0.1, "unknown": 0},
 }
 # The newer exporter takes half a minute.
-SLOW = {"hubert_bert"}
+SLOW = {"hubert_bert", "resnet_roberta", "speech_encoder"}
 # A part of these comes with weights that others trained. Here they are random, and nothing is learnt from what it says.
-UNTAUGHT = {"hubert_bert", "imagenet", "vggish_mlp", "yamnet_mlp"}
+UNTAUGHT = {"hubert_bert", "imagenet", "resnet_roberta", "speech_encoder", "vggish_mlp", "yamnet_mlp"}
 
 
 @pytest.fixture(
@@ -71,7 +72,7 @@ def trained(request, toy_corpus, tmp_path_factory, offline):
     build = models.get(name)
     takes = [item for item in inspect.signature(build.forward).parameters if item in INPUTS] if is_network(name) else []
     epochs = 1 if name in UNTAUGHT else 24
-    params = small_encoders.checkpoints(root) if name == "hubert_bert" else SMALL.get(name, {})
+    params = SMALL.get(name, {}) | small_encoders.params(name, root)
     # What only reads is given something to read.
     data = {"data": toy.with_words(root / "words.csv", toy_corpus)} if takes == ["tokens"] else {}
     recipe = toy.recipe(

@@ -25,6 +25,7 @@ SMALL = {
     "cnn_lstm": {"channels": [16, 16, 16], "width": 24},
     "recurrent": {"width": 16},
     "resnet34": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
+    "resnet_roberta": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
     "transformer": {"width": 32, "layers": 2, "hidden": 64},
     # Without the weights that others trained.
     "vggish_mlp": {"width": 0.1, "weights": ""},
@@ -41,7 +42,7 @@ SIDE = 75
 def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
     """What is changed of a recipe so that it fits to the toy corpus."""
     whole = recipe.load(path)
-    encoders = small_encoders.checkpoints(root) if "speech" in whole.model.params else {}
+    encoders = small_encoders.params(whole.model.name, root)
     changes: dict[str, object] = {
         "data.corpora": {"folder": str(corpus)},
         "data.set": "",

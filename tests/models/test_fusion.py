@@ -67,7 +67,7 @@ def test_what_is_frozen_gets_no_gradient(checkpoints):
         assert {name.split(".")[0] for name, weight in network.named_parameters() if weight.requires_grad} == (
             moving | {"head"}
         )
-        assert not any(weight.requires_grad for weight in network.speech.feature_extractor.parameters())
+        assert not any(weight.requires_grad for weight in network.speech.model.feature_extractor.parameters())
     with pytest.raises(RecipeError, match="none, speech, text or both"):
         SpeechTextFusion(3, {}, **checkpoints, freeze="all")
 
@@ -87,9 +87,9 @@ def test_a_checkpoint_that_is_not_there_is_one_sentence(checkpoints, tmp_path):
     from intonate.models.fusion import SpeechTextFusion
 
     absent = str(tmp_path / "absent")
-    with pytest.raises(ModelError, match=r"speech checkpoint .*config.json and model.safetensors into a folder"):
+    with pytest.raises(ModelError, match=r"params\.speech: checkpoint .*model.safetensors into a folder"):
         SpeechTextFusion(3, {}, speech=absent, text=checkpoints["text"])
-    with pytest.raises(ModelError, match="text checkpoint"):
+    with pytest.raises(ModelError, match=r"params\.text: checkpoint"):
         SpeechTextFusion.tokenizer(speech=checkpoints["speech"], text=absent)
 
 
@@ -98,7 +98,10 @@ def test_a_pickle_is_not_opened(tmp_path):
 
     both = small_encoders.checkpoints(tmp_path)
     (tmp_path / "hubert" / "model.safetensors").rename(tmp_path / "hubert" / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"has no model\.safetensors; .* never from a pickle"):
+    with pytest.raises(
+        ModelError,
+        match=r"are a pickle .* --set model\.params\.speech=FOLDER",
+    ):
         SpeechTextFusion(3, {}, **both)
 
 

@@ -3,8 +3,9 @@
 Most are torch modules: `Module(classes, columns, **params)`, where `columns` says how wide each input is, and
 `forward(**inputs)` takes each input by its name in the recipe (and `<name>_lengths`, where the module wants it) and
 returns logits (batch, classes). A class may say `BATCHING = "equal_length"` where padding would change its answer and
-`EXPORTER = "dynamo"` where the older ONNX exporter fails. It may offer `parts` and `penalty` to the loss (see
-`intonate.training.module`). The others, in `classical`, are scikit-learn pipelines.
+`EXPORTER = "dynamo"` where the older ONNX exporter fails. It may offer `parts` and `penalty` to the loss and
+`encoder_parameters` to the optimiser (see `intonate.training.module`), `check(**params)` before anything is read, and
+`finish()` after the last epoch, before it is kept and exported. The others, in `classical`, are scikit-learn pipelines.
 
 Adding one is one file and one line of `CATALOGUE`; `tests/contracts/test_models.py` then holds it to the contract.
 """
@@ -28,6 +29,8 @@ CATALOGUE: dict[str, str] = {
     "yamnet_mlp": "intonate.models.audioset:YAMNetMLP",
     "imagenet": "intonate.models.imagenet:ImageNetNetwork",
     "text_cnn": "intonate.models.text_cnn:TextCNN",
+    "resnet_roberta": "intonate.models.resnet_roberta:ResNetRoBERTa",
+    "speech_encoder": "intonate.models.speech:SpeechEncoder",
     "hubert_bert": "intonate.models.fusion:SpeechTextFusion",
     "mlp_network": "intonate.models.mlp:MLP",
     "knn": "intonate.models.classical:knn",

@@ -1,23 +1,28 @@
-"""`hubert_bert`: a speech encoder beside a text encoder, HuBERT ⊕ BERT as in "HuBERT + BERT on a merged corpus".
+"""`hubert_bert`: a speech encoder beside a text encoder, HuBERT ⊕ BERT as in "HuBERT + BERT on a merged corpus" (P3).
 
-Both encoders are any `AutoModel` of Hugging Face transformers, from a folder or a hub name; each is averaged over its
-real frames or tokens, then dropout, both side by side, one linear layer. Only safetensors and JSON are read: never a
-pickle, never code that lies beside the weights.
+Each is averaged over its real frames or tokens, then dropout, both side by side, one linear layer; or fused otherwise.
+P3's fusion starts with the HuBERT of a run that has learnt by itself: `training.begin_with: runs/hubert-p3`, a run of
+`speech_encoder`, whose encoder has the same names here. With `use: speech` or `use: text` one of the two says nothing:
+the controls without which a fusion on fixed sentences cannot be judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from intonate.errors import ModelError, RecipeError, require
+from intonate.errors import ModelError, RecipeError
+from intonate.models import checkpoints, encoders
 from intonate.models.rows import mask_of, masked_mean
 
-NEEDED = ("config.json", "model.safetensors")
+CHOICES = {
+    "freeze": ("none", "speech", "text", "both"),
+    "fusion": ("concatenate", "gated", "late"),
+    "use": ("both", "speech", "text"),
+}
 
 
 class SpeechTextFusion(nn.Module):
@@ -27,17 +32,20 @@ class SpeechTextFusion(nn.Module):
         classes: number of outputs.
         columns: not used; the encoders know their widths.
         speech: folder or hub name of the speech encoder, e.g. `facebook/hubert-base-ls960`.
-        text: folder or hub name of the text encoder, e.g. `bert-base-uncased`.
+        text: folder or hub name of the text encoder, e.g. `google-bert/bert-base-uncased`.
         dropout: on each mean.
         freeze: which encoders keep their weights: `none`, `speech`, `text` or `both`. The convolutions under the
             speech encoder are always frozen, as is usual.
+        fusion: `concatenate`, as in P3; `gated`, in each column a learnt share of speech and of text (Arevalo et al.
+            2017); `late`, an answer of each, learnt by itself too (`training.branch_loss`), and their sum.
+        use: `both`, or `speech` or `text` alone, as a control; the inputs stay the same.
 
     Raises:
         ModelError: a checkpoint is not there, or is not safetensors.
+        RecipeError: an impossible value.
     """
 
-    # HuBERT-base normalises its first layer over time, padding included.
-    BATCHING = "equal_length"
+    BATCHING = "any"
     EXPORTER = "dynamo"
 
     def __init__(
@@ -45,71 +53,139 @@ class SpeechTextFusion(nn.Module):
         classes: int,
         columns: Mapping[str, int],
         speech: str = "facebook/hubert-base-ls960",
-        text: str = "bert-base-uncased",
+        text: str = "google-bert/bert-base-uncased",
         dropout: float = 0.1,
         freeze: str = "none",
+        fusion: str = "concatenate",
+        use: str = "both",
     ) -> None:
         super().__init__()
-        if freeze not in ("none", "speech", "text", "both"):
-            raise RecipeError(f"model.params.freeze is none, speech, text or both; got {freeze!r}")
-        # SpecAugment and LayerDrop inside HuBERT draw from generators that a resumed training cannot set back.
-        self.speech = _encoder(speech, "speech", apply_spec_augment=False, layerdrop=0.0)
-        self.text = _encoder(text, "text")
-        if getattr(self.speech.config, "feat_extract_norm", "group") == "layer":
-            self.BATCHING = "any"
-        self.speech.feature_extractor.requires_grad_(False)
-        for name in ("speech", "text"):
-            if freeze in (name, "both"):
-                getattr(self, name).requires_grad_(False)
+        _check(freeze=freeze, fusion=fusion, use=use)
+        self.use = use
+        widths = []
+        if use != "text":
+            tune = "frozen" if freeze in ("speech", "both") else "partial"
+            self.speech = encoders.SpeechRows(speech, "speech", tune)
+            widths.append(self.speech.width)
+            if not self.speech.pads:
+                self.BATCHING = "equal_length"
+        if use != "speech":
+            self.text = checkpoints.load(text, "text")
+            if freeze in ("text", "both"):
+                self.text.requires_grad_(False)
+            widths.append(self.text.config.hidden_size)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.speech.config.hidden_size + self.text.config.hidden_size, classes)
+        if fusion == "concatenate" or use != "both":
+            self.head: nn.Module = nn.Linear(sum(widths), classes)
+        elif fusion == "gated":
+            self.head = Gated(widths[0], widths[1], classes)
+        else:
+            self.head = Late(widths[0], widths[1], classes)
+            # Under this name the loss finds it.
+            self.parts = self._parts
 
     def forward(self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor) -> Tensor:
         """(batch, samples), (batch,), (batch, tokens), (batch,) -> (batch, classes)."""
-        heard = self.speech(waveform, attention_mask=mask_of(waveform_lengths, waveform.shape[1]).long())[0]
-        frames = self.speech._get_feat_extract_output_lengths(waveform_lengths)
-        spoken = mask_of(tokens_lengths, tokens.shape[1])
-        read = self.text(tokens, attention_mask=spoken.long())[0]
-        means = (masked_mean(heard, mask_of(frames, heard.shape[1])), masked_mean(read, spoken))
-        logits: Tensor = self.head(torch.cat([self.dropout(mean) for mean in means], dim=1))
+        means = self._means(waveform, waveform_lengths, tokens, tokens_lengths)
+        logits: Tensor = self.head(torch.cat(means, dim=1))
         return logits
 
+    def _parts(
+        self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor
+    ) -> list[Tensor]:
+        head: Any = self.head
+        parts: list[Tensor] = head.parts(torch.cat(self._means(waveform, waveform_lengths, tokens, tokens_lengths), 1))
+        return parts
+
+    def _means(self, waveform: Tensor, heard: Tensor, tokens: Tensor, read: Tensor) -> list[Tensor]:
+        means = []
+        if self.use != "text":
+            rows, frames = self.speech(waveform, heard)
+            means.append(masked_mean(rows, mask_of(frames, rows.shape[1])))
+        if self.use != "speech":
+            words = mask_of(read, tokens.shape[1])
+            means.append(masked_mean(self.text(tokens, attention_mask=words.long())[0], words))
+        return [self.dropout(mean) for mean in means]
+
+    def encoder_parameters(self) -> Iterator[nn.Parameter]:
+        """What learns at `training.encoder_learning_rate`: both encoders."""
+        for name in ("speech", "text"):
+            part = getattr(self, name, None)
+            if part is not None:
+                yield from (weight for weight in part.parameters() if weight.requires_grad)
+
     @staticmethod
-    def tokenizer(text: str = "bert-base-uncased", **_: Any) -> Any:
+    def check(
+        speech: str = "facebook/hubert-base-ls960",
+        text: str = "google-bert/bert-base-uncased",
+        freeze: str = "none",
+        fusion: str = "concatenate",
+        use: str = "both",
+        **_: Any,
+    ) -> None:
+        """Refuse a checkpoint that is not there, before anything is listened to."""
+        _check(freeze=freeze, fusion=fusion, use=use)
+        if use != "text":
+            checkpoints.find(speech, "speech")
+        # Its tokenizer is needed even where its weights are not.
+        checkpoints.find(text, "text")
+
+    @staticmethod
+    def tokenizer(text: str = "google-bert/bert-base-uncased", **_: Any) -> Any:
         """The text encoder's `tokenizers.Tokenizer`; the other parameters of the model are ignored."""
-        loaded = _load(text, "text", "AutoTokenizer")
+        loaded = checkpoints.load(text, "text", "AutoTokenizer")
         if not loaded.is_fast:
             raise ModelError(f"the tokenizer of {text} has no tokenizer.json form, which a model file needs")
         tokenizer = loaded.backend_tokenizer
         tokenizer.no_padding()
         # A position for each token is learnt; what is longer is cut off, as in training.
-        positions = _load(text, "text", "AutoConfig").max_position_embeddings
+        config = checkpoints.load(text, "text", "AutoConfig")
+        positions = config.max_position_embeddings
+        if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+            # Its positions are counted from behind the one that means padding.
+            positions -= config.pad_token_id + 1
         tokenizer.enable_truncation(min(loaded.model_max_length, positions))
         return tokenizer
 
 
-def _encoder(name: str, role: str, **settings: Any) -> Any:
-    # "eager" attention exports with the lengths left open; a checkpoint in half precision is trained in full.
-    return _load(name, role, "AutoModel", use_safetensors=True, attn_implementation="eager", **settings).float()
+class Gated(nn.Module):
+    """Speech and text side by side, to logits: each column is a share of the one and the rest of the other."""
+
+    def __init__(self, speech: int, text: int, classes: int) -> None:
+        super().__init__()
+        width = min(speech, text)
+        self.widths = [speech, text]
+        self.speech, self.text = nn.Linear(speech, width), nn.Linear(text, width)
+        self.gate, self.answer = nn.Linear(speech + text, width), nn.Linear(width, classes)
+
+    def forward(self, both: Tensor) -> Tensor:
+        """(batch, speech + text) -> (batch, classes)."""
+        heard, read = torch.split(both, self.widths, dim=1)
+        share = torch.sigmoid(self.gate(both))
+        logits: Tensor = self.answer(share * torch.tanh(self.speech(heard)) + (1 - share) * torch.tanh(self.text(read)))
+        return logits
 
 
-def _load(name: str, role: str, kind: str, **settings: Any) -> Any:
-    """`transformers.<kind>.from_pretrained`, with a sentence where the checkpoint is not there."""
-    transformers = require("transformers", "train")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        missing = [needed for needed in NEEDED if not (folder / needed).exists()]
-        if missing and not (folder / f"{NEEDED[1]}.index.json").exists():
-            raise ModelError(
-                f"{role} checkpoint {name} has no {' and no '.join(missing)}; put the file there "
-                "(weights are read from safetensors only, never from a pickle)"
-            )
-    try:
-        return getattr(transformers, kind).from_pretrained(
-            str(folder) if folder.is_dir() else name, trust_remote_code=False, **settings
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{role} checkpoint {name!r} is neither a folder here nor could it be fetched; put {' and '.join(NEEDED)} "
-            f"into a folder and give its path as model.params.{role} ({' '.join(str(error).split())[:160]})"
-        ) from error
+class Late(nn.Module):
+    """Speech and text side by side, to the sum of what each says alone."""
+
+    def __init__(self, speech: int, text: int, classes: int) -> None:
+        super().__init__()
+        self.widths = [speech, text]
+        self.speech, self.text = nn.Linear(speech, classes), nn.Linear(text, classes)
+
+    def parts(self, both: Tensor) -> list[Tensor]:
+        heard, read = torch.split(both, self.widths, dim=1)
+        return [self.speech(heard), self.text(read)]
+
+    def forward(self, both: Tensor) -> Tensor:
+        """(batch, speech + text) -> (batch, classes)."""
+        heard, read = self.parts(both)
+        return heard + read
+
+
+def _check(**given: str) -> None:
+    for name, value in given.items():
+        *most, last = CHOICES[name]
+        if value not in CHOICES[name]:
+            raise RecipeError(f"model.params.{name} is {', '.join(most)} or {last}; got {value!r}")

@@ -12,12 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from intonate.errors import RecipeError
 from intonate.evaluation.metrics import uar_over_corpora
 from intonate.training.recipe import Training
 
 # What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
 MASKED = -1e4
 MIXUP_BETA = 0.3
+# The parts of a checkpoint that hold weights: those in use, and with a running mean the others.
+STATES = {"state_dict", "current_model_state"}
 OPTIMIZERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamax": torch.optim.Adamax}
 
 
@@ -38,7 +41,8 @@ class Classifier(L.LightningModule):
 
     A module with branches may offer `parts(**inputs)`, the logits of each, which sum to the answer: then each branch
     has a loss of its own as well (deep supervision, Lee et al. 2015), weighted by `options.branch_loss`. One whose
-    weights are held down by L1 or L2 may offer `penalty()`, a number that is added to the loss as it is.
+    weights are held down by L1 or L2 may offer `penalty()`, a number that is added to the loss as it is. One with an
+    encoder that others trained may offer `encoder_parameters()`, which learn at `options.encoder_learning_rate`.
 
     Args:
         network: the module.
@@ -105,15 +109,38 @@ class Classifier(L.LightningModule):
         self.log("validation/loss", F.cross_entropy(logits, target))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What is frozen is as it was when the network was built, and may be a hundred times what learns."""
         checkpoint["validation/uar"] = float(self.trainer.callback_metrics["validation/uar"])
+        frozen = self._frozen()
+        for state in STATES & checkpoint.keys():
+            checkpoint[state] = {name: value for name, value in checkpoint[state].items() if name not in frozen}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give back what was left out at saving; whatever else is missing is still an error."""
+        for state in STATES & checkpoint.keys():
+            checkpoint[state] = self._frozen() | checkpoint[state]
+
+    def _frozen(self) -> dict[str, Tensor]:
+        return {name: weight.detach() for name, weight in self.named_parameters() if not weight.requires_grad}
 
     def configure_optimizers(self) -> Any:
-        vectors = [weight for weight in self.parameters() if weight.ndim < 2 and weight.requires_grad]
-        matrices = [weight for weight in self.parameters() if weight.ndim >= 2 and weight.requires_grad]
-        groups = [
-            {"params": matrices, "weight_decay": self.options.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
+        network: Any = self.network
+        slow = self.options.encoder_learning_rate
+        if slow and not hasattr(network, "encoder_parameters"):
+            raise RecipeError(
+                "training.encoder_learning_rate is for a model with an encoder that others trained; set it to 0"
+            )
+        encoder = {id(weight) for weight in network.encoder_parameters()} if slow else set()
+        learning = [weight for weight in self.parameters() if weight.requires_grad]
+        groups: list[dict[str, Any]] = []
+        for rate, part in (
+            (self.options.learning_rate, [weight for weight in learning if id(weight) not in encoder]),
+            (slow, [weight for weight in learning if id(weight) in encoder]),
+        ):
+            matrices, vectors = [w for w in part if w.ndim >= 2], [w for w in part if w.ndim < 2]
+            if part or not groups:
+                groups.append({"params": matrices, "weight_decay": self.options.weight_decay, "lr": rate})
+                groups.append({"params": vectors, "weight_decay": 0.0, "lr": rate})
         optimizer = OPTIMIZERS[self.options.optimizer](groups, lr=self.options.learning_rate)
         if self.options.halve_after:
             # It halves in the epoch after so many without a lower loss: one less is as many as asked for.

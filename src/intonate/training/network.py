@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -108,7 +109,8 @@ def fit(
     quiet = Clips(examples, split.validation, inputs, recipe, training=False)
     checked = Loader(quiet, options.batch_size, collate_fn=collate)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
-    module = Classifier(network, options, len(loader) * options.epochs, corpora, seed)
+    steps = math.ceil(len(loader) / options.accumulate) * options.epochs
+    module = Classifier(network, options, steps, corpora, seed)
     place = folder / "checkpoints"
     keeper = ModelCheckpoint(place, filename="best", monitor=SCORE, mode="max", enable_version_counter=False)
     # Lightning's own `save_last` writes only where the best is written, too. This one comes after the keeper, so that
@@ -138,6 +140,7 @@ def fit(
             devices=1,
             precision="bf16-mixed" if options.precision == "bf16" else "32-true",
             gradient_clip_val=options.clip_gradient,
+            accumulate_grad_batches=options.accumulate,
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=watch is None,
@@ -149,13 +152,16 @@ def fit(
     if watch is None:
         # From the file even for the last epoch: a training that was stopped after it has nothing else.
         kept = torch.load(place / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
+        module.on_load_checkpoint(kept)
         module.load_state_dict(kept["state_dict"])
     facts = {
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "epochs": trainer.current_epoch,
         "validation_uar": _kept_score(watched, options.keep) if watch else kept.get(SCORE),
     }
-    fitted = module.network.float().cpu()
+    fitted: Any = module.network.float().cpu()
+    if hasattr(fitted, "finish"):
+        fitted.finish()
     if options.keep_weights:
         begin.keep(fitted, folder)
     return fitted, facts

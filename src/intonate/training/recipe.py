@@ -42,6 +42,8 @@ LATER = (
     ("training", "keep_weights"),
     ("training", "alike"),
     ("model", "views"),
+    ("training", "accumulate"),
+    ("training", "encoder_learning_rate"),
 )
 
 
@@ -123,7 +125,11 @@ class Training(_Part):
 
     epochs: int = Field(default=40, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
     learning_rate: float = Field(default=2e-3, gt=0)
+    encoder_learning_rate: float = Field(
+        default=0, ge=0, description="of the encoder that others trained, where the model has one; 0: as all else"
+    )
     weight_decay: float = Field(default=0.05, ge=0, description="not on vectors (biases and norms)")
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps; then a cosine to nothing")
     optimizer: Literal["adamw", "adam", "adamax"] = "adamw"

@@ -1,0 +1,135 @@
+"""`speech_encoder`: HuBERT, wav2vec 2.0, WavLM or Whisper's encoder under a linear layer, fine-tuned as far as told.
+
+Frozen with a linear head, its last layers, all but its convolutions (Wang et al. 2021; P4), or whole (P3, "HuBERT +
+BERT on a merged corpus", stage one); with adapters in place of its own weights (LoRA).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from intonate.errors import RecipeError
+from intonate.models import checkpoints, encoders
+from intonate.models.rows import AttentivePooling, mask_of, masked_mean
+
+POOLS = ("mean", "attention")
+
+
+class SpeechEncoder(nn.Module):
+    """Waveform in, logits out.
+
+    Args:
+        classes: number of outputs.
+        columns: not used; the encoder knows its width.
+        checkpoint: folder, or name on the Hugging Face hub, of any encoder that takes the waveform, or of a Whisper.
+        tune: what of it learns: `frozen`, `last`, `partial` or `whole`; see `intonate.models.encoders`.
+        last: layers that learn with `tune: last`.
+        layers: `last`, or `weighted` for a learnt mean over the outputs of all layers.
+        pool: over time: `mean`, or `attention`, a weighted mean beside the deviation (attentive statistics).
+        dropout: before the output.
+        mask: SpecAugment inside the encoder: {time_prob: 0.05, time_length: 10, feature_prob: 0, feature_length: 10}.
+        lora: {rank: 8}, and alpha and dropout: adapters learn, with `tune: frozen`; in the file they are merged.
+
+    Raises:
+        ModelError: the checkpoint is not here and cannot be fetched.
+        RecipeError: an impossible value.
+    """
+
+    BATCHING = "any"
+    EXPORTER = "dynamo"
+
+    def __init__(
+        self,
+        classes: int,
+        columns: Mapping[str, int],
+        checkpoint: str = "facebook/hubert-base-ls960",
+        tune: str = "partial",
+        last: int = 2,
+        layers: str = "last",
+        pool: str = "mean",
+        dropout: float = 0.1,
+        mask: Mapping[str, float] | None = None,
+        lora: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        if pool not in POOLS:
+            raise RecipeError(f"model.params.pool is {' or '.join(POOLS)}; got {pool!r}")
+        self.speech = encoders.SpeechRows(checkpoint, "checkpoint", tune, last, layers, mask, lora)
+        if not self.speech.pads:
+            self.BATCHING = "equal_length"
+        self.attention = AttentivePooling(self.speech.width) if pool == "attention" else None
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.speech.width * (2 if pool == "attention" else 1), classes)
+        # A frozen encoder says the same of a clip in every epoch, unless something is masked.
+        self._remembers = self.attention is None and not mask and not any(True for _ in self.speech.learning())
+        self._weights: bytes | None = None
+
+    def forward(self, waveform: Tensor, waveform_lengths: Tensor) -> Tensor:
+        """(batch, samples), (batch,) -> (batch, classes)."""
+        if self._remembers:
+            pooled = self.speech.mixed(self._means(waveform, waveform_lengths))
+        else:
+            rows, frames = self.speech(waveform, waveform_lengths)
+            real = mask_of(frames, rows.shape[1])
+            pooled = masked_mean(rows, real) if self.attention is None else self.attention(rows, real)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
+
+    def _means(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+        """Each layer's mean over the clip's frames, (batch, layers, width); each clip alone, once, without padding."""
+        if self._weights is None:
+            self._weights = _digest(*self.speech.model.state_dict().values())
+        said = _said(self._weights, self.speech.layers)
+        keys = [_digest(clip[:length]) for clip, length in zip(waveform, lengths.tolist(), strict=True)]
+        for place, key in enumerate(keys):
+            if key not in said:
+                length = lengths[place : place + 1]
+                with torch.no_grad():
+                    stack, frames = self.speech.stack(waveform[place : place + 1, : int(length)], length)
+                said[key] = stack[:, :, : int(frames)].mean(dim=2)[0].float().cpu()
+        return torch.stack([said[key] for key in keys]).to(waveform.device)
+
+    def encoder_parameters(self) -> Iterator[nn.Parameter]:
+        """What learns at `training.encoder_learning_rate`."""
+        return self.speech.learning()
+
+    def finish(self) -> None:
+        """After the last epoch: adapters become part of the weights that they adapt, and nothing is remembered."""
+        self.speech.merge()
+        self._remembers = False
+
+    @staticmethod
+    def check(
+        checkpoint: str = "facebook/hubert-base-ls960",
+        tune: str = "partial",
+        layers: str = "last",
+        mask: Mapping[str, float] | None = None,
+        lora: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Refuse a checkpoint that is not there, before anything is listened to."""
+        encoders.check(tune, layers, mask, lora)
+        checkpoints.find(checkpoint, "checkpoint")
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._weights = None  # these are others
+        super()._load_from_state_dict(*args)
+
+
+@lru_cache(maxsize=1)
+def _said(weights: bytes, layers: str) -> dict[bytes, Tensor]:
+    """What the frozen encoder with these weights said of each clip: for every epoch, trial and fold of a process."""
+    return {}
+
+
+def _digest(*tensors: Tensor) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.digest()
