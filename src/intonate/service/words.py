@@ -19,6 +19,8 @@ from intonate.recognizer.transcribe import Transcript
 
 # Of an utterance that is longer than this, seconds, only the end is written down.
 LONGEST_S = 60.0
+# A recogniser is given this much before and after an utterance too, seconds: soft first and last consonants lie there.
+MARGIN_S = 0.3
 # Utterances that wait for the recogniser; one that ends while so many wait stays without words.
 WAITING = 16
 
@@ -64,7 +66,8 @@ class Words:
 
     def ended(self, start_s: float, end_s: float) -> None:
         """An utterance has ended: have it written down."""
-        first, last = (max(0, round(time_s * self.rate_hz) - self._first) for time_s in (start_s, end_s))
+        times_s = (start_s - MARGIN_S, end_s + MARGIN_S)
+        first, last = (max(0, round(time_s * self.rate_hz) - self._first) for time_s in times_s)
         sound = np.concatenate([*self._held])[first:last] if self._held else np.zeros(0, np.float32)
         if len(sound) and len(self._waiting) < WAITING:
             self._waiting.append((start_s, end_s, self.submit((sound, self.rate_hz))))
