@@ -287,7 +287,8 @@ def test_another_file_than_the_published_one_is_not_kept(nowhere, tmp_path):
 def test_without_a_network_it_says_what_is_missing(toy_corpus, tmp_path, monkeypatch):
     """Before anything is listened to: which file, its size, whence, and where to put it."""
     wanted = (
-        r"keras/models/vgg16_weights_tf_dim_ordering_tf_kernels_notop\.h5 .* \(59 MB\) with `curl -O .*/vgg16/vgg16_"
+        r"keras/models/vgg16_weights_tf_dim_ordering_tf_kernels_notop\.h5, the weights of VGG16 \(59 MB\) is not "
+        r"on this machine .*`curl -L --create-dirs -o .*/vgg16/vgg16_"
     )
     inputs = {"images": {"front_end": "mfcc_image"}}
     kept = tmp_path / "cache"
@@ -299,9 +300,9 @@ def test_without_a_network_it_says_what_is_missing(toy_corpus, tmp_path, monkeyp
     assert not kept.exists()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(keras_networks.urllib.request, "urlopen", None)
-    with pytest.raises(ModelError, match="HF_HUB_OFFLINE forbids"):
+    with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set"):
         ImageNetNetwork.check("vgg16")
-    with pytest.raises(ModelError, match=r"nowhere\.h5 of MobileNetV2 are not there; .*9 MB"):
+    with pytest.raises(ModelError, match=r"nowhere\.h5, the weights of MobileNetV2 \(9 MB\) is not on this machine"):
         build(weights="nowhere.h5")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, RecipeError, did_you_mean, require
+from intonate.published import not_here
 
 BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
 IMAGENET = "imagenet"
@@ -259,7 +261,7 @@ def find(network: str, weights: str, width: float = 1.0) -> Path:
 def _fetch(url: str, path: Path, published: Published) -> None:
     """Fetch a file, whole or not at all."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "off"):
-        raise _missing(path, url, published, ", and HF_HUB_OFFLINE forbids to fetch them")
+        raise _missing(path, url, published, "HF_HUB_OFFLINE is set")
     rich = require("rich.progress", "train")
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
@@ -272,17 +274,19 @@ def _fetch(url: str, path: Path, published: Published) -> None:
             raise OSError("another file came than Keras expects")
         partial.replace(path)
     except OSError as error:  # of urllib, too
-        raise _missing(path, url, published, f", and could not be fetched ({_line(error)})") from error
+        raise _missing(path, url, published, _line(error)) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _missing(path: Path, url: str, published: Published, why: str) -> ModelError:
-    size = f"{4e-6 * published.parameters:.0f} MB"
-    return ModelError(
-        f"the weights {path} of {published.function} are not there{why}; where there is a network, fetch them ({size}) "
-        f"with `curl -O {url}`, put them at that path or give another (--set model.params.weights=PATH), or start at "
-        "random (--set model.params.weights=)"
+    return not_here(
+        f"{path}, the weights of {published.function}",
+        f"curl -L --create-dirs -o {shlex.quote(str(path))} {url}",
+        "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
+        "model.params.weights=)",
+        size_mb=4e-6 * published.parameters,
+        why=why,
     )
 
 

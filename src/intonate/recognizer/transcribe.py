@@ -24,6 +24,7 @@ from intonate.audio.activity import has_speech
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
 from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, require
+from intonate.published import not_here
 from intonate.schema import Segment
 
 EXTRA = "transcribe"
@@ -241,10 +242,12 @@ def _not_here(package: Any, size: str) -> IntonateError:
         return ModelError(f"whisper:{size} is neither a folder nor a size; {did_you_mean(size, known)}")
     repository = package.utils._MODELS[size]
     family = next((name for name in MEGABYTES if size.startswith(name)), "")
-    weighs = f" (model.bin, about {MEGABYTES[family]:,} MB)" if family else " (model.bin)"
-    return ModelError(
-        f"whisper:{size} is not on this machine{weighs}; where there is a network, fetch it once with `hf download "
-        f"{repository}`, or with `--local-dir FOLDER`, bring that folder here and give whisper:FOLDER"
+    folder = repository.rpartition("/")[2]
+    return not_here(
+        f"whisper:{size}",
+        f"hf download {repository} --local-dir {folder}",
+        f"bring that folder here ({', '.join(FILES)} of it) and give whisper:{folder}",
+        size_mb=MEGABYTES.get(family),
     )
 
 
