@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intonate.errors import RecipeError
 from intonate.evaluation.metrics import uar_over_corpora
 from intonate.training.recipe import Training
 
@@ -126,10 +125,6 @@ class Classifier(L.LightningModule):
     def configure_optimizers(self) -> Any:
         network: Any = self.network
         slow = self.options.encoder_learning_rate
-        if slow and not hasattr(network, "encoder_parameters"):
-            raise RecipeError(
-                "training.encoder_learning_rate is for a model with an encoder that others trained; set it to 0"
-            )
         encoder = {id(weight) for weight in network.encoder_parameters()} if slow else set()
         learning = [weight for weight in self.parameters() if weight.requires_grad]
         groups: list[dict[str, Any]] = []

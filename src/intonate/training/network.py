@@ -20,6 +20,7 @@ from lightning.pytorch.callbacks.callback import Callback
 
 from intonate import models
 from intonate.corpora.splits import Split
+from intonate.errors import RecipeError
 from intonate.models import views
 from intonate.schema import ModelInput
 from intonate.training import begin
@@ -42,7 +43,7 @@ def check_model(recipe: Recipe) -> None:
     """Refuse files that the recipe's model starts from and that are not there, before anything is listened to.
 
     Raises:
-        RecipeError: the model has no such views.
+        RecipeError: the model has no such views, or no encoder that could learn at a rate of its own.
         ModelError: a file is missing.
     """
     build = models.get(recipe.model.name)
@@ -50,6 +51,11 @@ def check_model(recipe: Recipe) -> None:
         build.check(**recipe.model.params)
     if recipe.model.views:
         views.check(build, recipe.model.views.of)
+    if recipe.training.encoder_learning_rate and not hasattr(build, "encoder_parameters"):
+        raise RecipeError(
+            f"training.encoder_learning_rate is for a model with an encoder that others trained, and "
+            f"{recipe.model.name} has none; set it to 0"
+        )
 
 
 def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
