@@ -72,6 +72,57 @@ def test_what_is_frozen_gets_no_gradient(checkpoints):
         SpeechTextFusion(3, {}, **checkpoints, freeze="all")
 
 
+def both_inputs(seed=0):
+    import torch
+
+    torch.manual_seed(seed)
+    samples, words = 0.1 * torch.randn(2, 12_000), torch.randint(4, 9, (2, 6))
+    return samples, torch.tensor([12_000, 9_000]), words, torch.tensor([6, 4])
+
+
+@pytest.mark.parametrize("fusion", ["gated", "late"])
+def test_other_ways_to_fuse_hear_and_read_and_padding_changes_nothing(tmp_path, fusion):
+    import torch
+
+    from intonate.models.fusion import SpeechTextFusion
+
+    network = SpeechTextFusion(3, {}, **small_encoders.checkpoints(tmp_path, "layer"), fusion=fusion).eval()
+    samples, heard, words, read = both_inputs()
+    with torch.no_grad():
+        together = network(samples, heard, words, read)
+        alone = network(samples[1:, :9_000], heard[1:], words[1:, :4], read[1:])
+        torch.testing.assert_close(together[1:], alone, rtol=1e-4, atol=1e-5)
+        assert (network(samples * 2 + 0.1, heard, words, read) - together).abs().max() > 1e-5
+        assert (network(samples, heard, words + 1, read) - together).abs().max() > 1e-5
+        if fusion == "late":  # each answers by itself, and the loss finds both answers
+            parts = network.parts(samples, heard, words, read)
+            torch.testing.assert_close(sum(parts), together)
+            said, written = network.parts(samples, heard, words + 1, read)
+            torch.testing.assert_close(said, parts[0])
+            assert (written - parts[1]).abs().max() > 1e-5
+        else:
+            assert not hasattr(network, "parts")
+
+
+@pytest.mark.parametrize(("use", "absent"), [("speech", "text"), ("text", "speech")])
+def test_a_control_is_deaf_or_cannot_read(checkpoints, use, absent):
+    import torch
+
+    from intonate.models.fusion import SpeechTextFusion
+
+    network = SpeechTextFusion(3, {}, **checkpoints, use=use).eval()
+    samples, heard, words, read = both_inputs()
+    assert not hasattr(network, absent)
+    with torch.no_grad():
+        answer = network(samples, heard, words, read)
+        other_words = (network(samples, heard, words + 1, read) - answer).abs().max()
+        other_sound = (network(-samples.flip(1), heard, words, read) - answer).abs().max()
+    assert (other_words == 0) == (use == "speech")
+    assert (other_sound == 0) == (use == "text")
+    with pytest.raises(RecipeError, match="both, speech or text; got 'ears'"):
+        SpeechTextFusion.check(**checkpoints, use="ears")
+
+
 def test_the_tokenizer_goes_into_the_file_as_it_is(checkpoints):
     import tokenizers
 

@@ -122,6 +122,35 @@ def test_a_killed_training_goes_on_as_if_never_stopped(toy_corpus, tmp_path):
     assert not (fold / "checkpoints").exists()
 
 
+def test_batches_that_add_up_are_one_step(toy_corpus, tmp_path):
+    """Two batches of 6 and one of 12: the same steps."""
+    learnt = []
+    for name, size, accumulate in (("two", 6, 2), ("one", 12, 1)):
+        training = {
+            "epochs": 1,
+            "batch_size": size,
+            "accumulate": accumulate,
+            "average": 0,
+            "mixup": 0,
+            "balance": False,
+        }
+        inputs = {"features": toy.VOICE["voice"] | {"normalise": {"kind": "corpus"}}}
+        model = {"name": "mlp_network", "params": {"layers": [8], "dropout": 0}}
+        path = tmp_path / f"{name}.yaml"
+        recipe = toy.recipe(path, toy_corpus, name=name, inputs=inputs, model=model, training=training)
+        run = train(recipe, runs=tmp_path)
+        learnt.append(weights(run / "fold1-seed0" / "model.onnx"))
+    assert learnt[0].keys() == learnt[1].keys()
+    for name, values in learnt[0].items():
+        np.testing.assert_allclose(values, learnt[1][name], atol=2e-5, err_msg=name)
+
+
+def test_a_rate_for_an_encoder_that_is_not_there_is_refused_before_anything_is_heard(toy_corpus, tmp_path):
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training={"encoder_learning_rate": 1e-5})
+    with pytest.raises(RecipeError, match="compact has none; set it to 0"):
+        train(recipe, runs=tmp_path)
+
+
 class StopError(Exception):
     pass
 

@@ -95,6 +95,34 @@ def test_the_optimizer_is_the_one_of_the_recipe(name):
     assert [group["weight_decay"] for group in found.param_groups] == [Training().weight_decay, 0]
 
 
+def test_an_encoder_learns_at_a_rate_of_its_own():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)
+            self.encoder.bias.requires_grad_(False)
+
+        def encoder_parameters(self):
+            return (weight for weight in self.encoder.parameters() if weight.requires_grad)
+
+        def forward(self, x):
+            return self.head(self.encoder(x))
+
+    network = Two()
+    options = Training(learning_rate=1e-3, encoder_learning_rate=1e-5, weight_decay=0.1)
+    found = Classifier(network, options, 10, np.array(["one"])).configure_optimizers()["optimizer"]
+    rates = {
+        id(weight): (group["initial_lr"], group["weight_decay"])
+        for group in found.param_groups
+        for weight in group["params"]
+    }
+    assert rates == {
+        id(network.head.weight): (1e-3, 0.1),
+        id(network.head.bias): (1e-3, 0),
+        id(network.encoder.weight): (1e-5, 0.1),
+    }
+
+
 def test_the_rate_is_halved_after_as_many_epochs_as_asked_for():
     options = Training(halve_after=3, learning_rate=0.8)
     found = Classifier(torch.nn.Linear(3, 2), options, 10, np.array(["one"])).configure_optimizers()
