@@ -14,7 +14,7 @@ from intonate.errors import RecipeError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
 from intonate.training import benchmark as bench
-from intonate.training import fit, suite
+from intonate.training import fit, recipe, suite
 
 ROOT = Path(__file__).parents[2]
 FOREST = {
@@ -191,4 +191,21 @@ def test_shipped_suites_name_recipes_that_are_there(path):
         assert merged_labels(corpus.labels)
     for system in found.systems.values():
         if system.recipe:
-            assert (path.parent / system.recipe).exists(), system.recipe
+            recipe.load(path.parent / system.recipe, system.set)
+
+
+def test_a_system_whose_checkpoint_is_not_here_says_so_and_the_others_go_on(place, toy_corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    toy.recipe(
+        tmp_path / "hubert.yaml",
+        toy_corpus,
+        inputs={"waveform": {"front_end": "waveform"}},
+        model={"name": "speech_encoder", "params": {"checkpoint": "facebook/hubert-base-ls960"}},
+    )
+    hubert = {"hubert": {"title": "HuBERT", "recipe": "hubert.yaml"}}
+    rows, page = place(COMPARED | {"systems": hubert | {"forest": COMPARED["systems"]["forest"]}})
+    for row in rows:
+        assert (row["uar"] is None) == (row["system"] == "HuBERT")
+        if row["system"] == "HuBERT":
+            assert "facebook/hubert-base-ls960 (380 MB) is not on this machine" in row["note"]
+    assert "hf download facebook/hubert-base-ls960" in page
