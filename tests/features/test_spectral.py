@@ -222,3 +222,17 @@ class TestRemembering:
         for thread in threads:
             thread.join()
         assert wrong == []
+
+
+def test_a_spectrogram_is_the_logarithm_of_the_power():
+    sound = np.random.default_rng(0).normal(0, 0.1, 5_000).astype(np.float32)
+    lines = features.get("spectrogram")(sound, 16_000)
+    np.testing.assert_allclose(np.exp(lines), spectral.power_spectrogram(sound) + 1e-8, rtol=1e-5)
+
+
+def test_frames_are_the_samples_around_every_tenth_millisecond():
+    sound = np.arange(1, 1_001, dtype=np.float32)
+    rows = features.get("frames")(sound, 16_000)
+    assert rows.shape == (7, 400)
+    np.testing.assert_array_equal(rows[3], sound[480 - 200 : 480 + 200])
+    np.testing.assert_array_equal(rows[0], [0] * 200 + [*sound[:200]])

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import small_encoders
 import torch
+import toy
 
 from intonate.errors import ModelError, RecipeError
 from intonate.models.resnet_roberta import ResNetRoBERTa
+from intonate.recognizer.recognizer import load_model
+from intonate.training.fit import train
 
 COLUMNS = {"frames": 20}
 SMALL = {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1], "dropout": 0.0}
@@ -107,3 +110,17 @@ def test_the_file_answers_as_the_network_does_at_three_lengths(roberta, tmp_path
     rng = np.random.default_rng(0)
     clips = [{"frames": rng.normal(size=(frames, 20)).astype(np.float32)} for frames in (40, 150, 400)]
     assert write_torch(network, spec, clips, tmp_path / "model.onnx") < 1e-3
+
+
+@pytest.mark.parametrize("front_end", ["mfcc", "spectrogram", "frames"])
+def test_it_reads_each_of_the_inputs_that_the_paper_names(toy_corpus, tmp_path, front_end):
+    recipe = toy.recipe(
+        tmp_path / "toy.yaml",
+        toy_corpus,
+        inputs={"frames": {"front_end": front_end, "normalise": {"kind": "corpus"}}},
+        model={"name": "resnet34", "params": {"channels": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]}},
+        training={"epochs": 1, "batch_size": 8, "average": 0},
+    )
+    run = train(recipe, runs=tmp_path)
+    clip = next(toy_corpus.rglob("*.wav"))
+    assert set(load_model(run / "fold1-seed0" / "model.onnx").predict(clip).scores) == set(toy.MANNER)

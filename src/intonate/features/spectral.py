@@ -154,6 +154,21 @@ def mel_power(
     return power @ mel_filters(sample_rate_hz, 2 * (power.shape[1] - 1), bands, low_hz, high_hz)
 
 
+def spectrogram(waveform: Float, sample_rate_hz: int) -> Float:
+    """Natural logarithm of the power of every line of the spectrum.
+
+    Args:
+        waveform: (samples,) float32.
+        sample_rate_hz: of the waveform; the frame is 25 ms and the hop 10 ms at 16 kHz, whose lines are 31.25 Hz apart.
+
+    Returns:
+        (1 + samples // 160, 257) float32.
+    """
+    power = power_spectrogram(waveform)
+    power += np.float32(FLOOR)
+    return np.log(power, out=power)
+
+
 def log_mel(
     waveform: Float,
     sample_rate_hz: int,
