@@ -141,20 +141,23 @@ def models() -> None:
     command.models()
 
 
-@app.command()
+@app.command(cls=_Transcribing)
 def listen(
     model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone.")] = None,
     labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Pieces of 2 s without voice activity or smoothing.")] = False,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="Which microphone (name or number).")] = None,
+    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
 ) -> None:
     """What the microphone hears, live in the terminal."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _convert(model)
+    from intonate.recognizer.command import hearing
     from intonate.recognizer.listen import listen as hear
 
-    hear(model=model, file=file, labels=labels, plain=plain, device=device)
+    by = None if transcribe is None else hearing(transcribe)
+    hear(model=model, file=file, labels=labels, plain=plain, device=device, transcribe=by)
 
 
 @app.command(cls=_Transcribing)

@@ -420,6 +420,48 @@ def test_listen_draws_bars(tmp_path, tiny_model):
     assert "level" in out.getvalue()
 
 
+@pytest.mark.usefixtures("energy_only")
+@pytest.mark.parametrize("terminal", [False, True])
+def test_listen_writes_down_each_utterance(tmp_path, tiny_model, terminal):
+    import io
+
+    from rich.console import Console
+
+    from intonate.recognizer.listen import listen
+    from intonate.recognizer.transcribe import Transcriber, Word
+
+    heard = []
+
+    def recognise(waveform, language):
+        heard.append(len(waveform) / RATE)
+        return [Word(f"sentence {len(heard)}", 0.1, 0.5)], "en"
+
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, talk(2.0, -1.5, 1.5, -1.0), RATE)
+    out = io.StringIO()
+    listen(
+        model=str(tiny_model),
+        file=str(path),
+        real_time=False,
+        console=Console(file=out, force_terminal=terminal, width=80, legacy_windows=False),
+        transcribe=Transcriber("tiny", "1", recognise),
+    )
+    assert len(heard) == 2
+    assert heard == pytest.approx([2.0 + 0.3, 1.5 + 0.6], abs=0.2)  # with the margins that there are
+    told = [line for line in out.getvalue().splitlines() if "“sentence" in line]
+    assert [line[line.index("“") :].rstrip("\x1b[0m") for line in told[-2:]] == ["“sentence 1”", "“sentence 2”"]
+
+
+def test_listen_writes_no_words_of_plain_pieces(tiny_model):
+    from intonate.errors import IntonateError
+    from intonate.recognizer.listen import listen
+    from intonate.recognizer.transcribe import Transcriber
+
+    hear = Transcriber("tiny", "1", lambda waveform, language: ([], "en"))
+    with pytest.raises(IntonateError, match="leave out --plain or --transcribe"):
+        listen(model=str(tiny_model), file="clip.wav", plain=True, transcribe=hear)
+
+
 def test_listen_to_a_microphone(tiny_model, monkeypatch, capsys):
     """A driver that gives 2 s and is then interrupted."""
     import types
@@ -453,7 +495,7 @@ def test_listen_to_a_microphone(tiny_model, monkeypatch, capsys):
         InputStream=InputStream, PortAudioError=RuntimeError, query_devices=lambda *_: {"default_samplerate": 48_000.0}
     )
     monkeypatch.setattr(module, "_sounddevice", lambda: fake)
-    monkeypatch.setattr(module.queue, "SimpleQueue", Interrupting)
+    monkeypatch.setattr(module, "queue", types.SimpleNamespace(SimpleQueue=Interrupting))
     with pytest.raises(KeyboardInterrupt):
         module.listen(model=str(tiny_model))
     assert capsys.readouterr().out.count("silence") == 3

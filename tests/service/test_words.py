@@ -1,7 +1,7 @@
 """Words in the service: with the answer to a file, and after the answers of a stream, which never wait for them."""
 
 import threading
-from asyncio import Future, new_event_loop
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from test_http import wav
 from test_stream import QUERY, RATE, pcm, play
 
 from intonate.recognizer.transcribe import Transcriber, Word
-from intonate.service.words import LONGEST_S, WAITING, Words
+from intonate.recognizer.words import LONGEST_S, WAITING, Words
 
 SAID = "kids are talking"
 QUIET = np.zeros(2 * RATE, "<i2").tobytes()
@@ -104,11 +104,11 @@ def test_a_recogniser_that_fails_ends_no_session(recognizer):
 
 
 def test_what_waits_is_bounded():
-    loop, sounds = new_event_loop(), []
+    sounds = []
 
     def submit(sound):
         sounds.append(sound[0])
-        return Future(loop=loop)
+        return Future()
 
     words = Words(submit, 100)
     for _ in range(200):
@@ -120,4 +120,3 @@ def test_what_waits_is_bounded():
     for _ in range(2 * WAITING):
         words.ended(199.0, 199.5)
     assert len(sounds) == WAITING
-    loop.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from intonate.audio import decode
-from intonate.errors import AudioError, require
+from intonate.errors import AudioError, IntonateError, require
+from intonate.recognizer.plain import PlainStream
 from intonate.recognizer.recognizer import load_model
-from intonate.recognizer.streaming import Event, level_dbfs
+from intonate.recognizer.streaming import Event, Stream, level_dbfs
+from intonate.recognizer.transcribe import Transcriber
+from intonate.recognizer.words import Said, Words
 
 CHUNK_S = 0.1
 FILE_HZ = 16_000
@@ -40,6 +44,7 @@ class _Screen:
     segment: Event | None = None
     level: float = LOWEST_DBFS
     finals: list[Event] = field(default_factory=list)
+    said: dict[float, Said] = field(default_factory=dict)  # by when the utterance began
 
     def __rich__(self) -> Group:
         now = self.segment
@@ -50,7 +55,14 @@ class _Screen:
         bars = Table.grid(padding=(0, 2))
         for name, score in now.scores.items() if now else ():
             bars.add_row(name, "█" * round(score * BAR) + " " * (BAR - round(score * BAR)), f"{score:4.0%}")
-        return Group(head, meter, bars, *map(_line, self.finals[-LATEST:]))
+        return Group(head, meter, bars, *self.told(LATEST))
+
+    def told(self, latest: int = 0) -> Iterator[Text]:
+        """The utterances, or only so many of the latest, and the words under each."""
+        for event in self.finals[-latest:]:
+            yield _line(event)
+            if said := self.said.get(event.start_s):
+                yield _line(said)
 
 
 def listen(
@@ -60,6 +72,7 @@ def listen(
     labels: str | None = None,
     plain: bool = False,
     device: str | None = None,
+    transcribe: Transcriber | None = None,
     real_time: bool = True,
     console: Console | None = None,
 ) -> None:
@@ -71,51 +84,73 @@ def listen(
         labels: a merge of the emotions.
         plain: see `Recognizer.stream`.
         device: name or number of the microphone; None for the usual one.
+        transcribe: writes down each utterance when it has ended; the bars never wait for it.
         real_time: whether a file takes as long as it lasts.
         console: where to draw.
 
     Raises:
         AudioError: there is no microphone, or the file cannot be read.
+        IntonateError: words were asked for of plain pieces, which are no utterances.
         MissingExtraError: the extra `mic` is not installed.
     """
+    if plain and transcribe:
+        raise IntonateError("plain pieces cut words in two; leave out --plain or --transcribe")
     recognizer = load_model(model)
     if file is None:
         rate_hz, chunks = _microphone(device)
     else:
         rate_hz, chunks = FILE_HZ, _played(file, real_time)
-    stream = recognizer.stream(rate_hz, plain=plain, labels=labels)
+    heard = _heard(recognizer.stream(rate_hz, plain=plain, labels=labels), chunks, rate_hz, transcribe)
     console = console or Console()
     screen = _Screen(f"how the voice sounds, not how anyone feels · {recognizer.spec.name} · Ctrl-C stops")
     # A pipe gets lines; a terminal gets a picture that moves.
     if console.is_terminal:
         with Live(screen, console=console, refresh_per_second=15, transient=True):
-            for chunk in chunks:
-                _update(screen, chunk, stream.push(chunk))
-            _update(screen, None, stream.finish())
-        for event in screen.finals:
-            console.print(_line(event))
+            for chunk, events in heard:
+                _update(screen, chunk, events)
+        for line in screen.told():
+            console.print(line)
         return
-    for chunk in chunks:
-        _print(console, stream.push(chunk))
-    _print(console, stream.finish())
+    for _, events in heard:
+        for event in events:
+            console.print(_line(event), soft_wrap=True)
 
 
-def _update(screen: _Screen, chunk: NDArray[np.float32] | None, events: Iterable[Event]) -> None:
+def _heard(
+    stream: Stream | PlainStream, chunks: Iterable[NDArray[np.float32]], rate_hz: int, hear: Transcriber | None
+) -> Iterator[tuple[NDArray[np.float32] | None, list[Event | Said]]]:
+    """Each chunk with what there is to tell after it: of the voice, and the words of utterances before."""
+    writer = ThreadPoolExecutor(1, "words")
+    words = None if hear is None else Words(lambda sound: writer.submit(hear, sound), rate_hz)
+
+    def told(events: list[Event], chunk: NDArray[np.float32] | None = None) -> list[Event | Said]:
+        return [*events, *(words.follow(events, chunk) if words else ())]
+
+    try:
+        for chunk in chunks:
+            yield chunk, told(stream.push(chunk), chunk)
+        yield None, told(stream.finish())
+        writer.shutdown()  # nothing is left to hear: now for the last words
+        yield None, told([])
+    finally:
+        writer.shutdown(wait=False, cancel_futures=True)
+
+
+def _update(screen: _Screen, chunk: NDArray[np.float32] | None, events: Iterable[Event | Said]) -> None:
     if chunk is not None and len(chunk):
         screen.level = level_dbfs(chunk)
     for event in events:
-        if event.type == "final":
+        if isinstance(event, Said):
+            screen.said[event.start_s] = event
+        elif event.type == "final":
             screen.finals.append(event)
         else:
             screen.segment = event
 
 
-def _print(console: Console, events: Iterable[Event]) -> None:
-    for event in events:
-        console.print(_line(event), soft_wrap=True)
-
-
-def _line(event: Event) -> Text:
+def _line(event: Event | Said) -> Text:
+    if isinstance(event, Said):
+        return Text(f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  “{event.text}”", "italic")
     best = ", ".join(f"{label} {score:.0%}" for label, score in list(event.scores.items())[:2])
     line = f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  {event.label:<9} {best}"
     return Text(line.rstrip(), "bold" if event.type == "final" else "")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from intonate.recognizer.words import Words
 from intonate.service.metrics import Metrics
 from intonate.service.sessions import Sessions
 from intonate.service.settings import Settings
-from intonate.service.words import Words
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ class House:
 
     def words(self, rate_hz: int) -> Words | None:
         """For a new session; None where nothing is written down."""
-        hear, loop = self.settings.transcriber, asyncio.get_running_loop()
-        return None if hear is None else Words(lambda sound: loop.run_in_executor(self._words, hear, sound), rate_hz)
+        hear = self.settings.transcriber
+        return None if hear is None else Words(lambda sound: self._words.submit(hear, sound), rate_hz)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from intonate.recognizer.plain import PlainStream
 from intonate.recognizer.streaming import Event, Stream
-from intonate.service.words import Said, Words
+from intonate.recognizer.words import Said, Words
 
 # Ten minutes of one model at two events a second; a client that missed more begins anew.
 BACKLOG_EVENTS = 1200
@@ -77,13 +77,9 @@ class Session:
         """Give the samples and the utterances of the first model to be written down; (model, words) that are ready."""
         if self.words is None:
             return []
-        if samples is not None:
-            self.words.take(samples)
         first = next(iter(self.streams))
-        for name, event in events:
-            if name == first and event.type == "final":
-                self.words.ended(event.start_s, event.end_s)
-        return [(first, said) for said in self.words.done()]
+        own = [event for name, event in events if name == first]
+        return [(first, said) for said in self.words.follow(own, samples)]
 
     def number(self, events: Sequence[tuple[str, Event | Said]]) -> list[tuple[int, str, str]]:
         """The events as they are sent, numbered and remembered."""

@@ -1,4 +1,4 @@
-"""What is said in a live session: each utterance goes to the recogniser of speech when it has ended.
+"""What is said in a stream: each utterance goes to the recogniser of speech when it has ended.
 
 The answers about the voice never wait for it: it has a thread of its own, and its words come later, as events of their
 own, with the next sound that arrives.
@@ -6,15 +6,17 @@ own, with the next sound that arrives.
 
 from __future__ import annotations
 
-from asyncio import Future, wait
+import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.recognizer.streaming import Event
 from intonate.recognizer.transcribe import Transcript
 
 # Of an utterance that is longer than this, seconds, only the end is written down.
@@ -24,7 +26,7 @@ MARGIN_S = 0.3
 # Utterances that wait for the recogniser; one that ends while so many wait stays without words.
 WAITING = 16
 
-Submit = Callable[[tuple[NDArray[Any], int]], "Future[Transcript]"]
+Submit: TypeAlias = Callable[[tuple[NDArray[Any], int]], Future[Transcript]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Said:
 
 @dataclass(eq=False, slots=True)
 class Words:
-    """The sound of one session that may still be written down, and what is being written.
+    """The sound of one stream that may still be written down, and what is being written.
 
     Attributes:
         submit: hands (samples (n,), rate in Hz) to the recogniser.
@@ -56,6 +58,15 @@ class Words:
     _first: int = 0  # the sample that `_held` starts with
     _last: int = 0
     _waiting: deque[tuple[float, float, Future[Transcript]]] = field(default_factory=deque)
+
+    def follow(self, events: Iterable[Event], samples: NDArray[Any] | None = None) -> list[Said]:
+        """Remember the newest samples, have the utterances that ended with them written down; the words of before."""
+        if samples is not None:
+            self.take(samples)
+        for event in events:
+            if event.type == "final":
+                self.ended(event.start_s, event.end_s)
+        return self.done()
 
     def take(self, samples: NDArray[Any]) -> None:
         """Remember the newest samples."""
@@ -77,7 +88,7 @@ class Words:
         found = []
         while self._waiting and self._waiting[0][2].done():
             start_s, end_s, future = self._waiting.popleft()
-            # A sound that cannot be written down is no reason to end a session.
+            # A sound that cannot be written down is no reason to end a stream.
             text = "" if future.cancelled() or future.exception() else future.result().text
             if text:
                 found.append(Said(start_s, end_s, text))
@@ -87,5 +98,5 @@ class Words:
         """Wait until `done` has something more to tell; False where nothing waits."""
         if not self._waiting:
             return False
-        await wait([self._waiting[0][2]])
+        await asyncio.wait([asyncio.wrap_future(self._waiting[0][2])])
         return True
