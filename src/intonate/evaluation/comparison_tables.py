@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from intonate.errors import CorpusError
-from intonate.evaluation.comparison import CLEAN, Figure, Row
+from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
 from intonate.evaluation.page import percent
 from intonate.evaluation.table import CLIP_ALONE, RANDOM_SPLIT, SPEAKER_DISJOINT
 

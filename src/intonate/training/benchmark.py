@@ -29,7 +29,7 @@ from intonate.augment import waveform
 from intonate.corpora import splits
 from intonate.errors import IntonateError, RecipeError, did_you_mean
 from intonate.evaluation import comparison, table
-from intonate.evaluation.comparison import CLEAN, Figure, Row
+from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, PredictionTable
 from intonate.features.cache import Change
