@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,15 @@ import onnx
 import pytest
 import toy
 import yaml
+from filelock import FileLock
 
 from intonate.errors import RecipeError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
-from intonate.training import network
+from intonate.schema import Utterance
+from intonate.training import network, provenance
 from intonate.training.fit import train
+from intonate.training.recipe import load
 
 ROOT = Path(__file__).parents[2]
 FOREST = {
@@ -87,10 +91,39 @@ def test_another_recipe_is_refused(run, toy_corpus):
         train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}", "training.epochs=4"], runs=run.parent)
 
 
+def test_other_data_is_refused(run, toy_corpus, tmp_path):
+    """One clip fewer: its fit would stand in one report with those to all clips."""
+    fewer, kept = tmp_path / "fewer", tmp_path / "runs" / run.name
+    shutil.copytree(toy_corpus, fewer)
+    shutil.copytree(run, kept)
+    next(path for path in sorted(fewer.rglob("*")) if path.is_file()).unlink()
+    with pytest.raises(RecipeError, match="fold1-seed0 was trained on other data"):
+        train(run / "recipe.yaml", [f"data.corpora.folder={fewer}", "training.seeds=[0, 1]"], runs=kept.parent)
+    assert not (kept / "fold1-seed1").exists()
+
+
+def test_words_are_data_of_what_reads_them(toy_corpus, tmp_path):
+    recipe = load(toy.recipe(tmp_path / "toy.yaml", toy_corpus))
+    reads = recipe.having({"inputs": {"ids": {"front_end": "tokens"}}})
+    silent, said = [
+        [Utterance("a.wav", "sad", "sad", "folder/1", "folder", text=text)] for text in ("", "kids are talking")
+    ]
+    assert provenance.manifest_hash(silent, recipe) == provenance.manifest_hash(said, recipe)
+    assert provenance.manifest_hash(silent, reads) != provenance.manifest_hash(said, reads)
+
+
+def test_two_do_not_train_in_one_folder(run, toy_corpus):
+    with FileLock(run / ".lock"), pytest.raises(RecipeError, match="another process trains in"):
+        train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}"], runs=run.parent)
+    train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}"], runs=run.parent)
+
+
 KILLED = """
 import os, signal, sys
-from intonate.training import network
+from intonate.schema import Utterance
+from intonate.training import network, provenance
 from intonate.training.fit import train
+from intonate.training.recipe import load
 
 class Killer(network.Classifier):
     def on_train_batch_start(self, batch, index):

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -45,7 +46,8 @@ console = Console(stderr=True)
 def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path = "runs") -> Path:
     """Train every fold and seed of a recipe that has not been trained yet, then write the report of all.
 
-    A run that was stopped goes on where it stopped; a run folder of another recipe is refused.
+    A run that was stopped goes on where it stopped; a run folder of another recipe or of other data is refused, and so
+    is one that another process trains in.
 
     Returns:
         The run folder.
@@ -56,7 +58,20 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     recipe = load(path, overrides)
     names.check(recipe)
     provenance.revision()  # as the code is now: it may be edited while a long training runs
-    folder = _run_folder(Path(runs) / recipe.name, recipe)
+    folder = Path(runs) / recipe.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            _train(recipe, folder)
+    except Timeout:
+        raise RecipeError(
+            f"another process trains in {folder}; wait for it, or give this run another name (--set name=…)"
+        ) from None
+    return folder
+
+
+def _train(recipe: Recipe, folder: Path) -> None:
+    _claim(folder, recipe)
     utterances = data.labelled(_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)
     waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
@@ -77,6 +92,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
             console.print(f"[yellow]left out[/] {_too_short(examples.too_short, recipe)}", highlight=False)
             jobs = _jobs(recipe, examples.utterances)
             waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+        _check_data(recipe, examples, sorted(path.parent for path in folder.glob("fold*-seed*/run.json")))
         if recipe.data.expand and waiting:
             trained = np.concatenate([split.train for _, split, _ in waiting])
             changes = waveform.changes(recipe.data.expand)
@@ -87,7 +103,6 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
             _fit(recipe, examples, split, fold, seed, folder / _name((fold, split, seed)), definition)
     done = [folder / _name(job) for job in jobs]
     scoring.report(folder, recipe, done)
-    return folder
 
 
 Job = tuple[int, Split, int]
@@ -143,7 +158,8 @@ def _utterances(recipe: Recipe) -> list[Utterance]:
     return list(found)
 
 
-def _run_folder(folder: Path, recipe: Recipe) -> Path:
+def _claim(folder: Path, recipe: Recipe) -> None:
+    """Refuse the folder of another recipe, and keep this one in it."""
     kept = folder / "recipe.yaml"
     if kept.exists() and (before := load(kept)).hash() != recipe.hash():
         # More folds or seeds of the same recipe belong together; anything else does not.
@@ -155,10 +171,19 @@ def _run_folder(folder: Path, recipe: Recipe) -> Path:
         )
         if same.hash() != recipe.hash():
             raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
-    folder.mkdir(parents=True, exist_ok=True)
     # Where the data lie is the machine's business, and a run folder may be published.
     kept.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return folder
+
+
+def _check_data(recipe: Recipe, examples: data.Examples, done: Sequence[Path]) -> None:
+    """Refuse to go on beside fits to other data: one report is made of all."""
+    now = provenance.manifest_hash(examples.recordings, recipe)
+    for path in done:
+        if json.loads((path / "run.json").read_text(encoding="utf-8"))["manifest_hash"] != now:
+            raise RecipeError(
+                f"{path} was trained on other data: files, labels or words have changed since; give this run another "
+                "name (--set name=…)"
+            )
 
 
 def _fit(

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Utterance
 from intonate.training.recipe import Recipe
 
@@ -22,7 +23,7 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
         "recipe_hash": recipe.hash(),
-        "manifest_hash": manifest_hash(utterances),
+        "manifest_hash": manifest_hash(utterances, recipe),
         "configurations_tried": recipe.card.configurations_tried,
         "clips": len(utterances),
         "revision": revision(),
@@ -32,11 +33,17 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
     }
 
 
-def manifest_hash(utterances: Sequence[Utterance]) -> str:
-    """SHA-256 over name, stretch, label and speaker of every row, wherever the files lie; 12 hex digits."""
+def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
+    """SHA-256 over name, stretch, label and speaker of every row, wherever the files lie; 12 hex digits.
+
+    What was said counts where the recipe's model reads it.
+    """
+    reads = any(item.front_end == TOKENS for item in recipe.inputs.values())
     digest = hashlib.sha256()
     for row in utterances:
-        digest.update(f"{Path(row.path).name}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}\n".encode())
+        words = f"\t{row.text}" if reads else ""
+        facts = f"{Path(row.path).name}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}\n"
+        digest.update(facts.encode())
     return digest.hexdigest()[:12]
 
 
