@@ -15,7 +15,8 @@ from intonate.training.fit import train
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, toy_corpus):
     folder = tmp_path_factory.mktemp("card")
-    return train(toy.recipe(folder / "toy.yaml", toy_corpus), runs=folder / "runs")
+    said = {"licence": "CC0-1.0", "description": "It learnt from toys as well."}
+    return train(toy.recipe(folder / "toy.yaml", toy_corpus, card=said), runs=folder / "runs")
 
 
 def test_the_file_and_its_card_hold_the_same_scores(run, tmp_path):
@@ -33,6 +34,7 @@ def test_the_file_and_its_card_hold_the_same_scores(run, tmp_path):
     assert f"{100 * corpus['uar']['value']:.1f} (" in text
     assert all(speaker.rpartition("/")[2] in text for speaker in spec.unseen_speakers)
     assert "must not be used" in text
+    assert "\n\nIt learnt from toys as well.\n\n" in text
 
 
 def test_scores_on_unseen_corpora_are_told_apart(run, tmp_path):

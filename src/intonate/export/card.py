@@ -103,6 +103,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained from "
         f"scratch on acted speech ({', '.join(spec.corpora)}; languages: {', '.join(spec.languages)}). "
         f"{record.get('parameters', 0):,} parameters, {size_bytes / 1e6:.1f} MB.",
+        *filter(None, [record.get("description")]),
         "It hears how something is said, as actors would say it. It does not know what anyone feels.",
         "## Licence of the weights",
         spec.licence,

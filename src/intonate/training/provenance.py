@@ -23,6 +23,7 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
         "recipe_hash": recipe.hash(),
+        "description": recipe.card.description,
         "manifest_hash": manifest_hash(utterances, recipe),
         "configurations_tried": recipe.card.configurations_tried,
         "clips": len(utterances),

@@ -212,7 +212,9 @@ class Card(_Part):
     """What the model file says of itself."""
 
     licence: str = ""
-    description: str = ""
+    description: str = Field(
+        default="", description="what else is to be known of how it was made: a paragraph of the card"
+    )
     configurations_tried: int = Field(default=1, ge=1, description="how many were compared on validation speakers")
 
 
