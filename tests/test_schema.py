@@ -128,8 +128,14 @@ def test_a_prediction_has_the_public_shape():
             {"label": "angry", "score": 0.05},
         ],
         "segments": [
-            {"start": 0.0, "end": 1.235, "label": "happy", "score": 0.75},
-            {"start": 1.235, "end": 2.0, "label": "silence", "score": 0.0},
+            {
+                "start": 0.0,
+                "end": 1.235,
+                "label": "happy",
+                "score": 0.75,
+                "scores": [{"label": "happy", "score": 0.75}, {"label": "sad", "score": 0.25}],
+            },
+            {"start": 1.235, "end": 2.0, "label": "silence", "score": 0.0, "scores": []},
         ],
         "transcript": "yes",
         "abstained": False,

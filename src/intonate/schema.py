@@ -249,19 +249,21 @@ class Prediction:
         """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines.
 
         A segment has a `text` where a transcript was asked for and words were heard in it.
+
+        Args:
+            top_k: how many scores of the recording and of each segment; None for all.
         """
         return {
             "file": self.file,
             "label": self.label,
-            "scores": [
-                {"label": label, "score": round(score, 6)} for label, score in list(self.scores.items())[:top_k]
-            ],
+            "scores": listed(self.scores, top_k),
             "segments": [
                 {
                     "start": round(segment.start_s, 3),
                     "end": round(segment.end_s, 3),
                     "label": segment.label,
                     "score": round(next(iter(segment.scores.values()), 0.0), 6),
+                    "scores": listed(segment.scores, top_k),
                 }
                 | ({"text": segment.text} if segment.text else {})
                 for segment in self.segments
@@ -270,3 +272,8 @@ class Prediction:
             "abstained": self.abstained,
             "model": self.model,
         }
+
+
+def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:
+    """Scores, best first, as they stand in JSON."""
+    return [{"label": label, "score": round(score, 6)} for label, score in list(scores.items())[:top_k]]

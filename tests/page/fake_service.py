@@ -173,11 +173,12 @@ class Fake:
         await asyncio.sleep(self.slow_s)
         if self.error:
             return JSONResponse({"error": self.error[1]}, self.error[0], HEADERS)
-        segments = [{"start": 0.0, "end": 1.0, "label": "silence", "score": 0.0}]
+        segments = [{"start": 0.0, "end": 1.0, "label": "silence", "score": 0.0, "scores": []}]
         for number in range(3):
             one = scores(8 * number, model)
             start = 1.0 + 1.5 * number
-            segments.append({"start": start, "end": start + 1.5, "label": shown(one), "score": one[0]["score"]})
+            best = {"label": shown(one), "score": one[0]["score"], "scores": one}
+            segments.append({"start": start, "end": start + 1.5, **best})
         answer = scores(0, model)
         shape = {"file": name, "label": answer[0]["label"], "scores": answer, "segments": segments}
         return JSONResponse(shape | {"transcript": "", "abstained": False, "model": model}, headers=HEADERS)

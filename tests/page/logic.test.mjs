@@ -129,13 +129,13 @@ test("pieces of two seconds, and what the model said about each", () => {
   assert.deepEqual(pieces.pairs(cut, given, timeline, { merge: MERGES["p4-4"] }), [{ truth: "fear/surprise", answer: "fear/surprise" }]);
 });
 
-test("the segments of a file can be scored too, with their best score alone", () => {
+test("the segments of a file can be scored too", () => {
   const timeline = new Timeline();
-  timeline.add({ start: 0, end: 3, label: "sad", score: 0.6 });
-  timeline.add({ start: 3, end: 6, label: "unsure", score: 0.2 });
+  timeline.add({ start: 0, end: 3, label: "sad", score: 0.6, scores: said("sad", 0.6) });
+  timeline.add({ start: 3, end: 6, label: "unsure", score: 0.3, scores: [{ label: "fear", score: 0.3 }, { label: "sad", score: 0.2 }] });
   const given = new Map([[0, "sad"], [2, "happy"]]);
   const found = pieces.pairs(pieces.cut(6), given, timeline);
-  assert.deepEqual(found, [{ truth: "sad", answer: "sad" }, { truth: "happy", answer: "unsure" }]);
+  assert.deepEqual(found, [{ truth: "sad", answer: "sad" }, { truth: "happy", answer: "fear" }]);
 });
 
 test("labels that are saved can be loaded, and only where they belong", () => {

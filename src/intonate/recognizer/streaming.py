@@ -30,6 +30,7 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.chunks import Chunks, Heard
 from intonate.recognizer.timeline import SILENCE, UNSURE
+from intonate.schema import listed
 
 if TYPE_CHECKING:
     from intonate.recognizer.recognizer import Recognizer
@@ -83,10 +84,10 @@ class Event:
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape, as in `Prediction.to_dict`."""
         shape: dict[str, Any] = {"type": self.type, "start": round(self.start_s, 3), "end": round(self.end_s, 3)}
-        shape |= {"label": self.label, "scores": _listed(self.scores), "speech": round(self.speech_s, 2)}
+        shape |= {"label": self.label, "scores": listed(self.scores), "speech": round(self.speech_s, 2)}
         if self.type == "final":
             return shape | {"transcript": ""}
-        return shape | {"state": self.state, "raw": _listed(self.raw), "level": round(self.level_dbfs, 1)}
+        return shape | {"state": self.state, "raw": listed(self.raw), "level": round(self.level_dbfs, 1)}
 
 
 @dataclass(slots=True)
@@ -262,7 +263,3 @@ def level_dbfs(samples: Waveform) -> float:
     """RMS in dB of full scale."""
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     return max(QUIETEST_DBFS, 10 * math.log10(max(power, 1e-12)))
-
-
-def _listed(scores: Scores) -> list[dict[str, Any]]:
-    return [{"label": label, "score": round(score, 6)} for label, score in scores.items()]

@@ -38,15 +38,12 @@ FORM: dict[str, Any] = {
     },
 }
 BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}
+SCORES = [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}]
 EXAMPLE: dict[str, Any] = {
     "file": "clip.wav",
     "label": "happy",
-    "scores": [
-        {"label": "happy", "score": 0.62},
-        {"label": "surprise", "score": 0.21},
-        {"label": "angry", "score": 0.1},
-    ],
-    "segments": [{"start": 0.0, "end": 2.9, "label": "happy", "score": 0.62}],
+    "scores": SCORES,
+    "segments": [{"start": 0.0, "end": 2.9, "label": "happy", "score": 0.62, "scores": SCORES}],
     "transcript": "",
     "abstained": False,
     "model": "compact",

@@ -11,16 +11,14 @@ export class Timeline {
   stretches = [];
 
   /** Take an event of the stream. A resumed session may say a thing twice: the newest word wins. */
-  add({ start, end, state, label, scores = [], raw = [], score, level }, windowS = 0) {
+  add({ start, end, state, label, scores = [], raw = [], level }, windowS = 0) {
     const at = this.#firstEndingAfter(end - SAME_S);
-    // The segments of a file may tell the best score alone; of an unsure one it is not told whose it is.
-    const told = scores.length || !score || label === "unsure" ? scores : [{ label, score }];
     const stretch = {
-      start, end, label, scores: told, raw, level,
+      start, end, label, scores, raw, level,
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
       state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
-      score: told[0]?.score ?? score ?? 0,
+      score: scores[0]?.score ?? 0,
     };
     const repeats = this.stretches[at] && Math.abs(this.stretches[at].end - end) < SAME_S;
     this.stretches.splice(at, repeats ? 1 : 0, stretch);
@@ -92,8 +90,7 @@ export function weighted(stretches, lengths = stretches.map(({ start, end }) => 
     for (const { label, score } of scores) sums.set(label, (sums.get(label) ?? 0) + (score * lengths[index]) / total);
   });
   const scores = sorted([...sums].map(([label, score]) => ({ label, score })));
-  const plain = stretches.reduce((sum, { score }, index) => sum + (score * lengths[index]) / total, 0);
-  return { score: scores[0]?.score ?? plain, scores };
+  return { score: scores[0]?.score ?? 0, scores };
 }
 
 /** Scores, best first. */
