@@ -1,6 +1,7 @@
 """The stream: any chunking, the same answers as offline, steady labels, and what tells speech from the rest."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -450,6 +451,26 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, terminal):
     assert heard == pytest.approx([2.0 + 0.3, 1.5 + 0.6], abs=0.2)  # with the margins that there are
     told = [line for line in out.getvalue().splitlines() if "“sentence" in line]
     assert [line[line.index("“") :].rstrip("\x1b[0m") for line in told[-2:]] == ["“sentence 1”", "“sentence 2”"]
+
+
+@pytest.mark.usefixtures("energy_only")
+def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
+    import io
+
+    from rich.console import Console
+
+    from intonate.recognizer import listen as module
+
+    def interrupted(file, real_time):
+        yield talk(2.0, -1.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_played", interrupted)
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, legacy_windows=False, color_system=None)
+    with pytest.raises(KeyboardInterrupt):
+        module.listen(model=str(tiny_model), file="clip.wav", console=console)
+    assert re.search(r"0\.0 s – +[12]\.\d s  \w+ ", out.getvalue().splitlines()[-1])
 
 
 def test_listen_writes_no_words_of_plain_pieces(tiny_model):

@@ -105,11 +105,13 @@ def listen(
     screen = _Screen(f"how the voice sounds, not how anyone feels · {recognizer.spec.name} · Ctrl-C stops")
     # A pipe gets lines; a terminal gets a picture that moves.
     if console.is_terminal:
-        with Live(screen, console=console, refresh_per_second=15, transient=True):
-            for chunk, events in heard:
-                _update(screen, chunk, events)
-        for line in screen.told():
-            console.print(line)
+        try:
+            with Live(screen, console=console, refresh_per_second=15, transient=True):
+                for chunk, events in heard:
+                    _update(screen, chunk, events)
+        finally:  # a microphone has no end but Ctrl-C: what was heard stays on the screen
+            for line in screen.told():
+                console.print(line)
         return
     for _, events in heard:
         for event in events:
