@@ -25,8 +25,8 @@ from latency import DURATION_S, RATE_HZ, ROOT, milliseconds, summary
 from threadpoolctl import threadpool_limits
 
 import intonate
+from intonate.converters import transformers_classifier as hub
 from intonate.emotions import SEVEN
-from intonate.export import hub
 from intonate.export.quantize import quantized
 
 ROUNDS, WARM_UP = 12, 2

@@ -29,10 +29,10 @@ from intonate import corpora, load_model
 from intonate.corpora.speaker_folds import POOLED
 from intonate.evaluation.bootstrap import bootstrap, measure
 from intonate.recognizer import late
-from intonate.recognizer.transcribe import Transcriber, transcriber
 from intonate.schema import Utterance
 from intonate.training.data import labelled
 from intonate.training.evaluate import answers
+from intonate.transcripts.recognisers import Transcriber, transcriber
 
 REPEATS = 1000
 # Comments for espeak-ng: short enough for one breath, and letters only, so that it says what is written.

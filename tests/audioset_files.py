@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from intonate.models import weights
+from intonate.published import audioset as weights
 
 
 def varint(number: int) -> bytes:

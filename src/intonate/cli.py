@@ -101,7 +101,7 @@ def predict(
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _convert(model)
-    from intonate.recognizer import command
+    from intonate.terminal import command
 
     well = command.predict(
         paths,
@@ -128,7 +128,7 @@ def read(
 ) -> None:
     """Which emotion words carry, read and not heard (English)."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from intonate.recognizer import command
+    from intonate.terminal import command
 
     command.read(texts, model=model, labels=labels, top_k=top_k, style=style.value)
 
@@ -136,7 +136,7 @@ def read(
 @app.command()
 def models() -> None:
     """What is built in, with licences and held-out scores."""
-    from intonate.recognizer import command
+    from intonate.terminal import command
 
     command.models()
 
@@ -153,8 +153,8 @@ def listen(
     """What the microphone hears, live in the terminal."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _convert(model)
-    from intonate.recognizer.command import hearing
-    from intonate.recognizer.listen import listen as hear
+    from intonate.terminal.command import hearing
+    from intonate.terminal.listen import listen as hear
 
     by = None if transcribe is None else hearing(transcribe)
     hear(model=model, file=file, labels=labels, plain=plain, device=device, transcribe=by)
@@ -245,10 +245,11 @@ def transcribe(
     """Write down what is said: in a table beside a manifest, or of recordings, here."""
     if paths[0].lower().endswith(".csv"):
         from intonate.corpora import transcripts
+        from intonate.terminal.command import hearing
 
-        print(transcripts.command(paths, by))
+        print(transcripts.command(paths, hearing(by)))
         return
-    from intonate.recognizer import command
+    from intonate.terminal import command
 
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
@@ -287,7 +288,7 @@ def benchmark(
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
 ) -> None:
     """Train and compare many systems; write benchmarks/RESULTS.md and a page."""
-    from intonate.training.benchmark import benchmark as run
+    from intonate.bench.benchmark import benchmark as run
 
     print(run(suite, only or (), hours, data))
 
@@ -308,7 +309,7 @@ def export(
     ] = None,
 ) -> None:
     """Make a model ready to give away: one file with its scores inside, and a model card."""
-    from intonate.export.command import export as give
+    from intonate.converters.command import export as give
 
     print(give(model, output, unseen or (), fold, seed, quantize))
 
@@ -333,7 +334,7 @@ def _with_value(args: list[str]) -> list[str]:
     """`--transcribe clip.wav` as `--transcribe=best clip.wav`."""
     if "--transcribe" not in args:
         return args
-    from intonate.recognizer.transcribe import BEST, is_name
+    from intonate.transcripts.recognisers import BEST, is_name
 
     done: list[str] = []
     for place, word in enumerate(args):
@@ -346,10 +347,10 @@ def _with_value(args: list[str]) -> list[str]:
 
 def _convert(*models: str | None) -> None:
     """Checkpoints of transformers become model files the first time that they are named: all else reads only those."""
-    from intonate.recognizer.checkpoint import unconverted
+    from intonate.recognizer.conversions import unconverted
 
     for name in dict.fromkeys(part for model in models for part in unconverted(model)):
-        from intonate.export.hub import convert
+        from intonate.converters.transformers_classifier import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 

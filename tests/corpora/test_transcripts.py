@@ -9,7 +9,7 @@ import soundfile
 
 from intonate.corpora import manifest, transcripts
 from intonate.errors import CorpusError
-from intonate.recognizer.transcribe import Transcriber, Word
+from intonate.transcripts.recognisers import Transcriber, Word
 
 RATE_HZ = 16_000
 

@@ -17,11 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from intonate.cli import app
+from intonate.converters.transformers_classifier import convert
 from intonate.corpora import manifest, read
 from intonate.errors import ModelError
 from intonate.export import convolutions, quantize
 from intonate.export.ensemble import MEMBERS_KEY, combine
-from intonate.export.hub import convert
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
 from intonate.training.evaluate import evaluate

@@ -9,8 +9,8 @@ import toy
 from intonate.errors import ModelError, RecipeError
 from intonate.export import onnx as export
 from intonate.models import patches as patch_networks
-from intonate.models import weights
 from intonate.models.audioset import VGGish, VGGishMLP, YAMNet, YAMNetMLP
+from intonate.published import audioset as weights
 from intonate.schema import ModelInput, ModelSpec
 from intonate.training.fit import train
 

@@ -10,9 +10,10 @@ import toy
 
 from intonate.errors import ModelError, RecipeError
 from intonate.features.waveform import waveform
-from intonate.models import checkpoints, encoders
+from intonate.models import encoders
 from intonate.models.fusion import SpeechTextFusion
 from intonate.models.speech import SpeechEncoder
+from intonate.published import checkpoints
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
 from intonate.training import begin

@@ -1,6 +1,7 @@
 """The stream: any chunking, the same answers as offline, steady labels, and what tells speech from the rest."""
 
 import dataclasses
+import io
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import soundfile
 import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from intonate import SpeakerStatistics, load_model
 from intonate.audio import decode
@@ -390,7 +392,7 @@ def test_a_known_speaker_goes_on(recognizer):
 
 @pytest.mark.usefixtures("energy_only")
 def test_listen_to_a_file(tmp_path, tiny_model, capsys):
-    from intonate.recognizer.listen import listen
+    from intonate.terminal.listen import listen
 
     path = tmp_path / "clip.wav"
     soundfile.write(path, talk(2.0, -1.5), RATE)
@@ -400,13 +402,13 @@ def test_listen_to_a_file(tmp_path, tiny_model, capsys):
     assert "silence" in lines[-1]
 
 
+def terminal(out, shown=True):
+    return Console(file=out, force_terminal=shown, width=80, legacy_windows=False)
+
+
 @pytest.mark.usefixtures("energy_only")
 def test_listen_draws_bars(tmp_path, tiny_model):
-    import io
-
-    from rich.console import Console
-
-    from intonate.recognizer.listen import listen
+    from intonate.terminal.listen import listen
 
     path = tmp_path / "clip.wav"
     soundfile.write(path, talk(2.5), RATE)
@@ -415,21 +417,17 @@ def test_listen_draws_bars(tmp_path, tiny_model):
         model=str(tiny_model),
         file=str(path),
         real_time=False,
-        console=Console(file=out, force_terminal=True, width=80, legacy_windows=False),
+        console=terminal(out),
     )
     assert "█" in out.getvalue()
     assert "level" in out.getvalue()
 
 
 @pytest.mark.usefixtures("energy_only")
-@pytest.mark.parametrize("terminal", [False, True])
-def test_listen_writes_down_each_utterance(tmp_path, tiny_model, terminal):
-    import io
-
-    from rich.console import Console
-
-    from intonate.recognizer.listen import listen
-    from intonate.recognizer.transcribe import Transcriber, Word
+@pytest.mark.parametrize("shown", [False, True])
+def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
+    from intonate.terminal.listen import listen
+    from intonate.transcripts.recognisers import Transcriber, Word
 
     heard = []
 
@@ -444,7 +442,7 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, terminal):
         model=str(tiny_model),
         file=str(path),
         real_time=False,
-        console=Console(file=out, force_terminal=terminal, width=80, legacy_windows=False),
+        console=terminal(out, shown),
         transcribe=Transcriber("tiny", "1", recognise),
     )
     assert len(heard) == 2
@@ -455,11 +453,7 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, terminal):
 
 @pytest.mark.usefixtures("energy_only")
 def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
-    import io
-
-    from rich.console import Console
-
-    from intonate.recognizer import listen as module
+    from intonate.terminal import listen as module
 
     def interrupted(file, real_time):
         yield talk(2.0, -1.5)
@@ -467,16 +461,15 @@ def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
 
     monkeypatch.setattr(module, "_played", interrupted)
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=80, legacy_windows=False, color_system=None)
     with pytest.raises(KeyboardInterrupt):
-        module.listen(model=str(tiny_model), file="clip.wav", console=console)
+        module.listen(model=str(tiny_model), file="clip.wav", console=terminal(out))
     assert re.search(r"0\.0 s – +[12]\.\d s  \w+ ", out.getvalue().splitlines()[-1])
 
 
 def test_listen_writes_no_words_of_plain_pieces(tiny_model):
     from intonate.errors import IntonateError
-    from intonate.recognizer.listen import listen
-    from intonate.recognizer.transcribe import Transcriber
+    from intonate.terminal.listen import listen
+    from intonate.transcripts.recognisers import Transcriber
 
     hear = Transcriber("tiny", "1", lambda waveform, language: ([], "en"))
     with pytest.raises(IntonateError, match="leave out --plain or --transcribe"):
@@ -487,7 +480,7 @@ def test_listen_to_a_microphone(tiny_model, monkeypatch, capsys):
     """A driver that gives 2 s and is then interrupted."""
     import types
 
-    from intonate.recognizer import listen as module
+    from intonate.terminal import listen as module
 
     class InputStream:
         def __init__(self, rate, size, device, channels, dtype, callback):

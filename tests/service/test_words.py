@@ -9,8 +9,8 @@ from running import Running, finish, receive
 from test_http import wav
 from test_stream import QUERY, RATE, pcm, play
 
-from intonate.recognizer.transcribe import Transcriber, Word
-from intonate.recognizer.words import LONGEST_S, WAITING, Words
+from intonate.transcripts.recognisers import Transcriber, Word
+from intonate.transcripts.words import LONGEST_S, WAITING, Words
 
 SAID = "kids are talking"
 QUIET = np.zeros(2 * RATE, "<i2").tobytes()

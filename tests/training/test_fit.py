@@ -120,10 +120,8 @@ def test_two_do_not_train_in_one_folder(run, toy_corpus):
 
 KILLED = """
 import os, signal, sys
-from intonate.schema import Utterance
-from intonate.training import network, provenance
+from intonate.training import network
 from intonate.training.fit import train
-from intonate.training.recipe import load
 
 class Killer(network.Classifier):
     def on_train_batch_start(self, batch, index):

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "recognizer"))
 import tiny
 
 from intonate.corpora import transcripts
-from intonate.recognizer.transcribe import Transcriber, Word
 from intonate.schema import ModelInput
 from intonate.training import evaluate as evaluation
+from intonate.transcripts.recognisers import Transcriber, Word
 
 RATE_HZ = 16_000
 HEARS = Transcriber("stand-in", "1", lambda *_: ([Word("kids are talking by the door", 0, 1)], "en"))

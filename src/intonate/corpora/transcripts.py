@@ -20,8 +20,8 @@ from typing import Any
 from intonate.corpora import manifest
 from intonate.errors import AudioError, CorpusError, IntonateError
 from intonate.features import cache
-from intonate.recognizer.transcribe import Transcriber
 from intonate.schema import Utterance
+from intonate.transcripts.recognisers import Transcriber
 
 COLUMNS = ("file", "start", "end", "key", "text", "language", "recogniser", "version")
 
@@ -119,20 +119,18 @@ def fill(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> list[
     ]
 
 
-def command(paths: Sequence[str], by: str) -> str:
+def command(paths: Sequence[str], hear: Transcriber) -> str:
     """`intonate transcribe MANIFEST`: with a bar on a terminal; what was done, in words.
 
     Raises:
-        IntonateError: there are several manifests, or as `transcribe`, or there is no such recogniser of speech.
+        IntonateError: there are several manifests, or as `transcribe`.
     """
     from rich.console import Console
     from rich.progress import track
 
-    from intonate.recognizer.command import hearing
-
     if len(paths) > 1:
         raise IntonateError("one manifest is transcribed at a time, e.g. intonate transcribe manifest.csv")
-    hear, console = hearing(by), Console(stderr=True)
+    console = Console(stderr=True)
 
     def bar(rows: Sequence[Any]) -> Iterable[Any]:
         return track(rows, "writing down", console=console, disable=not console.is_terminal)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from intonate.errors import RecipeError
 from intonate.features.audioset import BANDS, FRAMES
-from intonate.models import weights as published
 from intonate.models.patches import PatchClassifier
+from intonate.published import audioset as published
 
 # Widths of the 3 x 3 convolutions of VGGish; a maximum over 2 x 2 follows each group. Then its dense layers.
 VGGISH_GROUPS = ((64,), (128,), (256, 256), (512, 512))

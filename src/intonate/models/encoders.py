@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError, did_you_mean, require
-from intonate.models import checkpoints
 from intonate.models.rows import mask_of
 from intonate.models.whisper import LogMel
+from intonate.published import checkpoints
 
 TUNE = ("frozen", "last", "partial", "whole")
 LAYERS = ("last", "weighted")

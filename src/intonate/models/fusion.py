@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, RecipeError
-from intonate.models import checkpoints, encoders
+from intonate.models import encoders
 from intonate.models.rows import mask_of, masked_mean
+from intonate.published import checkpoints
 
 CHOICES = {
     "freeze": ("none", "speech", "text", "both"),
@@ -126,9 +127,9 @@ class SpeechTextFusion(nn.Module):
         """Refuse a checkpoint that is not there, before anything is listened to."""
         _check(freeze=freeze, fusion=fusion, use=use)
         if use != "text":
-            checkpoints.find(speech, "speech")
+            checkpoints.find(speech, parameter="speech")
         # Its tokenizer is needed even where its weights are not.
-        checkpoints.find(text, "text")
+        checkpoints.find(text, parameter="text")
 
     @staticmethod
     def tokenizer(text: str = "google-bert/bert-base-uncased", **_: Any) -> Any:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, RecipeError, did_you_mean, require
-from intonate.published import not_here
+from intonate.published.files import not_here
 
 BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
 IMAGENET = "imagenet"

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError, did_you_mean, require
-from intonate.models import checkpoints
 from intonate.models.resnet import ResNet34
 from intonate.models.rows import mask_of, masked_mean
+from intonate.published import checkpoints
 
 # What of RoBERTa-base's shape differs from transformers' defaults (Liu et al. 2019).
 BASE = {"vocab_size": 50_265, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
@@ -96,7 +96,7 @@ class ResNetRoBERTa(nn.Module):
         """Refuse a checkpoint that is not there, before anything is listened to."""
         _check(roberta, shape)
         if roberta == "pretrained":
-            checkpoints.find(checkpoint, "checkpoint")
+            checkpoints.find(checkpoint, parameter="checkpoint")
 
 
 def _check(roberta: str, shape: Mapping[str, Any] | None) -> None:

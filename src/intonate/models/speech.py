@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError
-from intonate.models import checkpoints, encoders
+from intonate.models import encoders
 from intonate.models.rows import AttentivePooling, mask_of, masked_mean
+from intonate.published import checkpoints
 
 POOLS = ("mean", "attention")
 
@@ -115,7 +116,7 @@ class SpeechEncoder(nn.Module):
     ) -> None:
         """Refuse a checkpoint that is not there, before anything is listened to."""
         encoders.check(tune, layers, mask, lora)
-        checkpoints.find(checkpoint, "checkpoint")
+        checkpoints.find(checkpoint, parameter="checkpoint")
 
     def _load_from_state_dict(self, *args: Any) -> None:
         self._weights = None  # these are others

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
-from intonate.recognizer import checkpoint
+from intonate.published.checkpoints import HUB
+from intonate.recognizer import conversions
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "compact"
@@ -31,8 +32,8 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     built_in = ASSETS / f"{name}.onnx"
     if name and Path(name).name == name and built_in.is_file():
         return built_in
-    if checkpoint.is_checkpoint(name):
-        return checkpoint.converted(name)
+    if conversions.is_checkpoint(name):
+        return conversions.converted(name)
     path = Path(name)
     if path.is_dir():
         if (path / "model.onnx").is_file():
@@ -43,7 +44,7 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     if path.suffix or path.name != name:
         # ORG/NAME, where a dot can only be that of a version.
         named = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
-        hub = f", {checkpoint.HUB}{name} for that of the hub" if named else ""
+        hub = f", {HUB}{name} for that of the hub" if named else ""
         raise ModelError(
             f"model file {name} does not exist; give a file{hub}, or one of: {', '.join(names()) or '(none built in)'}"
         )

@@ -8,7 +8,7 @@ silence is no emotion, so the state still says `silence`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,10 @@ from intonate.audio.clean import clean
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
+from intonate.recognizer.answering import ClipModel
 from intonate.recognizer.chunks import Chunks, Heard
 from intonate.recognizer.streaming import SPEECH, Event, level_dbfs, scored
 from intonate.recognizer.timeline import SILENCE
-
-if TYPE_CHECKING:
-    from intonate.recognizer.recognizer import Recognizer
 
 PIECE_S = 2.0
 QUIET_RMS = 0.01
@@ -35,7 +33,7 @@ class PlainStream:
     activity = "none"
 
     def __init__(
-        self, recognizer: Recognizer, sample_rate_hz: int, *, window_s: float = PIECE_S, labels: str | None = None
+        self, recognizer: ClipModel, sample_rate_hz: int, *, window_s: float = PIECE_S, labels: str | None = None
     ) -> None:
         """Pieces of `window_s` seconds; `labels` is a merge of the emotions, `p4-4` in the published system."""
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels

@@ -12,7 +12,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,11 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs, late, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
+from intonate.recognizer.plain import PlainStream
+from intonate.recognizer.streaming import Stream
 from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
-from intonate.recognizer.transcribe import Transcriber, Transcript, transcriber, with_words
 from intonate.schema import ModelSpec, Prediction, Segment
-
-if TYPE_CHECKING:
-    from intonate.recognizer.plain import PlainStream
-    from intonate.recognizer.streaming import Stream
-
+from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber, with_words
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
 Transcribe: TypeAlias = str | bool | Transcriber | None
@@ -150,7 +147,7 @@ class Recognizer:
             source: a path, the bytes of an audio file, an open binary file, or (waveform, sample rate in Hz) with a
                 waveform (samples,) or (samples, channels).
             text: what was said, for a model that reads it.
-            transcribe: write down what is said, by a recogniser of speech (`transcribe.transcriber`); True for the
+            transcribe: write down what is said, by a recogniser of speech (`transcripts.recognisers`); True for the
                 best that is here. The words go into the answer, and into a model that reads.
             timeline: answer a short recording in windows too.
             labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`; probabilities are summed.
@@ -231,9 +228,6 @@ class Recognizer:
             LabelError: as in `predict`.
             ModelError: the model needs a text.
         """
-        from intonate.recognizer.plain import PlainStream
-        from intonate.recognizer.streaming import Stream
-
         return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,10 @@ from intonate.emotions import merge_scores
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
+from intonate.recognizer.answering import ClipModel
 from intonate.recognizer.chunks import Chunks, Heard
 from intonate.recognizer.timeline import SILENCE, UNSURE
 from intonate.schema import listed
-
-if TYPE_CHECKING:
-    from intonate.recognizer.recognizer import Recognizer
 
 SPEECH, NOISE = "speech", "noise"
 
@@ -113,7 +111,7 @@ class Stream:
 
     def __init__(
         self,
-        recognizer: Recognizer,
+        recognizer: ClipModel,
         sample_rate_hz: int,
         *,
         window_s: float = 2.0,

@@ -18,9 +18,9 @@ import intonate
 from intonate.errors import IntonateError
 from intonate.service import live, predictions, reference
 from intonate.service.guard import Guard
-from intonate.service.house import House
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.settings import Settings
+from intonate.service.state import House
 
 STATIC = Path(__file__).parent / "static"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import IntonateError, require
-from intonate.recognizer.command import hearing
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.service.settings import Limits, Settings, check_token, is_loopback
+from intonate.terminal.command import hearing
 
 # After an interrupt, open uploads have this long to be answered, seconds.
 GRACE_S = 5

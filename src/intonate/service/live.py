@@ -17,9 +17,9 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from intonate.errors import IntonateError, did_you_mean
-from intonate.service.house import House
 from intonate.service.query import BAD, FORMATS, FULL, SLOW, TAKEN, TOO_LONG, Closed, parse, subprotocol
 from intonate.service.sessions import AnyStream, Session, new_samples
+from intonate.service.state import House
 
 # A message is heard in pieces this long, so that others get their turn.
 PIECE_S = 0.25

@@ -14,10 +14,10 @@ from intonate.audio import decode
 from intonate.audio.clean import clean
 from intonate.errors import IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Recognizer
-from intonate.recognizer.transcribe import Transcriber
 from intonate.schema import Prediction
-from intonate.service.house import House
+from intonate.service.state import House
 from intonate.service.uploads import RefusedError, Upload, receive
+from intonate.transcripts.recognisers import Transcriber
 
 RETRY_AFTER_S = 2
 # nginx's word for a client that went away before its answer.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from intonate.recognizer.plain import PlainStream
 from intonate.recognizer.streaming import Event, Stream
-from intonate.recognizer.words import Said, Words
+from intonate.transcripts.words import Said, Words
 
 # Ten minutes of one model at two events a second; a client that missed more begins anew.
 BACKLOG_EVENTS = 1200

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from intonate.errors import IntonateError
 from intonate.recognizer.recognizer import Recognizer
-from intonate.recognizer.transcribe import Transcriber
+from intonate.transcripts.recognisers import Transcriber
 
 MIB = 2**20
 # A token travels as a WebSocket subprotocol (RFC 6455, 4.1), so it must be one HTTP token (RFC 9110, 5.6.2).

@@ -34,7 +34,7 @@ from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
 from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
-from intonate.recognizer.model_file import TOKENS, read_model
+from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, fitting, names, network, provenance, scoring
 from intonate.training.fitting import ready
@@ -144,8 +144,7 @@ def _utterances(recipe: Recipe) -> list[Utterance]:
         raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
     if recipe.data.manifest:
         rows = manifest.read(recipe.data.manifest)
-        reads = any(item.front_end == TOKENS for item in recipe.inputs.values())
-        return transcripts.fill(rows, recipe.data.manifest) if reads else rows
+        return transcripts.fill(rows, recipe.data.manifest) if recipe.reads() else rows
     if recipe.data.set:
         # What a set draws at random is part of the set, and not of a seed of the training.
         found, problems = sets.read(recipe.data.set, recipe.data.corpora, np.random.default_rng(0))

@@ -49,7 +49,7 @@ def check(recipe: Recipe) -> None:
             raise RecipeError(f"inputs.{name} is an image: give it params only, the network takes it as it is")
     if isinstance(build, type):
         _inputs_fit(recipe, build)
-        if recipe.training.mixup and any(item.front_end == TOKENS for item in recipe.inputs.values()):
+        if recipe.training.mixup and recipe.reads():
             raise RecipeError("words cannot be mixed: set training.mixup to 0 for a model that reads text")
 
 

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Utterance
 from intonate.training.recipe import Recipe
 
@@ -39,10 +38,9 @@ def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
 
     What was said counts where the recipe's model reads it.
     """
-    reads = any(item.front_end == TOKENS for item in recipe.inputs.values())
     digest = hashlib.sha256()
     for row in utterances:
-        words = f"\t{row.text}" if reads else ""
+        words = f"\t{row.text}" if recipe.reads() else ""
         facts = f"{Path(row.path).name}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}\n"
         digest.update(facts.encode())
     return digest.hexdigest()[:12]

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 
 # Keys that are younger than the first published figures; ("", key) is a whole part.
@@ -227,6 +228,10 @@ class Recipe(_Part):
     pool: dict[str, float] = Field(default={}, description="see intonate.schema.Pool")
     card: Card = Card()
     search: Search | None = None
+
+    def reads(self) -> bool:
+        """Whether the model is given what was said."""
+        return any(item.front_end == TOKENS for item in self.inputs.values())
 
     def pooling(self) -> Pool:
         return Pool(**self.pool)

@@ -56,9 +56,8 @@ export function pairs(pieces, labels, timeline, { leaveOut = true, merge } = {})
   return found;
 }
 
-/** The best class; `unsure` where the scores are not known; `other` where a merge has no place for any of them. */
+/** The best class; `other` where a merge has no place for any of them. */
 function best(scores, merge) {
-  if (!scores.length) return "unsure";
   return mergeScores(scores, merge)[0]?.label ?? "other";
 }
 

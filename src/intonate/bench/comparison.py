@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from intonate.bench.comparison_page import render
+from intonate.bench.comparison_rows import Row
+from intonate.bench.comparison_tables import markdown, sections
 from intonate.errors import CorpusError
-from intonate.evaluation.comparison_page import render
-from intonate.evaluation.comparison_rows import Row
-from intonate.evaluation.comparison_tables import markdown, sections
 
 
 def write(

@@ -15,14 +15,15 @@ import small_classifiers
 import soundfile
 from typer.testing import CliRunner
 
-from intonate import published
 from intonate.cli import app
+from intonate.converters import transformers_classifier as hub
 from intonate.corpora import manifest, read
 from intonate.errors import LabelError, ModelError
 from intonate.evaluation import table
-from intonate.export import hub, hub_fetch
 from intonate.export.ensemble import combine
-from intonate.recognizer import checkpoint
+from intonate.published import files as published
+from intonate.published.checkpoints import CLASSIFIER, find
+from intonate.recognizer import conversions
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
 from intonate.schema import ModelSpec
@@ -53,7 +54,7 @@ def hubert(tmp_path_factory):
     done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "plain.flac"), "--model", str(folder)])
     assert done.exit_code == 0, done.output
     assert "is converted once, into " in done.stderr
-    return Converted(folder, checkpoint.file_of(folder))
+    return Converted(folder, conversions.file_of(folder))
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +125,12 @@ def test_the_second_use_needs_no_torch(hubert):
 
 def test_a_changed_folder_is_another_model(hubert, tmp_path):
     copy = shutil.copytree(hubert.folder, tmp_path / "small")
-    before = checkpoint.file_of(copy)
+    before = conversions.file_of(copy)
     assert before != hubert.file
     (copy / "config.json").write_text((copy / "config.json").read_text() + " ")
-    assert checkpoint.file_of(copy) != before
-    assert checkpoint.unconverted(f"{copy}+text") == [str(copy)]
-    assert checkpoint.unconverted(f"{hubert.folder}+text") == checkpoint.unconverted("compact") == []
+    assert conversions.file_of(copy) != before
+    assert conversions.unconverted(f"{copy}+text") == [str(copy)]
+    assert conversions.unconverted(f"{hubert.folder}+text") == conversions.unconverted("compact") == []
 
 
 def test_it_is_judged_by_the_labels_it_has(wav2vec, toy_corpus, tmp_path):
@@ -235,10 +236,10 @@ def test_without_a_network_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **asked: tried.append(asked) or 1 / 0)
     with pytest.raises(ModelError, match=r"not on this machine and cannot be fetched now \(ZeroDiv.* --model name"):
-        hub_fetch.fetch("hf:org/name")
+        find("hf:org/name", CLASSIFIER)
     assert [asked["timeout"] for asked in tried] == [published.HUB_TIMEOUT_S]
     with pytest.raises(ModelError, match="write hf:ORG/NAME"):
-        hub_fetch.fetch("hf:only-a-name")
+        find("hf:only-a-name", CLASSIFIER)
 
 
 class Hub:
@@ -278,7 +279,7 @@ def network(monkeypatch, hubert):
 
 def test_with_a_network_it_is_fetched_once(network, hubert):
     theirs = network(["config.json", "model.safetensors", "pytorch_model.bin"])
-    assert [hub_fetch.fetch("hf:org/name") for _ in range(2)] == [hubert.folder] * 2
+    assert [find("hf:org/name", CLASSIFIER) for _ in range(2)] == [hubert.folder] * 2
     assert [asked["local"] for asked in theirs.asked] == [True, False, True]
     # Nothing but configuration and safetensors is asked for.
     assert not any(pattern.endswith((".bin", ".py", "*")) for pattern in theirs.asked[1]["allow_patterns"])
@@ -287,7 +288,7 @@ def test_with_a_network_it_is_fetched_once(network, hubert):
 def test_a_pickle_is_not_even_fetched(network):
     theirs = network(["config.json", "pytorch_model.bin"])
     with pytest.raises(ModelError, match=r"from_pretrained\('org/name'\)"):
-        hub_fetch.fetch("hf:org/name")
+        find("hf:org/name", CLASSIFIER)
     assert [asked["local"] for asked in theirs.asked] == [True]
 
 
@@ -300,4 +301,4 @@ def test_a_name_that_the_hub_does_not_know(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", unknown)
     with pytest.raises(ModelError, match=r"does not give out org/name .*hf auth login"):
-        hub_fetch.fetch("hf:org/name")
+        find("hf:org/name", CLASSIFIER)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, require
-from intonate.models import tensorflow_checkpoint
-from intonate.published import not_here
+from intonate.published import tensorflow_checkpoint
+from intonate.published.files import not_here
 
 Array = NDArray[Any]
 

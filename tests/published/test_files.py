@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from intonate import published
 from intonate.errors import ModelError
+from intonate.published import files as published
 
 COMMIT = "c" * 40
 NEEDED = (["config.json"], ["model.safetensors", "model.safetensors.index.json"])

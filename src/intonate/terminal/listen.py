@@ -24,8 +24,8 @@ from intonate.errors import AudioError, IntonateError, require
 from intonate.recognizer.plain import PlainStream
 from intonate.recognizer.recognizer import load_model
 from intonate.recognizer.streaming import Event, Stream, level_dbfs
-from intonate.recognizer.transcribe import Transcriber
-from intonate.recognizer.words import Said, Words
+from intonate.transcripts.recognisers import Transcriber
+from intonate.transcripts.words import Said, Words
 
 CHUNK_S = 0.1
 FILE_HZ = 16_000

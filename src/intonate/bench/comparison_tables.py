@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from intonate.bench.comparison_rows import CLEAN, Figure, Row
 from intonate.errors import CorpusError
-from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
 from intonate.evaluation.page import percent
 from intonate.evaluation.table import CLIP_ALONE, RANDOM_SPLIT, SPEAKER_DISJOINT
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
-from intonate.evaluation.comparison_tables import distinct, interval, name_of, pairs, shown_noise, snrs
+from intonate.bench.comparison_rows import CLEAN, Figure, Row
+from intonate.bench.comparison_tables import distinct, interval, name_of, pairs, shown_noise, snrs
 from intonate.evaluation.page import percent
 from intonate.evaluation.svg import (
     ACCENT,

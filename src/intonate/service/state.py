@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from intonate.recognizer.words import Words
 from intonate.service.metrics import Metrics
 from intonate.service.sessions import Sessions
 from intonate.service.settings import Settings
+from intonate.transcripts.words import Words
 
 T = TypeVar("T")
 

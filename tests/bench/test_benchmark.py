@@ -9,12 +9,13 @@ import soundfile
 import toy
 import yaml
 
+from intonate.bench import benchmark as bench
+from intonate.bench import suite
 from intonate.emotions import merged_labels
 from intonate.errors import RecipeError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
-from intonate.training import benchmark as bench
-from intonate.training import fit, recipe, suite
+from intonate.training import fit, recipe
 
 ROOT = Path(__file__).parents[2]
 FOREST = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from intonate.evaluation import comparison_plots
-from intonate.evaluation.comparison_tables import KINDS, Cell, Reasons, Section
+from intonate.bench import comparison_plots
+from intonate.bench.comparison_tables import KINDS, Cell, Reasons, Section
 from intonate.evaluation.page import document, html_table, panel
 
 _PICTURES = {

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from intonate.errors import ModelError
-from intonate.models import tensorflow_checkpoint, weights
 from intonate.models.audioset import VGGish, YAMNet
+from intonate.published import audioset as weights
+from intonate.published import tensorflow_checkpoint
 
 WIDTH = 0.04
 

@@ -11,13 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.recognizer.streaming import Event
-from intonate.recognizer.transcribe import Transcript
+from intonate.transcripts.recognisers import Transcript
 
 # Of an utterance that is longer than this, seconds, only the end is written down.
 LONGEST_S = 60.0
@@ -25,6 +24,18 @@ LONGEST_S = 60.0
 MARGIN_S = 0.3
 # Utterances that wait for the recogniser; one that ends while so many wait stays without words.
 WAITING = 16
+
+
+class Event(Protocol):
+    """What a stream tells; of a `final`, an utterance that has ended, the times are used."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+
 
 Submit: TypeAlias = Callable[[tuple[NDArray[Any], int]], Future[Transcript]]
 

@@ -1,6 +1,6 @@
 """Checkpoints of Hugging Face transformers, by name (`hf:ORG/NAME`) or as a folder with a `config.json`.
 
-The product reads model files only. A checkpoint is converted into one once, by the workshop (`export/hub.py`), and
+The product reads model files only. A checkpoint is converted into one once, by the workshop (`converters/`), and
 from then on it is found here by the name that it was asked for: neither torch nor a network is needed again.
 """
 
@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from intonate.errors import ModelError
+from intonate.published.checkpoints import HUB
 
-HUB = "hf:"
 # Raise it where a conversion comes out differently: what older versions converted is then converted anew.
 CONVERSION = 1
 

@@ -10,10 +10,10 @@ import small_whisper
 import tiny
 
 from intonate.errors import AudioError, MissingExtraError, ModelError
-from intonate.recognizer import transcribe
 from intonate.recognizer.recognizer import Failure, load_model
-from intonate.recognizer.transcribe import RATE_HZ, Transcriber, Transcript, Word, pieces, transcriber, with_words
 from intonate.schema import Segment
+from intonate.transcripts import recognisers as transcribe
+from intonate.transcripts.recognisers import RATE_HZ, Transcriber, Transcript, Word, pieces, transcriber, with_words
 
 
 def stand_in(calls=None):

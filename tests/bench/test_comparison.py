@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from intonate.bench.comparison import write
+from intonate.bench.comparison_page import render
+from intonate.bench.comparison_plots import corpora_plot, noises_plot, systems_plot
+from intonate.bench.comparison_rows import CLEAN, Figure, Row
+from intonate.bench.comparison_tables import DASH, NO_REASON, gaps, markdown, pairs, sections
 from intonate.errors import CorpusError
-from intonate.evaluation.comparison import write
-from intonate.evaluation.comparison_page import render
-from intonate.evaluation.comparison_plots import corpora_plot, noises_plot, systems_plot
-from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
-from intonate.evaluation.comparison_tables import DASH, NO_REASON, gaps, markdown, pairs, sections
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, SPEAKER_NORMALISED
 

@@ -13,11 +13,12 @@ from typing import TextIO
 from intonate.audio.decode import Source, find
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
-from intonate.recognizer import builtin, checkpoint, formats
-from intonate.recognizer.formats import Answers, Layout
+from intonate.recognizer import builtin, conversions
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
-from intonate.recognizer.transcribe import Transcriber, transcriber
 from intonate.schema import ModelSpec, Prediction
+from intonate.terminal import formats
+from intonate.terminal.formats import Answers, Layout
+from intonate.transcripts.recognisers import Transcriber, transcriber
 
 STANDARD_INPUT = "-"
 TEXT_MODEL = "text"
@@ -43,7 +44,7 @@ def predict(
         model: a built-in name, a model file or a run folder.
         timeline: segments for short recordings too.
         text: what was said.
-        transcribe: the recogniser of speech that writes down what is said (`transcribe.transcriber`); None for none.
+        transcribe: the recogniser of speech that writes down what is said (`transcripts.recognisers`); None for none.
         same_speaker: all the recordings are one person.
         labels: a merge of the emotions.
         top_k: how many scores to show.
@@ -175,7 +176,7 @@ def models() -> None:
         console.print()
     if not builtin.names():
         console.print("no model is built in\n")
-    for path in checkpoint.conversions():  # not opened: they may be of gigabytes
+    for path in conversions.conversions():  # not opened: they may be of gigabytes
         megabytes = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) / 1e6
         console.print(
             f"{path}\n  converted from a checkpoint of others, {megabytes:.1f} MB\n", soft_wrap=True, markup=False
@@ -220,7 +221,7 @@ def _write(answers: Answers, out: TextIO, style: str, layout: Layout) -> None:
     if style == "text":
         from rich.console import Console
 
-        from intonate.recognizer import page
+        from intonate.terminal import page
 
         console = Console(file=out, highlight=False, markup=False, emoji=False)
         for answer in answers:

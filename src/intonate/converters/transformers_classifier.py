@@ -20,10 +20,10 @@ from typing import Any
 from intonate import __version__
 from intonate.emotions import canonical
 from intonate.errors import LabelError, ModelError, require
-from intonate.export.hub_fetch import fetch, weights_among
 from intonate.export.onnx import move, write_torch
 from intonate.export.probes import probes
-from intonate.recognizer import checkpoint
+from intonate.published.checkpoints import CLASSIFIER, find
+from intonate.recognizer import conversions
 from intonate.schema import ModelInput, ModelSpec
 
 # What a model of dimensions calls its outputs.
@@ -47,14 +47,13 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
         MissingExtraError: transformers is not installed.
     """
     name = os.fspath(model)
-    folder = fetch(name) if name.startswith(checkpoint.HUB) else Path(name).expanduser()
+    folder = find(name, CLASSIFIER)
     config, extractor = _config(folder, name), _extractor(folder, name)
     labels = labels_of(config, name)
-    weights_among({path.name for path in folder.iterdir()}, name)
     about = _front_matter(folder)
     waveform = ModelInput("waveform", "waveform", {} if extractor.get("do_normalize", True) else {"scale": False})
     spec = ModelSpec(
-        name=checkpoint.title(name),
+        name=conversions.title(name),
         labels=tuple(sorted(labels)),
         inputs=(waveform,),
         sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
@@ -66,7 +65,7 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
         intonate_version=__version__,
     )
     network = _network(folder, name, [labels.index(label) for label in spec.labels])
-    target = checkpoint.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
+    target = conversions.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         written = Path(place) / target.name

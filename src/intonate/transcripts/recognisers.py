@@ -24,7 +24,7 @@ from intonate.audio.activity import has_speech
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
 from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, require
-from intonate.published import not_here
+from intonate.published.files import not_here
 from intonate.schema import Segment
 
 EXTRA = "transcribe"

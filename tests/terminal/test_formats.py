@@ -7,10 +7,10 @@ import json
 import pytest
 from rich.console import Console
 
-from intonate.recognizer import formats, page
-from intonate.recognizer.formats import Layout
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import Prediction, Segment
+from intonate.terminal import formats, page
+from intonate.terminal.formats import Layout
 
 SCORES = {"happy": 0.7, "sad": 0.2, "neutral": 0.1}
 LABELS = ("happy", "neutral", "sad")

@@ -26,19 +26,20 @@ from rich.console import Console
 
 from intonate import corpora
 from intonate.augment import waveform
+from intonate.bench import combined, comparison, speed
+from intonate.bench import suite as suites
+from intonate.bench.comparison_rows import CLEAN, Figure, Row
+from intonate.bench.suite import Corpus, Suite, System
 from intonate.corpora import splits
 from intonate.errors import IntonateError, RecipeError, did_you_mean
-from intonate.evaluation import comparison, table
-from intonate.evaluation.comparison_rows import CLEAN, Figure, Row
+from intonate.evaluation import table
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, PredictionTable
 from intonate.features.cache import Change
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import Utterance
-from intonate.training import combined, data, evaluate, fit, speed
-from intonate.training import suite as suites
-from intonate.training.suite import Corpus, Suite, System
+from intonate.training import data, evaluate, fit
 
 console = Console(stderr=True)
 RESULTS = Path("benchmarks")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
 from intonate.export.card import give
-from intonate.recognizer import builtin, checkpoint
+from intonate.recognizer import builtin, conversions
 
 INT8 = "int8"
 
@@ -38,8 +38,8 @@ def export(
     """
     if quantize not in (None, INT8):
         raise ModelError(f"weights cannot be quantised to {quantize!r}; {did_you_mean(str(quantize), (INT8,))}")
-    if checkpoint.is_checkpoint(model):
-        from intonate.export.hub import convert
+    if conversions.is_checkpoint(model):
+        from intonate.converters.transformers_classifier import convert
 
         file = convert(model, output)
     elif Path(model).is_dir():

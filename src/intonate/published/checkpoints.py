@@ -1,0 +1,156 @@
+"""Checkpoints of Hugging Face transformers: a folder, or a name on the hub, found here or fetched once.
+
+Two uses: an encoder inside a network of ours (`ENCODER`), and a classifier of recordings that becomes a model file
+(`CLASSIFIER`). Only JSON and safetensors are read: never a pickle, never code that lies beside the weights. Without a
+network one sentence says what is missing, how large it is, and where to get and to put it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from intonate.errors import ModelError, require
+from intonate.published.files import SAFETENSORS, hub_folder, refuse_without_safetensors
+
+# How a hub name is told from a file wherever a model is named: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`.
+HUB = "hf:"
+CONFIG, EXTRACTOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
+TOKENIZER = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model")
+WEIGHTS = (*SAFETENSORS, "model-*.safetensors")
+# Weights that many are published without, and that every use learns for itself.
+SPARE = ("pooler.", "masked_spec_embed")
+# Size of the weights in MB: four bytes for each of the published parameters.
+MEGABYTES = {
+    "facebook/hubert-base-ls960": 380,
+    "facebook/hubert-large-ll60k": 1260,
+    "facebook/hubert-xlarge-ll60k": 3850,
+    "facebook/wav2vec2-base": 380,
+    "microsoft/wavlm-base": 380,
+    "microsoft/wavlm-base-plus": 380,
+    "microsoft/wavlm-large": 1260,
+    "google-bert/bert-base-uncased": 440,
+    "FacebookAI/roberta-base": 500,
+    "openai/whisper-tiny": 150,
+    "openai/whisper-tiny.en": 150,
+    "openai/whisper-base": 290,
+}
+_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a checkpoint is wanted for.
+
+    Attributes:
+        reader: the class of transformers that reads it.
+        needed: of each of these groups one file at least has to be there.
+        patterns: the files to fetch, and nothing else of what lies beside them.
+        beside: what has to be put beside converted weights, after "convert it …, ".
+    """
+
+    reader: str
+    needed: tuple[Collection[str], ...]
+    patterns: tuple[str, ...]
+    beside: str
+
+
+ENCODER = Use(
+    "AutoModel",
+    ((CONFIG,), SAFETENSORS),
+    (CONFIG, EXTRACTOR, *TOKENIZER, *WEIGHTS),
+    "with its tokenizer if it has one, and",
+)
+CLASSIFIER = Use(
+    "AutoModelForAudioClassification",
+    ((CONFIG,), (EXTRACTOR, PROCESSOR), SAFETENSORS),
+    (CONFIG, EXTRACTOR, PROCESSOR, "README.md", *WEIGHTS),
+    "put its preprocessor_config.json into FOLDER as well, and",
+)
+
+
+def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
+    """The folder of a checkpoint: the one that is named, or the one that the hub's files are kept in.
+
+    Args:
+        name: a folder; or `ORG/NAME` or `ORG/NAME@REVISION` on the hub, `hf:` before it or not, which is fetched once
+            where it is not on this machine.
+        use: what it is wanted for.
+        parameter: of a recipe's model, which names it (`speech`); empty where `--model` does.
+
+    Raises:
+        ModelError: it is not here and cannot be fetched, or is not all there.
+        MissingExtraError: the hub's client is not installed.
+    """
+    give = f"give --set model.params.{parameter}=FOLDER" if parameter else "give FOLDER"
+    bare = name.removeprefix(HUB)
+    folder = Path(name).expanduser()
+
+    def refuse(files: Collection[str]) -> None:
+        refuse_without_safetensors(files, bare, use.reader, f"{use.beside} {give}")
+
+    if not name.startswith(HUB) and folder.is_dir():
+        files = {path.name for path in folder.iterdir()}
+        refuse(files)
+        if CONFIG not in files:
+            raise ModelError(f"{name} has no {CONFIG}; put the file there, or fetch the whole checkpoint again")
+        return folder
+    match = _NAME.fullmatch(bare)
+    if match is None and parameter:
+        raise ModelError(
+            f"model.params.{parameter}: checkpoint {name!r} is neither a folder here nor a name on the hub (ORG/NAME); "
+            f"put {CONFIG} and {SAFETENSORS[0]} into a folder and give its path"
+        )
+    if match is None:
+        raise ModelError(f"{name!r} is no name of a checkpoint; write hf:ORG/NAME, or hf:ORG/NAME@REVISION")
+
+    def patterns(files: Collection[str]) -> tuple[str, ...]:
+        refuse(files)
+        return use.patterns
+
+    repository = match["repository"]
+    then = give if parameter else "give --model FOLDER"
+    return hub_folder(
+        repository, use.needed, patterns, then, revision=match["revision"], size_mb=MEGABYTES.get(repository)
+    )
+
+
+def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) -> Any:
+    """`transformers.<reader>.from_pretrained` of a checkpoint that `find` finds; the arguments and errors are its own.
+
+    A network comes in full precision, and with the attention that exports with the lengths left open.
+    """
+    transformers = require("transformers", "train")
+    folder = find(name, parameter=parameter)
+    is_network = reader == "AutoModel"
+    if is_network:
+        settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
+    logging = transformers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        found = getattr(transformers, reader).from_pretrained(
+            str(folder), trust_remote_code=False, local_files_only=True, **settings
+        )
+    except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"model.params.{parameter}: checkpoint {name!r} cannot be loaded by transformers: {reason}"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    if not is_network:
+        return found
+    network, loading_info = found
+    # What is not in the file is drawn at random, and would go unnoticed.
+    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
+    if lacking := sorted(weight for weight in random if not weight.startswith(SPARE)):
+        raise ModelError(
+            f"model.params.{parameter}: checkpoint {name!r} has no weights for {', '.join(lacking[:3])}"
+            f"{' ...' * (len(lacking) > 3)} of its architecture {type(network).__name__}; fetch it again"
+        )
+    return network.float()

@@ -1,0 +1,22 @@
+"""What a stream needs of whoever answers: a model's spec, and its probabilities for normalised clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.recognizer.inputs import Clip
+from intonate.schema import ModelSpec
+
+
+class ClipModel(Protocol):
+    """A loaded model, as streams see it; `intonate.Recognizer` is one."""
+
+    spec: ModelSpec
+
+    def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
+        """Calibrated probabilities (clips, classes) of normalised clips."""
+        ...
