@@ -34,7 +34,7 @@ OUTSIDE = {
     "published": NUMBERS | PUBLISHED,  # weights for the workshop; the product reads names and conversions there
     "transcripts": NUMBERS,
     "recognizer": NUMBERS | {"onnxruntime", "rich", "tokenizers"},
-    "terminal": NUMBERS | {"rich"},
+    "terminal": NUMBERS | {"rich", "typer"},
     "service": NUMBERS | {"fastapi", "starlette", "uvicorn", "prometheus_client"},
 }
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
-from intonate.errors import IntonateError
+from intonate.terminal.commands import CommandGroup, TranscribingCommand
 
 
 class Format(StrEnum):
@@ -26,40 +27,29 @@ class Format(StrEnum):
     srt = "srt"
 
 
-class _Plain(TyperGroup):
-    """Errors of ours are one line, Ctrl-C and a closed pipe are no errors: never a traceback."""
+class _NamingCommand(TyperCommand):
+    """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
 
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except IntonateError as error:
-            print(f"intonate: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("intonate"):
-                raise
-            mend = "mend it with: pip install 'intonate[train]'"
-            print(f"intonate: {error.name} is needed for this but not installed; {mend}", file=sys.stderr)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # What reads us has had enough. Python would complain once more when it closes standard output.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from intonate.training import recipe_files
 
-
-class _Transcribing(TyperCommand):
-    """`--transcribe` may stand alone: the word after it is its value only if it is no recording."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _with_value(args))
+        kind = self.params[0].name or ""
+        with formatter.section(f"{kind.capitalize()}s that can be named"):
+            names = textwrap.wrap(", ".join(recipe_files.names(kind)), formatter.width - 4, break_on_hyphens=False)
+            formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
 
 
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
-app = typer.Typer(cls=_Plain, no_args_is_help=True, help="Hears how something is said.", **_PLAIN)
-corpora_app = typer.Typer(cls=_Plain, invoke_without_command=True, **_PLAIN)
-app.add_typer(corpora_app, name="corpora", help="The corpora that can be read; `describe` counts one on disk.")
+# The headings of `intonate --help`.
+USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_PLAIN)
+corpora_app = typer.Typer(cls=CommandGroup, invoke_without_command=True, **_PLAIN)
+app.add_typer(
+    corpora_app,
+    name="corpora",
+    help="The corpora that can be read; `describe` counts one on disk.",
+    rich_help_panel=TRAIN,
+)
 
 
 def _version(asked: bool) -> None:
@@ -78,7 +68,7 @@ def _options(
 ) -> None: ...
 
 
-@app.command(cls=_Transcribing)
+@app.command(cls=TranscribingCommand, rich_help_panel=USE)
 def predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Audio files, folders, or - (standard input).")],
     model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
@@ -118,7 +108,7 @@ def predict(
     raise typer.Exit(0 if well else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def read(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, or - (lines of standard input).")],
     model: Annotated[str, typer.Option(help="A built-in name, a model file or a run folder.")] = "text",
@@ -133,7 +123,7 @@ def read(
     command.read(texts, model=model, labels=labels, top_k=top_k, style=style.value)
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def models() -> None:
     """What is built in, with licences and held-out scores."""
     from intonate.terminal import command
@@ -141,7 +131,7 @@ def models() -> None:
     command.models()
 
 
-@app.command(cls=_Transcribing)
+@app.command(cls=TranscribingCommand, rich_help_panel=USE)
 def listen(
     model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
     file: Annotated[str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone.")] = None,
@@ -160,7 +150,7 @@ def listen(
     hear(model=model, file=file, labels=labels, plain=plain, device=device, transcribe=by)
 
 
-@app.command(cls=_Transcribing)
+@app.command(cls=TranscribingCommand, rich_help_panel=SERVE)
 def serve(
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME|PATH", help="What to serve; repeat it for several.")
@@ -220,29 +210,32 @@ def describe(
     name: Annotated[str, typer.Argument(metavar="NAME", help="See `intonate corpora`.")],
     root: Annotated[Path | None, typer.Argument(metavar="[ROOT]", help="The folder it lies in.")] = None,
 ) -> None:
-    """What a corpus is and where to get it; with ROOT, count it: clips, speakers, emotions, and what is wrong."""
+    """What a corpus is and where to get it; or count one on disk.
+
+    With ROOT: clips, speakers, emotions, and what is wrong.
+    """
     from intonate.corpora import describe as descriptions
 
     print(descriptions.about(name) if root is None else descriptions.describe(name, root).to_text())
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def manifest(
     out: Annotated[Path, typer.Argument(metavar="OUT.csv", help="The CSV to write.")],
     roots: Annotated[list[str], typer.Argument(metavar="NAME=ROOT...", help="Corpora and where they lie.")],
 ) -> None:
-    """Write one CSV of labelled utterances from one or several corpora."""
+    """Write one table of everything that is labelled in corpora."""
     _write_manifest(out, roots)
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def transcribe(
     paths: Annotated[
         list[str], typer.Argument(metavar="MANIFEST.csv|PATH...", help="A manifest; or audio files, folders, or -.")
     ],
     by: Annotated[str, typer.Option(metavar="NAME", help="whisper:SIZE, whisper:FOLDER or pocketsphinx.")] = "best",
 ) -> None:
-    """Write down what is said: in a table beside a manifest, or of recordings, here."""
+    """Write down what recordings, or those of a manifest, say."""
     if paths[0].lower().endswith(".csv"):
         from intonate.corpora import transcripts
         from intonate.terminal.command import hearing
@@ -254,18 +247,21 @@ def transcribe(
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
 
-@app.command()
+@app.command(cls=_NamingCommand, rich_help_panel=TRAIN)
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML recipe.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
 ) -> None:
     """Train a model as a recipe says."""
+    from intonate.training import recipe_files
+
+    path = recipe_files.find(recipe, "recipe")  # before anything heavy is imported
     from intonate.training.fit import train as fit
 
-    print(fit(recipe, overrides))
+    print(fit(path, overrides))
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A built-in name, a model file or a run folder.")],
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.")],
@@ -280,20 +276,23 @@ def evaluate(
     print(score(model, manifest, report))
 
 
-@app.command()
+@app.command(cls=_NamingCommand, rich_help_panel=TRAIN)
 def benchmark(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A name in recipes/suites, or a YAML file.")],
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
     only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
     hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
 ) -> None:
-    """Train and compare many systems; write benchmarks/RESULTS.md and a page."""
+    """Train and compare many systems, and write the tables."""
+    from intonate.training import recipe_files
+
+    path = recipe_files.find(suite, "suite")
     from intonate.bench.benchmark import benchmark as run
 
-    print(run(suite, only or (), hours, data))
+    print(run(path, only or (), hours, data))
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def export(
     model: Annotated[
         str, typer.Argument(metavar="RUN", help="A run folder; or a model file, hf:ORG/NAME or a checkpoint's folder.")
@@ -308,13 +307,13 @@ def export(
         str | None, typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large.")
     ] = None,
 ) -> None:
-    """Make a model ready to give away: one file with its scores inside, and a model card."""
+    """Make a model ready to give away: one file, with a card."""
     from intonate.converters.command import export as give
 
     print(give(model, output, unseen or (), fold, seed, quantize))
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def ensemble(
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The model file to write.")],
     members: Annotated[
@@ -328,21 +327,6 @@ def ensemble(
     from intonate.export.ensemble import combine
 
     print(combine(out, members, by, name))
-
-
-def _with_value(args: list[str]) -> list[str]:
-    """`--transcribe clip.wav` as `--transcribe=best clip.wav`."""
-    if "--transcribe" not in args:
-        return args
-    from intonate.transcripts.recognisers import BEST, is_name
-
-    done: list[str] = []
-    for place, word in enumerate(args):
-        after = args[place + 1] if place + 1 < len(args) else "-"
-        if word == "--transcribe" and not is_name(after) and (after.startswith("-") or os.path.exists(after)):
-            word = f"{word}={BEST}"
-        done.append(word)
-    return done
 
 
 def _convert(*models: str | None) -> None:

@@ -89,7 +89,7 @@ def benchmark(
     """Run a suite and write what is known of it.
 
     Args:
-        name: of recipes/suites, or a YAML file.
+        name: a YAML file, or the name of a suite that comes with the package.
         only: keys of systems; empty for all. What was trained of the others before is in the table all the same.
         hours: no fit is begun after this long.
         data_root: the folder that the corpora lie in; None for the suite's own.

@@ -23,10 +23,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intonate.errors import RecipeError, did_you_mean
+from intonate.training import recipe_files
 from intonate.training.recipe import sentence
-
-# Where `intonate benchmark NAME` looks, from the root of the repository.
-FOLDER = Path("recipes/suites")
 
 
 class _Part(BaseModel):
@@ -50,7 +48,7 @@ class System(_Part):
     """One row of the table."""
 
     title: str
-    recipe: str = Field(default="", description="from the folder of the suite; or empty, with `model`")
+    recipe: str = Field(default="", description="from the folder of the suite, or a name; or empty, with `model`")
     members: list[str] = Field(default=[], description="other systems, whose average it is, instead of a recipe")
     model: str = Field(default="", description="a built-in model, instead of a recipe (kind: disturb)")
     published: dict[str, str] = Field(default={}, description="corpus, or '' for any other -> its figure, metric named")
@@ -83,28 +81,17 @@ class Suite(_Part):
 
 
 def load(name: str | Path) -> tuple[Suite, Path]:
-    """Read a suite by its name in recipes/suites, or by its path.
+    """Read a suite by its path, or by the name of one that comes with the package.
 
     Returns:
-        The suite, and the file that it was read from.
+        The suite, its recipes as absolute paths, and the file that it was read from.
 
     Raises:
         RecipeError: there is none, or it is not what a suite should be; the unknown key is named.
     """
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-        if not known:
-            raise RecipeError(
-                f"there is no folder {FOLDER} here; go to the root of the repository, or name a YAML file"
-            )
-        if str(name) not in known:
-            raise RecipeError(f"suite {str(name)!r} is not known; {did_you_mean(str(name), known)}")
-        path = FOLDER / f"{name}.yaml"
+    path = recipe_files.find(name, "suite")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"suite {path} does not exist") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"suite {path} is not YAML: {' '.join(str(error).split())}") from error
     try:
@@ -113,7 +100,7 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
     if suite.like:
         # Their folds belong to the other suite's corpora.
-        others = load(path.with_name(f"{suite.like}.yaml"))[0].systems
+        others = load(recipe_files.find(suite.like, "suite", path.parent))[0].systems
         taken = {key: other.model_copy(update={"folds": {}, "only": []}) for key, other in others.items()}
         suite = suite.model_copy(update={"systems": taken | suite.systems})
     for key, system in suite.systems.items():
@@ -128,4 +115,16 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         for corpus in system.only:
             if corpus not in suite.corpora:
                 raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")
-    return suite, path
+    systems = {key: _with_its_file(key, system, path) for key, system in suite.systems.items()}
+    return suite.model_copy(update={"systems": systems}), path
+
+
+def _with_its_file(key: str, system: System, suite: Path) -> System:
+    """The system with its recipe as an absolute path, so that it can be trained from wherever it was named."""
+    if not system.recipe:
+        return system
+    try:
+        found = recipe_files.find(system.recipe, "recipe", suite.parent)
+    except RecipeError as error:
+        raise RecipeError(f"suite {suite}: systems.{key}: {error}") from None
+    return system.model_copy(update={"recipe": str(found.resolve())})

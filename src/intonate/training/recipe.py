@@ -27,6 +27,7 @@ from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
+from intonate.training import recipe_files
 
 # Keys that are younger than the first published figures; ("", key) is a whole part.
 LATER = (
@@ -291,20 +292,19 @@ def _short(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
 
 
-def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+def load(name: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Read a YAML recipe, lay `key.sub=value` overrides over it, and validate.
 
     Args:
-        path: the YAML file.
+        name: the YAML file, or the name of a recipe that comes with the package.
         overrides: e.g. `["training.learning_rate=1e-4", "data.folds=[1]"]`; values are YAML.
 
     Raises:
         RecipeError: no such file, not YAML, an unknown key (with the nearest known one), an impossible value.
     """
+    path = recipe_files.find(name, "recipe")
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"recipe {path} does not exist") from None
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
