@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from intonate import corpora, load_model
 from intonate.corpora.speaker_folds import POOLED
 from intonate.evaluation.bootstrap import bootstrap, measure
-from intonate.recognizer import builtin, inputs, late
+from intonate.recognizer import builtin, inputs, late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import Utterance
@@ -134,7 +134,7 @@ def acted(root: Path, name: str) -> dict[str, Any]:
     found["text alone, UAR"] = round(measure(answers(text, rows, "held out"), "uar"), 4)
     found["voice and text, UAR by weight of the text"] = {}
     for weight in WEIGHTS:
-        table = answers(late.fuse(voice, text, weight), rows, "held out").where(statistics="clip alone")
+        table = answers(late_fusion.fuse(voice, text, weight), rows, "held out").where(statistics="clip alone")
         limits = bootstrap(table, "uar", repeats=REPEATS)
         found["voice and text, UAR by weight of the text"][str(weight)] = {
             "uar": round(measure(table, "uar"), 4),

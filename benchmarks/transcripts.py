@@ -28,7 +28,7 @@ from rich.progress import track
 from intonate import corpora, load_model
 from intonate.corpora.speaker_folds import POOLED
 from intonate.evaluation.bootstrap import bootstrap, measure
-from intonate.recognizer import late
+from intonate.recognizer import late_fusion
 from intonate.schema import Utterance
 from intonate.training.data import labelled
 from intonate.training.evaluate import answers
@@ -113,7 +113,7 @@ def synthetic(root: Path, hear: Transcriber, count: int, folder: Path) -> dict[s
 
 
 def _uar(model: str, rows: Sequence[Utterance]) -> dict[str, float]:
-    table = answers(late.opened(model), rows, "held out").where(statistics="clip alone")
+    table = answers(late_fusion.open_model(model), rows, "held out").where(statistics="clip alone")
     limits = bootstrap(table, "uar", repeats=REPEATS)
     return {"uar": round(measure(table, "uar"), 4), "low": round(limits.low, 4), "high": round(limits.high, 4)}
 

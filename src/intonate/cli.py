@@ -331,9 +331,9 @@ def ensemble(
 
 def _convert(*models: str | None) -> None:
     """Checkpoints of transformers become model files the first time that they are named: all else reads only those."""
-    from intonate.recognizer.conversions import unconverted
+    from intonate.recognizer.conversions import unconverted_checkpoints
 
-    for name in dict.fromkeys(part for model in models for part in unconverted(model)):
+    for name in dict.fromkeys(part for model in models for part in unconverted_checkpoints(model)):
         from intonate.converters.transformers_classifier import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)

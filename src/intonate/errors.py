@@ -20,6 +20,9 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
+# How much of another library's message an error sentence repeats, characters.
+MESSAGE_LENGTH = 200
+
 
 class IntonateError(Exception):
     """Base of every error that intonate raises on purpose."""
@@ -63,6 +66,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, options, n=1)
     listed = ", ".join(options)
     return f"did you mean {near[0]!r}? (known: {listed})" if near else f"known: {listed}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message, or its type where it has none, for the end of an error sentence.
+
+    >>> first_line(ValueError("no such tensor\\nTraceback ..."))
+    'no such tensor'
+    """
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    # onnxruntime writes a code of its own in front.
+    return text.rpartition("[ONNXRuntimeError] : ")[2][:MESSAGE_LENGTH]
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -15,7 +15,7 @@ from intonate import models
 from intonate.errors import AudioError, RecipeError
 from intonate.export.onnx import TOLERANCE
 from intonate.recognizer import inputs as serving
-from intonate.recognizer.late import reads_only
+from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.schema import Prediction
@@ -110,8 +110,8 @@ def clips_of(recognizer: Recognizer, lengths_s: tuple[float, ...]) -> list[servi
     for length_s in lengths_s:
         clip = serving.extract(spec, toy.voice("happy", 1, rng, length_s), tokens)
         speaker = serving.SpeakerStatistics()
-        serving.hear(spec, clip, speaker)
-        clips.append(serving.normalised(spec, clip, speaker))
+        serving.update_speaker(spec, clip, speaker)
+        clips.append(serving.normalise_clip(spec, clip, speaker))
     return clips
 
 
@@ -119,7 +119,7 @@ def test_it_learns_what_it_is_shown(trained, toy_corpus):
     """Twice as often right as by chance, on the corpus that most of its training clips come from."""
     if trained.spec.name in UNTAUGHT:
         pytest.skip("its encoder's weights are random here")
-    if reads_only(trained.spec):
+    if is_text_model(trained.spec):
         right = [trained.predict_text(toy.words(emotion)).label == emotion for emotion in toy.MANNER]
     else:
         clips = sorted(toy_corpus.rglob("*.wav"))

@@ -129,8 +129,12 @@ def test_a_changed_folder_is_another_model(hubert, tmp_path):
     assert before != hubert.file
     (copy / "config.json").write_text((copy / "config.json").read_text() + " ")
     assert conversions.file_of(copy) != before
-    assert conversions.unconverted(f"{copy}+text") == [str(copy)]
-    assert conversions.unconverted(f"{hubert.folder}+text") == conversions.unconverted("compact") == []
+    assert conversions.unconverted_checkpoints(f"{copy}+text") == [str(copy)]
+    assert (
+        conversions.unconverted_checkpoints(f"{hubert.folder}+text")
+        == conversions.unconverted_checkpoints("compact")
+        == []
+    )
 
 
 def test_it_is_judged_by_the_labels_it_has(wav2vec, toy_corpus, tmp_path):

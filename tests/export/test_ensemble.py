@@ -54,7 +54,9 @@ SOUNDS = [toy.voice("happy", speaker, np.random.default_rng(speaker), 0.9 + 0.6 
 
 def clips(model_spec: ModelSpec, sounds: list[np.ndarray] = SOUNDS) -> list[inputs.Clip]:
     """Each sound of a speaker nobody has heard before."""
-    return [inputs.normalised(model_spec, inputs.extract(model_spec, sound), SpeakerStatistics()) for sound in sounds]
+    return [
+        inputs.normalise_clip(model_spec, inputs.extract(model_spec, sound), SpeakerStatistics()) for sound in sounds
+    ]
 
 
 def network(path: Path, model_spec: ModelSpec, seed: int) -> Path:

@@ -13,7 +13,7 @@ from intonate.errors import ModelError
 from intonate.export import onnx as export
 from intonate.models import classical
 from intonate.models.compact import Compact
-from intonate.recognizer.inputs import padded
+from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelInput, ModelSpec
 
@@ -42,7 +42,7 @@ def test_a_network_answers_the_same_from_its_file(compact, tmp_path):
     assert difference <= export.TOLERANCE
     # Lengths and batch sizes that the export never saw.
     for clips in (mel_clips(7), mel_clips(500, 44, 301, 90, 13)):
-        feeds = padded((MEL,), clips)
+        feeds = padded_batch((MEL,), clips)
         with torch.no_grad():
             wanted = torch.softmax(compact(**{name: torch.from_numpy(value) for name, value in feeds.items()}), dim=1)
         np.testing.assert_allclose(read_model(path).run(feeds), wanted.numpy(), atol=1e-4)
@@ -135,13 +135,13 @@ def test_a_large_one_signed_again_grows_by_nothing(compact, tmp_path, monkeypatc
     file, data = tmp_path / "large.onnx", tmp_path / "large.onnx.data"
     monkeypatch.setattr(export, "ONE_FILE_BYTES", 10_000)
     export.write_torch(compact, spec, clips, file)
-    size, answer = data.stat().st_size, read_model(file).run(padded(spec.inputs, clips))
+    size, answer = data.stat().st_size, read_model(file).run(padded_batch(spec.inputs, clips))
     export.sign(file, spec)
     assert data.stat().st_size == size
-    np.testing.assert_array_equal(read_model(file).run(padded(spec.inputs, clips)), answer)
+    np.testing.assert_array_equal(read_model(file).run(padded_batch(spec.inputs, clips)), answer)
     assert sorted(tmp_path.iterdir()) == [file, data]
     # A small one in its place leaves nothing of it.
     monkeypatch.undo()
     export.sign(file, spec)
     assert [*tmp_path.iterdir()] == [file]
-    np.testing.assert_array_equal(read_model(file).run(padded(spec.inputs, clips)), answer)
+    np.testing.assert_array_equal(read_model(file).run(padded_batch(spec.inputs, clips)), answer)

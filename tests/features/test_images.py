@@ -199,8 +199,10 @@ class TestOnTheWay:
     def test_in_serving(self):
         clips = [serving.extract(self.spec(), noise(samples)) for samples in (16_000, 40_000)]
         speaker = serving.SpeakerStatistics()
-        serving.hear(self.spec(), clips[0], speaker)
-        feeds = serving.padded((self.INPUT,), [serving.normalised(self.spec(), clip, speaker) for clip in clips])
+        serving.update_speaker(self.spec(), clips[0], speaker)
+        feeds = serving.padded_batch(
+            (self.INPUT,), [serving.normalise_clip(self.spec(), clip, speaker) for clip in clips]
+        )
         assert feeds["image"].dtype == np.uint8
         assert feeds["image"].shape == (2, 3, 257, 251, 3)
         np.testing.assert_array_equal(feeds["image"][1], jet_image(noise(40_000), RATE_HZ))

@@ -180,7 +180,7 @@ def assert_it_hears_and_reads(run: Path, clip: Path) -> None:
     assert set(answer.scores) == {"angry", "happy", "neutral", "sad"}
     other = recognizer.predict(clip, text="dogs sitting")
     assert max(abs(answer.scores[label] - other.scores[label]) for label in answer.scores) > 1e-6
-    with pytest.raises(ModelError, match="needs what was said"):
+    with pytest.raises(ModelError, match="needs the words"):
         recognizer.predict(clip)
 
     ran = CliRunner().invoke(app, ["predict", str(clip), "--model", str(model), "--text", SAID, "--format", "csv"])

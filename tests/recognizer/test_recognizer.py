@@ -226,16 +226,16 @@ def answers_or_says_why(recognizer, source):
     try:
         answer = recognizer.predict(source)
     except IntonateError as error:
-        said = str(error)
-        assert_one_sentence(said)
+        message = str(error)
+        assert_one_sentence(message)
         return
     assert isinstance(answer, Prediction)
     assert answer.scores == {} or sum(answer.scores.values()) == pytest.approx(1)
 
 
-def assert_one_sentence(said):
-    assert said
-    assert "\n" not in said
+def assert_one_sentence(message):
+    assert message
+    assert "\n" not in message
 
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,8 +16,8 @@ RATE_HZ = 1000
 def test_the_same_cuts_without_knowing_the_length(samples, block, hop):
     waveform = np.arange(samples, dtype=np.float32)
     pool = Pool(window_s=50 / RATE_HZ, hop_s=hop / RATE_HZ)
-    parts = (waveform[start : start + block] for start in range(0, samples, block))
-    found = list(recording.windows(parts, RATE_HZ, pool))
+    blocks = (waveform[start : start + block] for start in range(0, samples, block))
+    found = list(recording.windows(blocks, RATE_HZ, pool))
     wanted = cut(samples, RATE_HZ, pool.window_s, pool.hop_s)
     assert [(round(start_s * RATE_HZ), round(start_s * RATE_HZ) + len(window)) for start_s, window in found] == wanted
     for (start, end), (_, window) in zip(wanted, found, strict=True):
@@ -27,6 +27,6 @@ def test_the_same_cuts_without_knowing_the_length(samples, block, hop):
 @pytest.mark.parametrize(("duration_s", "short"), [(0.5, True), (6.0, True), (6.1, False), (20.0, False)])
 def test_short_is_whole(duration_s, short):
     waveform = np.random.default_rng(0).normal(size=round(duration_s * 16_000)).astype(np.float32)
-    whole, parts = recording.opened((waveform, 16_000), 16_000, Pool(longest_s=6.0))
+    whole, blocks = recording.open_recording((waveform, 16_000), 16_000, Pool(longest_s=6.0))
     assert (whole is not None) == short
-    np.testing.assert_array_equal(np.concatenate(list(parts)), waveform)
+    np.testing.assert_array_equal(np.concatenate(list(blocks)), waveform)

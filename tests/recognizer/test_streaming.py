@@ -138,7 +138,7 @@ def test_memory_does_not_grow(recognizer):
     stream = recognizer.stream(RATE)
     for _ in range(120):
         stream.push(np.zeros(RATE, np.float32))
-    assert sum(map(len, stream._chunks._held)) < 10 * RATE
+    assert sum(map(len, stream._buffer._blocks)) < 10 * RATE
 
 
 # The same answers as offline
@@ -149,14 +149,14 @@ def offline(recognizer, waveform):
     spec = dataclasses.replace(recognizer.spec, pool=Pool(longest_s=0.5, window_s=2.0, hop_s=0.5))
     long = Recognizer(dataclasses.replace(recognizer._model, spec=spec))
     speaker = SpeakerStatistics()
-    asked = long._asked(None, True, None, speaker)
-    _, parts = recording.opened((waveform, RATE), RATE, spec.pool)
-    windows = long._answered(long._windows(parts, asked, speaker), 8)
+    request = long._request(None, True, None, speaker)
+    _, blocks = recording.open_recording((waveform, RATE), RATE, spec.pool)
+    windows = long._with_probabilities(long._windows_with_clips(blocks, request, speaker), 8)
     return {round(window.end_s, 3): window.probabilities for window in windows}, speaker
 
 
 def check_parity(recognizer, waveform, activity):
-    expected, heard = offline(recognizer, waveform)
+    expected, speaker = offline(recognizer, waveform)
     stream = recognizer.stream(RATE, activity=activity)
     compared = 0
     for event in segments(events_of(stream, waveform)):
@@ -171,8 +171,8 @@ def check_parity(recognizer, waveform, activity):
         if best - second > 0.04:
             assert next(iter(event.raw)) == max(theirs, key=theirs.get)
     for item in recognizer.spec.inputs if activity == "energy" else ():
-        np.testing.assert_allclose(stream.speaker.get(item.name).total, heard.get(item.name).total, rtol=1e-5)
-        assert stream.speaker.get(item.name).count == heard.get(item.name).count
+        np.testing.assert_allclose(stream.speaker.get(item.name).total, speaker.get(item.name).total, rtol=1e-5)
+        assert stream.speaker.get(item.name).count == speaker.get(item.name).count
     return compared
 
 

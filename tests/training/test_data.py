@@ -53,8 +53,8 @@ def test_a_clip_alone_is_exactly_what_the_recognizer_computes(examples, recipe, 
     for row in (0, 17, 40):
         waveform = clean(decode(examples.utterances[row].path, 16_000), 16_000, spec.clean)
         heard, speaker = serving.extract(spec, waveform), SpeakerStatistics()
-        serving.hear(spec, heard, speaker)
-        for name, array in serving.normalised(spec, heard, speaker).items():
+        serving.update_speaker(spec, heard, speaker)
+        for name, array in serving.normalise_clip(spec, heard, speaker).items():
             np.testing.assert_array_equal(served[row][name], array)
 
 
@@ -64,8 +64,8 @@ def test_with_the_whole_speaker_it_is_what_the_recognizer_computes_after_hearing
     mine, speaker = examples.utterances[5].speaker, SpeakerStatistics()
     for place, utterance in enumerate(examples.utterances):
         if utterance.speaker == mine:
-            serving.hear(spec, examples.clips[place], speaker)
-    for name, array in serving.normalised(spec, examples.clips[5], speaker).items():
+            serving.update_speaker(spec, examples.clips[place], speaker)
+    for name, array in serving.normalise_clip(spec, examples.clips[5], speaker).items():
         np.testing.assert_allclose(trained[5][name], array, rtol=1e-4, atol=1e-5)
 
 

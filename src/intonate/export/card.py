@@ -16,7 +16,7 @@ from intonate.errors import ModelError
 from intonate.evaluation import protocol, table
 from intonate.export.onnx import sign
 from intonate.export.text_card import text_card
-from intonate.recognizer.late import reads_only
+from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec
 
@@ -91,7 +91,7 @@ def _rounded(figure: Mapping[str, float | None]) -> dict[str, float]:
 
 def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The model card, in Markdown."""
-    if reads_only(spec):
+    if is_text_model(spec):
         return text_card(spec, record, size_bytes)
     held_out, strangers = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
     by_corpus: dict[str, list[str]] = {}

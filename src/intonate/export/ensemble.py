@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import __version__
-from intonate.errors import ModelError, did_you_mean, require
+from intonate.errors import ModelError, did_you_mean, first_line, require
 from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
-from intonate.recognizer.model_file import ModelFile, first_line, read_model
+from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelInput, ModelSpec
 
 # Metadata of the file: how its members answer together, and which they are.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError, require
-from intonate.recognizer.inputs import padded
+from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import SPEC_KEY
 from intonate.schema import ModelSpec
 
@@ -76,7 +76,7 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     takes = getattr(network, "takes", inspect.signature(network.forward).parameters)
     order = [name for name in takes if name in names]
-    example = {name: torch.from_numpy(value) for name, value in padded(spec.inputs, clips[:2]).items()}
+    example = {name: torch.from_numpy(value) for name, value in padded_batch(spec.inputs, clips[:2]).items()}
     # A vector is as long as the model wants it; a waveform without lengths may be of any.
     sizes = {item.name: {len(clip[item.name]) for clip in clips} for item in spec.inputs}
     free = {item.name for item in spec.inputs if item.lengths or len(sizes[item.name]) > 1}
@@ -273,11 +273,11 @@ def check(
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    batches = [padded(spec.inputs, [clip]) for clip in clips]
+    batches = [padded_batch(spec.inputs, [clip]) for clip in clips]
     if spec.batching == "any":
-        batches.append(padded(spec.inputs, clips))
+        batches.append(padded_batch(spec.inputs, clips))
     else:
-        batches += [padded(spec.inputs, [clip, clip]) for clip in clips]
+        batches += [padded_batch(spec.inputs, [clip, clip]) for clip in clips]
     # Log-probabilities are compared as what they say: near none at all, their rounding is all that there is of them.
     read = np.exp if spec.output == "log_probabilities" else np.asarray
     wanted = [read(reference(feeds)) for feeds in batches]

@@ -22,5 +22,5 @@ def probes(spec: ModelSpec) -> list[inputs.Clip]:
         buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
         sound = 0.1 * buzz * np.sin(2 * np.pi * 2 * time_s) ** 2 + 1e-3 * rng.normal(size=len(time_s))
         clip = inputs.extract(spec, sound.astype(np.float32), tokens)
-        clips.append(inputs.normalised(spec, clip, SpeakerStatistics()))
+        clips.append(inputs.normalise_clip(spec, clip, SpeakerStatistics()))
     return clips

@@ -18,7 +18,7 @@ from intonate.errors import ModelError, require
 from intonate.export.convolutions import multiply_out
 from intonate.export.onnx import data_of, is_large, move, quiet, save
 from intonate.export.probes import probes
-from intonate.recognizer.inputs import padded
+from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import ModelFile, read_model
 
 OPERATORS = ("MatMul", "Gemm", "LSTM")
@@ -97,7 +97,7 @@ def _operators(graph: Any) -> set[str]:
 
 
 def _difference(before: ModelFile, after: ModelFile) -> float:
-    feeds = [padded(before.spec.inputs, [clip]) for clip in probes(before.spec)]
+    feeds = [padded_batch(before.spec.inputs, [clip]) for clip in probes(before.spec)]
     return float(max(np.abs(before.run(each) - after.run(each)).max() for each in feeds))
 
 

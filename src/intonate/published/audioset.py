@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from intonate.errors import ModelError, require
+from intonate.errors import ModelError, first_line, require
 from intonate.published import tensorflow_checkpoint
 from intonate.published.files import not_here
 
@@ -161,7 +161,7 @@ def _torch(path: Path) -> dict[str, Array]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}
     except Exception as error:  # whatever a file that is none makes torch stumble over
-        raise ModelError(f"the weights {path} are no state dict of torch: {_first_line(error)}") from error
+        raise ModelError(f"the weights {path} are no state dict of torch: {first_line(error)}") from error
 
 
 def _keras(path: Path) -> dict[str, Array]:
@@ -176,12 +176,8 @@ def _keras(path: Path) -> dict[str, Array]:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except OSError as error:
-        raise ModelError(f"the weights {path} cannot be read as HDF5: {_first_line(error)}") from error
+        raise ModelError(f"the weights {path} cannot be read as HDF5: {first_line(error)}") from error
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:160]
 
 
 READERS: dict[str, Callable[[Path], Mapping[str, Array]]] = {

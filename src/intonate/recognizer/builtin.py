@@ -33,7 +33,7 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
     if name and Path(name).name == name and built_in.is_file():
         return built_in
     if conversions.is_checkpoint(name):
-        return conversions.converted(name)
+        return conversions.converted_file(name)
     path = Path(name)
     if path.is_dir():
         if (path / "model.onnx").is_file():
@@ -43,11 +43,10 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         return path
     if path.suffix or path.name != name:
         # ORG/NAME, where a dot can only be that of a version.
-        named = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
-        hub = f", {HUB}{name} for that of the hub" if named else ""
-        raise ModelError(
-            f"model file {name} does not exist; give a file{hub}, or one of: {', '.join(names()) or '(none built in)'}"
-        )
+        is_hub_name = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
+        hub_hint = f", {HUB}{name} for that of the hub" if is_hub_name else ""
+        known = ", ".join(names()) or "(none built in)"
+        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {known}")
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 
 

@@ -1,7 +1,7 @@
 """Checkpoints of Hugging Face transformers, by name (`hf:ORG/NAME`) or as a folder with a `config.json`.
 
 The product reads model files only. A checkpoint is converted into one once, by the workshop (`converters/`), and
-from then on it is found here by the name that it was asked for: neither torch nor a network is needed again.
+from then on it is found here by the checkpoint's name: neither torch nor a network is needed again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from intonate.errors import ModelError
 from intonate.published.checkpoints import HUB
 
 # Raise it where a conversion comes out differently: what older versions converted is then converted anew.
-CONVERSION = 1
+CONVERSION_VERSION = 1
 
 
 def is_checkpoint(model: str | os.PathLike[str]) -> bool:
@@ -31,33 +31,36 @@ def file_of(model: str | os.PathLike[str]) -> Path:
     file; a hub name always leads to the same one.
     """
     name = os.fspath(model)
-    identity = [str(CONVERSION), name]
+    identity = [str(CONVERSION_VERSION), name]
     if not name.startswith(HUB):
         folder = Path(name).expanduser().resolve()
-        identity = [str(CONVERSION), str(folder)]
+        identity = [str(CONVERSION_VERSION), str(folder)]
         for path in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
-            state = path.stat()
-            identity.append(f"{path.name} {state.st_size} {state.st_mtime_ns}")
-    return _kept() / f"{title(name)}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}.onnx"
+            stat = path.stat()
+            identity.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
+    return (
+        _cache_folder()
+        / f"{checkpoint_title(name)}-{hashlib.sha256(chr(10).join(identity).encode()).hexdigest()[:12]}.onnx"
+    )
 
 
-def _kept() -> Path:
+def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "models"
 
 
-def conversions() -> list[Path]:
+def model_files() -> list[Path]:
     """The model files of all checkpoints that were converted so far, those of changed folders too."""
-    return sorted(_kept().glob("*.onnx"))
+    return sorted(_cache_folder().glob("*.onnx"))
 
 
-def title(model: str) -> str:
-    """What a checkpoint is called: the last part of its name, without the revision."""
+def checkpoint_title(model: str) -> str:
+    """A short name of a checkpoint: the last part of its name, without the revision."""
     if model.startswith(HUB):
         return model.removeprefix(HUB).partition("@")[0].rpartition("/")[2]
     return Path(model).expanduser().resolve().name
 
 
-def converted(model: str | os.PathLike[str]) -> Path:
+def converted_file(model: str | os.PathLike[str]) -> Path:
     """The model file that a checkpoint was converted into.
 
     Raises:
@@ -72,7 +75,7 @@ def converted(model: str | os.PathLike[str]) -> Path:
     return file
 
 
-def unconverted(model: str | os.PathLike[str] | None) -> list[str]:
+def unconverted_checkpoints(model: str | os.PathLike[str] | None) -> list[str]:
     """The checkpoints in a model's name (`VOICE+TEXT` has two) whose conversion is still to be done."""
     name = "" if model is None else os.fspath(model)
     names = [name] if is_checkpoint(name) else name.rsplit("+", 1)

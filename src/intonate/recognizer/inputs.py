@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import features
-from intonate.errors import ModelError, require
+from intonate.errors import ModelError, first_line, require
 from intonate.features.normalise import SpeakerStatistics, normalise
-from intonate.recognizer.model_file import TOKENS, first_line
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelInput, ModelSpec
 
 Clip = dict[str, NDArray[Any]]
@@ -27,7 +27,7 @@ def takes_text(spec: ModelSpec) -> bool:
 
 
 def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
-    """The tokens of `text`, (tokens,); None for a model that hears the voice only.
+    """The tokens of `text`, (tokens,); None for a model without a text input.
 
     Raises:
         ModelError: the model needs a text and there is none, or takes none and there is one.
@@ -41,7 +41,7 @@ def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
             )
         return None
     if text is None and spec.text_required:
-        raise ModelError(f'model {spec.name!r} needs what was said as well: give it with --text "…" (text=… in Python)')
+        raise ModelError(f'model {spec.name!r} needs the words as well: give them with --text "…" (text=… in Python)')
     return np.asarray(_tokenizer(spec.tokenizer).encode(text or "").ids, np.int64)
 
 
@@ -71,15 +71,15 @@ def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.i
     return clip
 
 
-def hear(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> None:
-    """Add a clip to what was heard of a speaker."""
+def update_speaker(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> None:
+    """Add a clip to the statistics of its speaker."""
     for item in spec.inputs:
         if item.normalisation is not None:
             speaker.update(item.name, clip[item.name])
 
 
-def normalised(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> Clip:
-    """The clip as the graph wants it, after `speaker` (who has been heard saying this clip too)."""
+def normalise_clip(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> Clip:
+    """The clip as the graph takes it, normalised with the statistics of `speaker`, this clip included."""
     return {item.name: normalise(clip[item.name], item.normalisation, speaker.get(item.name)) for item in spec.inputs}
 
 
@@ -96,11 +96,11 @@ def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple
     for group in groups.values():
         for start in range(0, len(group), size):
             positions = group[start : start + size]
-            yield positions, padded(spec.inputs, [clips[position] for position in positions])
+            yield positions, padded_batch(spec.inputs, [clips[position] for position in positions])
 
 
-def padded(inputs: Sequence[ModelInput], clips: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """What the graph is fed: each input, zero-padded to the longest clip, and its lengths where they are wanted."""
+def padded_batch(inputs: Sequence[ModelInput], clips: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """The graph's feeds: each input zero-padded to the longest clip, and the lengths where the graph takes them."""
     feeds: dict[str, NDArray[Any]] = {}
     for item in inputs:
         arrays = [clip[item.name] for clip in clips]

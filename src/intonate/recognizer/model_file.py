@@ -1,7 +1,7 @@
 """Open a model file: an ONNX graph with its `ModelSpec` inside, and nothing that could run code of its own.
 
 The spec is the metadata property `intonate.spec`. Everything that could disagree between the graph and the spec is
-checked here, once, so that the recognizer need not doubt what it was given.
+checked here, once, so that the recognizer need not check it again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import features
-from intonate.errors import ModelError
+from intonate.errors import ModelError, first_line
 from intonate.schema import ModelSpec
 
 SPEC_KEY = "intonate.spec"
@@ -29,7 +29,7 @@ class ModelFile:
 
     Attributes:
         path: where it was read from.
-        spec: what it is.
+        spec: its description: inputs, labels, temperature, licence…
         session: the onnxruntime session.
     """
 
@@ -86,16 +86,16 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
         )
     try:
         spec = ModelSpec.from_json(text)
-        wrong = _disagreement(spec, session)
+        problem = _disagreement(spec, session)
     except (ModelError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {error}") from error
-    if wrong:
-        raise ModelError(f"{path} does not agree with its own spec: {wrong}; export it again")
+    if problem:
+        raise ModelError(f"{path} does not agree with its own spec: {problem}; export it again")
     return ModelFile(path, spec, session)
 
 
 def _disagreement(spec: ModelSpec, session: Any) -> str:
-    """What is wrong between the spec and itself, this intonate, or the graph; empty if nothing is."""
+    """Where the spec contradicts itself, this version of intonate, or the graph; empty if it does not."""
     if not spec.labels or len(set(spec.labels)) != len(spec.labels):
         return "its labels are missing or repeated"
     if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
@@ -114,22 +114,16 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
             return f"normalisation {item.normalisation.kind!r} of input {item.name!r} is not known"
 
     kinds = {TOKENS: "int64", **dict.fromkeys(features.IMAGES, "uint8")}
-    wanted = {item.name: kinds.get(item.front_end, "float") for item in spec.inputs}
-    wanted |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
-    found = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
-    if wanted != found:
-        return f"the graph takes {_listed(found)}, the spec says {_listed(wanted)}"
+    expected = {item.name: kinds.get(item.front_end, "float") for item in spec.inputs}
+    expected |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
+    actual = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
+    if expected != actual:
+        return f"the graph takes {_signature(actual)}, the spec says {_signature(expected)}"
     classes = session.get_outputs()[0].shape[-1:]
     if classes and isinstance(classes[0], int) and classes[0] != len(spec.labels):
         return f"the graph has {classes[0]} outputs, the spec {len(spec.labels)} labels"
     return ""
 
 
-def _listed(inputs: dict[str, str]) -> str:
+def _signature(inputs: dict[str, str]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in sorted(inputs.items())) or "nothing"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of another library's message, without onnxruntime's code in front."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return text.rpartition("[ONNXRuntimeError] : ")[2]

@@ -1,7 +1,7 @@
 """Sound in, emotion out: the one class that everything downstream is built on.
 
-Long recordings are read in blocks and answered window by window, in constant memory. What was heard of a speaker
-(`SpeakerStatistics`) is the only state there is, so that a stream can keep it too.
+Long recordings are read in blocks and answered window by window, in constant memory. The statistics of the speaker
+(`SpeakerStatistics`) are the only state, so that a stream can keep them too.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from intonate.audio.decode import Source, Waveform
 from intonate.emotions import merge_scores
 from intonate.errors import IntonateError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import inputs, late, recording
+from intonate.recognizer import inputs, late_fusion, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
-from intonate.recognizer.plain import PlainStream
+from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import SILENCE, Window, segments_of, shown_label
+from intonate.recognizer.timeline import SILENCE, Window, label_or_unsure, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber, with_words
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
-Transcribe: TypeAlias = str | bool | Transcriber | None
+TranscriberChoice: TypeAlias = str | bool | Transcriber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,55 +53,57 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What was asked about the recordings of one call."""
+class _Request:
+    """The options of one call, and what belongs to one recording or window of it."""
 
     spec: ModelSpec
     text: str | None
     timeline: bool
     labels: str | None
-    speaker: SpeakerStatistics | None = None  # heard before; grows with each recording
-    voice: SpeakerStatistics | None = None  # all that there is to hear; grows no more
+    speaker: SpeakerStatistics | None = None  # of earlier recordings; each recording is added
+    fixed_speaker: SpeakerStatistics | None = None  # of all recordings; nothing is added
     tokens: NDArray[np.int64] | None = None
     batch_size: int = 16
     transcriber: Transcriber | None = None
-    said: Transcript | None = None  # what it wrote down of one recording
+    transcript: Transcript | None = None  # of one recording
 
-    def hearing(self, source: Source) -> _Asked:
-        """The same about one recording, with its words where they were asked for."""
+    def for_recording(self, source: Source) -> _Request:
+        """The request for one recording, with its transcript if there is a transcriber."""
         if self.transcriber is None:
             return self
-        said = self.transcriber(source)
-        return dataclasses.replace(self, text=said.text, said=said, tokens=self._read(said.text))
+        transcript = self.transcriber(source)
+        return dataclasses.replace(
+            self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
+        )
 
-    def between(self, start_s: float, end_s: float) -> _Asked:
-        """The same about a stretch of the recording: the words that were said in it."""
-        if self.said is None or self.tokens is None:
+    def for_window(self, start_s: float, end_s: float) -> _Request:
+        """The request for a window of the recording, with the tokens of the words in it."""
+        if self.transcript is None or self.tokens is None:
             return self
-        return dataclasses.replace(self, tokens=self._read(self.said.between(start_s, end_s)))
+        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.between(start_s, end_s)))
 
-    def _read(self, text: str) -> NDArray[np.int64] | None:
+    def _token_ids(self, text: str) -> NDArray[np.int64] | None:
         return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None
 
     def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
-        """{label: probability}, best first, merged where a merge was asked for."""
+        """{label: probability}, best first, merged if the request has a merge."""
         names, values = self.spec.labels, probabilities.tolist()
         scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
-    """A short recording that waits for its batch; `clip` is None where nobody speaks."""
+class _QueuedClip:
+    """A short recording that waits for its batch; `clip` is None where there is no speech."""
 
     file: str
     duration_s: float
     clip: Clip | None
-    asked: _Asked
+    request: _Request
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
-    """Load a model: a built-in name, a model file, or the folder of a run; or two, `compact+text` (`late.py`).
+    """Load a model: a built-in name, a model file, or the folder of a run; or two, `compact+text` (`late_fusion.py`).
 
     Args:
         model: None for the built-in `compact`.
@@ -113,7 +115,7 @@ def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) ->
     >>> load_model().predict("clip.wav").label  # doctest: +SKIP
     'happy'
     """
-    return Recognizer(late.opened(model, threads))
+    return Recognizer(late_fusion.open_model(model, threads))
 
 
 class Recognizer:
@@ -123,7 +125,7 @@ class Recognizer:
         spec: what the model is: its labels, languages, corpora, licence, held-out scores.
     """
 
-    def __init__(self, model: ModelFile | late.Fused) -> None:
+    def __init__(self, model: ModelFile | late_fusion.LateFusion) -> None:
         self._model = model
         self.spec: ModelSpec = model.spec
 
@@ -132,7 +134,7 @@ class Recognizer:
         source: Source,
         *,
         text: str | None = None,
-        transcribe: Transcribe = None,
+        transcribe: TranscriberChoice = None,
         timeline: bool = False,
         labels: str | None = None,
         speaker: SpeakerStatistics | None = None,
@@ -151,16 +153,16 @@ class Recognizer:
                 best that is here. The words go into the answer, and into a model that reads.
             timeline: answer a short recording in windows too.
             labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`; probabilities are summed.
-            speaker: what was heard of this person before. The recording is added to it, so that answers get better
-                from one to the next; None to judge the recording by itself.
+            speaker: the statistics of this person's earlier recordings. This recording is added to them, so that
+                answers get better from one to the next; None to judge the recording by itself.
 
         Raises:
             AudioError: the sound is missing, unreadable, empty or not finite.
             ModelError: the model cannot answer this (a text is missing, for instance), or nothing can transcribe.
             LabelError: there is no such merge, or it has no place for the model's labels.
         """
-        asked = self._asked(text, timeline, labels, speaker, transcribe)
-        answer = self._hear(source, asked)
+        request = self._request(text, timeline, labels, speaker, transcribe)
+        answer = self._predict_or_queue(source, request)
         return answer if isinstance(answer, Prediction) else self._predictions([answer])[0]
 
     def predict_many(
@@ -169,7 +171,7 @@ class Recognizer:
         *,
         same_speaker: bool = False,
         text: str | None = None,
-        transcribe: Transcribe = None,
+        transcribe: TranscriberChoice = None,
         timeline: bool = False,
         labels: str | None = None,
         batch_size: int = 16,
@@ -179,8 +181,8 @@ class Recognizer:
 
         Args:
             sources: as in `predict`.
-            same_speaker: the recordings are one person. They are heard twice: first to learn the voice, then to
-                answer each with all that was learnt (`speaker-normalised` in the reports).
+            same_speaker: the recordings are of one person. They are read twice: first for the statistics of the
+                speaker, then to answer each with those of all (`speaker-normalised` in the reports).
             text: what was said in every one of them.
             transcribe: as in `predict`.
             timeline: as in `predict`.
@@ -192,9 +194,9 @@ class Recognizer:
             ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
-        asked = self._asked(text, timeline, labels, None, transcribe)
-        asked = dataclasses.replace(asked, batch_size=max(1, batch_size))
-        return self._predict_many(list(sources), progress, same_speaker, asked)
+        request = self._request(text, timeline, labels, None, transcribe)
+        request = dataclasses.replace(request, batch_size=max(1, batch_size))
+        return self._predict_many(list(sources), progress, same_speaker, request)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
         """Which emotion words carry, by a model that only reads (the built-in `text`).
@@ -207,20 +209,20 @@ class Recognizer:
             ModelError: the model needs a sound, or there is nothing to read.
             LabelError: as in `predict`.
         """
-        if not late.reads_only(self.spec):
+        if not late_fusion.is_text_model(self.spec):
             raise ModelError(f"model {self.spec.name!r} listens; for words alone use the model 'text'")
         if not text.strip():
             raise ModelError("there is nothing to read: the text is empty")
-        asked = self._asked(text, False, labels, None)
-        clip = inputs.extract(self.spec, np.zeros(0, np.float32), asked.tokens)
-        return self._prediction("", self.probabilities([clip])[0], (), asked)
+        request = self._request(text, False, labels, None)
+        clip = inputs.extract(self.spec, np.zeros(0, np.float32), request.tokens)
+        return self._prediction("", self.probabilities([clip])[0], (), request)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
         """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).
 
         Args:
             sample_rate_hz: rate of the chunks, Hz.
-            plain: fixed pieces without voice activity, memory or smoothing (`plain.PlainStream`).
+            plain: fixed pieces without voice activity, memory or smoothing (`plain_stream.PlainStream`).
             options: window_s, hop_s, labels (a merge), activity (`neural` or `energy`), speaker.
 
         Raises:
@@ -231,153 +233,153 @@ class Recognizer:
         return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
-        """Calibrated probabilities (clips, classes) of normalised clips (`inputs.extract`, `inputs.normalised`)."""
+        """Calibrated probabilities (clips, classes) of normalised clips (`inputs.extract`, `inputs.normalise_clip`)."""
         answers = np.empty((len(clips), len(self.spec.labels)))
         for positions, feeds in inputs.batches(self.spec, clips, batch_size):
             answers[positions] = self._model.run(feeds)
         return answers
 
-    def _asked(
+    def _request(
         self,
         text: str | None,
         timeline: bool,
         labels: str | None,
         speaker: SpeakerStatistics | None,
-        transcribe: Transcribe = None,
-    ) -> _Asked:
+        transcribe: TranscriberChoice = None,
+    ) -> _Request:
         if labels is not None:
             merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
         if transcribe is None or transcribe is False:
-            return _Asked(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
+            return _Request(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
         if text is not None:
-            raise ModelError("what was said is either given (text) or written down (transcribe); leave out one of them")
-        return _Asked(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
+            raise ModelError("the words are either given (text) or transcribed (transcribe); leave out one of them")
+        return _Request(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
 
     def _predict_many(
-        self, sources: list[Source], progress: bool, same_speaker: bool, asked: _Asked
+        self, sources: list[Source], progress: bool, same_speaker: bool, request: _Request
     ) -> Iterator[Prediction | Failure]:
-        if same_speaker or asked.transcriber is not None:
+        if same_speaker or request.transcriber is not None:
             sources = [source if recording.can_be_read_twice(source) else source.read() for source in sources]  # type: ignore[union-attr]
         if same_speaker:
-            asked = dataclasses.replace(asked, voice=self._voice_of(sources, asked))
-        waiting: list[_Pending | Prediction | Failure] = []
-        for source in _with_bar(sources) if progress else sources:
+            request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
+        queue: list[_QueuedClip | Prediction | Failure] = []
+        for source in _with_progress_bar(sources) if progress else sources:
             try:
-                waiting.append(self._hear(source, asked))
+                queue.append(self._predict_or_queue(source, request))
             except IntonateError as error:
-                waiting.append(Failure(recording.file_of(source), str(error)))
-            if len(waiting) >= asked.batch_size:
-                yield from self._answer(waiting, asked)
-                waiting = []
-        yield from self._answer(waiting, asked)
+                queue.append(Failure(recording.file_of(source), str(error)))
+            if len(queue) >= request.batch_size:
+                yield from self._predict_queue(queue, request)
+                queue = []
+        yield from self._predict_queue(queue, request)
 
-    def _voice_of(self, sources: list[Source], asked: _Asked) -> SpeakerStatistics:
-        """What all the recordings tell of one speaker; what cannot be read is reported later."""
-        voice = SpeakerStatistics()
+    def _speaker_statistics(self, sources: list[Source], request: _Request) -> SpeakerStatistics:
+        """The statistics of one speaker over all recordings; those that cannot be read are reported later."""
+        speaker = SpeakerStatistics()
         for source in sources:
             with contextlib.suppress(IntonateError):
-                whole, parts = recording.opened(source, self.spec.sample_rate_hz, self.spec.pool)
-                if whole is not None and not asked.timeline:
-                    self._clip(whole, asked, voice)
+                waveform, blocks = recording.open_recording(source, self.spec.sample_rate_hz, self.spec.pool)
+                if waveform is not None and not request.timeline:
+                    self._clip(waveform, request, speaker)
                 else:
-                    for _ in self._windows(parts, asked, voice):
+                    for _ in self._windows_with_clips(blocks, request, speaker):
                         pass
-        return voice
+        return speaker
 
-    def _hear(self, source: Source, asked: _Asked) -> _Pending | Prediction:
-        """Read one recording: ready for its batch if it is short, answered if it is long."""
-        file, rate = recording.file_of(source), self.spec.sample_rate_hz
-        if asked.transcriber is not None and not recording.can_be_read_twice(source):
+    def _predict_or_queue(self, source: Source, request: _Request) -> _QueuedClip | Prediction:
+        """Read one recording: queued for its batch if it is short, answered if it is long."""
+        file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
+        if request.transcriber is not None and not recording.can_be_read_twice(source):
             source = source.read()  # type: ignore[union-attr]
-        asked = asked.hearing(source)
-        whole, parts = recording.opened(source, rate, self.spec.pool)
-        speaker = SpeakerStatistics() if asked.speaker is None else asked.speaker
-        if whole is not None and not asked.timeline:
-            return _Pending(file, len(whole) / rate, self._clip(whole, asked, speaker), asked)
-        windows = list(self._answered(self._windows(parts, asked, speaker), asked.batch_size))
-        spoken = [window.probabilities for window in windows if window.probabilities is not None]
-        segments = segments_of(windows, self.spec.pool.hop_s, asked.scores, self.spec.abstain_below)
-        return self._prediction(file, np.mean(spoken, axis=0) if spoken else None, segments, asked)
+        request = request.for_recording(source)
+        waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool)
+        speaker = SpeakerStatistics() if request.speaker is None else request.speaker
+        if waveform is not None and not request.timeline:
+            return _QueuedClip(file, len(waveform) / rate_hz, self._clip(waveform, request, speaker), request)
+        windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
+        probabilities = [window.probabilities for window in windows if window.probabilities is not None]
+        segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below)
+        return self._prediction(file, np.mean(probabilities, axis=0) if probabilities else None, segments, request)
 
-    def _windows(
-        self, parts: Iterable[Waveform], asked: _Asked, speaker: SpeakerStatistics
+    def _windows_with_clips(
+        self, blocks: Iterable[Waveform], request: _Request, speaker: SpeakerStatistics
     ) -> Iterator[tuple[Window, Clip | None]]:
-        """The windows of a recording, and their clips where somebody speaks.
+        """The windows of a recording, and their clips where there is speech.
 
-        Overlapping windows hold the same speech twice: one that begins before the last counted one has ended
-        is normalised with itself in the statistics, and then forgotten.
+        Overlapping windows hold the same speech twice: one that begins before the last counted one has ended is
+        normalised with itself in the statistics, but not counted in those of the windows after it.
         """
-        rate, counted_until_s = self.spec.sample_rate_hz, 0.0
-        for start_s, waveform in recording.windows(parts, rate, self.spec.pool):
-            end_s = start_s + len(waveform) / rate
-            fresh = start_s >= counted_until_s
-            clip = self._clip(waveform, asked.between(start_s, end_s), speaker if fresh else speaker.copy())
-            counted_until_s = end_s if fresh and clip is not None else counted_until_s
-            yield Window(start_s, end_s, speech_frames(waveform, rate), None), clip
+        rate_hz, counted_end_s = self.spec.sample_rate_hz, 0.0
+        for start_s, waveform in recording.windows(blocks, rate_hz, self.spec.pool):
+            end_s = start_s + len(waveform) / rate_hz
+            is_counted = start_s >= counted_end_s
+            clip = self._clip(waveform, request.for_window(start_s, end_s), speaker if is_counted else speaker.copy())
+            counted_end_s = end_s if is_counted and clip is not None else counted_end_s
+            yield Window(start_s, end_s, speech_frames(waveform, rate_hz), None), clip
 
-    def _clip(self, waveform: Waveform, asked: _Asked, speaker: SpeakerStatistics) -> Clip | None:
-        """The normalised clip of a piece of sound, which is added to what was heard; None where nobody speaks."""
+    def _clip(self, waveform: Waveform, request: _Request, speaker: SpeakerStatistics) -> Clip | None:
+        """The normalised clip of a piece of sound, which is added to `speaker`; None where there is no speech."""
         spec = self.spec
         if not has_speech(waveform, spec.sample_rate_hz):
             return None
-        clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), asked.tokens)
-        if asked.voice is None:
-            inputs.hear(spec, clip, speaker)
-        return inputs.normalised(spec, clip, speaker if asked.voice is None else asked.voice)
+        clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
+        if request.fixed_speaker is None:
+            inputs.update_speaker(spec, clip, speaker)
+        return inputs.normalise_clip(spec, clip, speaker if request.fixed_speaker is None else request.fixed_speaker)
 
-    def _answered(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
+    def _with_probabilities(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
         """The windows with their probabilities; only one batch of clips is held at a time."""
         while batch := list(itertools.islice(windows, batch_size)):
             answers = iter(self.probabilities([clip for _, clip in batch if clip is not None], batch_size))
             for window, clip in batch:
                 yield window if clip is None else dataclasses.replace(window, probabilities=next(answers))
 
-    def _answer(
-        self, waiting: Sequence[_Pending | Prediction | Failure], asked: _Asked
+    def _predict_queue(
+        self, queue: Sequence[_QueuedClip | Prediction | Failure], request: _Request
     ) -> Iterator[Prediction | Failure]:
-        """Run what waits for the model in one go, or one by one if that fails, to find out which one it is."""
-        pending = [item for item in waiting if isinstance(item, _Pending)]
+        """Answer the queue in one batch, or one by one if that fails, to find out which clip is at fault."""
+        queued_clips = [item for item in queue if isinstance(item, _QueuedClip)]
         answers: list[Prediction | Failure] = []
         try:
-            answers += self._predictions(pending, asked.batch_size)
+            answers += self._predictions(queued_clips, request.batch_size)
         except ModelError:
-            for one in pending:
+            for clip in queued_clips:
                 try:
-                    answers += self._predictions([one])
+                    answers += self._predictions([clip])
                 except ModelError as error:
-                    answers.append(Failure(one.file, str(error)))
-        in_order = iter(answers)
-        for item in waiting:
-            yield next(in_order) if isinstance(item, _Pending) else item
+                    answers.append(Failure(clip.file, str(error)))
+        remaining = iter(answers)
+        for item in queue:
+            yield next(remaining) if isinstance(item, _QueuedClip) else item
 
-    def _predictions(self, pending: Sequence[_Pending], batch_size: int = 1) -> list[Prediction]:
-        clips = [item.clip for item in pending if item.clip is not None]
+    def _predictions(self, queued_clips: Sequence[_QueuedClip], batch_size: int = 1) -> list[Prediction]:
+        clips = [item.clip for item in queued_clips if item.clip is not None]
         answers = iter(self.probabilities(clips, batch_size))
         predictions = []
-        for item in pending:
+        for item in queued_clips:
             mean = None if item.clip is None else next(answers)
-            scores = {} if mean is None else item.asked.scores(mean)
-            label = shown_label(scores, self.spec.abstain_below) if scores else SILENCE
+            scores = {} if mean is None else item.request.scores(mean)
+            label = label_or_unsure(scores, self.spec.abstain_below) if scores else SILENCE
             whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
-            predictions.append(self._prediction(item.file, mean, (whole,), item.asked))
+            predictions.append(self._prediction(item.file, mean, (whole,), item.request))
         return predictions
 
     def _prediction(
-        self, file: str, mean: NDArray[np.float64] | None, segments: tuple[Segment, ...], asked: _Asked
+        self, file: str, mean: NDArray[np.float64] | None, segments: tuple[Segment, ...], request: _Request
     ) -> Prediction:
-        scores = {} if mean is None else asked.scores(mean)
+        scores = {} if mean is None else request.scores(mean)
         return Prediction(
             label=next(iter(scores), SILENCE),
             scores=scores,
-            segments=segments if asked.said is None else with_words(segments, asked.said),
-            transcript=asked.text or "",
+            segments=segments if request.transcript is None else with_words(segments, request.transcript),
+            transcript=request.text or "",
             abstained=bool(scores) and max(scores.values()) < self.spec.abstain_below,
             model=self.spec.name,
             file=file,
         )
 
 
-def _with_bar(sources: list[Source]) -> Iterable[Source]:
+def _with_progress_bar(sources: list[Source]) -> Iterable[Source]:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -9,48 +9,49 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.decode import Source, blocks, name_of
+from intonate.audio import decode
+from intonate.audio.decode import Source
 from intonate.schema import Pool
 
 Waveform = NDArray[np.float32]
 
 
-def opened(source: Source, sample_rate_hz: int, pool: Pool) -> tuple[Waveform | None, Iterator[Waveform]]:
+def open_recording(source: Source, sample_rate_hz: int, pool: Pool) -> tuple[Waveform | None, Iterator[Waveform]]:
     """The whole recording (samples,) if it is no longer than `pool.longest_s`, else None; and it in blocks.
 
     Raises:
         AudioError: the sound is missing, unreadable, empty or not finite, as far as the first blocks show it.
     """
-    parts = blocks(source, sample_rate_hz, pool.longest_s)
-    first = next(parts)
-    second = next(parts, None)
+    blocks = decode.blocks(source, sample_rate_hz, pool.longest_s)
+    first = next(blocks)
+    second = next(blocks, None)
     if second is None:
         return first, iter([first])
-    return None, itertools.chain([first, second], parts)
+    return None, itertools.chain([first, second], blocks)
 
 
-def windows(parts: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iterator[tuple[float, Waveform]]:
+def windows(blocks: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iterator[tuple[float, Waveform]]:
     """(start in seconds, window (samples,)), overlapping; the last one is moved back to end with the recording.
 
     The same cuts as `intonate.audio.segments.windows`, without knowing the length beforehand.
     """
     window, hop = round(pool.window_s * sample_rate_hz), round(pool.hop_s * sample_rate_hz)
-    held, offset, due = np.zeros(0, np.float32), 0, 0
-    for part in parts:
-        held = np.concatenate([held, part])
+    buffer, offset, next_start = np.zeros(0, np.float32), 0, 0
+    for block in blocks:
+        buffer = np.concatenate([buffer, block])
         # Only what is followed by more is sure not to be the last window.
-        while offset + len(held) > due + window:
+        while offset + len(buffer) > next_start + window:
             # The window before is kept: the last one may reach back into it.
-            held, offset = held[due - offset :], due
-            yield due / sample_rate_hz, held[:window].copy()
-            due += hop
-    last = max(0, offset + len(held) - window)
-    yield last / sample_rate_hz, held[last - offset :].copy()
+            buffer, offset = buffer[next_start - offset :], next_start
+            yield next_start / sample_rate_hz, buffer[:window].copy()
+            next_start += hop
+    last_start = max(0, offset + len(buffer) - window)
+    yield last_start / sample_rate_hz, buffer[last_start - offset :].copy()
 
 
 def file_of(source: Source) -> str:
-    """What an answer calls the file: its path, or nothing for bytes and arrays."""
-    name = name_of(source)
+    """The file's name in a prediction: its path, or nothing for bytes and arrays."""
+    name = decode.name_of(source)
     return "" if name.startswith("<") and not isinstance(source, str | os.PathLike) else name
 
 

@@ -4,9 +4,9 @@
     for event in stream.push(chunk):
         print(event.end_s, event.label)
 
-The windows are those of a long recording (`recording.windows`), asked as `Recognizer` asks them, so that a stream and a
-file give the same answers. On top of that comes what makes a live label readable: smoothing, a label that changes only
-for a reason, and an answer for each utterance when it has ended.
+The windows are those of a long recording (`recording.windows`), and so are the inputs of the model, so that a stream
+and a file give the same answers. On top of that comes what makes a live label readable: smoothing, a label that
+changes only for a reason, and an answer for each utterance when it has ended.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from intonate.emotions import merge_scores
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
-from intonate.recognizer.answering import ClipModel
-from intonate.recognizer.chunks import Chunks, Heard
+from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.timeline import SILENCE, UNSURE
+from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
 from intonate.schema import listed
 
 SPEECH, NOISE = "speech", "noise"
 
 # The first answer comes after this much sound, not after a whole window: two seconds of nothing look broken, and a
-# single word is over by then. Such short windows are never counted as heard of the speaker.
+# single word is over by then. Such short windows never go into the speaker's statistics.
 FIRST_S = 1.0
 # Time constant of the smoothing of log-probabilities: after it a new emotion has 63 % of the weight. The windows
 # overlap and are smooth themselves, so a short one does.
@@ -55,16 +55,16 @@ Scores = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that was heard.
+    """A segment or an utterance of a stream.
 
     Attributes:
         type: `segment`: the newest stretch of the stream, one after the other without gaps; `final`: an utterance.
         start_s: seconds from the start of the stream.
         end_s: seconds.
-        label: of a segment, the steady one; `unsure` where the model abstains; the state where nobody speaks.
-        scores: {label: probability}, best first; smoothed in a segment; empty where nobody speaks.
+        label: of a segment, the smoothed one; `unsure` where the model abstains; the state where there is no speech.
+        scores: {label: probability}, best first; smoothed in a segment; empty where there is no speech.
         state: `speech`, `silence` or `noise`.
-        raw: the scores of this window alone, not smoothed; empty if nobody speaks in it.
+        raw: the scores of this window alone, not smoothed; empty if there is no speech in it.
         level_dbfs: RMS of the stretch, in dB of full scale.
         speech_s: seconds of speech in it.
     """
@@ -90,21 +90,21 @@ class Event:
 
 @dataclass(slots=True)
 class _Utterance:
-    """What was heard since somebody began to speak."""
+    """The utterance that has begun and not ended."""
 
     start_s: float
-    last_s: float = 0.0
+    end_s: float = 0.0
     speech_s: float = 0.0
-    total: NDArray[np.float64] | float = 0.0
-    windows: int = 0
+    probability_sum: NDArray[np.float64] | float = 0.0
+    window_count: int = 0
 
 
 class Stream:
     """One voice, live. Not safe to share between threads; the recognizer behind it is.
 
     Attributes:
-        speaker: what was heard of the speaker so far.
-        activity: which voice activity detector listens, `neural` or `energy`.
+        speaker: the statistics of the speaker so far.
+        activity: the voice activity detector, `neural` or `energy`.
         window_s: length of a window, seconds.
         hop_s: distance of the windows, seconds.
     """
@@ -126,131 +126,142 @@ class Stream:
             self._scores(np.ones(len(self._spec.labels)))  # raises before any sound is there
         self._tokens = inputs.token_ids(self._spec, None)
         longest_s = self._spec.pool.longest_s
-        self._chunks = Chunks(
+        self._buffer = WindowBuffer(
             sample_rate_hz, self._spec.sample_rate_hz, window_s, hop_s, min(FIRST_S, window_s), longest_s + PAUSE_S
         )
         self._detect = detector(activity, self._spec.sample_rate_hz)
-        self._voiced = np.zeros(0, np.bool_)  # per 10 ms of the window
-        self._counted_until_s = 0.0
-        self._smooth: NDArray[np.float64] | None = None  # log-probabilities
-        self._label, self._sure = "", False
+        self._voiced_frames = np.zeros(0, np.bool_)  # per 10 ms of the window
+        self._counted_end_s = 0.0
+        self._log_average: NDArray[np.float64] | None = None  # log-probabilities
+        self._label, self._is_sure = "", False
         self._utterance: _Utterance | None = None
-        self._finished = False
+        self._is_finished = False
         self.speaker = SpeakerStatistics() if speaker is None else speaker
         self.activity, self.window_s, self.hop_s = self._detect.name, window_s, hop_s
 
     @property
     def received(self) -> int:
         """Samples pushed so far."""
-        return self._chunks.received
+        return self._buffer.received
 
     def completes(self, samples: int) -> bool:
         """Whether so many more samples complete a window, so that `push` takes milliseconds."""
-        return self._chunks.completes(samples)
+        return self._buffer.completes(samples)
 
     def push(self, chunk: NDArray[Any]) -> list[Event]:
-        """Take a chunk (samples,) of any length, floats (full scale ±1) or int16; give what it brings.
+        """Take a chunk (samples,) of any length, floats (full scale ±1) or int16; return the events that it completes.
 
         Raises:
             AudioError: the chunk is of another kind or not finite, or the stream is finished.
         """
-        if self._finished:
+        if self._is_finished:
             raise AudioError("the stream is finished; open a new one to go on")
-        return [event for heard in self._chunks.push(chunk) for event in self._heard(heard)]
+        return [event for window in self._buffer.push(chunk) for event in self._window_events(window)]
 
     def finish(self) -> list[Event]:
-        """The events of what is left; nothing can be pushed after it."""
-        rest = None if self._finished else self._chunks.rest()
-        events = self._heard(rest) if rest is not None else []
-        self._finished = True
-        return events + self._final()
+        """The events of the remaining sound; nothing can be pushed after it."""
+        last = None if self._is_finished else self._buffer.last_window()
+        events = self._window_events(last) if last is not None else []
+        self._is_finished = True
+        return events + self._final_events()
 
-    def _heard(self, heard: Heard) -> list[Event]:
+    def _window_events(self, window: StreamWindow) -> list[Event]:
         rate = self._spec.sample_rate_hz
-        fresh = max(1, round((heard.end_s - heard.fresh_s) * rate))
-        voiced = self._detect(heard.window, fresh)
-        self._voiced = np.concatenate([self._voiced, voiced])[-math.ceil(self.window_s / HOP_S) :]
-        level = level_dbfs(heard.window[-fresh:])
-        probabilities = self._ask(heard)
-        speech_s = min(float(np.count_nonzero(voiced)) * HOP_S, heard.end_s - heard.fresh_s)
-        if probabilities is not None and speech_s >= min(self._detect.least_s, heard.end_s - heard.fresh_s):
-            label, scores = self._steady(probabilities)
-            self._go_on(heard, voiced, speech_s, probabilities)
+        new_samples = max(1, round((window.end_s - window.new_start_s) * rate))
+        voiced_frames = self._detect(window.waveform, new_samples)
+        self._voiced_frames = np.concatenate([self._voiced_frames, voiced_frames])[-math.ceil(self.window_s / HOP_S) :]
+        level = level_dbfs(window.waveform[-new_samples:])
+        probabilities = self._window_probabilities(window)
+        speech_s = min(float(np.count_nonzero(voiced_frames)) * HOP_S, window.end_s - window.new_start_s)
+        if probabilities is not None and speech_s >= min(self._detect.least_s, window.end_s - window.new_start_s):
+            label, scores = self._smoothed_scores(probabilities)
+            self._extend_utterance(window, voiced_frames, speech_s, probabilities)
             state = SPEECH
         else:
             state = label = NOISE if level > NOISE_DBFS else SILENCE
             scores, speech_s = {}, 0.0
         raw = {} if probabilities is None else self._scores(probabilities)
-        segment = Event("segment", heard.fresh_s, heard.end_s, label, scores, state, raw, level, speech_s)
-        ended = self._utterance is not None and heard.end_s - self._utterance.last_s >= PAUSE_S
-        return [segment, *(self._final() if ended else [])]
+        segment = Event("segment", window.new_start_s, window.end_s, label, scores, state, raw, level, speech_s)
+        has_ended = self._utterance is not None and window.end_s - self._utterance.end_s >= PAUSE_S
+        return [segment, *(self._final_events() if has_ended else [])]
 
-    def _ask(self, heard: Heard) -> NDArray[np.float64] | None:
-        """The probabilities of a window; None where nobody speaks.
+    def _window_probabilities(self, window: StreamWindow) -> NDArray[np.float64] | None:
+        """The probabilities of a window; None where there is no speech.
 
-        As `Recognizer` does: a window is counted as heard of the speaker unless it overlaps one that was counted
-        (or is not a whole one, which only a stream has).
+        As in `Recognizer`, a window goes into the speaker's statistics unless it overlaps one that did (or is
+        shorter than the others, which only a stream has).
         """
-        if not has_speech(heard.window, self._spec.sample_rate_hz):
+        if not has_speech(window.waveform, self._spec.sample_rate_hz):
             return None
-        if self.activity == "neural" and np.count_nonzero(self._voiced) * HOP_S < self._detect.least_s:
+        if self.activity == "neural" and np.count_nonzero(self._voiced_frames) * HOP_S < self._detect.least_s:
             return None
-        whole = heard.end_s - heard.start_s >= self.window_s - HOP_S
-        counted = whole and heard.start_s >= self._counted_until_s
-        self._counted_until_s = heard.end_s if counted else self._counted_until_s
-        return self._probabilities(heard.window, self.speaker if counted else self.speaker.copy())
+        is_whole = window.end_s - window.start_s >= self.window_s - HOP_S
+        is_counted = is_whole and window.start_s >= self._counted_end_s
+        self._counted_end_s = window.end_s if is_counted else self._counted_end_s
+        return self._clip_probabilities(window.waveform, self.speaker if is_counted else self.speaker.copy())
 
-    def _probabilities(self, waveform: Waveform, speaker: SpeakerStatistics) -> NDArray[np.float64]:
-        """The answer (classes,) to a piece of speech, which is added to what was heard of the speaker."""
+    def _clip_probabilities(self, waveform: Waveform, speaker: SpeakerStatistics) -> NDArray[np.float64]:
+        """The probabilities (classes,) of a piece of speech, which is added to the statistics of `speaker`."""
         clip = inputs.extract(self._spec, clean(waveform, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
-        inputs.hear(self._spec, clip, speaker)
-        answer: NDArray[np.float64] = self._recognizer.probabilities([inputs.normalised(self._spec, clip, speaker)])[0]
-        return answer
+        inputs.update_speaker(self._spec, clip, speaker)
+        probabilities: NDArray[np.float64] = self._recognizer.probabilities(
+            [inputs.normalise_clip(self._spec, clip, speaker)]
+        )[0]
+        return probabilities
 
-    def _steady(self, probabilities: NDArray[np.float64]) -> tuple[str, Scores]:
-        """The smoothed scores, and the label that changes only for a reason."""
+    def _smoothed_scores(self, probabilities: NDArray[np.float64]) -> tuple[str, Scores]:
+        """The smoothed label, which changes only for a reason, and the smoothed scores."""
         logs = np.log(np.maximum(probabilities, 1e-6))
-        keep = 0.0 if self._smooth is None else math.exp(-self.hop_s / SMOOTHING_S)
-        self._smooth = logs if self._smooth is None else keep * self._smooth + (1 - keep) * logs
-        odds = np.exp(self._smooth - self._smooth.max())
+        keep = 0.0 if self._log_average is None else math.exp(-self.hop_s / SMOOTHING_S)
+        self._log_average = logs if self._log_average is None else keep * self._log_average + (1 - keep) * logs
+        odds = np.exp(self._log_average - self._log_average.max())
         scores = self._scores(odds / odds.sum())
         best = next(iter(scores))
         if scores[best] - scores.get(self._label, -1.0) > SWITCH_BY:
             self._label = best
-        least = self._spec.abstain_below - (SWITCH_BY if self._sure else 0.0)
-        self._sure = scores[best] >= least
-        return (self._label if self._sure else UNSURE), scores
+        least = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
+        self._is_sure = scores[best] >= least
+        return (self._label if self._is_sure else UNSURE), scores
 
-    def _go_on(self, heard: Heard, voiced: NDArray[np.bool_], speech_s: float, answer: NDArray[np.float64]) -> None:
-        spoken = np.flatnonzero(voiced)
-        self._utterance = self._utterance or _Utterance(heard.fresh_s + float(spoken[0]) * HOP_S)
-        self._utterance.last_s = min(heard.fresh_s + float(spoken[-1] + 1) * HOP_S, heard.end_s)
+    def _extend_utterance(
+        self,
+        window: StreamWindow,
+        voiced_frames: NDArray[np.bool_],
+        speech_s: float,
+        probabilities: NDArray[np.float64],
+    ) -> None:
+        voiced_places = np.flatnonzero(voiced_frames)
+        self._utterance = self._utterance or _Utterance(window.new_start_s + float(voiced_places[0]) * HOP_S)
+        self._utterance.end_s = min(window.new_start_s + float(voiced_places[-1] + 1) * HOP_S, window.end_s)
         self._utterance.speech_s += speech_s
-        self._utterance.total = self._utterance.total + answer
-        self._utterance.windows += 1
+        self._utterance.probability_sum = self._utterance.probability_sum + probabilities
+        self._utterance.window_count += 1
 
-    def _final(self) -> list[Event]:
-        """The utterance that has ended, if there is one: answered whole where a recording would be, or by its mean."""
-        said, self._utterance = self._utterance, None
-        self._smooth, self._label, self._sure = None, "", False
-        if said is None:
+    def _final_events(self) -> list[Event]:
+        """The `final` of the utterance that has ended, if there is one.
+
+        It is answered as a whole where a recording of its length would be, else by the mean of its windows.
+        """
+        utterance, self._utterance = self._utterance, None
+        self._log_average, self._label, self._is_sure = None, "", False
+        if utterance is None:
             return []
-        mean = np.asarray(said.total / said.windows)
-        if said.last_s - said.start_s <= self._spec.pool.longest_s:
-            whole = self._chunks.between(said.start_s, said.last_s)
-            if has_speech(whole, self._spec.sample_rate_hz):
-                mean = self._probabilities(whole, self.speaker.copy())
+        mean = np.asarray(utterance.probability_sum / utterance.window_count)
+        if utterance.end_s - utterance.start_s <= self._spec.pool.longest_s:
+            waveform = self._buffer.waveform(utterance.start_s, utterance.end_s)
+            if has_speech(waveform, self._spec.sample_rate_hz):
+                mean = self._clip_probabilities(waveform, self.speaker.copy())
         scores = self._scores(mean)
         best = next(iter(scores))
         label = best if scores[best] >= self._spec.abstain_below else UNSURE
-        return [Event("final", said.start_s, said.last_s, label, scores, speech_s=said.speech_s)]
+        return [Event("final", utterance.start_s, utterance.end_s, label, scores, speech_s=utterance.speech_s)]
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
-        """{label: probability}, best first, merged where a merge was asked for."""
-        return scored(self._spec.labels, probabilities, self._merge)
+        """{label: probability}, best first, merged if the stream has a merge."""
+        return label_scores(self._spec.labels, probabilities, self._merge)
 
 
-def scored(labels: tuple[str, ...], probabilities: NDArray[np.float64], merge: str | None) -> dict[str, float]:
+def label_scores(labels: tuple[str, ...], probabilities: NDArray[np.float64], merge: str | None) -> dict[str, float]:
     """{label: probability}, best first, merged where a merge is given."""
     values = probabilities.tolist()
     scores = merge_scores(labels, values, merge) if merge else dict(zip(labels, values, strict=True))

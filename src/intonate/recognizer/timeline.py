@@ -1,7 +1,7 @@
 """From overlapping windows to a timeline of segments that do not overlap.
 
 The rule: the recording is cut into stretches of one hop (a rest shorter than half a hop joins the last one). A
-stretch in which nobody speaks is `silence`. Any other one has the mean of the probabilities of the windows that cover
+stretch without speech is `silence`. Any other one has the mean of the probabilities of the windows that cover
 it. Neighbours with one label become one segment, with the mean of their probabilities weighted by their length.
 """
 
@@ -33,7 +33,7 @@ class Window:
         start_s: where it starts in the recording, seconds.
         end_s: where it ends, seconds.
         speech: (frames,) bool, evenly over the window.
-        probabilities: (classes,), or None where nobody speaks.
+        probabilities: (classes,), or None where there is no speech.
     """
 
     start_s: float
@@ -42,7 +42,7 @@ class Window:
     probabilities: NDArray[np.float64] | None
 
     def has_speech(self, start_s: float, end_s: float) -> bool:
-        """Whether somebody speaks between two times of the recording, as far as this window covers them."""
+        """Whether there is speech between two times of the recording, as far as this window covers them."""
         frames_per_s = len(self.speech) / max(self.end_s - self.start_s, 1e-9)
         first, last = (max(0, round((time_s - self.start_s) * frames_per_s)) for time_s in (start_s, end_s))
         frames = self.speech[first:last]
@@ -60,28 +60,30 @@ def segments_of(
         scores_of: probabilities (classes,) -> {label: probability}, best first.
         abstain_below: a best probability under this is labelled `unsure`.
     """
-    pieces: list[tuple[float, float, NDArray[np.float64] | None]] = []
+    stretches: list[tuple[float, float, NDArray[np.float64] | None]] = []
     for start_s, end_s, covering in _stretches(windows, hop_s):
-        heard = [window.probabilities for window in covering if window.probabilities is not None]
-        speech = any(window.has_speech(start_s, end_s) for window in covering)
-        mean = np.mean(heard, axis=0) if heard and speech else None
-        pieces.append((start_s, end_s, mean))
+        probabilities = [window.probabilities for window in covering if window.probabilities is not None]
+        has_speech = any(window.has_speech(start_s, end_s) for window in covering)
+        mean = np.mean(probabilities, axis=0) if probabilities and has_speech else None
+        stretches.append((start_s, end_s, mean))
 
-    def label(piece: tuple[float, float, NDArray[np.float64] | None]) -> str:
-        return SILENCE if piece[2] is None else shown_label(scores_of(piece[2]), abstain_below)
+    def label(stretch: tuple[float, float, NDArray[np.float64] | None]) -> str:
+        return SILENCE if stretch[2] is None else label_or_unsure(scores_of(stretch[2]), abstain_below)
 
     timeline = []
-    for name, group in itertools.groupby(pieces, label):
-        same = list(group)
+    for name, group in itertools.groupby(stretches, label):
+        members = list(group)
         scores: Scores = {}
         if name != SILENCE:
-            lengths_s = [end_s - start_s for start_s, end_s, _ in same]
-            scores = scores_of(np.average([mean for _, _, mean in same if mean is not None], axis=0, weights=lengths_s))
-        timeline.append(Segment(same[0][0], same[-1][1], name, scores, speech=name != SILENCE))
+            lengths_s = [end_s - start_s for start_s, end_s, _ in members]
+            scores = scores_of(
+                np.average([mean for _, _, mean in members if mean is not None], axis=0, weights=lengths_s)
+            )
+        timeline.append(Segment(members[0][0], members[-1][1], name, scores, speech=name != SILENCE))
     return tuple(timeline)
 
 
-def shown_label(scores: Scores, abstain_below: float) -> str:
+def label_or_unsure(scores: Scores, abstain_below: float) -> str:
     """The best label, or `unsure`."""
     best = next(iter(scores))
     return best if scores[best] >= abstain_below else UNSURE

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.recognizer.plain import PlainStream
+from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.streaming import Event, Stream
 from intonate.transcripts.words import Said, Words
 

@@ -176,7 +176,7 @@ def models() -> None:
         console.print()
     if not builtin.names():
         console.print("no model is built in\n")
-    for path in conversions.conversions():  # not opened: they may be of gigabytes
+    for path in conversions.model_files():  # not opened: they may be of gigabytes
         megabytes = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) / 1e6
         console.print(
             f"{path}\n  converted from a checkpoint of others, {megabytes:.1f} MB\n", soft_wrap=True, markup=False

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from intonate.audio import decode
 from intonate.errors import AudioError, IntonateError, require
-from intonate.recognizer.plain import PlainStream
+from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.recognizer import load_model
 from intonate.recognizer.streaming import Event, Stream, level_dbfs
 from intonate.transcripts.recognisers import Transcriber

@@ -19,7 +19,7 @@ from intonate.evaluation import table
 from intonate.evaluation.report import write_report
 from intonate.evaluation.table import PredictionTable
 from intonate.features.cache import Change
-from intonate.recognizer import inputs, late
+from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, scoring
@@ -45,7 +45,7 @@ def evaluate(
         ModelError, CorpusError, AudioError, LabelError
     """
     console = Console(stderr=True)
-    opened = late.opened(model)
+    opened = late_fusion.open_model(model)
     spec = opened.spec
     rows = manifest.read(manifest_path)
     if inputs.takes_text(spec):
@@ -62,7 +62,7 @@ def evaluate(
 
 
 def answers(
-    model: ModelFile | late.Fused,
+    model: ModelFile | late_fusion.LateFusion,
     utterances: Sequence[Utterance],
     protocol: str,
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from intonate.evaluation import metrics, table
 from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
 from intonate.features.normalise import Moments, normalise
-from intonate.recognizer.late import Fused
+from intonate.recognizer.late_fusion import LateFusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec
@@ -34,7 +34,7 @@ def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
 class Scorer:
     """A model file, and the analysed clips that it answers."""
 
-    def __init__(self, model: ModelFile | Fused, examples: Examples) -> None:
+    def __init__(self, model: ModelFile | LateFusion, examples: Examples) -> None:
         self.model, self.examples = model, examples
 
     def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:

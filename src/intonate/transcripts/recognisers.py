@@ -23,7 +23,7 @@ import numpy as np
 from intonate.audio.activity import has_speech
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
-from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, require
+from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, first_line, require
 from intonate.published.files import not_here
 from intonate.schema import Segment
 
@@ -208,7 +208,7 @@ def _whisper(model: str) -> Transcriber:
     try:
         network = package.WhisperModel(str(folder), device="auto", compute_type="auto", local_files_only=True)
     except Exception as error:  # CTranslate2 and tokenizers raise plain RuntimeError and Exception
-        raise ModelError(f"the Whisper model in {folder} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"the Whisper model in {folder} cannot be read: {first_line(error)}") from error
 
     def recognise(waveform: Waveform, language: str) -> tuple[list[Word], str]:
         segments, info = network.transcribe(

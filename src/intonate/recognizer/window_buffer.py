@@ -24,23 +24,23 @@ CONTEXT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class StreamWindow:
     """A window that has just become complete.
 
     Attributes:
-        window: (samples,) at the model's rate, ending now.
+        waveform: (samples,) at the model's rate, ending now.
         start_s: where the window starts, seconds from the start of the stream.
-        fresh_s: where its newest part starts: the end of the window before.
+        new_start_s: where its new part starts: the end of the window before.
         end_s: now.
     """
 
-    window: Waveform
+    waveform: Waveform
     start_s: float
-    fresh_s: float
+    new_start_s: float
     end_s: float
 
 
-class Chunks:
+class WindowBuffer:
     """The sound of the last seconds, and where the next window is due.
 
     Attributes:
@@ -48,69 +48,72 @@ class Chunks:
     """
 
     def __init__(
-        self, from_hz: int, to_hz: int, window_s: float, hop_s: float, first_s: float, keep_s: float = 0.0
+        self, from_hz: int, to_hz: int, window_s: float, hop_s: float, first_end_s: float, history_s: float = 0.0
     ) -> None:
-        """Windows of `window_s` every `hop_s`, the first (shorter) ones from `first_s` on; `keep_s` is kept."""
+        """Windows of `window_s` every `hop_s`, the first (shorter) one ends at `first_end_s`.
+
+        At least the last `history_s` of sound can be read with `waveform`.
+        """
         self._from_hz, self._to_hz = check_rate(from_hz, "the stream"), to_hz
         if not 0.1 <= hop_s <= window_s <= 30.0:
             raise AudioError(
                 f"windows of {window_s:g} s every {hop_s:g} s are not possible, expected 0.1 <= hop <= window <= 30"
             )
         self._window_s, self._hop_s = window_s, hop_s
-        self._keep_s = max(window_s, keep_s) + CONTEXT_S + hop_s
-        self._held: list[Waveform] = []
-        self._first = 0  # the sample that `_held` starts with
-        self._done_s, self._due_s = 0.0, first_s
+        self._history_s = max(window_s, history_s) + CONTEXT_S + hop_s
+        self._blocks: list[Waveform] = []
+        self._first_sample = 0  # the sample that `_blocks` starts with
+        self._last_end_s, self._next_end_s = 0.0, first_end_s
         self.received = 0
 
-    def push(self, chunk: NDArray[Any]) -> Iterator[Heard]:
+    def push(self, chunk: NDArray[Any]) -> Iterator[StreamWindow]:
         """Take a chunk (samples,) of floats (full scale ±1) or int16; give the windows that it completes.
 
         Raises:
             AudioError: the chunk is of another kind, has several channels, or is not finite.
         """
-        samples = _as_float(chunk)
+        samples = _as_float32(chunk)
         if len(samples):
-            self._held.append(samples)
+            self._blocks.append(samples)
             self.received += len(samples)
-        while self.received >= round(self._due_s * self._from_hz):
-            yield self._window(self._due_s)
+        while self.received >= round(self._next_end_s * self._from_hz):
+            yield self._cut_window(self._next_end_s)
 
     def completes(self, samples: int) -> bool:
         """Whether so many more samples complete a window."""
-        return self.received + samples >= round(self._due_s * self._from_hz)
+        return self.received + samples >= round(self._next_end_s * self._from_hz)
 
-    def rest(self) -> Heard | None:
+    def last_window(self) -> StreamWindow | None:
         """The window at the very end, if anything came after the last one."""
         end_s = self.received / self._from_hz
-        return self._window(end_s) if end_s > self._done_s else None
+        return self._cut_window(end_s) if end_s > self._last_end_s else None
 
-    def between(self, start_s: float, end_s: float) -> Waveform:
-        """What was heard between two times, at the model's rate, as far as it is still there."""
-        first, last = (round(time_s * self._from_hz) for time_s in (start_s, end_s))
-        if len(self._held) > 1:
-            self._held = [np.concatenate(self._held)]
-        held = self._held[0]
-        first = max(first, self._first)
-        context = min(first - self._first, round(CONTEXT_S * self._from_hz))
-        raw = held[first - context - self._first : last - self._first]
+    def waveform(self, start_s: float, end_s: float) -> Waveform:
+        """The sound (samples,) between two times, at the model's rate, as far as it is still in the buffer."""
+        start, end = (round(time_s * self._from_hz) for time_s in (start_s, end_s))
+        if len(self._blocks) > 1:
+            self._blocks = [np.concatenate(self._blocks)]
+        samples = self._blocks[0]
+        start = max(start, self._first_sample)
+        context = min(start - self._first_sample, round(CONTEXT_S * self._from_hz))
+        resampling_input = samples[start - context - self._first_sample : end - self._first_sample]
         if self._from_hz == self._to_hz:
-            return raw[context:].copy()
-        extra = round(context * self._to_hz / self._from_hz)
-        return resample(raw, self._from_hz, self._to_hz)[extra:]
+            return resampling_input[context:].copy()
+        context_out = round(context * self._to_hz / self._from_hz)
+        return resample(resampling_input, self._from_hz, self._to_hz)[context_out:]
 
-    def _window(self, end_s: float) -> Heard:
+    def _cut_window(self, end_s: float) -> StreamWindow:
         start_s = max(0.0, end_s - self._window_s)
-        heard = Heard(self.between(start_s, end_s), start_s, self._done_s, end_s)
-        self._done_s = end_s
-        self._due_s = end_s + self._hop_s
-        oldest = max(self._first, round((end_s - self._keep_s) * self._from_hz))
-        self._held, self._first = [self._held[0][oldest - self._first :]], oldest
-        return heard
+        window = StreamWindow(self.waveform(start_s, end_s), start_s, self._last_end_s, end_s)
+        self._last_end_s = end_s
+        self._next_end_s = end_s + self._hop_s
+        first_kept = max(self._first_sample, round((end_s - self._history_s) * self._from_hz))
+        self._blocks, self._first_sample = [self._blocks[0][first_kept - self._first_sample :]], first_kept
+        return window
 
 
-def _as_float(chunk: NDArray[Any]) -> Waveform:
-    """Always a copy: what is pushed may be overwritten by who pushed it."""
+def _as_float32(chunk: NDArray[Any]) -> Waveform:
+    """The chunk as float32, always a copy: the caller may reuse its array."""
     chunk = np.asarray(chunk)
     if chunk.ndim != 1 or chunk.dtype.kind not in "fi" or (chunk.dtype.kind == "i" and chunk.dtype != np.int16):
         raise AudioError(

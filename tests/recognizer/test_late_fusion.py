@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intonate.errors import ModelError
-from intonate.recognizer import builtin, late
+from intonate.recognizer import builtin, late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.schema import ModelInput
 
 RATE_HZ = 16_000
-SAID = "kids are talking by the door"
+SENTENCE = "kids are talking by the door"
 shares = st.lists(st.floats(1e-3, 1), min_size=3, max_size=3).map(lambda row: np.array([row]) / sum(row))
 
 
@@ -48,39 +48,42 @@ def both(folder):
     return load_model(f"{folder / 'voice.onnx'}+{folder / 'words.onnx'}")
 
 
-@given(heard=shares, read=shares, weight=st.floats(0, 1))
-def test_the_pool_is_a_probability_between_the_two(heard, read, weight):
-    pooled = late.combine(heard, read, weight)
+@given(voice_scores=shares, text_scores=shares, weight=st.floats(0, 1))
+def test_the_pool_is_a_probability_between_the_two(voice_scores, text_scores, weight):
+    pooled = late_fusion.combine(voice_scores, text_scores, weight)
     assert pooled.sum() == pytest.approx(1)
     # Odds of any two labels lie between those of the two models.
-    odds = [np.log(row[0, 0] / row[0, 1]) for row in (heard, read, pooled)]
+    odds = [np.log(row[0, 0] / row[0, 1]) for row in (voice_scores, text_scores, pooled)]
     assert min(odds[:2]) - 1e-6 <= odds[2] <= max(odds[:2]) + 1e-6
 
 
-@given(heard=shares, read=shares)
-def test_the_ends_of_the_weight_are_one_model_alone(heard, read):
-    np.testing.assert_allclose(late.combine(heard, read, 0.0), heard, atol=1e-9)
-    np.testing.assert_allclose(late.combine(heard, read, 1.0), read, atol=1e-9)
+@given(voice_scores=shares, text_scores=shares)
+def test_the_ends_of_the_weight_are_one_model_alone(voice_scores, text_scores):
+    np.testing.assert_allclose(late_fusion.combine(voice_scores, text_scores, 0.0), voice_scores, atol=1e-9)
+    np.testing.assert_allclose(late_fusion.combine(voice_scores, text_scores, 1.0), text_scores, atol=1e-9)
 
 
 def test_labels_are_matched_by_name(both, voice, words, folder):
     clip = (tiny.speech(2.0), RATE_HZ)
-    heard, read = load_model(folder / "voice.onnx").predict(clip), load_model(folder / "words.onnx").predict_text(SAID)
-    answer = both.predict(clip, text=SAID)
-    product = {label: (heard.scores[label] * read.scores[label]) ** 0.5 for label in tiny.LABELS}
+    voice_scores, text_scores = (
+        load_model(folder / "voice.onnx").predict(clip),
+        load_model(folder / "words.onnx").predict_text(SENTENCE),
+    )
+    answer = both.predict(clip, text=SENTENCE)
+    product = {label: (voice_scores.scores[label] * text_scores.scores[label]) ** 0.5 for label in tiny.LABELS}
     assert answer.scores == pytest.approx({label: value / sum(product.values()) for label, value in product.items()})
-    assert answer.scores != pytest.approx(heard.scores, abs=1e-3)
-    assert (answer.model, answer.transcript) == ("voice+words", SAID)
+    assert answer.scores != pytest.approx(voice_scores.scores, abs=1e-3)
+    assert (answer.model, answer.transcript) == ("voice+words", SENTENCE)
 
 
 def test_words_that_tell_nothing_change_no_order(folder, voice, words):
     """Probabilities that are only how often the text model met each label are no evidence."""
-    (read,) = words.run({"ids": np.array([[1, 2]]), "ids_lengths": np.array([2])})
-    spec = dataclasses.replace(words.spec, prior=tuple(read.tolist()))
-    fused = Recognizer(late.fuse(voice, dataclasses.replace(words, spec=spec)))
+    (text_scores,) = words.run({"ids": np.array([[1, 2]]), "ids_lengths": np.array([2])})
+    spec = dataclasses.replace(words.spec, prior=tuple(text_scores.tolist()))
+    fused = Recognizer(late_fusion.fuse(voice, dataclasses.replace(words, spec=spec)))
     clip = (tiny.speech(2.0), RATE_HZ)
-    heard, answer = load_model(folder / "voice.onnx").predict(clip), fused.predict(clip, text="kids are")
-    flat = {label: score**0.5 for label, score in heard.scores.items()}
+    voice_scores, answer = load_model(folder / "voice.onnx").predict(clip), fused.predict(clip, text="kids are")
+    flat = {label: score**0.5 for label, score in voice_scores.scores.items()}
     assert answer.scores == pytest.approx({label: value / sum(flat.values()) for label, value in flat.items()})
 
 
@@ -92,18 +95,18 @@ def test_a_prior_of_another_length_is_refused(words, tmp_path):
 
 def test_without_a_text_the_voice_answers_as_it_does_alone(both, folder):
     clip = (tiny.speech(2.0), RATE_HZ)
-    alone = load_model(folder / "voice.onnx").predict(clip)
+    voice_alone = load_model(folder / "voice.onnx").predict(clip)
     for text in (None, ""):
-        assert both.predict(clip, text=text).scores == pytest.approx(alone.scores)
+        assert both.predict(clip, text=text).scores == pytest.approx(voice_alone.scores)
     events = both.stream(RATE_HZ, activity="energy").push(tiny.speech(4.0))
     assert any(event.scores for event in events)
 
 
 def test_a_batch_of_both_lengths_is_answered_as_each_alone(both):
     clips = [(tiny.speech(seconds, seed=number), RATE_HZ) for number, seconds in enumerate((1.0, 2.5, 1.7))]
-    together = list(both.predict_many(clips, text=SAID))
+    together = list(both.predict_many(clips, text=SENTENCE))
     for clip, answer in zip(clips, together, strict=True):
-        assert answer.scores == pytest.approx(both.predict(clip, text=SAID).scores, abs=1e-6)
+        assert answer.scores == pytest.approx(both.predict(clip, text=SENTENCE).scores, abs=1e-6)
 
 
 def test_what_is_said_of_both_is_true_of_both(both):
@@ -118,15 +121,15 @@ def test_what_is_said_of_both_is_true_of_both(both):
 
 def test_what_does_not_go_together_is_refused(folder, voice, words, tmp_path):
     with pytest.raises(ModelError, match="reads a text already"):
-        late.fuse(words, voice)
+        late_fusion.fuse(words, voice)
     with pytest.raises(ModelError, match="the voice comes first"):
-        late.fuse(voice, voice)
+        late_fusion.fuse(voice, voice)
     with pytest.raises(ModelError, match="expected 0"):
-        late.fuse(voice, words, 1.5)
+        late_fusion.fuse(voice, words, 1.5)
     other = dataclasses.replace(words.spec, labels=(*tiny.LABELS[:6], "calm"))
     tiny.write_reader(tmp_path / "other.onnx", other)
     with pytest.raises(ModelError, match="labels must be the same"):
-        late.fuse(voice, read_model(tmp_path / "other.onnx"))
+        late_fusion.fuse(voice, read_model(tmp_path / "other.onnx"))
     with pytest.raises(ModelError, match="neither built in nor a file"):
         load_model(f"{folder / 'voice.onnx'}+nobody")
 
@@ -138,19 +141,19 @@ def test_a_file_with_a_plus_in_its_name_is_that_file(folder, tmp_path):
 
 def test_the_way_is_named_where_a_voice_is_given_a_text(folder):
     with pytest.raises(ModelError, match=r"--model voice\+text"):
-        load_model(folder / "voice.onnx").predict((tiny.speech(1.0), RATE_HZ), text=SAID)
+        load_model(folder / "voice.onnx").predict((tiny.speech(1.0), RATE_HZ), text=SENTENCE)
 
 
 def test_words_alone(folder, both):
     reader = load_model(folder / "words.onnx")
-    answer = reader.predict_text(SAID, labels="valence")
+    answer = reader.predict_text(SENTENCE, labels="valence")
     assert set(answer.scores) == {"negative", "neutral", "positive"}
-    assert (answer.file, answer.segments, answer.transcript) == ("", (), SAID)
+    assert (answer.file, answer.segments, answer.transcript) == ("", (), SENTENCE)
     with pytest.raises(ModelError, match="nothing to read"):
         reader.predict_text("  ")
-    for listens in (both, load_model(folder / "voice.onnx")):
+    for model in (both, load_model(folder / "voice.onnx")):
         with pytest.raises(ModelError, match="listens"):
-            listens.predict_text(SAID)
+            model.predict_text(SENTENCE)
 
 
 built_in = pytest.mark.skipif("text" not in builtin.names(), reason="the text model is not built in")
@@ -161,7 +164,7 @@ def test_the_built_in_text_model_is_small_and_only_reads():
     path = builtin.path_of("text")
     spec = read_model(path).spec
     assert path.stat().st_size <= 8_000_000
-    assert late.reads_only(spec)
+    assert late_fusion.is_text_model(spec)
     assert spec.labels == load_model().spec.labels
     assert builtin.card_of("text").is_file()
     assert spec.licence == "Apache-2.0"
@@ -196,5 +199,5 @@ def test_it_reads_plain_words(text, emotion):
 @built_in
 def test_text_moves_the_voice_only_where_it_is_asked_to():
     clip = (tiny.speech(2.0), RATE_HZ)
-    alone, fused = load_model().predict(clip), load_model("compact+text").predict(clip, text="I love this!")
-    assert fused.scores["happy"] > alone.scores["happy"]
+    voice_alone, fused = load_model().predict(clip), load_model("compact+text").predict(clip, text="I love this!")
+    assert fused.scores["happy"] > voice_alone.scores["happy"]

@@ -2,7 +2,7 @@
 
     intonate predict clip.wav --text "I can't believe it!" --model compact+text
 
-It is asked for by name, voice model first, so that a text never changes what a voice model answers by itself. The
+It is chosen by name, voice model first, so that a text never changes what a voice model answers by itself. The
 answer is proportional to p_voice ^ (1 - w) * (p_text / prior) ^ w, a logarithmic opinion pool (Genest & Zidek 1986) of
 calibrated probabilities. The prior is how often the text model met each label in training: words that tell nothing have
 the probabilities of that, and should not move the answer. Without a text the voice alone answers.
@@ -31,16 +31,16 @@ SMALLEST_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
-    """A voice model and a text model; it is used as a `ModelFile` is. Make it with `fuse`.
+class LateFusion:
+    """A voice model and a text model, used like a `ModelFile`. Make it with `fuse`.
 
     Attributes:
         path: of the voice model.
         spec: the voice model's, with the text as a further input.
-        voice: hears.
-        text: reads; its labels are the voice model's, in any order.
-        weight: of the text, from 0 (not read) to 1 (not heard).
-        silent: how many tokens an empty text has.
+        voice: the voice model.
+        text: the text model; its labels are the voice model's, in any order.
+        weight: of the text, from 0 (the voice alone) to 1 (the text alone).
+        empty_text_tokens: how many tokens an empty text has.
     """
 
     path: Path
@@ -48,39 +48,44 @@ class Fused:
     voice: ModelFile
     text: ModelFile
     weight: float
-    silent: int
+    empty_text_tokens: int
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         """As `ModelFile.run`."""
-        answers = self.voice.run(_of(self.voice.spec, feeds))
+        probabilities = self.voice.run(_own_feeds(self.voice.spec, feeds))
         item = self.text.spec.inputs[0]
-        tokens = feeds[item.lengths] if item.lengths else np.full(len(answers), feeds[item.name].shape[1])
-        said = tokens > self.silent
-        if said.any():
-            read = self.text.run({name: values[said] for name, values in _of(self.text.spec, feeds).items()})
+        tokens = feeds[item.lengths] if item.lengths else np.full(len(probabilities), feeds[item.name].shape[1])
+        has_text = tokens > self.empty_text_tokens
+        if has_text.any():
+            text_probabilities = self.text.run(
+                {name: values[has_text] for name, values in _own_feeds(self.text.spec, feeds).items()}
+            )
             order = [self.text.spec.labels.index(label) for label in self.spec.labels]
-            answers[said] = combine(answers[said], (read / _prior(self.text.spec))[:, order], self.weight)
-        return answers
+            probabilities[has_text] = combine(
+                probabilities[has_text], (text_probabilities / _label_prior(self.text.spec))[:, order], self.weight
+            )
+        return probabilities
 
 
-def combine(heard: NDArray[np.float64], read: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+def combine(voice: NDArray[np.float64], text: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     """The logarithmic pool of two sets of odds (rows, labels): probabilities, every row summing to one."""
-    logs = (1 - weight) * np.log(np.maximum(heard, SMALLEST_PROBABILITY))
-    logs += weight * np.log(np.maximum(read, SMALLEST_PROBABILITY))
+    logs = (1 - weight) * np.log(np.maximum(voice, SMALLEST_PROBABILITY))
+    logs += weight * np.log(np.maximum(text, SMALLEST_PROBABILITY))
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Fused:
+def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> LateFusion:
     """One model of two.
 
     Raises:
-        ModelError: the first reads already, the second hears, they answer other labels, or the weight is impossible.
+        ModelError: the first takes a text already, the second is no text model, their labels differ, or the weight is
+            impossible.
     """
     name = f"{voice.spec.name}+{text.spec.name}"
     if inputs.takes_text(voice.spec):
         raise ModelError(f"{name} cannot be: {voice.spec.name!r} reads a text already; give it one with --text")
-    if not reads_only(text.spec):
+    if not is_text_model(text.spec):
         raise ModelError(f"{name} cannot be: {text.spec.name!r} is no text model; the voice comes first: compact+text")
     if set(voice.spec.labels) != set(text.spec.labels):
         raise ModelError(
@@ -88,10 +93,10 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Fuse
             f"{text.spec.name!r} answers {', '.join(text.spec.labels)}; the labels must be the same"
         )
     if not 0 <= weight <= 1:
-        raise ModelError(f"the weight of the text is {weight:g}; expected 0 (not read) to 1 (not heard)")
-    taken = {item.name for item in voice.spec.inputs}
-    if taken & {item.name for item in text.spec.inputs}:
-        raise ModelError(f"{name} cannot be: both have an input {(taken & {text.spec.inputs[0].name}).pop()!r}")
+        raise ModelError(f"the weight of the text is {weight:g}; expected 0 (the voice alone) to 1 (the text alone)")
+    voice_inputs = {item.name for item in voice.spec.inputs}
+    if voice_inputs & {item.name for item in text.spec.inputs}:
+        raise ModelError(f"{name} cannot be: both have an input {(voice_inputs & {text.spec.inputs[0].name}).pop()!r}")
     spec = dataclasses.replace(
         voice.spec,
         name=name,
@@ -105,11 +110,11 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Fuse
         prior=(),
         scores={},
     )
-    nothing = inputs.token_ids(spec, None)
-    return Fused(voice.path, spec, voice, text, weight, 0 if nothing is None else len(nothing))
+    empty_text = inputs.token_ids(spec, None)
+    return LateFusion(voice.path, spec, voice, text, weight, 0 if empty_text is None else len(empty_text))
 
 
-def opened(model: str | os.PathLike[str] | None = None, threads: int = 1) -> ModelFile | Fused:
+def open_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> ModelFile | LateFusion:
     """The model of a built-in name, a file or a run folder; or `VOICE+TEXT` for two of them, fused.
 
     Raises:
@@ -122,17 +127,18 @@ def opened(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Mod
     return fuse(read_model(builtin.path_of(voice), threads), read_model(builtin.path_of(text), threads))
 
 
-def reads_only(spec: ModelSpec) -> bool:
-    """Whether a model reads and hears nothing."""
+def is_text_model(spec: ModelSpec) -> bool:
+    """Whether a model takes text and no sound."""
     return all(item.front_end == TOKENS for item in spec.inputs)
 
 
-def _prior(spec: ModelSpec) -> NDArray[np.float64]:
+def _label_prior(spec: ModelSpec) -> NDArray[np.float64]:
     """(labels,) the shares of the labels in training."""
     even = (1 / len(spec.labels),) * len(spec.labels)
     return np.maximum(spec.prior or even, SMALLEST_PROBABILITY)
 
 
-def _of(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _own_feeds(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The inputs of one of the two models, of those of both."""
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     return {name: feeds[name] for name in names}

@@ -1,4 +1,4 @@
-"""What a stream needs of whoever answers: a model's spec, and its probabilities for normalised clips."""
+"""What a stream needs of a model: its spec, and its probabilities for normalised clips."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The plain stream: pieces of 2 s, each answered by itself, as published systems for the browser do it.
 
-A piece whose RMS is under 0.01 is `neutral` without asking the model. There is no voice activity, no smoothing, no
+A piece whose RMS is under 0.01 is `neutral` without running the model. There is no voice activity, no smoothing, no
 memory of the speaker and no utterance. It is here to compare with: a quiet gate does not tell noise from speech, and
 silence is no emotion, so the state still says `silence`.
 """
@@ -17,10 +17,10 @@ from intonate.audio.clean import clean
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
-from intonate.recognizer.answering import ClipModel
-from intonate.recognizer.chunks import Chunks, Heard
-from intonate.recognizer.streaming import SPEECH, Event, level_dbfs, scored
+from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.streaming import SPEECH, Event, label_scores, level_dbfs
 from intonate.recognizer.timeline import SILENCE
+from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
 
 PIECE_S = 2.0
 QUIET_RMS = 0.01
@@ -37,44 +37,52 @@ class PlainStream:
     ) -> None:
         """Pieces of `window_s` seconds; `labels` is a merge of the emotions, `p4-4` in the published system."""
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels
-        scored(self._spec.labels, np.ones(len(self._spec.labels)), labels)  # raises before any sound is there
+        label_scores(self._spec.labels, np.ones(len(self._spec.labels)), labels)  # raises before any sound is there
         self._tokens = inputs.token_ids(self._spec, None)
-        self._chunks = Chunks(sample_rate_hz, self._spec.sample_rate_hz, window_s, window_s, window_s)
-        self._finished = False
+        self._buffer = WindowBuffer(sample_rate_hz, self._spec.sample_rate_hz, window_s, window_s, window_s)
+        self._is_finished = False
         self.window_s = self.hop_s = window_s
 
     @property
     def received(self) -> int:
         """Samples pushed so far."""
-        return self._chunks.received
+        return self._buffer.received
 
     def completes(self, samples: int) -> bool:
         """As `Stream.completes`."""
-        return self._chunks.completes(samples)
+        return self._buffer.completes(samples)
 
     def push(self, chunk: NDArray[Any]) -> list[Event]:
         """As `Stream.push`."""
-        if self._finished:
+        if self._is_finished:
             raise AudioError("the stream is finished; open a new one to go on")
-        return [self._heard(heard) for heard in self._chunks.push(chunk)]
+        return [self._window_event(window) for window in self._buffer.push(chunk)]
 
     def finish(self) -> list[Event]:
         """As `Stream.finish`; the last piece is shorter than the others, and reaches no further back than they do."""
-        rest = None if self._finished else self._chunks.rest()
-        self._finished = True
-        return [] if rest is None else [self._heard(rest)]
+        last = None if self._is_finished else self._buffer.last_window()
+        self._is_finished = True
+        return [] if last is None else [self._window_event(last)]
 
-    def _heard(self, heard: Heard) -> Event:
-        fresh = max(1, round((heard.end_s - heard.fresh_s) * self._spec.sample_rate_hz))
-        piece, level = heard.window[-fresh:], level_dbfs(heard.window[-fresh:])
+    def _window_event(self, window: StreamWindow) -> Event:
+        new_samples = max(1, round((window.end_s - window.new_start_s) * self._spec.sample_rate_hz))
+        piece, level = window.waveform[-new_samples:], level_dbfs(window.waveform[-new_samples:])
         if level < 20 * math.log10(QUIET_RMS):
-            return Event("segment", heard.fresh_s, heard.end_s, QUIET_LABEL, {}, SILENCE, {}, level)
+            return Event("segment", window.new_start_s, window.end_s, QUIET_LABEL, {}, SILENCE, {}, level)
         clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
         speaker = SpeakerStatistics()
-        inputs.hear(self._spec, clip, speaker)
-        probabilities = self._recognizer.probabilities([inputs.normalised(self._spec, clip, speaker)])[0]
-        scores = scored(self._spec.labels, probabilities, self._merge)
+        inputs.update_speaker(self._spec, clip, speaker)
+        probabilities = self._recognizer.probabilities([inputs.normalise_clip(self._spec, clip, speaker)])[0]
+        scores = label_scores(self._spec.labels, probabilities, self._merge)
         best = next(iter(scores))
         return Event(
-            "segment", heard.fresh_s, heard.end_s, best, scores, SPEECH, scores, level, heard.end_s - heard.fresh_s
+            "segment",
+            window.new_start_s,
+            window.end_s,
+            best,
+            scores,
+            SPEECH,
+            scores,
+            level,
+            window.end_s - window.new_start_s,
         )
