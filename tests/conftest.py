@@ -1,4 +1,4 @@
-"""What the tests of several rooms share: `toy.py`, a corpus that nobody spoke."""
+"""What the tests of several rooms share: `toy.py`, a synthetic corpus, and `tiny.py`, small models made by hand."""
 
 import sys
 from pathlib import Path
@@ -22,3 +22,22 @@ def toy_corpus(tmp_path_factory):
     import toy
 
     return toy.corpus(tmp_path_factory.mktemp("toy") / "corpus")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    import tiny
+
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    tiny.write(path, tiny.spec())
+    return path
+
+
+@pytest.fixture(scope="session")
+def text_model(tmp_path_factory):
+    pytest.importorskip("tokenizers")
+    import tiny
+
+    path = tmp_path_factory.mktemp("models") / "tiny-text.onnx"
+    tiny.write(path, tiny.token_spec(), tokens=True)
+    return path

@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-
-sys.path.insert(0, str(Path(__file__).parent / "recognizer"))
 import tiny
 
 RATE_HZ = 16_000
@@ -98,7 +96,7 @@ def test_sentences_are_read_as_json_or_from_standard_input(intonate, words):
 
 
 def test_what_cannot_be_read_is_told_in_one_line(intonate, words):
-    for args, told in (
+    for args, expected in (
         (["", "--model", words], "the text is empty"),
         (["hi", "--model", "tiny.onnx"], "listens"),
         (["hi", "--model", words, "--format", "srt"], "need a sound"),
@@ -106,7 +104,7 @@ def test_what_cannot_be_read_is_told_in_one_line(intonate, words):
         status, out, err = intonate("read", *args)
         assert status == 1
         assert (out, err.count("\n")) == ("", 1)
-        assert told in err
+        assert expected in err
 
 
 def test_a_voice_and_a_text_are_fused_where_both_are_named(intonate, words):
@@ -222,8 +220,8 @@ def test_models_tells_licence_labels_scores_and_card(intonate, monkeypatch, tmp_
     status, out, _ = intonate("models")
     assert status == 0
     assert out.index("compact  (the default)") < out.index("compact-open")
-    for told in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess 50 (", str(tmp_path / "compact.md")):
-        assert told in out
+    for expected in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess 50 (", str(tmp_path / "compact.md")):
+        assert expected in out
     assert "--model" in out
     assert intonate("predict", "clips/a.wav", "--format", "json")[1].count('"model": "compact"') == 1
     assert "did you mean 'compact'" in intonate("predict", "clips/a.wav", "--model", "compakt")[2]
@@ -302,7 +300,7 @@ def test_ctrl_c_is_quiet(place):
 
 
 @pytest.fixture(scope="module")
-def said(place):
+def sentence(place):
     """`said.wav`: a sentence by espeak-ng, which pocketsphinx understands in part."""
     pytest.importorskip("pocketsphinx")
     if shutil.which("espeak-ng") is None:
@@ -313,25 +311,25 @@ def said(place):
 
 
 @pytest.mark.parametrize("order", ["--transcribe {}", "{} --transcribe", "{} --transcribe pocketsphinx"])
-def test_what_was_said_is_printed_with_how(predict, said, order):
-    status, out, err = predict(*order.format(said).split())
+def test_what_was_said_is_printed_with_how(predict, sentence, order):
+    status, out, err = predict(*order.format(sentence).split())
     assert status == 0
     assert "English only" in err
     assert out.startswith("said.wav  ")
     assert "want" in next(line for line in out.splitlines() if line.startswith(("  “", '  "')))
 
 
-def test_words_are_in_every_format(predict, said):
+def test_words_are_in_every_format(predict, sentence):
     for style in ("json", "jsonl", "csv", "srt"):
-        status, out, _ = predict(said, "--transcribe", "pocketsphinx", "--format", style, "--timeline")
+        status, out, _ = predict(sentence, "--transcribe", "pocketsphinx", "--format", style, "--timeline")
         assert status == 0
         assert "want" in out, style
     _, out, _ = predict("-", "--transcribe=pocketsphinx", "--format", "json", stdin=Path("said.wav").read_bytes())
     assert "want" in json.loads(out)["transcript"]
 
 
-def test_recordings_and_manifests_are_written_down(intonate, place, said):
-    status, out, err = intonate("transcribe", said, "--by", "pocketsphinx")
+def test_recordings_and_manifests_are_written_down(intonate, place, sentence):
+    status, out, err = intonate("transcribe", sentence, "--by", "pocketsphinx")
     assert (status, out.split("\t")[0]) == (0, "said.wav")
     assert "want" in out
     assert "English only" in err

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import soundfile
-
-sys.path.insert(0, str(Path(__file__).parent / "recognizer"))
 import tiny
 
 SOURCE = Path(__file__).parents[1] / "src" / "intonate"

@@ -39,11 +39,11 @@ class _NamingCommand(TyperCommand):
             formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
 
 
-_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
+_TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
 # The headings of `intonate --help`.
 USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
-app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_PLAIN)
-corpora_app = typer.Typer(cls=CommandGroup, invoke_without_command=True, **_PLAIN)
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_TYPER_OPTIONS)
+corpora_app = typer.Typer(cls=CommandGroup, invoke_without_command=True, **_TYPER_OPTIONS)
 app.add_typer(
     corpora_app,
     name="corpora",
@@ -52,8 +52,8 @@ app.add_typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         from intonate import __version__
 
         print(f"intonate {__version__}")
@@ -90,10 +90,10 @@ def predict(
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _convert(model)
+    _convert_checkpoints(model)
     from intonate.terminal import command
 
-    well = command.predict(
+    is_complete = command.predict(
         paths,
         model=model,
         timeline=timeline,
@@ -105,7 +105,7 @@ def predict(
         style=style.value,
         output=output,
     )
-    raise typer.Exit(0 if well else 1)
+    raise typer.Exit(0 if is_complete else 1)
 
 
 @app.command(rich_help_panel=USE)
@@ -142,12 +142,12 @@ def listen(
 ) -> None:
     """What the microphone hears, live in the terminal."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _convert(model)
-    from intonate.terminal.command import hearing
-    from intonate.terminal.listen import listen as hear
+    _convert_checkpoints(model)
+    from intonate.terminal.command import open_transcriber
+    from intonate.terminal.listen import listen as start
 
-    by = None if transcribe is None else hearing(transcribe)
-    hear(model=model, file=file, labels=labels, plain=plain, device=device, transcribe=by)
+    transcriber = None if transcribe is None else open_transcriber(transcribe)
+    start(model=model, file=file, labels=labels, plain=plain, device=device, transcribe=transcriber)
 
 
 @app.command(cls=TranscribingCommand, rich_help_panel=SERVE)
@@ -177,7 +177,7 @@ def serve(
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _convert(*(model or ()))
+    _convert_checkpoints(*(model or ()))
     from intonate.service import command
 
     command.serve(
@@ -238,9 +238,9 @@ def transcribe(
     """Write down what recordings, or those of a manifest, say."""
     if paths[0].lower().endswith(".csv"):
         from intonate.corpora import transcripts
-        from intonate.terminal.command import hearing
+        from intonate.terminal.command import open_transcriber
 
-        print(transcripts.command(paths, hearing(by)))
+        print(transcripts.command(paths, open_transcriber(by)))
         return
     from intonate.terminal import command
 
@@ -270,7 +270,7 @@ def evaluate(
     ),
 ) -> None:
     """Score a model on a manifest."""
-    _convert(model)
+    _convert_checkpoints(model)
     from intonate.training.evaluate import evaluate as score
 
     print(score(model, manifest, report))
@@ -310,7 +310,7 @@ def export(
     """Make a model ready to give away: one file, with a card."""
     from intonate.converters.command import export as give
 
-    print(give(model, output, unseen or (), fold, seed, quantize))
+    print(export_model(model, output, unseen or (), fold, seed, quantize))
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -323,7 +323,7 @@ def ensemble(
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
     """Make one model of several with the same labels."""
-    _convert(*members)
+    _convert_checkpoints(*members)
     from intonate.export.ensemble import combine
 
     print(combine(out, members, by, name))
@@ -360,8 +360,8 @@ def _write_manifest(out: Path, roots: list[str]) -> None:
     from intonate.corpora import manifest as manifests
 
     pairs = [root.partition("=")[::2] for root in roots]
-    if wrong := [root for root, (name, folder) in zip(roots, pairs, strict=True) if not name or not folder]:
-        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=ROOT, e.g. ravdess=data/ravdess")
+    if malformed := [root for root, (name, folder) in zip(roots, pairs, strict=True) if not name or not folder]:
+        raise typer.BadParameter(f"{malformed[0]!r} is not NAME=ROOT, e.g. ravdess=data/ravdess")
     readings = [corpora.read(name, folder) for name, folder in pairs]
     manifests.write(out, [utterance for reading in readings for utterance in reading.utterances])
     for problem in (problem for reading in readings for problem in reading.problems):

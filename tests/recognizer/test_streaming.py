@@ -429,11 +429,11 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
     from intonate.terminal.listen import listen
     from intonate.transcripts.recognisers import Transcriber, Word
 
-    heard = []
+    lengths_s = []
 
     def recognise(waveform, language):
-        heard.append(len(waveform) / RATE)
-        return [Word(f"sentence {len(heard)}", 0.1, 0.5)], "en"
+        lengths_s.append(len(waveform) / RATE)
+        return [Word(f"sentence {len(lengths_s)}", 0.1, 0.5)], "en"
 
     path = tmp_path / "clip.wav"
     soundfile.write(path, talk(2.0, -1.5, 1.5, -1.0), RATE)
@@ -445,10 +445,10 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
         console=terminal(out, shown),
         transcribe=Transcriber("tiny", "1", recognise),
     )
-    assert len(heard) == 2
-    assert heard == pytest.approx([2.0 + 0.3, 1.5 + 0.6], abs=0.2)  # with the margins that there are
-    told = [line for line in out.getvalue().splitlines() if "“sentence" in line]
-    assert [line[line.index("“") :].rstrip("\x1b[0m") for line in told[-2:]] == ["“sentence 1”", "“sentence 2”"]
+    assert len(lengths_s) == 2
+    assert lengths_s == pytest.approx([2.0 + 0.3, 1.5 + 0.6], abs=0.2)  # with the margins that there are
+    lines = [line for line in out.getvalue().splitlines() if "“sentence" in line]
+    assert [line[line.index("“") :].rstrip("\x1b[0m") for line in lines[-2:]] == ["“sentence 1”", "“sentence 2”"]
 
 
 @pytest.mark.usefixtures("energy_only")
@@ -459,7 +459,7 @@ def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
         yield talk(2.0, -1.5)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_played", interrupted)
+    monkeypatch.setattr(module, "_file_chunks", interrupted)
     out = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
         module.listen(model=str(tiny_model), file="clip.wav", console=terminal(out))
@@ -471,9 +471,9 @@ def test_listen_writes_no_words_of_plain_pieces(tiny_model):
     from intonate.terminal.listen import listen
     from intonate.transcripts.recognisers import Transcriber
 
-    hear = Transcriber("tiny", "1", lambda waveform, language: ([], "en"))
+    transcriber = Transcriber("tiny", "1", lambda waveform, language: ([], "en"))
     with pytest.raises(IntonateError, match="leave out --plain or --transcribe"):
-        listen(model=str(tiny_model), file="clip.wav", plain=True, transcribe=hear)
+        listen(model=str(tiny_model), file="clip.wav", plain=True, transcribe=transcriber)
 
 
 def test_listen_to_a_microphone(tiny_model, monkeypatch, capsys):

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "recognizer"))
 
 for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
     pytest.importorskip(module)

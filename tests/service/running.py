@@ -31,7 +31,7 @@ class Running:
         while not self._server.started and time.monotonic() < until:
             time.sleep(0.01)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
-        self.house = self._server.config.app.state.house
+        self.state = self._server.config.app.state.service
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,28 +19,28 @@ from intonate.service import command
 from intonate.service.settings import Limits, Settings
 
 
-def said(*arguments, **environment):
+def serve_output(*arguments, **environment):
     done = CliRunner().invoke(app, ["serve", *arguments], env={"INTONATE_TOKEN": ""} | environment)
     return done.exit_code, done.output
 
 
 def test_no_token_beyond_loopback(model):
-    code, output = said("--host", "0.0.0.0", "--model", str(model))
+    code, output = serve_output("--host", "0.0.0.0", "--model", str(model))
     assert code == 1
     assert output.count("\n") == 1
     assert "--token" in output
-    assert "16 to 256" in said("--host", "0.0.0.0", INTONATE_TOKEN="short")[1]
+    assert "16 to 256" in serve_output("--host", "0.0.0.0", INTONATE_TOKEN="short")[1]
 
 
 def test_https_needs_both_files(tmp_path):
-    assert "both" in said("--tls-cert", "cert.pem")[1]
+    assert "both" in serve_output("--tls-cert", "cert.pem")[1]
     missing = tmp_path / "key.pem"
-    assert "does not exist" in said("--tls-cert", str(missing), "--tls-key", str(missing))[1]
+    assert "does not exist" in serve_output("--tls-cert", str(missing), "--tls-key", str(missing))[1]
 
 
 def test_models_that_cannot_be_served(model):
-    assert "does not exist" in said("--model", "nothing.onnx")[1]
-    assert "two models are called 'tiny'" in said("--model", str(model), "--model", str(model))[1]
+    assert "does not exist" in serve_output("--model", "nothing.onnx")[1]
+    assert "two models are called 'tiny'" in serve_output("--model", str(model), "--model", str(model))[1]
 
 
 def test_the_extra_is_named(monkeypatch):
@@ -79,11 +79,11 @@ def test_https(recognizer, tmp_path):
 def test_sessions_are_forgotten_in_order():
     from intonate.service.sessions import Session, Sessions
 
-    sessions = Sessions(resume_s=60, most=2)
+    sessions = Sessions(resume_s=60, limit=2)
     kept = [Session("", {}, 16_000) for _ in range(3)]
     for age, session in enumerate(kept):
         sessions.add(session)
-        session.left_at = time.monotonic() - 10 + age
+        session.lost_at = time.monotonic() - 10 + age
     assert sessions.find(kept[0].id, "") is None
     assert sessions.find(kept[2].id, "") is kept[2]
     assert sessions.find(kept[2].id, "something else") is None
@@ -94,10 +94,10 @@ def test_numbered_events_come_again_until_they_are_forgotten():
     from intonate.service.sessions import BACKLOG_EVENTS, Session
 
     session = Session("", {}, 16_000)
-    session.number([("m", Event("segment", 0.0, 1.0, "sad", {}))] * 3)
-    assert [seq for seq, *_ in session.after(1)] == [2, 3]
-    assert session.after(3) == []
-    assert session.after(4) is None
-    session.number([("m", Event("segment", 0.0, 1.0, "sad", {}))] * BACKLOG_EVENTS)
-    assert session.after(1) is None
-    assert len(session.after(3)) == BACKLOG_EVENTS
+    session.encode_events([("m", Event("segment", 0.0, 1.0, "sad", {}))] * 3)
+    assert [seq for seq, *_ in session.events_after(1)] == [2, 3]
+    assert session.events_after(3) == []
+    assert session.events_after(4) is None
+    session.encode_events([("m", Event("segment", 0.0, 1.0, "sad", {}))] * BACKLOG_EVENTS)
+    assert session.events_after(1) is None
+    assert len(session.events_after(3)) == BACKLOG_EVENTS

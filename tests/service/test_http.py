@@ -146,7 +146,7 @@ def test_a_stalled_upload(recognizer):
             raw.settimeout(10)
             assert b" 408 " in raw.recv(4096)
         assert service.upload(wav()).status == 200
-        assert service.house.uploads == 0
+        assert service.state.uploads == 0
 
 
 def test_a_client_that_leaves_in_the_middle(service):
@@ -157,9 +157,9 @@ def test_a_client_that_leaves_in_the_middle(service):
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
     until = time.monotonic() + 5
-    while service.house.uploads and time.monotonic() < until:
+    while service.state.uploads and time.monotonic() < until:
         time.sleep(0.02)
-    assert service.house.uploads == 0
+    assert service.state.uploads == 0
     assert service.upload(wav()).status == 200
 
 
@@ -172,7 +172,7 @@ def test_a_full_queue_says_come_back(recognizer):
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
         until = time.monotonic() + 5
-        while service.house.uploads < 2 and time.monotonic() < until:
+        while service.state.uploads < 2 and time.monotonic() < until:
             time.sleep(0.01)
         answer = service.upload(wav())
         assert answer.status == 503
@@ -300,7 +300,7 @@ def test_token(recognizer):
 def test_no_service_for_strangers(recognizer, host):
     with pytest.raises(IntonateError, match="--token"):
         Settings({"tiny": recognizer}, host)
-    assert Settings({"tiny": recognizer}, host, TOKEN).host_allowed("anything:8000")
+    assert Settings({"tiny": recognizer}, host, TOKEN).is_allowed_host("anything:8000")
 
 
 @pytest.mark.parametrize("token", ["short", "with a space and more", "ümlaut-and-more-letters", "x" * 300])
@@ -316,4 +316,4 @@ def test_errors_of_ours_are_not_shown(recognizer, monkeypatch):
         assert answer.status == 500
         assert "operator" in answer.json["error"]
         assert "zero" not in json.dumps(answer.json)
-        assert service.house.uploads == 0
+        assert service.state.uploads == 0

@@ -223,7 +223,7 @@ def test_more_connections_than_it_takes(recognizer):
             first.send(pcm(1.0))
             assert receive(first)["type"] == "segment"
         until = time.monotonic() + 5
-        while service.house.connections and time.monotonic() < until:
+        while service.state.connections and time.monotonic() < until:
             time.sleep(0.01)
         check_alive(service)
 
@@ -250,10 +250,10 @@ def test_a_client_that_stops_reading_delays_nobody(recognizer):
         for _ in range(3):
             check_alive(service)
         until = time.monotonic() + 30
-        while service.house.connections and time.monotonic() < until:
+        while service.state.connections and time.monotonic() < until:
             time.sleep(0.02)
         enough.set()
-        assert service.house.connections == 0
+        assert service.state.connections == 0
         # Awake again, it learns why.
         raw.settimeout(2)
         tail = b""
@@ -290,7 +290,7 @@ def test_a_lost_connection_goes_on_where_it_was(service):
                     events.append(receive(ws))  # the others of this stretch are never read
                 ws.socket.shutdown(socket.SHUT_RDWR)
     assert heard(events) == heard(expected)
-    assert session not in service.house.sessions._sessions
+    assert session not in service.state.sessions._sessions
 
 
 def test_events_that_were_not_read_come_again(service):
@@ -333,9 +333,9 @@ def test_lost_sessions_are_forgotten(recognizer):
         with service.stream(QUERY) as ws:
             receive(ws)
         until = time.monotonic() + 5
-        while len(service.house.sessions) and time.monotonic() < until:
+        while len(service.state.sessions) and time.monotonic() < until:
             time.sleep(0.02)
-        assert len(service.house.sessions) == 0
+        assert len(service.state.sessions) == 0
 
 
 def test_kill_and_restart(model, tmp_path):

@@ -53,18 +53,18 @@ def test_nothing_is_no_piece():
 def test_times_are_those_of_the_recording_and_the_language_is_kept():
     calls = []
     sound = np.concatenate([tiny.speech(4.0, seed=seed) for seed in range(12)])
-    said = stand_in(calls)((sound, RATE_HZ))
+    transcript = stand_in(calls)((sound, RATE_HZ))
     assert [language for _, language in calls] == ["", "en"]
-    assert said.words[0].start_s == pytest.approx(0.1)
-    assert said.words[1].start_s == pytest.approx(calls[0][0] / RATE_HZ + 0.1)
+    assert transcript.words[0].start_s == pytest.approx(0.1)
+    assert transcript.words[1].start_s == pytest.approx(calls[0][0] / RATE_HZ + 0.1)
     part = stand_in()((sound, RATE_HZ), start_s=3.0, end_s=5.0)
     assert (part.text, part.words[0].start_s) == ("w32000", pytest.approx(3.1))
 
 
 def test_nobody_is_asked_about_silence():
     calls = []
-    said = stand_in(calls)((np.zeros(3 * RATE_HZ, np.float32), RATE_HZ))
-    assert (said.text, said.language, calls) == ("", "", [])
+    transcript = stand_in(calls)((np.zeros(3 * RATE_HZ, np.float32), RATE_HZ))
+    assert (transcript.text, transcript.language, calls) == ("", "", [])
 
 
 def test_a_bad_sound_is_refused(tmp_path):
@@ -73,8 +73,8 @@ def test_a_bad_sound_is_refused(tmp_path):
 
 
 def test_stretches_in_a_row_share_no_word():
-    said = Transcript(tuple(Word(str(n), n * 0.4, n * 0.4 + 0.3) for n in range(10)), "en")
-    assert [said.between(start, start + 1) for start in range(4)] == ["0 1 2", "3 4", "5 6 7", "8 9"]
+    transcript = Transcript(tuple(Word(str(n), n * 0.4, n * 0.4 + 0.3) for n in range(10)), "en")
+    assert [transcript.text_between(start, start + 1) for start in range(4)] == ["0 1 2", "3 4", "5 6 7", "8 9"]
 
 
 def test_segments_have_their_words_and_none_is_lost_in_silence():
@@ -83,9 +83,9 @@ def test_segments_have_their_words_and_none_is_lost_in_silence():
         Segment(1, 3, "silence", {}, speech=False),
         Segment(3, 4, "sad", {"sad": 1.0}),
     ]
-    said = Transcript((Word("a", 0, 0.5), Word("b", 1.1, 1.3), Word("c", 2.5, 2.9), Word("d", 5, 6)), "en")
-    assert [segment.text for segment in with_words(segments, said)] == ["a b", "", "c d"]
-    assert [segment.text for segment in with_words(segments[1:2], said)] == [""]
+    transcript = Transcript((Word("a", 0, 0.5), Word("b", 1.1, 1.3), Word("c", 2.5, 2.9), Word("d", 5, 6)), "en")
+    assert [segment.text for segment in with_words(segments, transcript)] == ["a b", "", "c d"]
+    assert [segment.text for segment in with_words(segments[1:2], transcript)] == [""]
 
 
 # In the recogniser of emotions
@@ -113,9 +113,9 @@ def test_words_of_long_recordings_lie_in_their_segments(tiny_model):
 def test_words_go_into_a_model_that_reads(text_model):
     model = load_model(text_model)
     clip = (tiny.speech(2.0), RATE_HZ)
-    hears = dataclasses.replace(stand_in(), recognise=lambda *_: ([Word("kids", 0, 1), Word("talking", 1, 2)], "en"))
-    assert model.predict(clip, transcribe=hears).scores == model.predict(clip, text="kids talking").scores
-    answers = list(model.predict_many([clip, clip], transcribe=hears, same_speaker=True))
+    reader = dataclasses.replace(stand_in(), recognise=lambda *_: ([Word("kids", 0, 1), Word("talking", 1, 2)], "en"))
+    assert model.predict(clip, transcribe=reader).scores == model.predict(clip, text="kids talking").scores
+    answers = list(model.predict_many([clip, clip], transcribe=reader, same_speaker=True))
     assert [answer.transcript for answer in answers] == ["kids talking"] * 2
 
 
@@ -135,14 +135,14 @@ def test_given_and_written_down_is_refused(tiny_model):
 
 
 def test_whisper_runs_from_a_folder(whisper):
-    hear = transcriber(f"whisper:{whisper}")
-    assert hear is transcriber(f"whisper:{whisper}")
-    assert hear.name == f"whisper:{whisper}"
-    assert hear.version.startswith("faster-whisper ")
-    said = hear((tiny.speech(2.0), RATE_HZ))
-    assert said.language == "en"
-    assert said.text
-    assert all(word.text == word.text.strip() and 0 <= word.start_s <= word.end_s <= 3 for word in said.words)
+    recogniser = transcriber(f"whisper:{whisper}")
+    assert recogniser is transcriber(f"whisper:{whisper}")
+    assert recogniser.name == f"whisper:{whisper}"
+    assert recogniser.version.startswith("faster-whisper ")
+    transcript = recogniser((tiny.speech(2.0), RATE_HZ))
+    assert transcript.language == "en"
+    assert transcript.text
+    assert all(word.text == word.text.strip() and 0 <= word.start_s <= word.end_s <= 3 for word in transcript.words)
 
 
 @pytest.mark.parametrize("missing", transcribe.FILES)
@@ -164,10 +164,10 @@ def test_a_damaged_model_is_told(whisper, tmp_path):
 def no_models(monkeypatch):
     """As on a machine where the hub's client has fetched nothing."""
     pytest.importorskip("faster_whisper")
-    monkeypatch.setattr(transcribe, "_on_this_machine", lambda package, size: None)
-    transcribe._opened.cache_clear()
+    monkeypatch.setattr(transcribe, "_cached_folder", lambda package, size: None)
+    transcribe._load_transcriber.cache_clear()
     yield
-    transcribe._opened.cache_clear()
+    transcribe._load_transcriber.cache_clear()
 
 
 def test_a_size_that_is_not_here_says_what_to_fetch(no_models):
@@ -199,7 +199,7 @@ def test_unknown_names(no_models):
 
 
 def test_without_the_extra_the_mend_is_told(monkeypatch):
-    transcribe._opened.cache_clear()
+    transcribe._load_transcriber.cache_clear()
     monkeypatch.setattr(transcribe, "require", _nothing_installed)
     with pytest.raises(MissingExtraError, match=r"intonate\[transcribe\]"):
         transcriber()
@@ -229,11 +229,14 @@ def sentence(tmp_path_factory):
 
 def test_pocketsphinx_hears_words_of_a_synthetic_voice(sentence):
     pytest.importorskip("pocketsphinx")
-    hear = transcriber("pocketsphinx")
-    assert "English" in hear.caution
-    said = hear(sentence)
-    assert said.language == "en"
-    assert said == hear(sentence)
-    assert len({"want", "go", "to", "the", "park", "today"} & set(said.text.split())) >= 3, said.text
-    assert all(before.end_s <= after.start_s + 0.02 for before, after in zip(said.words, said.words[1:], strict=False))
-    assert not any(sign in said.text for sign in "<[(+")
+    recogniser = transcriber("pocketsphinx")
+    assert "English" in recogniser.caution
+    transcript = recogniser(sentence)
+    assert transcript.language == "en"
+    assert transcript == recogniser(sentence)
+    assert len({"want", "go", "to", "the", "park", "today"} & set(transcript.text.split())) >= 3, transcript.text
+    assert all(
+        before.end_s <= after.start_s + 0.02
+        for before, after in zip(transcript.words, transcript.words[1:], strict=False)
+    )
+    assert not any(sign in transcript.text for sign in "<[(+")

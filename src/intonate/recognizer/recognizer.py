@@ -80,7 +80,7 @@ class _Request:
         """The request for a window of the recording, with the tokens of the words in it."""
         if self.transcript is None or self.tokens is None:
             return self
-        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.between(start_s, end_s)))
+        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.text_between(start_s, end_s)))
 
     def _token_ids(self, text: str) -> NDArray[np.int64] | None:
         return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None

@@ -1,4 +1,4 @@
-"""The application: which address answers what."""
+"""The application: the addresses of the service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from intonate.service import live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.settings import Settings
-from intonate.service.state import House
+from intonate.service.state import ServiceState
 
 STATIC = Path(__file__).parent / "static"
 
@@ -48,14 +48,14 @@ def create_app(settings: Settings) -> FastAPI:
     Args:
         settings: the models, the limits, the token.
     """
-    house = House(settings)
+    state = ServiceState(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await house.in_stream_pool(_warm_up, settings)
-        house.in_background(house.sweep())
+        await state.in_stream_pool(_warm_up, settings)
+        state.in_background(state.sweep())
         yield
-        house.close()
+        state.close()
 
     app = FastAPI(
         title="intonate",
@@ -65,10 +65,19 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # FastAPI's page loads itself from a CDN
         redoc_url=None,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _plain_error, Exception: _our_fault},
+        exception_handlers={HTTPException: _framework_error, Exception: _internal_error},
     )
     app.add_middleware(Guard, settings=settings)
-    app.state.house = house
+    app.state.service = state
+
+    _add_interface(app, state)
+    _add_monitoring(app, state)
+    _add_pages(app)
+    return app
+
+
+def _add_interface(app: FastAPI, state: ServiceState) -> None:
+    """`/v1`: predictions, models and live streams."""
 
     @app.post(
         "/v1/predictions",
@@ -77,22 +86,24 @@ def create_app(settings: Settings) -> FastAPI:
             200: {"content": {"application/json": {"example": predictions.EXAMPLE}}, "description": "The answer."},
             **{status: {"description": meaning, "content": ERROR} for status, meaning in REFUSALS.items()},
         },
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": predictions.FORM}}}
-        },
+        openapi_extra={"requestBody": predictions.BODY},
     )
     async def predict(request: Request) -> Response:
         """Any length up to the limit; longer than a few seconds it is answered with a timeline."""
-        return await predictions.predict(request, house)
+        return await predictions.predict(request, state)
 
     @app.get("/v1/models", summary="What is served, and the limits")
     async def models() -> dict[str, Any]:
         """Labels, languages, licence and window of each model."""
-        return _models(settings)
+        return _models_response(state.settings)
 
     @app.websocket("/v1/stream")
     async def stream(ws: WebSocket) -> None:
-        await live.serve(ws, house)
+        await live.serve(ws, state)
+
+
+def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
+    """Health, readiness and metrics, for whatever runs the service."""
 
     @app.get("/healthz", summary="Whether the process lives", response_class=PlainTextResponse)
     async def healthz() -> str:
@@ -100,13 +111,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/readyz", summary="Whether it can take more", responses={503: {"description": "Full."}})
     async def readyz() -> Response:
-        limits = settings.limits
-        full = house.uploads >= limits.uploads or house.connections >= limits.connections
-        return PlainTextResponse("full" if full else "ok", 503 if full else 200)
+        limits = state.settings.limits
+        is_full = state.uploads >= limits.uploads or state.connections >= limits.connections
+        return PlainTextResponse("full" if is_full else "ok", 503 if is_full else 200)
 
     @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        return Response(house.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_pages(app: FastAPI) -> None:
+    """The live page and the reference of the interface."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
@@ -121,17 +136,16 @@ def create_app(settings: Settings) -> FastAPI:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
-    return app
 
 
 def _warm_up(settings: Settings) -> None:
-    """Load what is loaded when first used, so that nobody waits for it."""
+    """Load what is loaded at first use, so that the first client need not wait."""
     for model in settings.models.values():
         with contextlib.suppress(IntonateError):
             model.stream(model.spec.sample_rate_hz)
 
 
-def _models(settings: Settings) -> dict[str, Any]:
+def _models_response(settings: Settings) -> dict[str, Any]:
     limits = settings.limits
     return {
         "models": [
@@ -157,12 +171,12 @@ def _models(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _plain_error(_: Request, error: Exception) -> Response:
+async def _framework_error(_: Request, error: Exception) -> Response:
     """Errors of the framework in our shape."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    what = {404: "there is nothing at this address", 405: "this address does not take that method"}
-    return JSONResponse({"error": what.get(status, "the request cannot be understood") + "; see /docs"}, status)
+    sentences = {404: "there is nothing at this address", 405: "this address does not take that method"}
+    return JSONResponse({"error": sentences.get(status, "the request cannot be understood") + "; see /docs"}, status)
 
 
-async def _our_fault(_: Request, error: Exception) -> Response:
+async def _internal_error(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": "something went wrong in the service; the operator's log says more"}, 500)

@@ -1,4 +1,4 @@
-"""`intonate serve`: uvicorn, told what it needs, and nothing written about who asks what."""
+"""`intonate serve`: uvicorn with its settings, and no log of requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from intonate.errors import IntonateError, require
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.service.settings import Limits, Settings, check_token, is_loopback
-from intonate.terminal.command import hearing
+from intonate.terminal.command import open_transcriber
 
 # After an interrupt, open uploads have this long to be answered, seconds.
 GRACE_S = 5
@@ -38,12 +38,12 @@ def serve(
         models: built-in names, model files or run folders; none for the built-in model.
         host: address to listen at.
         port: 0 for any that is free.
-        token: what clients must show.
+        token: that clients must send.
         tls_cert: the certificate chain, PEM, for HTTPS.
         tls_key: its key.
         allowed_hosts: see `Settings`.
         allowed_origins: see `Settings`.
-        transcribe: the recogniser of speech; None for none.
+        transcribe: the recogniser of speech; None for no transcripts.
         limits: fields of `Limits`.
 
     Raises:
@@ -59,8 +59,8 @@ def serve(
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
     hosts, origins = tuple(map(str.lower, allowed_hosts)), tuple(allowed_origins)
-    hear = None if transcribe is None else hearing(transcribe)
-    settings = Settings(_loaded(models), host, token, hosts, origins, Limits(**limits), hear)
+    transcriber = None if transcribe is None else open_transcriber(transcribe)
+    settings = Settings(_load_models(models), host, token, hosts, origins, Limits(**limits), transcriber)
     server = _server(settings, port, tls_cert, tls_key)
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -71,14 +71,14 @@ def serve(
         pass
 
 
-def _loaded(models: Sequence[str]) -> dict[str, Recognizer]:
-    loaded: dict[str, Recognizer] = {}
-    for model in models or (None,):
+def _load_models(names: Sequence[str]) -> dict[str, Recognizer]:
+    models: dict[str, Recognizer] = {}
+    for model in names or (None,):
         recognizer = load_model(model)
-        if recognizer.spec.name in loaded:
+        if recognizer.spec.name in models:
             raise IntonateError(f"two models are called {recognizer.spec.name!r}; serve one of them")
-        loaded[recognizer.spec.name] = recognizer
-    return loaded
+        models[recognizer.spec.name] = recognizer
+    return models
 
 
 def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path | None) -> Any:

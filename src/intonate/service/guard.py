@@ -1,4 +1,4 @@
-"""The door: every request and every WebSocket passes here first.
+"""Access control: every request and every WebSocket passes here first.
 
 Host and Origin are checked for both kinds (a browser sends WebSockets across origins without asking), the token for
 everything under `/v1/` and for `/metrics`, and every answer gets the security headers. A WebSocket's token is checked
@@ -27,7 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Answers about somebody's voice are kept nowhere; the page may be kept, but is asked for again each time.
+# Answers about somebody's voice are never cached; the page may be, but is revalidated each time.
 NO_STORE, NO_CACHE = "no-store", "no-cache"
 TOKEN_PROTOCOL = "intonate.token."
 
@@ -43,23 +43,23 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        wrong = self._stranger(headers)
+        problem = self._origin_problem(headers)
         needs_token = scope["type"] == "http" and scope["path"].startswith(("/v1/", "/metrics"))
-        if wrong:
-            await _refuse(scope, send, 403, wrong)
-        elif needs_token and not self._settings.token_matches(bearer(headers)):
+        if problem:
+            await _refuse(scope, send, 403, problem)
+        elif needs_token and not self._settings.is_valid_token(bearer(headers)):
             await _refuse(scope, send, 401, "this service wants its token: send it as Authorization: Bearer TOKEN")
         elif scope["type"] == "http":
             await self._app(scope, receive, _with_headers(scope, send))
         else:
             await self._app(scope, receive, send)
 
-    def _stranger(self, headers: Headers) -> str:
-        """What is wrong with where a request comes from; empty if nothing is."""
+    def _origin_problem(self, headers: Headers) -> str:
+        """Why the Host or Origin of a request is refused; empty if it is not."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        if len(headers.getlist("host")) != 1 or not self._settings.host_allowed(host):
+        if len(headers.getlist("host")) != 1 or not self._settings.is_allowed_host(host):
             return "this service does not go by that name (Host header); allow it with --allow-host"
-        if origin is not None and not self._settings.origin_allowed(origin, host):
+        if origin is not None and not self._settings.is_allowed_origin(origin, host):
             return "web pages from elsewhere may not use this service (Origin header); allow one with --allow-origin"
         return ""
 
@@ -73,7 +73,7 @@ def bearer(headers: Headers) -> str:
 def _with_headers(scope: Scope, send: Send) -> Send:
     cache = NO_CACHE if scope["path"] == "/" or scope["path"].startswith("/static/") else NO_STORE
 
-    async def sending(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
@@ -81,7 +81,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             headers.setdefault("Cache-Control", cache)
         await send(message)
 
-    return sending
+    return send_with_headers
 
 
 async def _refuse(scope: Scope, send: Send, status: int, error: str) -> None:

@@ -14,25 +14,27 @@ class Metrics:
     """The figures of one service."""
 
     def __init__(self) -> None:
-        self._registry = here = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         self.predictions = Counter(
-            "intonate_predictions", "Uploads answered, by HTTP status.", ["status"], registry=here
+            "intonate_predictions", "Uploads answered, by HTTP status.", ["status"], registry=registry
         )
         self.prediction_seconds = Histogram(
-            "intonate_prediction_seconds", "From the whole upload to its answer.", buckets=SECONDS, registry=here
+            "intonate_prediction_seconds", "From the whole upload to its answer.", buckets=SECONDS, registry=registry
         )
-        self.uploads = Gauge("intonate_uploads", "Uploads being received, waiting or answered.", registry=here)
-        self.connections = Gauge("intonate_connections", "Open WebSockets.", registry=here)
-        self.sessions = Gauge("intonate_sessions", "Sessions, those that wait to be resumed included.", registry=here)
-        self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=here)
+        self.uploads = Gauge("intonate_uploads", "Uploads being received, waiting or answered.", registry=registry)
+        self.connections = Gauge("intonate_connections", "Open WebSockets.", registry=registry)
+        self.sessions = Gauge(
+            "intonate_sessions", "Sessions, those that wait to be resumed included.", registry=registry
+        )
+        self.events = Counter("intonate_events", "Stream events sent, by type.", ["type"], registry=registry)
         self.window_seconds = Histogram(
             "intonate_window_seconds",
             "From the chunk that completes a window to its event.",
             buckets=SECONDS,
-            registry=here,
+            registry=registry,
         )
-        self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", registry=here)
-        self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=here)
+        self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", registry=registry)
+        self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=registry)
 
     def text(self) -> bytes:
         """Everything, in the format that Prometheus reads."""

@@ -15,7 +15,7 @@ from intonate.audio.clean import clean
 from intonate.errors import IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import Prediction
-from intonate.service.state import House
+from intonate.service.state import ServiceState
 from intonate.service.uploads import RefusedError, Upload, receive
 from intonate.transcripts.recognisers import Transcriber
 
@@ -50,37 +50,37 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-async def predict(request: Request, house: House) -> Response:
-    """Receive, answer, and say what went wrong in one sentence."""
-    house.metrics.uploads.inc()
-    house.uploads += 1
+async def predict(request: Request, state: ServiceState) -> Response:
+    """Receive an upload and answer it, or say in one sentence why not."""
+    state.metrics.uploads.inc()
+    state.uploads += 1
     try:
-        if house.uploads > house.settings.limits.uploads:
+        if state.uploads > state.settings.limits.uploads:
             raise RefusedError(503, "the service has as many uploads as it takes; try again in a moment")
-        response = await _answer(request, house)
+        response = await _respond(request, state)
     except RefusedError as refused:
         response = _refusal(refused)
     except ClientDisconnect:
         response = Response(status_code=GONE)
     finally:
-        house.uploads -= 1
-        house.metrics.uploads.dec()
-    house.metrics.predictions.labels(response.status_code).inc()
+        state.uploads -= 1
+        state.metrics.uploads.dec()
+    state.metrics.predictions.labels(response.status_code).inc()
     return response
 
 
-async def _answer(request: Request, house: House) -> Response:
-    upload = await receive(request, house.settings.limits)
-    options = _options(upload.fields, house)
-    began = time.monotonic()
+async def _respond(request: Request, state: ServiceState) -> Response:
+    upload = await receive(request, state.settings.limits)
+    options = _options(upload.fields, state)
+    start_s = time.monotonic()
     try:
         top_k = options.pop("top_k")
-        # Who waits for words must not hold up those who do not.
-        run = house.in_upload_pool if options["transcribe"] is None else house.in_words_thread
-        prediction = await run(_predict, upload, house.settings.limits.audio_s, options)
+        # Requests with a transcript take longer and must not hold up the others.
+        run = state.in_upload_pool if options["transcribe"] is None else state.in_transcript_thread
+        prediction = await run(_predict, upload, state.settings.limits.audio_s, options)
     except IntonateError as error:
         raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
-    house.metrics.prediction_seconds.observe(time.monotonic() - began)
+    state.metrics.prediction_seconds.observe(time.monotonic() - start_s)
     return JSONResponse(prediction.to_dict(top_k))
 
 
@@ -96,9 +96,9 @@ def _predict(upload: Upload, longest_s: float, options: dict[str, Any]) -> Predi
     return dataclasses.replace(recognizer.predict((waveform, rate_hz), **options), file=name)
 
 
-def _options(fields: dict[str, str], house: House) -> dict[str, Any]:
-    models = house.settings.models
-    name = fields.get("model") or house.settings.default
+def _options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
+    models = state.settings.models
+    name = fields.get("model") or state.settings.default
     if name not in models:
         raise RefusedError(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
     top_k = fields.get("top_k") or None
@@ -108,20 +108,20 @@ def _options(fields: dict[str, str], house: House) -> dict[str, Any]:
         "recognizer": models[name],
         "top_k": int(top_k) if top_k else None,
         "text": fields.get("text") or None,
-        "transcribe": _transcriber(fields, house),
+        "transcribe": _transcriber(fields, state),
         "labels": fields.get("labels") or None,
         "timeline": _flag(fields, "timeline"),
         "denoise": _flag(fields, "denoise"),
     }
 
 
-def _transcriber(fields: dict[str, str], house: House) -> Transcriber | None:
-    """Who writes down what is said: nobody where the words are given, or are not wanted."""
-    asked = _flag(fields, "transcribe")
-    hear = house.settings.transcriber
-    if asked and hear is None:
-        raise RefusedError(400, "nothing is written down here; the service has to be started with --transcribe")
-    return hear if asked or not (fields.get("text") or fields.get("transcribe")) else None
+def _transcriber(fields: dict[str, str], state: ServiceState) -> Transcriber | None:
+    """The recogniser of speech for a request; None where the text is given, or no transcript is wanted."""
+    is_requested = _flag(fields, "transcribe")
+    transcriber = state.settings.transcriber
+    if is_requested and transcriber is None:
+        raise RefusedError(400, "this service makes no transcripts; it has to be started with --transcribe")
+    return transcriber if is_requested or not (fields.get("text") or fields.get("transcribe")) else None
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:

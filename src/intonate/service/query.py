@@ -1,9 +1,8 @@
-"""What a WebSocket asks for: its query, its token, and what is told to one that asks for the impossible."""
+"""The request of a WebSocket: its query and its token, and the close codes for requests that cannot be served."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +15,12 @@ from intonate.service.settings import Settings
 
 PROTOCOL = "intonate.v1"
 FORMATS = {"s16le": 2, "f32le": 4}
-KNOWN = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
+PARAMETERS = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
 # Close codes (RFC 6455 leaves 4000-4999 to applications).
 BAD, TOKEN, UNKNOWN_MODEL, SLOW, TAKEN, TOO_LONG, FULL = 4400, 4401, 4404, 4408, 4409, 4413, 4429
 
 
-class Closed(Exception):  # noqa: N818  (an end is not always an error)
+class ConnectionEnd(Exception):  # noqa: N818  (an end is not always an error)
     """This connection must end: close code, a word for programs, and one sentence."""
 
     def __init__(self, close: int, code: str, error: str) -> None:
@@ -31,7 +30,7 @@ class Closed(Exception):  # noqa: N818  (an end is not always an error)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a client asked for."""
+    """The options of a connection, as the client sent them."""
 
     rate_hz: int
     format: str
@@ -42,7 +41,8 @@ class Query:
     seq: int
 
     @property
-    def asked(self) -> str:
+    def settings_key(self) -> str:
+        """All that a session must share with the query that resumes it."""
         return json.dumps([self.rate_hz, self.models, self.plain, self.options], sort_keys=True)
 
 
@@ -52,25 +52,27 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
     Raises:
         Closed: the token is wrong, or something in the query is.
     """
-    shown = next((one for one in ws.scope.get("subprotocols", []) if one.startswith(TOKEN_PROTOCOL)), "")
-    if not settings.token_matches(shown.removeprefix(TOKEN_PROTOCOL) or bearer(ws.headers)):
+    offered_token = next((one for one in ws.scope.get("subprotocols", []) if one.startswith(TOKEN_PROTOCOL)), "")
+    if not settings.is_valid_token(offered_token.removeprefix(TOKEN_PROTOCOL) or bearer(ws.headers)):
         how = f"offer the subprotocol {TOKEN_PROTOCOL}TOKEN, or send Authorization: Bearer TOKEN"
-        raise Closed(TOKEN, "token", f"this service wants its token: {how}")
+        raise ConnectionEnd(TOKEN, "token", f"this service wants its token: {how}")
     query = ws.query_params
-    if unknown := [name for name in query if name not in KNOWN]:
-        raise Closed(
-            BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], KNOWN)}"
+    if unknown := [name for name in query if name not in PARAMETERS]:
+        raise ConnectionEnd(
+            BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], PARAMETERS)}"
         )
     names = tuple(dict.fromkeys(query.getlist("model"))) or (settings.default,)
     if len(names) > settings.limits.models:
-        raise Closed(BAD, "query", f"{len(names)} models were asked for, expected {settings.limits.models} at most")
+        raise ConnectionEnd(
+            BAD, "query", f"{len(names)} models were asked for, expected {settings.limits.models} at most"
+        )
     for name in names:
         if name not in settings.models:
             known = did_you_mean(name[:50], settings.models)
-            raise Closed(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
+            raise ConnectionEnd(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
     sample_format = query.get("format", "s16le")
     if sample_format not in FORMATS:
-        raise Closed(
+        raise ConnectionEnd(
             BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, FORMATS)}"
         )
     plain = query.get("plain", "0") in ("1", "true")
@@ -88,10 +90,6 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
     )
 
 
-def _wrong(what: str, given: str, known: Iterable[str]) -> Closed:
-    return Closed(BAD, "query", f"{what} {given[:50]!r} is not known; {did_you_mean(given[:50], known)}")
-
-
 def _number(query: QueryParams, name: str, default: float) -> float:
     text = query.get(name)
     try:
@@ -100,7 +98,7 @@ def _number(query: QueryParams, name: str, default: float) -> float:
             return number
     except ValueError:
         pass
-    raise Closed(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")
+    raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")
 
 
 def subprotocol(ws: WebSocket) -> str | None:

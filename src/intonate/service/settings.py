@@ -1,4 +1,4 @@
-"""What a service is told when it starts: its limits, and who may talk to it."""
+"""The settings of a service: its models, its limits, and who may use it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client, and all of them together, may ask for.
+    """The limits of one client, and of all of them together.
 
     The most memory that uploads can take is `uploads` × `upload_bytes`, and `workers` × `audio_s` × 64 kB/s decoded.
 
     Attributes:
         upload_bytes: of one request. An hour of MP3 at 128 kbit/s is 58 MB.
         audio_s: of one upload, decoded, seconds.
-        uploads: being received, waiting or being answered at once; one more is told to come back (503).
+        uploads: being received, waiting or being answered at once; one more gets 503 and Retry-After.
         stall_s: an upload may pause this long, seconds.
         slowest_bytes_per_s: and must come at least this fast on the whole.
         connections: WebSockets at once.
@@ -63,11 +63,11 @@ class Settings:
     Attributes:
         models: {name: model}, the default first.
         host: the address it listens at.
-        token: what a client must show; empty for none, which only loopback may do.
+        token: that a client must send; empty for none, which only loopback may do.
         allowed_hosts: further names that it may be called by (behind a proxy); empty beyond loopback for any.
         allowed_origins: further web pages that may use it, e.g. `https://example.org`.
-        limits: see there.
-        transcriber: writes down what is said; None for nothing.
+        limits: see `Limits`.
+        transcriber: the recogniser of speech; None for no transcripts.
 
     Raises:
         IntonateError: there is no model, or the token is missing or cannot travel.
@@ -90,7 +90,7 @@ class Settings:
     def default(self) -> str:
         return next(iter(self.models))
 
-    def host_allowed(self, host: str) -> bool:
+    def is_allowed_host(self, host: str) -> bool:
         """Whether a Host header names this service.
 
         On loopback only loopback's own names do: else any web page could point a name of its own at 127.0.0.1 and
@@ -101,7 +101,7 @@ class Settings:
             return True
         return bool(name) and not is_loopback(self.host) and not self.allowed_hosts
 
-    def origin_allowed(self, origin: str, host: str) -> bool:
+    def is_allowed_origin(self, origin: str, host: str) -> bool:
         """Whether a web page may use the service: its own page, or one that was allowed."""
         if origin in self.allowed_origins:
             return True
@@ -109,13 +109,13 @@ class Settings:
         port = {"http": ":80", "https": ":443"}.get(scheme)
         return port is not None and site.lower().removesuffix(port) == host.lower().removesuffix(port)
 
-    def token_matches(self, shown: str) -> bool:
+    def is_valid_token(self, token: str) -> bool:
         """In a time that does not depend on how much of it is right."""
-        return not self.token or hmac.compare_digest(shown.encode(), self.token.encode())
+        return not self.token or hmac.compare_digest(token.encode(), self.token.encode())
 
 
 def check_token(host: str, token: str) -> None:
-    """Refuse a service that strangers could use.
+    """Refuse a service that anybody could use.
 
     Raises:
         IntonateError: there is no token beyond loopback, or it cannot travel.

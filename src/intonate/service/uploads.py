@@ -50,10 +50,10 @@ async def receive(request: Request, limits: Limits) -> Upload:
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise RefusedError(415, "send the recording as the field 'audio' of a form (multipart/form-data)")
-    claimed = request.headers.get("content-length", "0")
-    if claimed.isdecimal() and int(claimed) > limits.upload_bytes + OTHER_BYTES:
+    declared_bytes = request.headers.get("content-length", "0")
+    if declared_bytes.isdecimal() and int(declared_bytes) > limits.upload_bytes + OTHER_BYTES:
         raise _too_large(limits)
-    parser = _InMemory(request.headers, _limited(request, limits), max_files=1, max_fields=len(FIELDS))
+    parser = _InMemory(request.headers, _limited_body(request, limits), max_files=1, max_fields=len(FIELDS))
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -61,35 +61,35 @@ async def receive(request: Request, limits: Limits) -> Upload:
     except (KeyError, ValueError, LookupError) as error:
         raise RefusedError(400, "the form cannot be read: its boundary or character set is missing or wrong") from error
     try:
-        items: dict[str, Any] = dict(form.multi_items())
-        if unknown := [name for name in items if name not in FIELDS]:
+        fields: dict[str, Any] = dict(form.multi_items())
+        if unknown := [name for name in fields if name not in FIELDS]:
             raise RefusedError(400, f"field {unknown[0]!r} is not known; {did_you_mean(unknown[0], FIELDS)}")
-        file = items.pop("audio", None)
-        if not isinstance(file, UploadFile) or any(isinstance(value, UploadFile) for value in items.values()):
+        file = fields.pop("audio", None)
+        if not isinstance(file, UploadFile) or any(isinstance(value, UploadFile) for value in fields.values()):
             raise RefusedError(400, "send the recording as a file in the field 'audio', and nothing else as a file")
-        return Upload(await file.read(), file.filename or "", items)
+        return Upload(await file.read(), file.filename or "", fields)
     finally:
         await form.close()
 
 
-async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+async def _limited_body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
     """The body, as long as it is not too large and keeps coming."""
-    stream, received, began = request.stream(), 0, time.monotonic()
+    stream, received, start_s = request.stream(), 0, time.monotonic()
     while True:
-        left_s = limits.stall_s + received / limits.slowest_bytes_per_s - (time.monotonic() - began)
+        left_s = limits.stall_s + received / limits.slowest_bytes_per_s - (time.monotonic() - start_s)
         try:
             async with timeout(min(limits.stall_s, left_s)):
-                part = await anext(stream, None)
+                chunk = await anext(stream, None)
         except TimeoutError:
             raise RefusedError(
                 408, f"the upload stalled for {limits.stall_s:g} s, or came too slowly; try again"
             ) from None
-        if part is None:
+        if chunk is None:
             return
-        received += len(part)
+        received += len(chunk)
         if received > limits.upload_bytes + OTHER_BYTES:
             raise _too_large(limits)
-        yield part
+        yield chunk
 
 
 def _too_large(limits: Limits) -> RefusedError:

@@ -43,82 +43,71 @@ def predict(
         paths: files, folders (with all that is in them), or `-`.
         model: a built-in name, a model file or a run folder.
         timeline: segments for short recordings too.
-        text: what was said.
-        transcribe: the recogniser of speech that writes down what is said (`transcripts.recognisers`); None for none.
-        same_speaker: all the recordings are one person.
+        text: the words, for a model that reads them.
+        transcribe: the recogniser of speech (`transcripts.recognisers`); None for no transcript.
+        same_speaker: all the recordings are of one person.
         labels: a merge of the emotions.
         top_k: how many scores to show.
         style: `text`, or one of `formats.FORMATS`.
         output: a file to write to; for the subtitles of several recordings, a folder.
 
     Returns:
-        Whether every recording was answered. What went wrong is told on standard error, after the answers.
+        Whether every recording was answered. Failures are printed on standard error, after the answers.
 
     Raises:
         IntonateError: nothing could be answered at all: no such model, a folder without audio…
     """
     sources, names = _sources(paths)
-    several = len(paths) > 1 or Path(paths[0]).is_dir()
-    if style == "srt" and several and (output is None or output.is_file()):
+    is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    if style == "srt" and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     recognizer = load_model(model)
-    hear = None if transcribe is None else hearing(transcribe)
-    quiet = output is not None or not sys.stdout.isatty()
+    is_interactive = output is None and sys.stdout.isatty()
     answers = recognizer.predict_many(
         sources,
         same_speaker=same_speaker,
         text=text,
-        transcribe=hear,
+        transcribe=None if transcribe is None else open_transcriber(transcribe),
         timeline=timeline or style == "srt",
         labels=labels,
         # One at a time is seen at once; many at a time is quicker.
-        batch_size=16 if quiet else 1,
-        progress=len(sources) > 1 and quiet and sys.stderr.isatty(),
+        batch_size=1 if is_interactive else 16,
+        progress=len(sources) > 1 and not is_interactive and sys.stderr.isatty(),
     )
     failures: list[Failure] = []
-    named = _named(answers, names, failures)
-    layout = Layout(_all_labels(recognizer, labels), top_k, timeline, single=not several)
-    try:
-        if style == "srt" and several and output is not None:
-            _write_subtitles(named, output, layout)
-        else:
-            with _opened(output) as out:
-                _write(named, out, style, layout)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise IntonateError(f"{output or 'standard output'} cannot be written: {error.strerror}") from error
+    layout = Layout(_answerable_labels(recognizer, labels), top_k, timeline, single=is_single)
+    _write_to(output, _with_names(answers, names, failures), style, layout)
     for failure in failures:
         print(f"intonate: {failure.error}", file=sys.stderr)
-    if failures and several:
+    if failures and not is_single:
         print(f"intonate: {len(failures)} of {len(sources)} recordings could not be answered", file=sys.stderr)
     return not failures
 
 
-def hearing(name: str) -> Transcriber:
-    """A recogniser of speech; what it cannot do is told on standard error."""
-    hear = transcriber(name)
-    if hear.caution:
-        print(f"intonate: {hear.caution}", file=sys.stderr)
-    return hear
+def open_transcriber(name: str) -> Transcriber:
+    """A recogniser of speech; its limits are printed on standard error."""
+    opened = transcriber(name)
+    if opened.caution:
+        print(f"intonate: {opened.caution}", file=sys.stderr)
+    return opened
 
 
 def transcribe(paths: Sequence[str], *, by: str) -> bool:
-    """Print what is said in files, folders and standard input, a line each; whether all of them could be heard.
+    """Print the transcripts of files, folders and standard input, a line each; whether all of them could be read.
 
     Raises:
         IntonateError: there is no such recogniser of speech, or a folder has no audio.
     """
     sources, names = _sources(paths)
-    hear, well = hearing(by), True
-    with _opened(None) as out:
+    transcriber, is_complete = open_transcriber(by), True
+    with _open_output(None) as out:
         for source, name in zip(sources, names, strict=True):
             try:
-                print(f"{name}\t{hear(source).text}", file=out, flush=True)
+                print(f"{name}\t{transcriber(source).text}", file=out, flush=True)
             except AudioError as error:
                 print(f"intonate: {error}", file=sys.stderr)
-                well = False
-    return well
+                is_complete = False
+    return is_complete
 
 
 def read(
@@ -144,16 +133,16 @@ def read(
     if style == "srt":
         raise IntonateError("subtitles need a sound; use --format text, json, jsonl or csv")
     recognizer = load_model(model)
-    piped = list(texts) == [STANDARD_INPUT]
-    lines = (line.strip() for line in sys.stdin) if piped else texts
-    answers = (recognizer.predict_text(line, labels=labels) for line in lines if line or not piped)
-    layout = Layout(_all_labels(recognizer, labels), top_k, single=not piped and len(texts) == 1)
-    with _opened(None) as out:
+    is_piped = list(texts) == [STANDARD_INPUT]
+    lines = (line.strip() for line in sys.stdin) if is_piped else texts
+    answers = (recognizer.predict_text(line, labels=labels) for line in lines if line or not is_piped)
+    layout = Layout(_answerable_labels(recognizer, labels), top_k, single=not is_piped and len(texts) == 1)
+    with _open_output(None) as out:
         _write(answers, out, style, layout)
 
 
 def models() -> None:
-    """Print what is built in, what was converted, and how to use a model of one's own."""
+    """Print the built-in models, those that were converted, and how to use a model of one's own."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -162,17 +151,17 @@ def models() -> None:
         spec = load_model(name).spec
         default = "  (the default)" if name == builtin.DEFAULT else ""
         console.print(f"[bold]{name}[/bold]{default}")
-        for what, value in {
+        for key, value in {
             "labels": ", ".join(spec.labels),
             "languages": ", ".join(spec.languages),
             "trained on": ", ".join(spec.corpora),
             "licence": spec.licence,
             "size": f"{path.stat().st_size / 1e6:.1f} MB",
-            "held out": _held_out(spec),
+            "held out": _held_out_uar(spec),
             "card": str(builtin.card_of(name)),
         }.items():
             if value:
-                console.print(f"  {what:<11}{value}", soft_wrap=True, markup=False)
+                console.print(f"  {key:<11}{value}", soft_wrap=True, markup=False)
         console.print()
     if not builtin.names():
         console.print("no model is built in\n")
@@ -189,24 +178,24 @@ def models() -> None:
 
 
 def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str]]:
-    """What to read, and what to call it."""
+    """The recordings, and their names in the answers."""
     sources: list[Source] = []
     names: list[str] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            found: list[Source] = [sys.stdin.buffer.read()]
+            path_sources: list[Source] = [sys.stdin.buffer.read()]
             names.append(STANDARD_INPUT)
         elif Path(path).is_dir():
-            found = list(find(path))
-            names += map(str, found)
+            path_sources = list(find(path))
+            names += map(str, path_sources)
         else:
-            found = [path]  # a missing file is one failure among the others
+            path_sources = [path]  # a missing file is one failure among the others
             names.append(path)
-        sources += found
+        sources += path_sources
     return sources, names
 
 
-def _named(answers: Answers, names: list[str], failures: list[Failure]) -> Iterator[Prediction | Failure]:
+def _with_names(answers: Answers, names: list[str], failures: list[Failure]) -> Iterator[Prediction | Failure]:
     """The answers under the names that the user gave; the failures are kept for the end."""
     for answer, name in zip(answers, names, strict=True):
         if isinstance(answer, Failure):
@@ -215,6 +204,24 @@ def _named(answers: Answers, names: list[str], failures: list[Failure]) -> Itera
             yield failure
         else:
             yield dataclasses.replace(answer, file=name)
+
+
+def _write_to(output: Path | None, answers: Answers, style: str, layout: Layout) -> None:
+    """Write the answers to a file or standard output; the subtitles of several recordings to a folder.
+
+    Raises:
+        IntonateError: that cannot be written to.
+    """
+    try:
+        if style == "srt" and not layout.single and output is not None:
+            _write_subtitles(answers, output, layout)
+        else:
+            with _open_output(output) as out:
+                _write(answers, out, style, layout)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise IntonateError(f"{output or 'standard output'} cannot be written: {error.strerror}") from error
 
 
 def _write(answers: Answers, out: TextIO, style: str, layout: Layout) -> None:
@@ -234,19 +241,21 @@ def _write(answers: Answers, out: TextIO, style: str, layout: Layout) -> None:
 
 def _write_subtitles(answers: Answers, folder: Path, layout: Layout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for answer in answers:
         if isinstance(answer, Failure):
             continue
         stem = Path(answer.file).stem
         # a/1.wav and b/1.wav are two recordings.
-        name = next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
-        taken.add(name)
+        name = next(
+            name for name in (stem, *(f"{stem}-{n}" for n in range(2, len(used_names) + 3))) if name not in used_names
+        )
+        used_names.add(name)
         (folder / f"{name}.srt").write_text("".join(formats.as_srt([answer], layout)), encoding="utf-8")
 
 
 @contextlib.contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
+def _open_output(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         # A file name that is no UTF-8 must not stop the rest.
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -257,12 +266,12 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _all_labels(recognizer: Recognizer, labels: str | None) -> tuple[str, ...]:
+def _answerable_labels(recognizer: Recognizer, labels: str | None) -> tuple[str, ...]:
     return merged_labels(labels) if labels else recognizer.spec.labels
 
 
-def _held_out(spec: ModelSpec) -> str:
-    """UAR on speakers that the model never heard, corpus by corpus, each clip alone."""
+def _held_out_uar(spec: ModelSpec) -> str:
+    """UAR on held-out speakers, corpus by corpus, each clip alone."""
     figures = [
         f"{row['name']} {100 * row['uar']['value']:.0f}"
         for row in spec.scores.get("held_out_speakers", ())

@@ -52,19 +52,19 @@ class TranscribingCommand(TyperCommand):
     """`--transcribe` may stand alone: the word after it is its value only if it is no recording."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _with_value(args))
+        return super().parse_args(ctx, _with_transcriber_name(args))
 
 
-def _with_value(args: list[str]) -> list[str]:
+def _with_transcriber_name(args: list[str]) -> list[str]:
     """`--transcribe clip.wav` as `--transcribe=best clip.wav`."""
     if "--transcribe" not in args:
         return args
     from intonate.transcripts.recognisers import BEST, is_name
 
-    done: list[str] = []
+    completed: list[str] = []
     for place, word in enumerate(args):
         after = args[place + 1] if place + 1 < len(args) else "-"
         if word == "--transcribe" and not is_name(after) and (after.startswith("-") or os.path.exists(after)):
             word = f"{word}={BEST}"
-        done.append(word)
-    return done
+        completed.append(word)
+    return completed

@@ -64,14 +64,14 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
         end_s = answer.segments[-1].end_s if answer.segments else 0.0
         whole = Segment(0.0, end_s, answer.label, answer.scores)
         for segment in answer.segments if layout.timeline else (whole,):
-            kept = dict(list(segment.scores.items())[: layout.top_k])
-            unsure = segment.label == UNSURE or (not layout.timeline and answer.abstained)
+            scores = dict(list(segment.scores.items())[: layout.top_k])
+            is_unsure = segment.label == UNSURE or (not layout.timeline and answer.abstained)
             best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
-            columns = (f"{kept[label]:.6f}" if label in kept else "" for label in layout.labels)
+            columns = (f"{scores[label]:.6f}" if label in scores else "" for label in layout.labels)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
-            flag = str(unsure).lower()
-            said = segment.text if layout.timeline and answer.transcribed else answer.transcript
-            yield _row([answer.file, *times, segment.label, best, flag, *columns, said, answer.model, ""])
+            flag = str(is_unsure).lower()
+            transcript = segment.text if layout.timeline and answer.transcribed else answer.transcript
+            yield _row([answer.file, *times, segment.label, best, flag, *columns, transcript, answer.model, ""])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:

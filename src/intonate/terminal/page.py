@@ -45,86 +45,86 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
 
     Args:
         console: where to; colours are used if it is a terminal.
-        answer: a failure is left out here, for it is told on standard error.
+        answer: a failure is left out: it is printed on standard error.
         top_k: how many bars; None for all.
         timeline: show the segments even if there is only one.
     """
     if isinstance(answer, Failure):
         return
-    pretty = _can_draw(console)
+    has_unicode = _can_encode(console)
     console.print(_headline(answer), soft_wrap=True)
     width = max((len(label) for label in answer.scores), default=0)
     for label, score in list(answer.scores.items())[:top_k]:
-        console.print(_line(f"  {label:<{width}}  ", (_bar(score, pretty), _colour(label)), f"{score:>4.0%}"))
+        console.print(_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}"))
     if answer.transcribed:
-        said = (QUOTES[0], QUOTES[1]) if pretty else ('"', '"')
-        console.print(_line("  ", said[0], answer.transcript, said[1]), soft_wrap=True)
+        quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
+        console.print(_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
     if timeline or len(answer.segments) > 1:
-        _timeline(console, answer.segments, pretty)
+        _print_timeline(console, answer.segments, has_unicode)
     console.print()
 
 
 def _headline(answer: Prediction) -> Text:
-    # What was read has no file; it is told by its words.
-    what = answer.file or answer.transcript
-    parts: list[str | tuple[str, str]] = [(what, "dim"), "  "] if what else []
+    # A text has no file; its words stand for it.
+    name = answer.file or answer.transcript
+    prefix: list[str | tuple[str, str]] = [(name, "dim"), "  "] if name else []
     if not answer.scores:
-        return _line(*parts, (SILENCE, f"bold {COLOURS[SILENCE]}"), ("  nobody speaks", "dim"))
+        return _text(*prefix, (SILENCE, f"bold {COLOURS[SILENCE]}"), ("  no speech", "dim"))
     best = f"{answer.label} {answer.scores[answer.label]:.0%}"
     if answer.abstained:
-        return _line(*parts, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"))
-    return _line(*parts, (best, f"bold {_colour(answer.label)}"))
+        return _text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"))
+    return _text(*prefix, (best, f"bold {_colour(answer.label)}"))
 
 
-def _timeline(console: Console, segments: tuple[Segment, ...], pretty: bool) -> None:
+def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode: bool) -> None:
     end_s = segments[-1].end_s
-    if pretty and len(segments) > 1:
+    if has_unicode and len(segments) > 1:
         columns = min(BAND, max(20, console.width - 4))
         edges = [round(columns * segment.start_s / max(end_s, 1e-9)) for segment in segments] + [columns]
         band = [
             (("█" if segment.speech else "·") * (right - left), _colour(segment.label))
             for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True)
         ]
-        console.print(_line("\n  ", *band))
+        console.print(_text("\n  ", *band))
     else:
         console.print()
     clock = len(_clock(end_s, end_s))
-    names = [_name(segment) for segment in segments]
+    names = [_segment_name(segment) for segment in segments]
     width = max(map(len, names))
     for segment, name in zip(segments, names, strict=True):
         score = next(iter(segment.scores.values()), None)
         start, end = (_clock(time_s, end_s).rjust(clock) for time_s in (segment.start_s, segment.end_s))
-        times = f"  {start} {'–' if pretty else '-'} {end}  "
+        times = f"  {start} {'–' if has_unicode else '-'} {end}  "
         number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
         # What follows the number starts in one column, whatever has no number.
         words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {segment.text}"
-        console.print(_line((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
+        console.print(_text((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
 
 
-def _name(segment: Segment) -> str:
+def _segment_name(segment: Segment) -> str:
     """The label, and the best guess where it is unsure."""
     return f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
 
 
-def _line(*parts: str | tuple[str, str]) -> Text:
+def _text(*spans: str | tuple[str, str]) -> Text:
     from rich.text import Text
 
-    return Text.assemble(*parts)
+    return Text.assemble(*spans)
 
 
 def _colour(label: str) -> str:
     return COLOURS.get(label, "white")
 
 
-def _bar(score: float, pretty: bool) -> str:
+def _bar(score: float, has_unicode: bool) -> str:
     """A bar of exactly `BAR` columns, in steps of an eighth where the terminal can draw them."""
-    if not pretty:
+    if not has_unicode:
         return ("#" * round(score * BAR)).ljust(BAR)
     whole, eighths = divmod(round(score * BAR * 8), 8)
     return ("█" * whole + EIGHTHS[eighths]).ljust(BAR)[:BAR]
 
 
-def _can_draw(console: Console) -> bool:
+def _can_encode(console: Console) -> bool:
     try:
         ("█" + EIGHTHS + QUOTES).encode(console.encoding)
     except (UnicodeEncodeError, LookupError):

@@ -1,10 +1,10 @@
-"""What is said: words with their times, by a recogniser of speech that runs here and asks nobody.
+"""Speech to text: words with their times, by a recogniser of speech that runs on this machine.
 
-    hear = transcriber("whisper:small")
-    hear("clip.wav").text
+    transcribe = transcriber("whisper:small")
+    transcribe("clip.wav").text
 
-A recording of any length is cut at its quietest moments into pieces of at most 30 s, in constant memory, and pieces in
-which nobody speaks are left out: recognisers write down words even where there are none.
+A recording of any length is cut at its quietest moments into pieces of at most 30 s, in constant memory, and pieces
+without speech are left out: recognisers write down words even where there are none.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FILES = ("model.bin", "config.json", "tokenizer.json")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, and when it was said, seconds from the start of the recording."""
+    """A word and its times, seconds from the start of the recording."""
 
     text: str
     start_s: float
@@ -53,11 +53,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said.
+    """The words of a recording.
 
     Attributes:
         words: in order.
-        language: ISO 639-1 code; empty where nobody spoke.
+        language: ISO 639-1 code; empty where there is no speech.
     """
 
     words: tuple[Word, ...] = ()
@@ -67,7 +67,7 @@ class Transcript:
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
-    def between(self, start_s: float, end_s: float) -> str:
+    def text_between(self, start_s: float, end_s: float) -> str:
         """The words whose middle lies in start_s <= t < end_s, so that stretches in a row share no word."""
         return " ".join(word.text for word in self.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
 
@@ -81,19 +81,19 @@ class Transcriber:
     """A recogniser of speech, ready; threads take turns. Made by `transcriber`.
 
     Attributes:
-        name: as it was asked for, `whisper:small`.
+        name: as it was given, `whisper:small`.
         version: of the package that runs it.
-        caution: a sentence about what it cannot do, or empty.
+        caution: a sentence about its limits, or empty.
     """
 
     name: str
     version: str
     recognise: Recognise = field(repr=False)
     caution: str = ""
-    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __call__(self, source: Source, start_s: float = 0.0, end_s: float | None = None) -> Transcript:
-        """Write down a recording, or a stretch of it; the times are those of the recording.
+        """Transcribe a recording, or a stretch of it; the times are those of the recording.
 
         Args:
             source: as in `Recognizer.predict`.
@@ -112,10 +112,10 @@ class Transcriber:
         for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S)):
             if not has_speech(piece, RATE_HZ):
                 continue
-            with self._turn:
-                found, language = self.recognise(piece, language)
+            with self._lock:
+                piece_words, language = self.recognise(piece, language)
             offset_s += start_s
-            words += [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in found]
+            words += [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in piece_words]
         return Transcript(tuple(words), language if words else "")
 
 
@@ -133,28 +133,28 @@ def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:
     """
     if isinstance(name, Transcriber):
         return name
-    return _opened(BEST if name is None or name is True else str(name))
+    return _load_transcriber(BEST if name is None or name is True else str(name))
 
 
-def is_name(name: str) -> bool:
+def is_recogniser_name(name: str) -> bool:
     """Whether this can only be the name of a recogniser."""
     return name in (BEST, POCKETSPHINX, WHISPER) or name.startswith(WHISPER + ":")
 
 
-def pieces(parts: Iterable[Waveform]) -> Iterator[tuple[float, Waveform]]:
+def pieces(blocks: Iterable[Waveform]) -> Iterator[tuple[float, Waveform]]:
     """(start in seconds, piece (samples,) at `RATE_HZ` of at most `PIECE_S`), cut where it is quiet."""
-    longest, held, offset = round(PIECE_S * RATE_HZ), np.zeros(0, np.float32), 0
-    for part in parts:
-        held = np.concatenate([held, part])
-        while len(held) > longest:
-            cut = _quietest(held[:longest])
-            yield offset / RATE_HZ, held[:cut]
-            held, offset = held[cut:], offset + cut
-    if len(held):
-        yield offset / RATE_HZ, held
+    longest_samples, buffer, offset = round(PIECE_S * RATE_HZ), np.zeros(0, np.float32), 0
+    for block in blocks:
+        buffer = np.concatenate([buffer, block])
+        while len(buffer) > longest_samples:
+            cut = _quietest_sample(buffer[:longest_samples])
+            yield offset / RATE_HZ, buffer[:cut]
+            buffer, offset = buffer[cut:], offset + cut
+    if len(buffer):
+        yield offset / RATE_HZ, buffer
 
 
-def _quietest(waveform: Waveform) -> int:
+def _quietest_sample(waveform: Waveform) -> int:
     """The sample in the middle of the quietest pause of the last third."""
     first, width = round(CUT_AFTER_S / HOP_S), round(PAUSE_S / HOP_S)
     power = np.convolve(frame_power(waveform, RATE_HZ)[first:], np.ones(width), "valid")
@@ -162,43 +162,45 @@ def _quietest(waveform: Waveform) -> int:
 
 
 def with_words(segments: Iterable[Segment], transcript: Transcript) -> tuple[Segment, ...]:
-    """Segments of a timeline, each with the words that were said in it; none is lost in what was taken for silence."""
-    listed = list(segments)
-    spoken = [place for place, segment in enumerate(listed) if segment.speech]
-    said: dict[int, list[str]] = {place: [] for place in spoken}
-    for word in transcript.words if spoken else ():
+    """Segments of a timeline, each with its words; a word in a stretch of silence goes to the nearest speech."""
+    timeline = list(segments)
+    places = [place for place, segment in enumerate(timeline) if segment.speech]
+    words_at: dict[int, list[str]] = {place: [] for place in places}
+    for word in transcript.words if places else ():
         middle = (word.start_s + word.end_s) / 2
-        nearest = min(spoken, key=lambda at: max(listed[at].start_s - middle, middle - listed[at].end_s))
-        said[nearest].append(word.text)
-    return tuple(dataclasses.replace(one, text=" ".join(said.get(place, ()))) for place, one in enumerate(listed))
+        nearest = min(places, key=lambda place: max(timeline[place].start_s - middle, middle - timeline[place].end_s))
+        words_at[nearest].append(word.text)
+    return tuple(
+        dataclasses.replace(segment, text=" ".join(words_at.get(place, ()))) for place, segment in enumerate(timeline)
+    )
 
 
 @lru_cache(maxsize=2)
-def _opened(name: str) -> Transcriber:
+def _load_transcriber(name: str) -> Transcriber:
     if name == BEST:
         try:
-            return _opened(WHISPER)
+            return _load_transcriber(WHISPER)
         except (MissingExtraError, ModelError):
-            return _opened(POCKETSPHINX)
+            return _load_transcriber(POCKETSPHINX)
     kind, _, model = name.partition(":")
     if kind == WHISPER:
-        return _whisper(model)
+        return _load_whisper(model)
     if name == POCKETSPHINX:
-        return _pocketsphinx()
+        return _load_pocketsphinx()
     known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER))
     raise ModelError(
         f"no recogniser of speech is called {name!r}; {known}; whisper:small, or whisper:FOLDER for a model of yours"
     )
 
 
-def _whisper(model: str) -> Transcriber:
-    # It would only read files, but its client of the hub is told so as well.
+def _load_whisper(model: str) -> Transcriber:
+    # Only files are read, and the hub's client must not report it either.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     package = require("faster_whisper", EXTRA)
-    size = model or next((size for size in SIZES if _on_this_machine(package, size)), SIZES[0])
-    folder = Path(size) if Path(size).is_dir() else _on_this_machine(package, size)
+    size = model or next((size for size in SIZES if _cached_folder(package, size)), SIZES[0])
+    folder = Path(size) if Path(size).is_dir() else _cached_folder(package, size)
     if folder is None:
-        raise _not_here(package, size)
+        raise _missing_model(package, size)
     for file in FILES:  # without tokenizer.json it would go and fetch one
         if not (folder / file).is_file():
             raise ModelError(
@@ -224,7 +226,7 @@ def _whisper(model: str) -> Transcriber:
     return Transcriber(f"{WHISPER}:{size}", _version("faster-whisper"), recognise)
 
 
-def _on_this_machine(package: Any, size: str) -> Path | None:
+def _cached_folder(package: Any, size: str) -> Path | None:
     """The folder of a published size in the cache of the hub's client, complete."""
     if size not in package.available_models():
         return None
@@ -236,7 +238,7 @@ def _on_this_machine(package: Any, size: str) -> Path | None:
     return folder if all((folder / file).is_file() for file in FILES) else None
 
 
-def _not_here(package: Any, size: str) -> IntonateError:
+def _missing_model(package: Any, size: str) -> IntonateError:
     known = package.available_models()
     if size not in known:
         return ModelError(f"whisper:{size} is neither a folder nor a size; {did_you_mean(size, known)}")
@@ -251,7 +253,7 @@ def _not_here(package: Any, size: str) -> IntonateError:
     )
 
 
-def _pocketsphinx() -> Transcriber:
+def _load_pocketsphinx() -> Transcriber:
     package = require("pocketsphinx", EXTRA)
     decoder = package.Decoder(samprate=float(RATE_HZ), loglevel="FATAL")
     frame_s = 1 / decoder.config["frate"]
@@ -266,10 +268,10 @@ def _pocketsphinx() -> Transcriber:
         if decoder.hyp() is None:
             return [], "en"
         # `<sil>`, `[NOISE]` and `++UH++` are no words; `the(2)` is another way to say `the`.
-        spoken = [found for found in decoder.seg() if found.word[0] not in "<[+"]
+        words = [word for word in decoder.seg() if word.word[0] not in "<[+"]
         return [
-            Word(found.word.partition("(")[0], found.start_frame * frame_s, (found.end_frame + 1) * frame_s)
-            for found in spoken
+            Word(word.word.partition("(")[0], word.start_frame * frame_s, (word.end_frame + 1) * frame_s)
+            for word in words
         ], "en"
 
     caution = "pocketsphinx knows English only and gets many words wrong; where you can fetch it, use whisper:small"
