@@ -22,6 +22,7 @@ def write(folder):
     number = {name: words.token_to_id(f"<|{name}|>") for name in SPECIAL}
 
     torch.manual_seed(0)
+    ctranslate2.set_random_seed(0)  # where random weights are unsure of themselves, faster-whisper draws words
     end = number["endoftext"]
     sizes = {f"{side}_{what}": 1 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
     sizes |= {"d_model": 16, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "vocab_size": words.get_vocab_size()}
