@@ -308,7 +308,7 @@ def export(
     ] = None,
 ) -> None:
     """Make a model ready to give away: one file, with a card."""
-    from intonate.converters.command import export as give
+    from intonate.converters.command import export as export_model
 
     print(export_model(model, output, unseen or (), fold, seed, quantize))
 
@@ -329,7 +329,7 @@ def ensemble(
     print(combine(out, members, by, name))
 
 
-def _convert(*models: str | None) -> None:
+def _convert_checkpoints(*models: str | None) -> None:
     """Checkpoints of transformers become model files the first time that they are named: all else reads only those."""
     from intonate.recognizer.conversions import unconverted_checkpoints
 

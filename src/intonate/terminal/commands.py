@@ -59,12 +59,16 @@ def _with_transcriber_name(args: list[str]) -> list[str]:
     """`--transcribe clip.wav` as `--transcribe=best clip.wav`."""
     if "--transcribe" not in args:
         return args
-    from intonate.transcripts.recognisers import BEST, is_name
+    from intonate.transcripts.recognisers import BEST, is_recogniser_name
 
     completed: list[str] = []
     for place, word in enumerate(args):
         after = args[place + 1] if place + 1 < len(args) else "-"
-        if word == "--transcribe" and not is_name(after) and (after.startswith("-") or os.path.exists(after)):
+        if (
+            word == "--transcribe"
+            and not is_recogniser_name(after)
+            and (after.startswith("-") or os.path.exists(after))
+        ):
             word = f"{word}={BEST}"
         completed.append(word)
     return completed
