@@ -71,7 +71,7 @@ def test_its_example_names_are_read_completely(corpus, tmp_path):
             assert utterance.emotion in corpus.emotions
             assert utterance.speaker.startswith(f"{corpus.speakers_of or corpus.name}/")
             assert utterance.gender
-            for column in {"sentence", "text"} - corpus.lacks:
+            for column in {"sentence", "text"} - corpus.missing_columns:
                 assert getattr(utterance, column), column
 
 

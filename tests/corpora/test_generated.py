@@ -30,7 +30,7 @@ SPEAKERS = {
 def test_official_counts(name, reading):
     found, corpus = reading(name), corpora.get(name)
     assert found.problems == ()
-    assert found.absent == 0
+    assert found.missing_clips == 0
     assert Counter(utterance.emotion for utterance in found.utterances) == corpus.emotions
     clips = Counter(utterance.speaker for utterance in found.utterances)
     assert len(clips) == corpus.speakers
@@ -107,7 +107,7 @@ def test_cremad_with_its_own_tables(joined):
     assert (min(person.age for person in people), max(person.age for person in people)) == (20, 74)
     assert all(utterance.soft_labels for utterance in reading.utterances)
     assert all(abs(sum(utterance.soft_labels.values()) - 1) < 1e-9 for utterance in reading.utterances)
-    assert reading.absent == 0
+    assert reading.missing_clips == 0
 
 
 @pytest.mark.corpora
@@ -142,7 +142,7 @@ def test_cremad_with_one_table_only(tmp_path):
     (tmp_path / "VideoDemographics.csv").write_text("ActorID,Age,Sex\n1001,51,Male\n1002,21,Female\n")
     reading = corpora.read("cremad", tmp_path)
     assert (reading.utterances[0].age, reading.utterances[0].gender) == (51, "male")
-    assert reading.absent == 0
+    assert reading.missing_clips == 0
     (tmp_path / "VideoDemographics.csv").write_text("ActorID,Sex\n1001,Male\n")
     with pytest.raises(CorpusError, match="no column 'Age'"):
         corpora.read("cremad", tmp_path)
@@ -202,7 +202,7 @@ def test_iemocap_turns_are_read_from_their_own_files(reading):
 def test_iemocap_turns_are_cut_from_their_dialogue(dialogues, reading):
     found = corpora.read("iemocap", dialogues)
     assert found.problems == ()
-    assert found.absent == 0
+    assert found.missing_clips == 0
     utterances = found.utterances
     assert Counter(utterance.emotion for utterance in utterances) == corpora.get("iemocap").emotions
     assert all(0 <= utterance.start_s < utterance.end_s for utterance in utterances)
@@ -239,7 +239,7 @@ def test_iemocap_speaks_of_what_is_missing(tmp_path):
     (tmp_path / "Ses01F_script01_1_F009.wav").write_bytes(b"")
     reading = corpora.read("iemocap", tmp_path)
     assert len(reading.utterances) == 1
-    assert reading.absent == 1
+    assert reading.missing_clips == 1
     reasons = [problem.reason for problem in reading.problems]
     assert "no file of EmoEvaluation names it" in reasons[0]
     assert "names a turn of this dialogue" in reasons[1]
@@ -250,7 +250,7 @@ def test_iemocap_speaks_of_what_is_missing(tmp_path):
         ("Ses01F_script01_1", 2.0, 4.0),
         ("Ses01F_script01_1_F000", 0.0, None),
     ]
-    assert both.absent == 0
+    assert both.missing_clips == 0
 
 
 @pytest.mark.parametrize("name", ["cremad", "iemocap", "subesco"])

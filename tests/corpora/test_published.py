@@ -37,7 +37,7 @@ def read(name):
 def test_counts(name, emotions, clips, people, language, filled):
     reading = read(name)
     assert reading.problems == ()
-    assert reading.absent == 0
+    assert reading.missing_clips == 0
     utterances = reading.utterances
     assert Counter(utterance.emotion for utterance in utterances) == emotions
     spoken = Counter(utterance.speaker for utterance in utterances)

@@ -105,7 +105,7 @@ def test_rows_without_a_file_are_counted(tmp_path):
         corpora.get("nemo").example_table["data.tsv"] + "WR0_fear_1.wav\tfear\tA.\ta\tWR0\tmale\t23\n"
     )
     reading = corpora.read("nemo", tmp_path)
-    assert reading.absent == 2
+    assert reading.missing_clips == 2
     assert {utterance.speaker for utterance in reading.utterances} == {"nemo/SM0", "nemo/EB0"}
 
 

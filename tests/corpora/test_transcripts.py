@@ -43,12 +43,17 @@ def table(tmp_path):
 
 def test_rows_without_words_are_written_down_once(table):
     calls = []
-    done = transcripts.transcribe(table, hears(calls))
-    assert (done.path.name, done.written, done.there, done.given) == ("m.transcripts.csv", 3, 0, 1)
+    outcome = transcripts.transcribe(table, hears(calls))
+    assert (outcome.path.name, outcome.new_rows, outcome.earlier_rows, outcome.worded_rows) == (
+        "m.transcripts.csv",
+        3,
+        0,
+        1,
+    )
     assert calls == [16_000, 16_000, 48_000]
     again = transcripts.transcribe(table, hears(calls))
-    assert (again.written, again.there, len(calls)) == (0, 3, 3)
-    with done.path.open(newline="") as file:
+    assert (again.new_rows, again.earlier_rows, len(calls)) == (0, 3, 3)
+    with outcome.path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["file"], row["start"], row["end"]) for row in rows] == [
         ("b.wav", "0", "1"),
@@ -75,20 +80,20 @@ def test_what_is_interrupted_goes_on(table, torn):
     calls = []
     with pytest.raises(CutError):
         transcripts.transcribe(table, hears(calls, stop_after=2))
-    path = transcripts.beside(table)
+    path = transcripts.table_path(table)
     if torn:  # the plug was pulled in the middle of a row
         path.write_bytes(path.read_bytes()[:-torn])
     rows = transcripts.fill(manifest.read(table), table)
     assert sum(bool(row.text) for row in rows) == (2 if torn else 3)
-    done = transcripts.transcribe(table, hears(calls))
-    assert (done.written, done.there) == ((2, 1) if torn else (1, 2))
+    outcome = transcripts.transcribe(table, hears(calls))
+    assert (outcome.new_rows, outcome.earlier_rows) == ((2, 1) if torn else (1, 2))
     assert all(row.text for row in transcripts.fill(manifest.read(table), table))
 
 
 def test_another_recogniser_writes_anew_and_the_later_counts(table):
     transcripts.transcribe(table, hears([]))
     other = dataclasses.replace(hears([], name="other"), recognise=lambda *_: ([Word("better", 0, 1)], "en"))
-    assert transcripts.transcribe(table, other).written == 3
+    assert transcripts.transcribe(table, other).new_rows == 3
     assert [row.text for row in transcripts.fill(manifest.read(table), table)] == ["own words", *("better",) * 3]
 
 
@@ -100,12 +105,12 @@ def test_a_changed_file_is_not_believed(table):
 
 def test_a_bad_file_stops_none(table):
     (table.parent / "b.wav").write_text("no sound")
-    done = transcripts.transcribe(table, hears([]))
-    assert (done.written, len(done.problems)) == (1, 2)
-    assert "b.wav" in done.problems[0]
+    outcome = transcripts.transcribe(table, hears([]))
+    assert (outcome.new_rows, len(outcome.problems)) == (1, 2)
+    assert "b.wav" in outcome.problems[0]
 
 
 def test_a_table_of_something_else_is_told(table):
-    transcripts.beside(table).write_text("x,y\n1,2\n")
+    transcripts.table_path(table).write_text("x,y\n1,2\n")
     with pytest.raises(CorpusError, match=r"m\.transcripts\.csv has other columns"):
         transcripts.transcribe(table, hears([]))

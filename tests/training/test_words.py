@@ -41,8 +41,8 @@ def place(tmp_path_factory):
 def test_evaluation_takes_the_words_beside_the_manifest(place, model, reads, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setattr(evaluation, "write_report", lambda report, answered, **_: answered.probabilities)
-    transcripts.beside("m.csv").unlink(missing_ok=True)
+    transcripts.table_path("m.csv").unlink(missing_ok=True)
     before = evaluation.evaluate(model, "m.csv", "report")
-    assert transcripts.transcribe("m.csv", HEARS).written == 14
+    assert transcripts.transcribe("m.csv", HEARS).new_rows == 14
     after = evaluation.evaluate(model, "m.csv", "report")
     assert bool((before != after).any()) == reads

@@ -62,10 +62,10 @@ def rows(train: Indices, targets: NDArray[np.int64], balance: Balance, rng: np.r
         Indices into the same list, all of them from `train`, ascending.
     """
     classes, counts = np.unique(targets[train], return_counts=True)
-    wanted = balance.count if balance.to == COUNT else max(1, round(float(RULES[balance.to](counts))))
+    target_count = balance.count if balance.to == COUNT else max(1, round(float(RULES[balance.to](counts))))
     parts = []
     for label in classes:
-        own = train[targets[train] == label]
-        repeats, rest = divmod(wanted, len(own))
-        parts += [np.repeat(own, repeats), rng.choice(own, rest, replace=False)]
+        class_rows = train[targets[train] == label]
+        repeats, remainder = divmod(target_count, len(class_rows))
+        parts += [np.repeat(class_rows, repeats), rng.choice(class_rows, remainder, replace=False)]
     return np.sort(np.concatenate(parts))

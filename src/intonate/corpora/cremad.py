@@ -93,7 +93,7 @@ def parse(path: PurePath, table: Table) -> Utterance:
     if int(actor) not in ACTORS:
         raise CorpusError(f"actor {actor!r} is not one of 1001 to 1091")
     raw_label = look_up(emotion, EMOTIONS, "emotion")
-    who = table.get(f"cremad/{actor}", {})
+    actor_row = table.get(f"cremad/{actor}", {})
     counts = {VOTES[vote]: int(count) for vote, count in table.get(path.stem, {}).items()}
     return Utterance(
         path=str(path),
@@ -101,13 +101,13 @@ def parse(path: PurePath, table: Table) -> Utterance:
         raw_label=raw_label,
         speaker=f"cremad/{actor}",
         corpus="cremad",
-        gender=who.get("gender", ""),
-        age=float(who["age"]) if who else None,
+        gender=actor_row.get("gender", ""),
+        age=float(actor_row["age"]) if actor_row else None,
         language="en",
         sentence=sentence,
         intensity=look_up(level, INTENSITIES, "level"),
         text=look_up(sentence, SENTENCES, "sentence"),
-        soft_labels={heard: count / sum(counts.values()) for heard, count in counts.items() if count},
+        soft_labels={label: count / sum(counts.values()) for label, count in counts.items() if count},
     )
 
 

@@ -50,7 +50,7 @@ class Description:
         sample_rates_hz: {rate: files}.
         faults: clips that are counted and known to be faulty, and what is wrong with them.
         problems: files that could not be understood or opened.
-        absent: clips that the corpus's own table names and that are not there.
+        missing_clips: clips that the corpus's own table names and that are not there.
     """
 
     corpus: Corpus
@@ -64,7 +64,7 @@ class Description:
     sample_rates_hz: Mapping[int, int]
     faults: tuple[Problem, ...]
     problems: tuple[Problem, ...]
-    absent: int
+    missing_clips: int
 
     @property
     def clips(self) -> int:
@@ -94,8 +94,8 @@ class Description:
         ]
         if corpus.clips and self.clips != corpus.clips:
             lines += ["", f"{self.clips:,} of the {corpus.clips:,} published clips are here"]
-        if self.absent:
-            lines += ["", f"{self.absent:,} of the table's files are not on disk"]
+        if self.missing_clips:
+            lines += ["", f"{self.missing_clips:,} of the table's files are not on disk"]
         if self.faults:
             lines += ["", "known faults, counted all the same:"]
             lines += [f"  {fault.path} {fault.reason}" for fault in self.faults]
@@ -146,15 +146,15 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
         CorpusError: the name is not known, or `root` does not hold that corpus.
     """
     reading = corpora.read(name, root)
-    lengths, rates, broken = _headers(sorted({utterance.path for utterance in reading.utterances}))
+    lengths, rates, header_problems = _headers(sorted({utterance.path for utterance in reading.utterances}))
     utterances = [utterance for utterance in reading.utterances if utterance.path in lengths]
     durations = [_duration_s(utterance, lengths) for utterance in utterances]
     emotions = Counter(utterance.emotion for utterance in utterances)
     speakers = Counter(utterance.speaker for utterance in utterances if utterance.speaker)
-    known = corpora.get(name)
+    corpus = corpora.get(name)
     gender_of = {utterance.speaker: utterance.gender for utterance in utterances if utterance.speaker}
     return Description(
-        corpus=known,
+        corpus=corpus,
         root=str(Path(root)),
         emotions=dict(sorted(emotions.items(), key=lambda item: (-item[1], item[0]))),
         speakers=dict(sorted(speakers.items())),
@@ -164,12 +164,12 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
         longest_s=max(durations, default=0.0),
         sample_rates_hz=dict(sorted(Counter(rates).items())),
         faults=tuple(
-            Problem(path, known.faults[clip])
+            Problem(path, corpus.faults[clip])
             for path in sorted(lengths)
-            if (clip := known.clip_name(PurePath(path))) in known.faults
+            if (clip := corpus.clip_name(PurePath(path))) in corpus.faults
         ),
-        problems=tuple(sorted((*reading.problems, *broken), key=lambda problem: problem.path)),
-        absent=reading.absent,
+        problems=tuple(sorted((*reading.problems, *header_problems), key=lambda problem: problem.path)),
+        missing_clips=reading.missing_clips,
     )
 
 
@@ -187,11 +187,11 @@ def _headers(paths: Sequence[str]) -> tuple[dict[str, float], list[int], list[Pr
 
     with ThreadPoolExecutor(THREADS) as pool:
         answers = dict(zip(paths, pool.map(header, paths), strict=True))
-    found = {path: answer for path, answer in answers.items() if isinstance(answer, AudioInfo)}
+    infos = {path: answer for path, answer in answers.items() if isinstance(answer, AudioInfo)}
     silent = [path for path, answer in answers.items() if answer is None]
     return (
-        {path: answer.duration_s for path, answer in found.items()} | dict.fromkeys(silent, 0.0),
-        [answer.sample_rate_hz for answer in found.values()],
+        {path: answer.duration_s for path, answer in infos.items()} | dict.fromkeys(silent, 0.0),
+        [answer.sample_rate_hz for answer in infos.values()],
         [answer for answer in answers.values() if isinstance(answer, Problem)],
     )
 
@@ -202,19 +202,19 @@ def _duration_s(utterance: Utterance, lengths: Mapping[str, float]) -> float:
     return max(0.0, end_s - utterance.start_s)
 
 
-def _counts(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
+def _counts(counts: Mapping[str, int], official_counts: Mapping[str, int]) -> list[str]:
     """One line per emotion: a bar, the clips, and the published number where it is another.
 
     With nothing found, the published numbers alone.
     """
-    counted = found or published
-    most = max([*counted.values(), 1])
+    bars = counts or official_counts
+    largest = max([*bars.values(), 1])
     lines = []
-    for emotion in dict.fromkeys((*counted, *published)):
-        count, official = counted.get(emotion, 0), published.get(emotion)
-        bar = "█" * round(20 * count / most)
-        of = f" of {official:,}" if official not in (None, count) else ""
-        lines.append(f"  {emotion:<10} {bar:<20} {count:,}{of}")
+    for emotion in dict.fromkeys((*bars, *official_counts)):
+        count, official = bars.get(emotion, 0), official_counts.get(emotion)
+        bar = "█" * round(20 * count / largest)
+        official_note = f" of {official:,}" if official not in (None, count) else ""
+        lines.append(f"  {emotion:<10} {bar:<20} {count:,}{official_note}")
     return lines
 
 

@@ -29,12 +29,12 @@ def parse(path: PurePath, table: Table) -> Utterance:
             emotion = canonical(folders[place])
         except LabelError:
             continue
-        below = folders[place + 1 :]
+        subfolders = folders[place + 1 :]
         return Utterance(
             path=str(path),
             emotion=emotion,
             raw_label=folders[place],
-            speaker=f"folder/{below[0]}" if below else "",
+            speaker=f"folder/{subfolders[0]}" if subfolders else "",
             corpus="folder",
         )
     raise CorpusError(

@@ -116,6 +116,6 @@ CORPUS = Corpus(
         "test.tsv": "[NAME] was late again.\t3,27\tc2\n",
         "train.tsv": "It is on the table.\t27\tc3\n",
     },
-    lacks=frozenset({"speaker", "gender"}),
+    missing_columns=frozenset({"speaker", "gender"}),
     find=find,
 )

@@ -58,38 +58,38 @@ def table(root: Path) -> Table:
         CorpusError: there is no label file below the root.
     """
     rows: dict[str, dict[str, str]] = {}
-    words: dict[str, str] = {}
-    heard = set()
+    texts: dict[str, str] = {}
+    own_files = set()
     for path in files(root):
         if path.parent.name == "EmoEvaluation" and path.suffix == ".txt":
-            rows |= _labels(_lines(root / path))
+            rows |= _label_rows(_text_lines(root / path))
         elif path.parent.name == "transcriptions" and path.suffix == ".txt":
-            words |= {match[1]: match[2].strip() for line in _lines(root / path) if (match := _WORDS.match(line))}
+            texts |= {match[1]: match[2].strip() for line in _text_lines(root / path) if (match := _WORDS.match(line))}
         elif path.suffix.lower() in AUDIO_SUFFIXES:
-            heard.add(path.stem)
+            own_files.add(path.stem)
     if not rows:
         raise CorpusError(
             f"{root} has no labels; IEMOCAP's are in Session1/dialog/EmoEvaluation/*.txt, so give the folder that "
             "holds the sessions"
         )
     for turn, row in rows.items():
-        row["text"] = words.get(turn, "")
-        row["own_file"] = "yes" if turn in heard else ""
+        row["text"] = texts.get(turn, "")
+        row["own_file"] = "yes" if turn in own_files else ""
     return rows
 
 
-def _lines(path: Path) -> list[str]:
+def _text_lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _labels(lines: Sequence[str]) -> dict[str, dict[str, str]]:
+def _label_rows(lines: Sequence[str]) -> dict[str, dict[str, str]]:
     """{turn: its row} of one label file: a line for the turn, then one for each rater."""
     rows: dict[str, dict[str, str]] = {}
     row: dict[str, str] = {}
     for line in lines:
         if match := _TURN.match(line):
-            start, end, turn, *rest = match.groups()
-            row = rows[turn] = {**dict(zip(COLUMNS, (start, end, *rest), strict=True)), "votes": ""}
+            start, end, turn, *label_fields = match.groups()
+            row = rows[turn] = {**dict(zip(COLUMNS, (start, end, *label_fields), strict=True)), "votes": ""}
         elif row and (match := _VOTES.match(line)):
             row["votes"] += f"{match[1].strip()};"
     return rows
@@ -106,11 +106,11 @@ def parse(path: PurePath, table: Table) -> Utterance | Sequence[Utterance]:
     turns = {turn: row for turn, row in table.items() if turn.rpartition("_")[0] == scene}
     if not turns:
         raise CorpusError("no file of EmoEvaluation names a turn of this dialogue")
-    cut = [_utterance(path, turn, row, cut=True) for turn, row in turns.items() if not row["own_file"]]
-    return sorted(cut, key=lambda utterance: (utterance.start_s, utterance.end_s or 0.0, utterance.speaker))
+    clips = [_utterance(path, turn, row, from_dialogue=True) for turn, row in turns.items() if not row["own_file"]]
+    return sorted(clips, key=lambda utterance: (utterance.start_s, utterance.end_s or 0.0, utterance.speaker))
 
 
-def _utterance(path: PurePath, turn: str, row: Mapping[str, str], cut: bool = False) -> Utterance:
+def _utterance(path: PurePath, turn: str, row: Mapping[str, str], from_dialogue: bool = False) -> Utterance:
     match = _NAME.fullmatch(turn)
     if match is None:
         raise CorpusError(f"turn {turn!r} does not follow {GRAMMAR}")
@@ -121,8 +121,8 @@ def _utterance(path: PurePath, turn: str, row: Mapping[str, str], cut: bool = Fa
         raw_label=row["emotion"],
         speaker=f"iemocap/{session}{letter}",
         corpus="iemocap",
-        start_s=float(row["start"]) if cut else 0.0,
-        end_s=float(row["end"]) if cut else None,
+        start_s=float(row["start"]) if from_dialogue else 0.0,
+        end_s=float(row["end"]) if from_dialogue else None,
         gender=GENDERS[letter],
         language="en",
         sentence=" ".join(re.findall(r"[a-z']+", row["text"].lower())) if kind == "script" else "",
@@ -184,5 +184,5 @@ CORPUS = Corpus(
         "Ses01F_script01_1_M000 [002.0000-004.0000]: We wait.\n",
     },
     side_suffixes=frozenset({".avi", ".wdseg", ".phseg", ".syseg", ".lab", ".anvil", ".dic", ".png", ".atr", ".cat"}),
-    lacks=frozenset({"sentence"}),
+    missing_columns=frozenset({"sentence"}),
 )

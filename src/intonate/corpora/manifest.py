@@ -111,40 +111,40 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
 
 def _columns(header: list[str], path: Path) -> dict[str, int]:
     """Column -> its place in a row."""
-    given = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
+    positions = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
     columns = {}
     for column in COLUMNS:
         for name in (column, *ALIASES.get(column, ())):
-            if name in given:
-                columns[column] = given[name]
+            if name in positions:
+                columns[column] = positions[name]
                 break
-    for needed in ("file", "emotion"):
-        if needed not in columns:
-            names = ", ".join((needed, *ALIASES[needed]))
+    for required_column in ("file", "emotion"):
+        if required_column not in columns:
+            names = ", ".join((required_column, *ALIASES[required_column]))
             raise CorpusError(
-                f"{path} has no column {needed!r}: it has {', '.join(header) or 'none'}; expected {names}"
+                f"{path} has no column {required_column!r}: it has {', '.join(header) or 'none'}; expected {names}"
             )
     return columns
 
 
 def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
     cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
-    where = f"{path}, line {line}"
+    location = f"{path}, line {line}"
     if not cell["file"]:
-        raise CorpusError(f"{where}: the file column is empty")
+        raise CorpusError(f"{location}: the file column is empty")
     try:
         emotion = canonical(cell["emotion"])
-        shares = _json(cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', where)
+        shares = _json(cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location)
         soft_labels = {canonical(name): share for name, share in shares.items()}
     except LabelError as error:
-        raise LabelError(f"{where}: {error}") from None
+        raise LabelError(f"{location}: {error}") from None
     corpus = cell.get("corpus", "") or OWN
     speaker = cell.get("speaker", "")
     gender = cell.get("gender", "").lower()
-    start_s = _seconds(cell.get("start", ""), "start", where) or 0.0
-    end_s = _seconds(cell.get("end", ""), "end", where)
+    start_s = _seconds(cell.get("start", ""), "start", location) or 0.0
+    end_s = _seconds(cell.get("end", ""), "end", location)
     if end_s is not None and end_s <= start_s:
-        raise CorpusError(f"{where}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
+        raise CorpusError(f"{location}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
     return Utterance(
         path=os.path.normpath(path.parent / cell["file"]),
         emotion=emotion,
@@ -154,24 +154,24 @@ def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int
         start_s=start_s,
         end_s=end_s,
         gender=GENDERS.get(gender, gender),
-        age=_seconds(cell.get("age", ""), "age", where),
+        age=_seconds(cell.get("age", ""), "age", location),
         language=cell.get("language", ""),
         sentence=cell.get("sentence", ""),
         intensity=cell.get("intensity", ""),
         text=cell.get("text", ""),
         soft_labels=soft_labels,
-        ratings=_json(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', where),
+        ratings=_json(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location),
     )
 
 
-def _json(text: str, column: str, example: str, where: str) -> dict[str, float]:
+def _json(text: str, column: str, example: str, location: str) -> dict[str, float]:
     try:
         return {name: float(value) for name, value in json.loads(text or "{}").items()}
     except (ValueError, TypeError, AttributeError):
-        raise CorpusError(f"{where}: {column} is not JSON like {example}") from None
+        raise CorpusError(f"{location}: {column} is not JSON like {example}") from None
 
 
-def _seconds(text: str, column: str, where: str) -> float | None:
+def _seconds(text: str, column: str, location: str) -> float | None:
     """A number; seconds also as pandas and audformat write them, `0 days 00:00:01.500000` or `00:00:01.5`."""
     if text in ("", "NaT", "nan"):
         return None
@@ -182,7 +182,7 @@ def _seconds(text: str, column: str, where: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise CorpusError(f"{where}: {column} is {text!r}; expected a number, zero or more")
+        raise CorpusError(f"{location}: {column} is {text!r}; expected a number, zero or more")
     return value
 
 

@@ -67,19 +67,21 @@ def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False
         )
     if len(np.unique(everything)) != len(everything):
         raise SplitError(f"split {split.name!r} uses an utterance twice; every utterance belongs to one part")
-    recorded = {part: {_recording(utterances[row]) for row in rows} for part, rows in parts.items()}
-    for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
-        _refuse(split.name, one, other, recorded[one] & recorded[other], "recording")
+    recordings = {part: {_recording_name(utterances[row]) for row in rows} for part, rows in parts.items()}
+    for part_a, part_b in (("test", "train"), ("test", "validation"), ("validation", "train")):
+        _refuse_overlap(split.name, part_a, part_b, recordings[part_a] & recordings[part_b], "recording")
     if not split.speakers_overlap:
-        heard = {part: _speakers(rows, utterances, split.name) for part, rows in parts.items()}
-        _refuse(split.name, "test", "train", heard["test"] & heard["train"], "speaker")
-        _refuse(split.name, "test", "validation", heard["test"] & heard["validation"], "speaker")
+        speakers_of = {part: _speakers_of(rows, utterances, split.name) for part, rows in parts.items()}
+        _refuse_overlap(split.name, "test", "train", speakers_of["test"] & speakers_of["train"], "speaker")
+        _refuse_overlap(split.name, "test", "validation", speakers_of["test"] & speakers_of["validation"], "speaker")
         if not split.validation_shares_speakers:
-            _refuse(split.name, "validation", "train", heard["validation"] & heard["train"], "speaker")
+            _refuse_overlap(
+                split.name, "validation", "train", speakers_of["validation"] & speakers_of["train"], "speaker"
+            )
     if sentences:
-        said = {part: _sentences(rows, utterances) for part, rows in parts.items()}
-        _refuse(split.name, "test", "train", said["test"] & said["train"], "sentence")
-        _refuse(split.name, "test", "validation", said["test"] & said["validation"], "sentence")
+        sentences_of = {part: _sentences_of(rows, utterances) for part, rows in parts.items()}
+        _refuse_overlap(split.name, "test", "train", sentences_of["test"] & sentences_of["train"], "sentence")
+        _refuse_overlap(split.name, "test", "validation", sentences_of["test"] & sentences_of["validation"], "sentence")
 
 
 def refuse_copies(utterances: Sequence[Utterance]) -> None:
@@ -88,11 +90,11 @@ def refuse_copies(utterances: Sequence[Utterance]) -> None:
     Raises:
         SplitError: a recording is listed twice.
     """
-    counts = Counter(_recording(utterance) for utterance in utterances)
-    if twice := sorted(recording for recording, count in counts.items() if count > 1):
+    counts = Counter(_recording_name(utterance) for utterance in utterances)
+    if duplicates := sorted(recording for recording, count in counts.items() if count > 1):
         raise SplitError(
-            f"{listed(twice)} {'is' if len(twice) == 1 else 'are'} listed more than once: split the recordings first, "
-            "then balance or augment the training part (data.balance in a recipe)"
+            f"{first_few(duplicates)} {'is' if len(duplicates) == 1 else 'are'} listed more than once: split the "
+            "recordings first, then balance or augment the training part (data.balance in a recipe)"
         )
 
 
@@ -113,16 +115,16 @@ def clips_of_speakers(utterances: Sequence[Utterance], name: str) -> dict[str, l
     return dict(clips)
 
 
-def _speakers(rows: Indices, utterances: Sequence[Utterance], name: str) -> set[str]:
+def _speakers_of(rows: Indices, utterances: Sequence[Utterance], name: str) -> set[str]:
     return set(clips_of_speakers([utterances[row] for row in rows], name))
 
 
-def _recording(utterance: Utterance) -> str:
+def _recording_name(utterance: Utterance) -> str:
     end = "" if utterance.end_s is None else f"{utterance.end_s:g}"
     return f"{utterance.path} {utterance.start_s:g}-{end} s"
 
 
-def _sentences(rows: Indices, utterances: Sequence[Utterance]) -> set[str]:
+def _sentences_of(rows: Indices, utterances: Sequence[Utterance]) -> set[str]:
     """Sentence ids, unique across corpora; free speech has none and overlaps with nothing."""
     return {sentence_of(utterances[row]) for row in rows} - {""}
 
@@ -132,15 +134,15 @@ def sentence_of(utterance: Utterance) -> str:
     return f"{utterance.corpus}: {utterance.sentence}" if utterance.sentence else ""
 
 
-def _refuse(name: str, one: str, other: str, shared: set[str], what: str) -> None:
+def _refuse_overlap(name: str, part: str, other_part: str, shared: set[str], kind: str) -> None:
     if shared:
         raise SplitError(
-            f"split {name!r} has {len(shared)} {what}{'s' * (len(shared) > 1)} in both {one} and {other}: "
-            f"{listed(sorted(shared))}; move each to one side, or make the split with intonate.corpora.splits"
+            f"split {name!r} has {len(shared)} {kind}{'s' * (len(shared) > 1)} in both {part} and {other_part}: "
+            f"{first_few(sorted(shared))}; move each to one side, or make the split with intonate.corpora.splits"
         )
 
 
-def listed(names: Sequence[str], most: int = 5) -> str:
+def first_few(names: Sequence[str], limit: int = 5) -> str:
     """The first few names, and how many more there are."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    ending = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + ending

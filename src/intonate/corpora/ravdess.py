@@ -49,21 +49,25 @@ def parse(path: PurePath, table: Table) -> Utterance:
     return clip(path, "01")
 
 
-def clip(path: PurePath, wanted: str) -> Utterance:
+def clip(path: PurePath, expected_channel: str) -> Utterance:
     """The clip of that name, if it is of the wanted vocal channel; speech and song have the same speakers.
 
     Raises:
         CorpusError: it is of the other channel, a video, or outside the grammar.
     """
     modality, channel, emotion, intensity, statement, repetition, actor = fields(path, "-", 7, GRAMMAR)
-    what, corpus = CHANNELS[wanted]
+    expected_kind, corpus = CHANNELS[expected_channel]
     if modality in ("01", "02"):
-        raise CorpusError(f"a video clip (modality 01 or 02); this corpus is the audio-only {what}, 03-{wanted}-…")
+        raise CorpusError(
+            f"a video clip (modality 01 or 02); this corpus is the audio-only {expected_kind}, 03-{expected_channel}-…"
+        )
     if modality != "03" or channel not in CHANNELS or repetition not in ("01", "02"):
         raise CorpusError(f"name does not follow {GRAMMAR}")
-    if channel != wanted:
-        other, home = CHANNELS[channel]
-        raise CorpusError(f"a {other} clip (channel {channel}), of the corpus {home}; this one is the {what}")
+    if channel != expected_channel:
+        kind, home_corpus = CHANNELS[channel]
+        raise CorpusError(
+            f"a {kind} clip (channel {channel}), of the corpus {home_corpus}; this one is the {expected_kind}"
+        )
     raw_label = look_up(emotion, EMOTIONS, "emotion")
     return Utterance(
         path=str(path),

@@ -50,7 +50,7 @@ class Corpus:
         unique_names: no two clips have one name, so that a second one is a copy and is reported.
         clip_name: the name of the clip that lies at a relative path, as the table has it.
         speakers_of: the catalogue name that its speakers carry; its own by default.
-        lacks: columns that cannot be filled for every clip (`text`, `sentence`).
+        missing_columns: columns that cannot be filled for every clip (`text`, `sentence`).
         faults: {clip name: what is wrong with it}; such clips are read, and told when the corpus is described.
         find: reads the root in another way than by walking its folders; None for the usual way.
     """
@@ -73,7 +73,7 @@ class Corpus:
     unique_names: bool = True
     clip_name: Callable[[PurePath], str] = lambda path: path.stem
     speakers_of: str = ""
-    lacks: frozenset[str] = frozenset()
+    missing_columns: frozenset[str] = frozenset()
     faults: Mapping[str, str] = field(default_factory=dict)
     find: Callable[[Path], Reading] | None = None
 
@@ -107,13 +107,13 @@ class Reading:
         corpus: the catalogue name.
         utterances: sorted by path, those of one file by their start.
         problems: sorted by path.
-        absent: how many clips the corpus's own table names that are not on disk.
+        missing_clips: how many clips the corpus's own table names that are not on disk.
     """
 
     corpus: str
     utterances: tuple[Utterance, ...]
     problems: tuple[Problem, ...] = ()
-    absent: int = 0
+    missing_clips: int = 0
 
 
 def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
@@ -137,35 +137,35 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
         path = str(root / relative)
         suffix = relative.suffix.lower()
         if suffix not in AUDIO_SUFFIXES:
-            if not _side_file(relative, corpus):
+            if not _is_side_file(relative, corpus):
                 problems.append(Problem(path, "neither audio nor a known companion file"))
             continue
         name = corpus.clip_name(relative)
-        twin = first.get(name)
-        if corpus.unique_names and twin is not None:
-            problems.append(Problem(path, f"a second file of the same name as {twin}: a copy, left out"))
+        earlier_path = first.get(name)
+        if corpus.unique_names and earlier_path is not None:
+            problems.append(Problem(path, f"a second file of the same name as {earlier_path}: a copy, left out"))
             continue
         try:
-            spoken = corpus.parse(relative, table)
+            parsed_clips = corpus.parse(relative, table)
         except IntonateError as error:
             problems.append(Problem(path, str(error)))
             continue
         first[name] = path
-        turns = [spoken] if isinstance(spoken, Utterance) else spoken
+        turns = [parsed_clips] if isinstance(parsed_clips, Utterance) else parsed_clips
         utterances += [replace(turn, path=path) for turn in turns]
     if not utterances:
-        _refuse(corpus, root, problems)
-    named = sum("/" not in name for name in table)
-    return Reading(corpus.name, tuple(utterances), tuple(problems), absent=max(0, named - len(utterances)))
+        _refuse_unreadable(corpus, root, problems)
+    table_clips = sum("/" not in name for name in table)
+    return Reading(corpus.name, tuple(utterances), tuple(problems), missing_clips=max(0, table_clips - len(utterances)))
 
 
 def files(root: Path) -> list[PurePath]:
     """The relative path of every file below root but hidden ones and macOS archive residue, sorted."""
-    found: list[PurePath] = []
+    paths: list[PurePath] = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        found += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
-    return sorted(found, key=PurePath.as_posix)
+        paths += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
+    return sorted(paths, key=PurePath.as_posix)
 
 
 def fields(path: PurePath, separator: str, count: int, corpus_grammar: str) -> list[str]:
@@ -180,7 +180,7 @@ def fields(path: PurePath, separator: str, count: int, corpus_grammar: str) -> l
     return parts
 
 
-def look_up(code: str, codes: Mapping[str, str], what: str) -> str:
+def look_up(code: str, codes: Mapping[str, str], kind: str) -> str:
     """The meaning of a code of the file name.
 
     Raises:
@@ -189,18 +189,19 @@ def look_up(code: str, codes: Mapping[str, str], what: str) -> str:
     try:
         return codes[code]
     except KeyError:
-        raise CorpusError(f"{what} {code!r} is not one of {', '.join(codes)}") from None
+        raise CorpusError(f"{kind} {code!r} is not one of {', '.join(codes)}") from None
 
 
-def _side_file(path: PurePath, corpus: Corpus) -> bool:
+def _is_side_file(path: PurePath, corpus: Corpus) -> bool:
     suffix = path.suffix.lower()
     return suffix in SIDE_SUFFIXES or suffix in corpus.side_suffixes or path.name.lower() in SIDE_NAMES
 
 
-def _refuse(corpus: Corpus, root: Path, problems: list[Problem]) -> None:
-    heard = [problem for problem in problems if PurePath(problem.path).suffix.lower() in AUDIO_SUFFIXES]
-    if not heard:
+def _refuse_unreadable(corpus: Corpus, root: Path, problems: list[Problem]) -> None:
+    audio_problems = [problem for problem in problems if PurePath(problem.path).suffix.lower() in AUDIO_SUFFIXES]
+    if not audio_problems:
         raise CorpusError(f"{root} holds no audio file; expected the clips of {corpus.title}, named {corpus.grammar}")
     raise CorpusError(
-        f"none of the {len(heard)} audio files in {root} can be read as {corpus.title}; the first: {heard[0]}"
+        f"none of the {len(audio_problems)} audio files in {root} can be read as {corpus.title}; "
+        f"the first: {audio_problems[0]}"
     )

@@ -82,5 +82,5 @@ CORPUS = Corpus(
     parse=parse,
     size_gb=0.2,
     clip_name=clip_name,
-    lacks=frozenset({"text"}),
+    missing_columns=frozenset({"text"}),
 )

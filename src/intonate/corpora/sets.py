@@ -36,7 +36,7 @@ class PaperSet:
     corpora: Mapping[str, int]
 
 
-def _all(*names: str) -> dict[str, int]:
+def _every_clip(*names: str) -> dict[str, int]:
     return dict.fromkeys(names, 0)
 
 
@@ -46,13 +46,13 @@ _P4 = "P4, bilingual transfer learning"
 SETS: dict[str, PaperSet] = {
     "p0": PaperSet("P0, ResNet-34 + RoBERTa", "p0-7", {"ravdess": 1000, "cremad": 5000}),
     # The paper names three corpora and five classes; excitement is not counted as happiness, as in P3.
-    "p1": PaperSet("P1, CNN-LSTM with CAEmoCyGAN", "p1-5", _all("cremad", "iemocap", "tess")),
+    "p1": PaperSet("P1, CNN-LSTM with CAEmoCyGAN", "p1-5", _every_clip("cremad", "iemocap", "tess")),
     # What its printed tables are of: emotion and gender, speech and song.
-    "p1-16": PaperSet("P1, CNN-LSTM with CAEmoCyGAN, by gender", "ravdess-16", _all("ravdess", "ravdess_song")),
-    "p3": PaperSet("P3, HuBERT + BERT", "p3-7", _all("cremad", "tess", "ravdess", "savee", "iemocap")),
-    "p4-en": PaperSet(f"{_P4}, English", "7", _all(*_ENGLISH)),
-    "p4-bn": PaperSet(f"{_P4}, Bangla", "7", _all(*_BANGLA)),
-    "p4-all": PaperSet(f"{_P4}, both languages", "7", _all(*_ENGLISH, *_BANGLA)),
+    "p1-16": PaperSet("P1, CNN-LSTM with CAEmoCyGAN, by gender", "ravdess-16", _every_clip("ravdess", "ravdess_song")),
+    "p3": PaperSet("P3, HuBERT + BERT", "p3-7", _every_clip("cremad", "tess", "ravdess", "savee", "iemocap")),
+    "p4-en": PaperSet(f"{_P4}, English", "7", _every_clip(*_ENGLISH)),
+    "p4-bn": PaperSet(f"{_P4}, Bangla", "7", _every_clip(*_BANGLA)),
+    "p4-all": PaperSet(f"{_P4}, both languages", "7", _every_clip(*_ENGLISH, *_BANGLA)),
 }
 
 
@@ -75,10 +75,11 @@ def official(name: str) -> dict[str, int]:
     {'cremad': 6355, 'tess': 2400, 'ravdess': 1344, 'savee': 360, 'iemocap': 2931}
     """
     paper_set = get(name)
-    kept = merge(paper_set.labels)
+    labels = merge(paper_set.labels)
     return {
-        corpus: drawn or sum(count for emotion, count in corpora.get(corpus).emotions.items() if emotion in kept)
-        for corpus, drawn in paper_set.corpora.items()
+        corpus: sample_size
+        or sum(count for emotion, count in corpora.get(corpus).emotions.items() if emotion in labels)
+        for corpus, sample_size in paper_set.corpora.items()
     }
 
 
@@ -93,21 +94,23 @@ def check(name: str, roots: Mapping[str, str | os.PathLike[str]]) -> None:
         CorpusError: the set is not known; a corpus is not part of it; or corpora are missing, each with its title,
             where it is to be had, its licence and its size.
     """
-    wanted = get(name).corpora
-    if strangers := sorted(roots.keys() - wanted.keys()):
-        raise CorpusError(f"set {name!r} has no place for {', '.join(strangers)}; it is made of {', '.join(wanted)}")
-    missing = [corpus for corpus in wanted if not os.path.isdir(roots.get(corpus, ""))]
-    if missing:
-        lines = "".join(f"\n  {corpus} — {_where(corpus, roots)}" for corpus in missing)
+    sample_sizes = get(name).corpora
+    if unknown_corpora := sorted(roots.keys() - sample_sizes.keys()):
         raise CorpusError(
-            f"set {name!r} needs {len(missing)} more of its {len(wanted)} corpora on disk; get them and give "
+            f"set {name!r} has no place for {', '.join(unknown_corpora)}; it is made of {', '.join(sample_sizes)}"
+        )
+    missing = [corpus for corpus in sample_sizes if not os.path.isdir(roots.get(corpus, ""))]
+    if missing:
+        lines = "".join(f"\n  {corpus} — {_source_of(corpus, roots)}" for corpus in missing)
+        raise CorpusError(
+            f"set {name!r} needs {len(missing)} more of its {len(sample_sizes)} corpora on disk; get them and give "
             f"the folder of each:{lines}"
         )
 
 
-def _where(corpus: str, roots: Mapping[str, str | os.PathLike[str]]) -> str:
-    named = f" [{roots[corpus]} is not a folder]" if corpus in roots else ""
-    return corpora.get(corpus).home + named
+def _source_of(corpus: str, roots: Mapping[str, str | os.PathLike[str]]) -> str:
+    note = f" [{roots[corpus]} is not a folder]" if corpus in roots else ""
+    return corpora.get(corpus).home + note
 
 
 def select(
@@ -126,17 +129,17 @@ def select(
         CorpusError: a corpus is not there, or has fewer clips than are to be drawn.
     """
     paper_set = get(name)
-    chosen: list[Utterance] = []
-    for corpus, drawn in paper_set.corpora.items():
+    selection: list[Utterance] = []
+    for corpus, sample_size in paper_set.corpora.items():
         if corpus not in utterances_by_corpus:
             raise CorpusError(f"set {name!r} needs {corpus}; get {corpora.get(corpus).home}")
         rows = [row for row in utterances_by_corpus[corpus] if target_of(row, paper_set.labels) is not None]
-        if drawn > len(rows):
-            raise CorpusError(f"set {name!r} draws {drawn:,} clips of {corpus}, and only {len(rows):,} are here")
-        if drawn:
-            rows = [rows[place] for place in np.sort(rng.choice(len(rows), drawn, replace=False))]
-        chosen += rows
-    return chosen
+        if sample_size > len(rows):
+            raise CorpusError(f"set {name!r} draws {sample_size:,} clips of {corpus}, and only {len(rows):,} are here")
+        if sample_size:
+            rows = [rows[place] for place in np.sort(rng.choice(len(rows), sample_size, replace=False))]
+        selection += rows
+    return selection
 
 
 def read(

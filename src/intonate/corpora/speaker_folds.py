@@ -19,7 +19,7 @@ class Folds:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutSpeakers:
     """The speakers of a corpus that a pooled model never trains on."""
 
     test: tuple[str, ...]
@@ -30,11 +30,11 @@ def _numbers(*numbers: int) -> tuple[str, ...]:
     return tuple(f"{number:02d}" for number in numbers)
 
 
-def _alone(*speakers: str) -> tuple[tuple[str, ...], ...]:
+def _one_each(*speakers: str) -> tuple[tuple[str, ...], ...]:
     return tuple((speaker,) for speaker in speakers)
 
 
-def _actors(first: int, last: int) -> tuple[str, ...]:
+def _actor_range(first: int, last: int) -> tuple[str, ...]:
     return tuple(str(number) for number in range(first, last + 1))
 
 
@@ -63,7 +63,7 @@ FOLDS: dict[str, Folds] = {
         "the folds of Luna-Jiménez et al. 2021",
     ),
     "emodb-loso": Folds(
-        "emodb", _alone("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"), "leave one speaker out"
+        "emodb", _one_each("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"), "leave one speaker out"
     ),
     "emodb-5": Folds(
         "emodb",
@@ -95,10 +95,16 @@ FOLDS: dict[str, Folds] = {
         (("EB0", "KS0"), ("KD0", "SM0"), ("IC0", "MP0"), ("TP0",), ("MK0",), ("WR0",)),
         "one or two speakers at a time",
     ),
-    "tess-2": Folds("tess", _alone("OAF", "YAF"), "train on one speaker, test on the other"),
+    "tess-2": Folds("tess", _one_each("OAF", "YAF"), "train on one speaker, test on the other"),
     "cremad-5": Folds(
         "cremad",
-        (_actors(1001, 1018), _actors(1019, 1036), _actors(1037, 1054), _actors(1055, 1072), _actors(1073, 1091)),
+        (
+            _actor_range(1001, 1018),
+            _actor_range(1019, 1036),
+            _actor_range(1037, 1054),
+            _actor_range(1055, 1072),
+            _actor_range(1073, 1091),
+        ),
         "the folds of EMO-SUPERB",
     ),
     "subesco-5": Folds(
@@ -112,27 +118,27 @@ FOLDS: dict[str, Folds] = {
         ),
         "five groups of four speakers",
     ),
-    "savee-loso": Folds("savee", _alone("DC", "JE", "JK", "KL"), "leave one speaker out"),
+    "savee-loso": Folds("savee", _one_each("DC", "JE", "JK", "KL"), "leave one speaker out"),
     "iemocap-5": Folds(
         "iemocap", tuple((f"Ses0{session}F", f"Ses0{session}M") for session in range(1, 6)), "leave one session out"
     ),
 }
 
 
-def _first_two(name: str) -> HeldOut:
-    return HeldOut(test=FOLDS[name].folds[0], validation=FOLDS[name].folds[1])
+def _first_two_folds(name: str) -> HeldOutSpeakers:
+    return HeldOutSpeakers(test=FOLDS[name].folds[0], validation=FOLDS[name].folds[1])
 
 
 # Corpus -> the speakers whom the built-in models never trained on: the first two folds of its table. Of nEMO there are
 # often six speakers on disk, and every one that is held out is missed in training: a woman and a man are tested, and
 # nobody validates; selection and calibration rest on the other corpora.
-POOLED: dict[str, HeldOut] = {
-    "ravdess": _first_two("ravdess-6"),
-    "emodb": _first_two("emodb-5"),
-    "banglaser": _first_two("banglaser-5"),
-    "nemo": HeldOut(test=("EB0", "SM0"), validation=()),
-    "cremad": _first_two("cremad-5"),
-    "subesco": _first_two("subesco-5"),
-    "savee": _first_two("savee-loso"),
-    "iemocap": _first_two("iemocap-5"),
+POOLED: dict[str, HeldOutSpeakers] = {
+    "ravdess": _first_two_folds("ravdess-6"),
+    "emodb": _first_two_folds("emodb-5"),
+    "banglaser": _first_two_folds("banglaser-5"),
+    "nemo": HeldOutSpeakers(test=("EB0", "SM0"), validation=()),
+    "cremad": _first_two_folds("cremad-5"),
+    "subesco": _first_two_folds("subesco-5"),
+    "savee": _first_two_folds("savee-loso"),
+    "iemocap": _first_two_folds("iemocap-5"),
 }

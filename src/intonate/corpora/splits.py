@@ -16,8 +16,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from intonate.corpora import drawn
-from intonate.corpora.drawn import Rule
+from intonate.corpora import random_splits
 from intonate.corpora.overlap import (
     RANDOM,
     SENTENCES_APART,
@@ -25,9 +24,10 @@ from intonate.corpora.overlap import (
     Split,
     check,
     clips_of_speakers,
-    listed,
+    first_few,
     refuse_copies,
 )
+from intonate.corpora.random_splits import Rule
 from intonate.corpora.speaker_folds import FOLDS, POOLED, Folds
 from intonate.errors import SplitError, did_you_mean
 from intonate.schema import Utterance
@@ -44,7 +44,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
             `speaker-sentence-disjoint` (both at once), `random-80-20` or `random-70-10-20`; or `published`, for text in
             files called train, dev and test.
         utterances: for a table, of its one corpus.
-        seed: of the splits that are drawn (`intonate.corpora.drawn`); the others are fixed.
+        seed: of the splits that are drawn (`intonate.corpora.random_splits`); the others are fixed.
 
     Raises:
         SplitError: the name is not known, a recording is listed twice, a speaker is missing or is in no fold, or there
@@ -54,11 +54,11 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
         raise SplitError("there is nothing to split: the list of utterances is empty")
     refuse_copies(utterances)
     if name in FOLDS:
-        splits = _table(name, FOLDS[name], utterances)
+        splits = _splits_of_table(name, FOLDS[name], utterances)
     elif name in _RULES:
         splits = [_RULES[name](utterances, np.random.default_rng(seed))]
     elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
-        splits = _rotate(name, name, speaker_groups(utterances, int(match[1])), utterances)
+        splits = _rotating_splits(name, name, speaker_groups(utterances, int(match[1])), utterances)
     else:
         raise SplitError(f"split {name!r} is not known; {did_you_mean(name, protocols())}")
     for split in splits:
@@ -90,7 +90,7 @@ def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[st
     genders = {utterance.speaker: utterance.gender for utterance in utterances}
     groups: list[list[str]] = [[] for _ in range(count)]
     for speaker in sorted(clips, key=lambda name: (genders[name], -len(clips[name]), name)):
-        emptiest = min(
+        smallest_group = min(
             groups,
             key=lambda group: (
                 sum(genders[other] == genders[speaker] for other in group),
@@ -98,25 +98,27 @@ def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[st
                 sum(len(clips[other]) for other in group),
             ),
         )
-        emptiest.append(speaker)
+        smallest_group.append(speaker)
     return [tuple(sorted(group)) for group in groups]
 
 
-def _table(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
+def _splits_of_table(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
     """The splits of a literal table, over the speakers that are there."""
     clips = clips_of_speakers(utterances, name)
     groups = [tuple(f"{table.corpus}/{speaker}" for speaker in fold) for fold in table.folds]
-    if strangers := sorted(clips.keys() - {speaker for group in groups for speaker in group}):
+    if unknown_speakers := sorted(clips.keys() - {speaker for group in groups for speaker in group}):
         raise SplitError(
-            f"{name} has no fold for {listed(strangers)}; it divides the speakers of {table.corpus} only: "
+            f"{name} has no fold for {first_few(unknown_speakers)}; it divides the speakers of {table.corpus} only: "
             "use pooled for several corpora together, speakers-K for any speakers"
         )
     present = [group for group in groups if any(speaker in clips for speaker in group)]
     source = table.source if len(present) == len(groups) else f"{table.source}; only {len(present)} have speakers here"
-    return _rotate(name, f"{name} ({source})", present, utterances)
+    return _rotating_splits(name, f"{name} ({source})", present, utterances)
 
 
-def _rotate(name: str, protocol: str, groups: Sequence[Sequence[str]], utterances: Sequence[Utterance]) -> list[Split]:
+def _rotating_splits(
+    name: str, protocol: str, groups: Sequence[Sequence[str]], utterances: Sequence[Utterance]
+) -> list[Split]:
     """Test each group in turn; the next one validates, the rest trains."""
     count = len(groups)
     if count < 2:
@@ -130,7 +132,7 @@ def _rotate(name: str, protocol: str, groups: Sequence[Sequence[str]], utterance
             train_rows = np.flatnonzero((fold != test) & (fold != (test + 1) % count))
             validation = "the next fold's speakers"
         else:
-            train_rows, validation_rows = _cut_by_sentence(np.flatnonzero(fold != test), utterances)
+            train_rows, validation_rows = _divide_by_sentence(np.flatnonzero(fold != test), utterances)
             validation = "a fifth of the training speakers' own sentences or clips, for there is no third fold"
         splits.append(
             Split(
@@ -145,17 +147,17 @@ def _rotate(name: str, protocol: str, groups: Sequence[Sequence[str]], utterance
     return splits
 
 
-def _cut_by_sentence(rows: Indices, utterances: Sequence[Utterance]) -> tuple[Indices, Indices]:
+def _divide_by_sentence(rows: Indices, utterances: Sequence[Utterance]) -> tuple[Indices, Indices]:
     """Every fifth sentence to validate, the others to train; every fifth clip where there are not five sentences."""
-    said = [utterances[row].sentence for row in rows]
-    if len(set(said)) < 5:
-        said = [f"{utterances[row].emotion} {utterances[row].path} {utterances[row].start_s}" for row in rows]
-    held = set(sorted(set(said))[::5])
-    mask = np.array([sentence in held for sentence in said])
+    sentences = [utterances[row].sentence for row in rows]
+    if len(set(sentences)) < 5:
+        sentences = [f"{utterances[row].emotion} {utterances[row].path} {utterances[row].start_s}" for row in rows]
+    validation_sentences = set(sorted(set(sentences))[::5])
+    mask = np.array([sentence in validation_sentences for sentence in sentences])
     return rows[~mask], rows[mask]
 
 
-def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+def _pooled_split(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     """The held-out speakers of the built-in models: fixed for each corpus (`speaker_folds.POOLED`)."""
     # A speaker's name tells whose speaker it is: RAVDESS's song has the actors of its speech.
     corpora = sorted({speaker.partition("/")[0] for speaker in clips_of_speakers(utterances, "pooled")})
@@ -167,7 +169,7 @@ def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
             )
     test = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].test}
     validation = {f"{corpus}/{speaker}" for corpus in corpora for speaker in POOLED[corpus].validation}
-    return drawn.by_speaker(
+    return random_splits.by_speaker(
         "pooled",
         f"speaker-disjoint: fixed test and validation speakers of {', '.join(corpora)}; the rest trains",
         test,
@@ -176,23 +178,25 @@ def _pooled(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     )
 
 
-def _published(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
+def _published_split(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     """The parts that a corpus of texts was published in: its files train, dev and test (`goemotions`)."""
     parts = np.array([PurePath(utterance.path.partition("#")[0]).stem for utterance in utterances])
     train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "dev", "test"))
-    if strangers := sorted(set(parts) - {"train", "dev", "test"}):
-        raise SplitError(f"published goes by files called train, dev and test, and there is {listed(strangers)}")
-    told = "the corpus's own train, dev and test; who wrote what is not told"
-    return Split(SENTENCES_APART, train, validation, test, f"{SENTENCES_APART}: {told}")
+    if unknown_parts := sorted(set(parts) - {"train", "dev", "test"}):
+        raise SplitError(f"published goes by files called train, dev and test, and there is {first_few(unknown_parts)}")
+    protocol = "the corpus's own train, dev and test; who wrote what is not told"
+    return Split(SENTENCES_APART, train, validation, test, f"{SENTENCES_APART}: {protocol}")
 
 
 # The protocols that make one split.
 _RULES: dict[str, Rule] = {
-    "pooled": _pooled,
-    "speaker-disjoint": drawn.speaker_disjoint,
-    "sentence-disjoint": drawn.sentence_disjoint,
-    "speaker-sentence-disjoint": drawn.speaker_sentence_disjoint,
-    "published": _published,
-    "random-80-20": drawn.random_clips(0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
-    "random-70-10-20": drawn.random_clips(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
+    "pooled": _pooled_split,
+    "speaker-disjoint": random_splits.speaker_disjoint,
+    "sentence-disjoint": random_splits.sentence_disjoint,
+    "speaker-sentence-disjoint": random_splits.speaker_sentence_disjoint,
+    "published": _published_split,
+    "random-80-20": random_splits.random_clips(
+        0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"
+    ),
+    "random-70-10-20": random_splits.random_clips(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
 }

@@ -59,5 +59,5 @@ CORPUS = Corpus(
     example_names=("F_02_MONIKA_S_1_NEUTRAL_5.wav", "SUBESCO/M_10_NAME_S_10_SURPRISE_1.flac"),
     parse=parse,
     size_gb=2.0,
-    lacks=frozenset({"text"}),
+    missing_columns=frozenset({"text"}),
 )

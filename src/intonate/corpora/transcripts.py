@@ -27,59 +27,59 @@ COLUMNS = ("file", "start", "end", "key", "text", "language", "recogniser", "ver
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Outcome:
     """What `transcribe` did.
 
     Attributes:
         path: the table.
-        written: rows that were written down now.
-        there: rows that the same recogniser had written down before.
-        given: rows that have words of their own, and were left alone.
+        new_rows: rows that were written down now.
+        earlier_rows: rows that the same recogniser had written down before.
+        worded_rows: rows that have words of their own, and were left alone.
         problems: a sentence for each row that could not be heard.
     """
 
     path: Path
-    written: int
-    there: int
-    given: int
+    new_rows: int
+    earlier_rows: int
+    worded_rows: int
     problems: Sequence[str]
 
 
-def beside(path: str | os.PathLike[str]) -> Path:
+def table_path(path: str | os.PathLike[str]) -> Path:
     """Where the transcripts of a manifest are kept."""
     return Path(path).with_suffix(".transcripts.csv")
 
 
 def transcribe(
-    path: str | os.PathLike[str], hear: Transcriber, bar: Callable[[Sequence[Any]], Iterable[Any]] = iter
-) -> Done:
+    path: str | os.PathLike[str], transcriber: Transcriber, bar: Callable[[Sequence[Any]], Iterable[Any]] = iter
+) -> Outcome:
     """Write down what is said in every row of a manifest that has no words of its own.
 
     Args:
         path: the manifest.
-        hear: the recogniser of speech.
+        transcriber: the recogniser of speech.
         bar: wraps the rows in a progress bar.
 
     Raises:
         CorpusError, LabelError: the manifest or the table cannot be read.
     """
-    rows, table = manifest.read(path), beside(path)
-    wanted = [row for row in rows if not row.text]
-    keys = cache.keys_of(wanted, hashed=True)
-    known = {line["key"]: line for line in _read(table)}
-    own = (hear.name, hear.version)
-    there = {key for key, line in known.items() if (line["recogniser"], line["version"]) == own}
+    rows, table = manifest.read(path), table_path(path)
+    textless_rows = [row for row in rows if not row.text]
+    keys = cache.keys_of(textless_rows, hashed=True)
+    lines = {line["key"]: line for line in _read_table(table)}
+    identity = (transcriber.name, transcriber.version)
+    finished_keys = {key for key, line in lines.items() if (line["recogniser"], line["version"]) == identity}
     # Two rows of one stretch are written down once.
-    waiting = {key: row for key, row in zip(keys, wanted, strict=True) if key not in there}
-    problems, written = [], 0
-    _mend(table)
+    queue = {key: row for key, row in zip(keys, textless_rows, strict=True) if key not in finished_keys}
+    problems, count = [], 0
+    _drop_unfinished_line(table)
     with table.open("a", encoding="utf-8", newline="") as file:
         out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if not file.tell():
             out.writeheader()
-        for key, row in bar(list(waiting.items())):
+        for key, row in bar(list(queue.items())):
             try:
-                said = hear(row.path, row.start_s, row.end_s)
+                transcript = transcriber(row.path, row.start_s, row.end_s)
             except AudioError as error:
                 problems.append(str(error))
                 continue
@@ -89,15 +89,15 @@ def transcribe(
                     "start": manifest.number(row.start_s),
                     "end": manifest.number(row.end_s),
                     "key": key,
-                    "text": said.text,
-                    "language": said.language,
-                    "recogniser": hear.name,
-                    "version": hear.version,
+                    "text": transcript.text,
+                    "language": transcript.language,
+                    "recogniser": transcriber.name,
+                    "version": transcriber.version,
                 }
             )
             file.flush()  # whatever happens now, this row is kept
-            written += 1
-    return Done(table, written, sum(key in there for key in keys), len(rows) - len(wanted), problems)
+            count += 1
+    return Outcome(table, count, sum(key in finished_keys for key in keys), len(rows) - len(textless_rows), problems)
 
 
 def fill(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> list[Utterance]:
@@ -110,16 +110,15 @@ def fill(utterances: Sequence[Utterance], path: str | os.PathLike[str]) -> list[
     Raises:
         CorpusError: the table of transcripts cannot be read.
     """
-    texts = {line["key"]: line["text"] for line in _read(beside(path))}
-    wanted = [row for row in utterances if not row.text] if texts else []
-    found = iter(cache.keys_of(wanted, hashed=True))
+    texts = {line["key"]: line["text"] for line in _read_table(table_path(path))}
+    textless_rows = [row for row in utterances if not row.text] if texts else []
+    keys = iter(cache.keys_of(textless_rows, hashed=True))
     return [
-        row if row.text or not texts else dataclasses.replace(row, text=texts.get(next(found), ""))
-        for row in utterances
+        row if row.text or not texts else dataclasses.replace(row, text=texts.get(next(keys), "")) for row in utterances
     ]
 
 
-def command(paths: Sequence[str], hear: Transcriber) -> str:
+def command(paths: Sequence[str], transcriber: Transcriber) -> str:
     """`intonate transcribe MANIFEST`: with a bar on a terminal; what was done, in words.
 
     Raises:
@@ -135,16 +134,16 @@ def command(paths: Sequence[str], hear: Transcriber) -> str:
     def bar(rows: Sequence[Any]) -> Iterable[Any]:
         return track(rows, "writing down", console=console, disable=not console.is_terminal)
 
-    done = transcribe(paths[0], hear, bar)
-    for problem in done.problems:
+    outcome = transcribe(paths[0], transcriber, bar)
+    for problem in outcome.problems:
         print(f"intonate: left out {problem}", file=sys.stderr)
     return (
-        f"{done.written:,} rows written down by {hear.name}; {done.there:,} were there, {done.given:,} have words of "
-        f"their own\nkept in {done.path}"
+        f"{outcome.new_rows:,} rows written down by {transcriber.name}; {outcome.earlier_rows:,} were there, "
+        f"{outcome.worded_rows:,} have words of their own\nkept in {outcome.path}"
     )
 
 
-def _read(table: Path) -> Iterator[dict[str, str]]:
+def _read_table(table: Path) -> Iterator[dict[str, str]]:
     """The lines of a table of transcripts, but for one that was not finished."""
     if not table.is_file():
         return
@@ -158,7 +157,7 @@ def _read(table: Path) -> Iterator[dict[str, str]]:
     yield from lines
 
 
-def _mend(table: Path) -> None:
+def _drop_unfinished_line(table: Path) -> None:
     """Cut off a line that was not finished when somebody pulled the plug."""
     if table.is_file() and (data := table.read_bytes()) and not data.endswith(b"\n"):
         table.write_bytes(data[: data.rfind(b"\n") + 1])

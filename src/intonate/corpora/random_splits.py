@@ -17,7 +17,7 @@ from intonate.corpora.overlap import (
     Indices,
     Split,
     clips_of_speakers,
-    listed,
+    first_few,
     sentence_of,
 )
 from intonate.errors import SplitError
@@ -37,11 +37,11 @@ def random_clips(validation: float, test: float, protocol: str) -> Rule:
         emotions = np.array([utterance.emotion for utterance in utterances])
         for emotion in np.unique(emotions):
             rows = rng.permutation(np.flatnonzero(emotions == emotion))
-            tested = round(test * len(rows))
-            validated = round(validation * len(rows))
-            parts["test"].append(rows[:tested])
-            parts["validation"].append(rows[tested : tested + validated])
-            parts["train"].append(rows[tested + validated :])
+            test_count = round(test * len(rows))
+            validation_count = round(validation * len(rows))
+            parts["test"].append(rows[:test_count])
+            parts["validation"].append(rows[test_count : test_count + validation_count])
+            parts["train"].append(rows[test_count + validation_count :])
         rows_of = {part: np.sort(np.concatenate(rows)) for part, rows in parts.items()}
         return Split(RANDOM, rows_of["train"], rows_of["validation"], rows_of["test"], f"{RANDOM}: {protocol}")
 
@@ -50,7 +50,7 @@ def random_clips(validation: float, test: float, protocol: str) -> Rule:
 
 def speaker_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     """70 : 10 : 20 of the speakers (at least one each), drawn at random, genders spread evenly."""
-    test, validation = _speakers("speaker-disjoint", utterances, rng)
+    test, validation = _draw_speakers("speaker-disjoint", utterances, rng)
     return by_speaker(
         "speaker-disjoint",
         "speaker-disjoint: 70 : 10 : 20 of the speakers, drawn at random",
@@ -64,19 +64,19 @@ def sentence_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator)
     """70 : 10 : 20 of every corpus's sentences (at least one each), drawn at random; speakers are on all sides."""
     test: set[str] = set()
     validation: set[str] = set()
-    for sentences in _sentences("sentence-disjoint", utterances, 3):
-        order = _spread(sentences, rng)
-        tested, validated = max(1, round(0.2 * len(order))), max(1, round(0.1 * len(order)))
-        test |= set(order[:tested])
-        validation |= set(order[tested : tested + validated])
-    said = [sentence_of(utterance) for utterance in utterances]
-    tested_rows = np.array([sentence in test for sentence in said])
-    validated_rows = np.array([sentence in validation for sentence in said])
+    for sentences in _emotions_of_sentences("sentence-disjoint", utterances, 3):
+        order = _stratified_order(sentences, rng)
+        test_count, validation_count = max(1, round(0.2 * len(order))), max(1, round(0.1 * len(order)))
+        test |= set(order[:test_count])
+        validation |= set(order[test_count : test_count + validation_count])
+    row_sentences = [sentence_of(utterance) for utterance in utterances]
+    is_test = np.array([sentence in test for sentence in row_sentences])
+    is_validation = np.array([sentence in validation for sentence in row_sentences])
     return Split(
         SENTENCES_APART,
-        np.flatnonzero(~tested_rows & ~validated_rows),
-        np.flatnonzero(validated_rows),
-        np.flatnonzero(tested_rows),
+        np.flatnonzero(~is_test & ~is_validation),
+        np.flatnonzero(is_validation),
+        np.flatnonzero(is_test),
         f"{SENTENCES_APART}: 70 : 10 : 20 of the sentences, drawn at random",
     )
 
@@ -84,22 +84,22 @@ def sentence_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator)
 def speaker_sentence_disjoint(utterances: Sequence[Utterance], rng: np.random.Generator) -> Split:
     """Test speakers say a quarter of the sentences, all others the rest; clips of neither kind are in no part."""
     name = "speaker-sentence-disjoint"
-    test, validation = _speakers(name, utterances, rng)
-    held: set[str] = set()
-    for sentences in _sentences(name, utterances, 4):
-        order = _spread(sentences, rng)
-        held |= set(order[: max(1, round(BOTH_TEST_SENTENCES * len(order)))])
-    tested = np.array([utterance.speaker in test for utterance in utterances])
-    validated = np.array([utterance.speaker in validation for utterance in utterances])
-    kept = np.array([sentence_of(utterance) in held for utterance in utterances])
-    unused = int((tested != kept).sum())
+    test, validation = _draw_speakers(name, utterances, rng)
+    test_sentences: set[str] = set()
+    for sentences in _emotions_of_sentences(name, utterances, 4):
+        order = _stratified_order(sentences, rng)
+        test_sentences |= set(order[: max(1, round(BOTH_TEST_SENTENCES * len(order)))])
+    is_test = np.array([utterance.speaker in test for utterance in utterances])
+    is_validation = np.array([utterance.speaker in validation for utterance in utterances])
+    is_test_sentence = np.array([sentence_of(utterance) in test_sentences for utterance in utterances])
+    unused_count = int((is_test != is_test_sentence).sum())
     return Split(
         name,
-        np.flatnonzero(~tested & ~validated & ~kept),
-        np.flatnonzero(validated & ~kept),
-        np.flatnonzero(tested & kept),
+        np.flatnonzero(~is_test & ~is_validation & ~is_test_sentence),
+        np.flatnonzero(is_validation & ~is_test_sentence),
+        np.flatnonzero(is_test & is_test_sentence),
         "speaker- and sentence-disjoint: 70 : 10 : 20 of the speakers, drawn at random; the test speakers' clips of a "
-        f"quarter of the sentences, the others' of the rest; {unused} clips in no part",
+        f"quarter of the sentences, the others' of the rest; {unused_count} clips in no part",
     )
 
 
@@ -107,28 +107,34 @@ def by_speaker(
     name: str, protocol: str, test: set[str], validation: set[str], utterances: Sequence[Utterance]
 ) -> Split:
     """The clips of the `test` and `validation` speakers, and all others for training."""
-    tested = np.array([utterance.speaker in test for utterance in utterances])
-    validated = np.array([utterance.speaker in validation for utterance in utterances])
+    is_test = np.array([utterance.speaker in test for utterance in utterances])
+    is_validation = np.array([utterance.speaker in validation for utterance in utterances])
     return Split(
-        name, np.flatnonzero(~tested & ~validated), np.flatnonzero(validated), np.flatnonzero(tested), protocol
+        name,
+        np.flatnonzero(~is_test & ~is_validation),
+        np.flatnonzero(is_validation),
+        np.flatnonzero(is_test),
+        protocol,
     )
 
 
-def _speakers(name: str, utterances: Sequence[Utterance], rng: np.random.Generator) -> tuple[set[str], set[str]]:
+def _draw_speakers(name: str, utterances: Sequence[Utterance], rng: np.random.Generator) -> tuple[set[str], set[str]]:
     """The test speakers, 20 of 100, and the validation speakers, 10 of 100; genders spread evenly."""
     speakers = clips_of_speakers(utterances, name)
     if len(speakers) < 3:
         raise SplitError(f"{name} needs three speakers or more, and there are {len(speakers)}")
-    order = _spread({utterance.speaker: utterance.gender for utterance in utterances}, rng)
-    tested, validated = max(1, round(0.2 * len(order))), max(1, round(0.1 * len(order)))
-    return set(order[:tested]), set(order[tested : tested + validated])
+    order = _stratified_order({utterance.speaker: utterance.gender for utterance in utterances}, rng)
+    test_count, validation_count = max(1, round(0.2 * len(order))), max(1, round(0.1 * len(order)))
+    return set(order[:test_count]), set(order[test_count : test_count + validation_count])
 
 
-def _sentences(name: str, utterances: Sequence[Utterance], fewest: int) -> list[dict[str, tuple[str, ...]]]:
+def _emotions_of_sentences(
+    name: str, utterances: Sequence[Utterance], minimum: int
+) -> list[dict[str, tuple[str, ...]]]:
     """For each corpus {sentence: the emotions that it is said with}.
 
     Raises:
-        SplitError: a clip has no sentence, or a corpus has fewer sentences than `fewest`.
+        SplitError: a clip has no sentence, or a corpus has fewer sentences than `minimum`.
     """
     emotions: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for utterance in utterances:
@@ -138,19 +144,20 @@ def _sentences(name: str, utterances: Sequence[Utterance], fewest: int) -> list[
                 "use speaker-disjoint"
             )
         emotions[utterance.corpus][sentence_of(utterance)].add(utterance.emotion)
-    for corpus, said in emotions.items():
-        if len(said) < fewest:
-            only = listed(sorted(sentence.removeprefix(f"{corpus}: ") for sentence in said))
+    for corpus, sentences in emotions.items():
+        if len(sentences) < minimum:
+            only = first_few(sorted(sentence.removeprefix(f"{corpus}: ") for sentence in sentences))
             raise SplitError(
-                f"{name} needs {fewest} sentences or more of a corpus, and {corpus} has {len(said)} ({only}): no part "
-                "could have its own; use speaker-disjoint"
+                f"{name} needs {minimum} sentences or more of a corpus, and {corpus} has {len(sentences)} ({only}): "
+                "no part could have its own; use speaker-disjoint"
             )
     return [
-        {sentence: tuple(sorted(heard)) for sentence, heard in said.items()} for _, said in sorted(emotions.items())
+        {sentence: tuple(sorted(labels)) for sentence, labels in sentences.items()}
+        for _, sentences in sorted(emotions.items())
     ]
 
 
-def _spread(stratum_of: Mapping[str, Hashable], rng: np.random.Generator) -> list[str]:
+def _stratified_order(stratum_of: Mapping[str, Hashable], rng: np.random.Generator) -> list[str]:
     """The names in a random order in which every stretch has its share of each stratum."""
     place: dict[str, float] = {}
     strata: dict[Hashable, list[str]] = defaultdict(list)
