@@ -32,7 +32,7 @@ class Seen(nn.Module):
 
 def drawn(frames, stretch, warp):
     length = math.floor((frames - 1) * stretch) + 1
-    return spectrogram.Drawn(0, length, stretch, warp, 0.0, None, (), ())
+    return spectrogram.Augmentation(0, length, stretch, warp, 0.0, None, (), ())
 
 
 def test_a_view_is_what_training_draws():

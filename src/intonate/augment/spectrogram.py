@@ -36,7 +36,7 @@ class SpectrogramAugment:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Augmentation:
     """One draw: what `apply` does. Masks are (start, width)."""
 
     start: int
@@ -49,7 +49,7 @@ class Drawn:
     masks_bands: tuple[tuple[int, int], ...]
 
 
-def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Generator) -> Drawn:
+def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Generator) -> Augmentation:
     """Draw a change for a clip of (frames, bands)."""
     stretch = 1 + rng.uniform(-limits.stretch, limits.stretch)
     stretched = max(1, int(frames * stretch))
@@ -61,7 +61,7 @@ def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Gen
         # over the bands, the spectrum of a room rather than of a laboratory.
         slope = 0.1 * rng.normal(size=bands).cumsum()
         noise = (rng.uniform(-3.0, -0.5) + slope + 0.5 * rng.normal(size=(length, bands))).astype(np.float32)
-    return Drawn(
+    return Augmentation(
         start=start,
         length=length,
         stretch=stretch,
@@ -78,27 +78,27 @@ def _mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int, int]
     return int(rng.integers(0, length - width + 1)), width
 
 
-def apply(features: Float, drawn: Drawn) -> Float:
+def apply(features: Float, augmentation: Augmentation) -> Float:
     """The changed copy, (drawn.length, bands), of normalised (frames, bands) features."""
     bands = features.shape[1]
-    at = (drawn.start + np.arange(drawn.length)) / drawn.stretch
-    changed = _interpolated(features, at, axis=0)
-    changed = _interpolated(changed, np.arange(bands) * drawn.warp + drawn.shift, axis=1)
-    if drawn.noise is not None:
-        np.logaddexp(changed, drawn.noise, out=changed)
-    for start, width in drawn.masks_time:
-        changed[start : start + width] = 0
-    for start, width in drawn.masks_bands:
-        changed[:, start : start + width] = 0
-    return np.asarray(changed, np.float32)
+    positions = (augmentation.start + np.arange(augmentation.length)) / augmentation.stretch
+    output = _interpolated(features, positions, axis=0)
+    output = _interpolated(output, np.arange(bands) * augmentation.warp + augmentation.shift, axis=1)
+    if augmentation.noise is not None:
+        np.logaddexp(output, augmentation.noise, out=output)
+    for start, width in augmentation.masks_time:
+        output[start : start + width] = 0
+    for start, width in augmentation.masks_bands:
+        output[:, start : start + width] = 0
+    return np.asarray(output, np.float32)
 
 
-def _interpolated(features: Float, at: NDArray[np.floating[Any]], axis: int) -> Float:
+def _interpolated(features: Float, positions: NDArray[np.floating[Any]], axis: int) -> Float:
     """The features at these places between rows (axis 0) or columns (1); beyond the ends, as at the ends."""
     last = features.shape[axis] - 1
-    at = np.clip(at, 0, last)
-    low = at.astype(np.int64)
-    share = np.expand_dims((at - low).astype(np.float32), 1 - axis)
+    positions = np.clip(positions, 0, last)
+    low = positions.astype(np.int64)
+    share = np.expand_dims((positions - low).astype(np.float32), 1 - axis)
     before, after = features.take(low, axis), features.take(np.minimum(low + 1, last), axis)
     # In place: fresh memory costs more than the sums.
     before *= 1 - share

@@ -38,7 +38,7 @@ class Parameter(NamedTuple):
     default: float | tuple[float, float] | None
     low: float
     high: float
-    whole: bool = False
+    is_integer: bool = False
 
 
 class Transform(NamedTuple):
@@ -48,7 +48,7 @@ class Transform(NamedTuple):
     parameters: Mapping[str, Parameter]
 
 
-SEED = Parameter((0, 2**32 - 1), 0, 2**32 - 1, whole=True)
+SEED = Parameter((0, 2**32 - 1), 0, 2**32 - 1, is_integer=True)
 SHARE = Parameter((0.0, 1.0), 0.0, 1.0)
 # Parameters that are a path, and must be given.
 PATH = "path"
@@ -65,7 +65,7 @@ TRANSFORMS: dict[str, Transform] = {
     "roll": Transform(
         transforms.roll,
         {
-            "samples": Parameter((-5000, 5000), -(10**9), 10**9, whole=True),
+            "samples": Parameter((-5000, 5000), -(10**9), 10**9, is_integer=True),
             "seconds": Parameter(None, -3600, 3600),
         },
     ),
@@ -107,13 +107,13 @@ def check(steps: Steps) -> None:
         name = step.get("transform")
         if name not in TRANSFORMS:
             raise RecipeError(f"transform {name!r} is not known; {did_you_mean(str(name), TRANSFORMS)}")
-        known = TRANSFORMS[name].parameters
+        parameters = TRANSFORMS[name].parameters
         wants_path = name == "noise"
         for key, value in step.items():
-            if key in known:
-                _check_value(name, key, value, known[key])
+            if key in parameters:
+                _check_value(name, key, value, parameters[key])
             elif key != "transform" and not (wants_path and key == PATH):
-                options = [*known, PATH] if wants_path else known
+                options = [*parameters, PATH] if wants_path else parameters
                 raise RecipeError(f"transform {name!r} has no parameter {key!r}; {did_you_mean(str(key), options)}")
         if wants_path:
             if not isinstance(step.get(PATH), str):
@@ -122,14 +122,14 @@ def check(steps: Steps) -> None:
 
 
 def _check_value(name: str, key: str, value: Any, parameter: Parameter) -> None:
-    ends = value if isinstance(value, list | tuple) and len(value) == 2 else [value]
-    whole = parameter.whole
-    if any(isinstance(end, bool) or not isinstance(end, int if whole else int | float) for end in ends):
-        kind = "a whole number" if whole else "a number"
+    bounds = value if isinstance(value, list | tuple) and len(value) == 2 else [value]
+    is_integer = parameter.is_integer
+    if any(isinstance(end, bool) or not isinstance(end, int if is_integer else int | float) for end in bounds):
+        kind = "a whole number" if is_integer else "a number"
         raise RecipeError(f"transform {name!r}: {key} is {value!r}, expected {kind}, or [low, high] to draw from")
-    if not parameter.low <= min(ends) <= max(ends) <= parameter.high:
+    if not parameter.low <= min(bounds) <= max(bounds) <= parameter.high:
         raise RecipeError(f"transform {name!r}: {key} is {value!r}, expected {parameter.low:g} to {parameter.high:g}")
-    if ends[0] > ends[-1]:
+    if bounds[0] > bounds[-1]:
         raise RecipeError(f"transform {name!r}: {key} is {value!r}, expected [low, high]")
 
 
@@ -140,30 +140,32 @@ def draw(steps: Steps, rng: np.random.Generator) -> list[dict[str, Any]]:
         RecipeError: as in `check`.
     """
     check(steps)
-    return [_drawn(step, rng) for step in steps]
+    return [_draw_step(step, rng) for step in steps]
 
 
-def _drawn(step: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    drawn = dict(step)
+def _draw_step(step: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    values = dict(step)
     for key, parameter in TRANSFORMS[step["transform"]].parameters.items() if "transform" in step else ():
         value = step.get(key, parameter.default)
         if isinstance(value, list | tuple):
             low, high = value
-            value = int(rng.integers(low, high, endpoint=True)) if parameter.whole else float(rng.uniform(low, high))
+            value = (
+                int(rng.integers(low, high, endpoint=True)) if parameter.is_integer else float(rng.uniform(low, high))
+            )
         if value is not None:
-            drawn[key] = value
-    return drawn
+            values[key] = value
+    return values
 
 
-def apply(waveform: Waveform, sample_rate_hz: int, drawn: Steps) -> Waveform:
+def apply(waveform: Waveform, sample_rate_hz: int, steps: Steps) -> Waveform:
     """The changed copy (samples,) float32, of another length where time was changed; never clipped, see `transforms`.
 
     Args:
         waveform: (samples,) float32; no samples stay none.
         sample_rate_hz: of the waveform.
-        drawn: what `draw` gave.
+        steps: what `draw` gave.
     """
-    for step in drawn if len(waveform) else ():
+    for step in steps if len(waveform) else ():
         if "step" in step:
             waveform = clean(waveform, sample_rate_hz, [step])
         else:
@@ -189,7 +191,7 @@ def change(steps: Steps, number: int = 0) -> Change:
     # Sounds count by what they hold and not by where they lie.
     portable = [dict(step) | ({PATH: background.digest(step[PATH])} if PATH in step else {}) for step in steps]
     source = json.dumps([portable, number], sort_keys=True)
-    return Change(partial(_changed, list(steps), source), f"{source} {code_version()}")
+    return Change(partial(_draw_and_apply, list(steps), source), f"{source} {code_version()}")
 
 
 def changes(copies: Sequence[Steps]) -> list[Change]:
@@ -197,7 +199,7 @@ def changes(copies: Sequence[Steps]) -> list[Change]:
     return [change(steps, list(copies[:place]).count(steps)) for place, steps in enumerate(copies)]
 
 
-def _changed(steps: Steps, source: str, waveform: Waveform, sample_rate_hz: int, clip: str) -> Waveform:
+def _draw_and_apply(steps: Steps, source: str, waveform: Waveform, sample_rate_hz: int, clip: str) -> Waveform:
     seed = hashlib.blake2b(f"{source} {clip}".encode(), digest_size=16).digest()
     rng = np.random.default_rng(int.from_bytes(seed, "big"))
     return apply(waveform, sample_rate_hz, draw(steps, rng))

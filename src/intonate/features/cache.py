@@ -1,8 +1,8 @@
 """Features computed once: of many clips, in parallel, kept on disk and read as memory.
 
     analysis = Analysis(16_000, [{"step": "trim"}], {"mel": ("log_mel", {"bands": 80})})
-    heard = analyse(utterances, analysis, default_folder())
-    heard[0].features["mel"]    # (frames, 80)
+    clips = analyse(utterances, analysis, default_folder())
+    clips[0].features["mel"]    # (frames, 80)
 
 What is kept of a clip is found again by the bytes of its file and the stretch of it, whatever its name; by the sample
 rate, the cleaning, the front end and its parameters; by the change that it went through before, if any (`Change`); and
@@ -78,7 +78,7 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
+class ClipFeatures:
     """{input: array, in the front end's own dtype, read-only}, and the samples that were left after cleaning."""
 
     features: dict[str, NDArray[Any]]
@@ -121,7 +121,7 @@ def analyse(
     bar: Callable[[Sequence[_Task]], Iterable[object]] = iter,
     processes: int | None = None,
     changes: Sequence[Change | None] | None = None,
-) -> list[Analysed]:
+) -> list[ClipFeatures]:
     """The features of every utterance, those that were computed before from disk.
 
     Args:
@@ -137,35 +137,41 @@ def analyse(
         RecipeError: the folder cannot be written to.
     """
     if not analysis.front_ends:  # a model that only reads: no file is opened
-        return [Analysed({}, 0) for _ in utterances]
-    changed = [None] * len(utterances) if changes is None else list(changes)
-    kinds: dict[str, dict[str, str]] = {}
-    found: dict[str, dict[str, Entry]] = {}
-    keys = keys_of(utterances, hashed=folder is not None or any(changed))
-    for change in {_name(change): change for change in changed}.values():
-        own = [key for key, other in zip(keys, changed, strict=True) if _name(other) == _name(change)]
-        kinds[_name(change)] = {}
+        return [ClipFeatures({}, 0) for _ in utterances]
+    clip_changes = [None] * len(utterances) if changes is None else list(changes)
+    folders: dict[str, dict[str, str]] = {}
+    stored: dict[str, dict[str, Entry]] = {}
+    keys = keys_of(utterances, hashed=folder is not None or any(clip_changes))
+    for change in {_change_key(change): change for change in clip_changes}.values():
+        pairs = zip(keys, clip_changes, strict=True)
+        change_keys = {key for key, other in pairs if _change_key(other) == _change_key(change)}
+        folders[_change_key(change)] = {}
         for name, front_end in analysis.front_ends.items():
-            what = _what(analysis, front_end, change)
-            kind = kinds[_name(change)][name] = _kind(what)
-            found[kind] = {} if folder is None else _kept(_open(folder, kind, what), set(own))
+            description = _description(analysis, front_end, change)
+            folder_name = folders[_change_key(change)][name] = _folder_name(description)
+            stored[folder_name] = {}
+            if folder is not None:
+                stored[folder_name] = _read_packs(_open_folder(folder, folder_name, description), change_keys)
     tasks = {}
-    for key, row, change in zip(keys, utterances, changed, strict=True):
-        named = kinds[_name(change)].items()
-        lacking = {kind: analysis.front_ends[name] for name, kind in named if key not in found[kind]}
-        if lacking and (key, _name(change)) not in tasks:
-            tasks[key, _name(change)] = _Task(row.path, row.start_s, row.end_s, key, change, lacking)
+    for key, row, change in zip(keys, utterances, clip_changes, strict=True):
+        missing = {
+            folder_name: analysis.front_ends[name]
+            for name, folder_name in folders[_change_key(change)].items()
+            if key not in stored[folder_name]
+        }
+        if missing and (key, _change_key(change)) not in tasks:
+            tasks[key, _change_key(change)] = _Task(row.path, row.start_s, row.end_s, key, change, missing)
     if tasks:
-        _compute(list(tasks.values()), analysis, folder, found, bar, processes or _processors())
-    heard = []
-    for key, change in zip(keys, changed, strict=True):
-        entries = {name: found[kind][key] for name, kind in kinds[_name(change)].items()}
+        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or _processors())
+    results = []
+    for key, change in zip(keys, clip_changes, strict=True):
+        entries = {name: stored[folder_name][key] for name, folder_name in folders[_change_key(change)].items()}
         samples = next((entry.samples for entry in entries.values()), 0)
-        heard.append(Analysed({name: entry.array for name, entry in entries.items()}, samples))
-    return heard
+        results.append(ClipFeatures({name: entry.array for name, entry in entries.items()}, samples))
+    return results
 
 
-def _name(change: Change | None) -> str:
+def _change_key(change: Change | None) -> str:
     return "" if change is None else change.key
 
 
@@ -173,8 +179,8 @@ def _name(change: Change | None) -> str:
 def code_version() -> str:
     """Changes with every line of `intonate.audio` and `intonate.features`, and with the libraries under them."""
     digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for path in sorted([*here.glob("*.py"), *(here.parent / "audio").glob("*.py")]):
+    folder = Path(__file__).parent
+    for path in sorted([*folder.glob("*.py"), *(folder.parent / "audio").glob("*.py")]):
         if path.name not in ("cache.py", "packs.py"):
             digest.update(path.read_bytes())
     for library in ("numpy", "soundfile", "soxr"):
@@ -182,21 +188,22 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _what(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]], change: Change | None) -> dict[str, Any]:
+def _description(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]], change: Change | None) -> dict[str, Any]:
     name, params = front_end
-    what = {
+    description = {
         "front_end": name,
         "params": dict(params),
         "clean": [dict(step) for step in analysis.clean],
         "sample_rate_hz": analysis.sample_rate_hz,
         "code": code_version(),
     }
-    return what if change is None else what | {"change": change.key}
+    return description if change is None else description | {"change": change.key}
 
 
-def _kind(what: Mapping[str, Any]) -> str:
+def _folder_name(description: Mapping[str, Any]) -> str:
     """The name of the folder that holds what this front end makes."""
-    return f"{what['front_end']}-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{description['front_end']}-{digest}"
 
 
 def keys_of(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
@@ -217,98 +224,100 @@ def _digest(path: str) -> str:
         raise AudioError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
-def _open(folder: Path, kind: str, what: Mapping[str, Any]) -> Path:
+def _open_folder(folder: Path, folder_name: str, description: Mapping[str, Any]) -> Path:
     """The folder of a front end, made where it is not there; those of others that have not been used for long go."""
-    place = folder / kind
+    kind_folder = folder / folder_name
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        kind_folder.mkdir(parents=True, exist_ok=True)
         # Written anew each time: its age is the time of last use.
-        (place / "what.json").write_text(json.dumps(what, indent=2) + "\n", encoding="utf-8")
+        (kind_folder / "what.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _folder_error(folder, error) from None
     long_ago = time.time() - KEPT_DAYS * 86_400
     for note in folder.glob("*/what.json"):
         if note.stat().st_mtime < long_ago:
             shutil.rmtree(note.parent, ignore_errors=True)
-    for left_over in place.glob("*.tmp"):
-        if left_over.stat().st_mtime < time.time() - 86_400:
-            left_over.unlink(missing_ok=True)
-    return place
+    for temporary in kind_folder.glob("*.tmp"):
+        if temporary.stat().st_mtime < time.time() - 86_400:
+            temporary.unlink(missing_ok=True)
+    return kind_folder
 
 
-def _kept(place: Path, keys: set[str]) -> dict[str, Entry]:
+def _read_packs(folder: Path, keys: set[str]) -> dict[str, Entry]:
     """What the packs of a folder hold of `keys`; a pack that is damaged as a whole is deleted."""
-    found: dict[str, Entry] = {}
-    for path in sorted(place.glob("*.pack")):
+    stored: dict[str, Entry] = {}
+    for path in sorted(folder.glob("*.pack")):
         entries = packs.read(path, keys)
         if entries is None:
             path.unlink(missing_ok=True)
         else:
-            found |= entries
-    return found
+            stored |= entries
+    return stored
 
 
 def _compute(
     tasks: Sequence[_Task],
     analysis: Analysis,
     folder: Path | None,
-    found: dict[str, dict[str, Entry]],
+    stored: dict[str, dict[str, Entry]],
     bar: Callable[[Sequence[_Task]], Iterable[object]],
     processes: int,
 ) -> None:
-    """Fill `found` with what the tasks ask for, and keep it, whatever happens."""
-    fresh: dict[str, dict[str, Entry]] = {kind: {} for kind in found}
-    size, since = 0, time.monotonic()
-    answers = _answers(tasks, analysis, processes)
+    """Fill `stored` with what the tasks ask for, and keep it, whatever happens."""
+    fresh: dict[str, dict[str, Entry]] = {folder_name: {} for folder_name in stored}
+    size, last_write_s = 0, time.monotonic()
+    results = _task_results(tasks, analysis, processes)
     try:
-        for task, _, entries in zip(tasks, bar(tasks), answers, strict=True):
-            for kind, entry in entries.items():
-                fresh[kind][task.clip] = entry
+        for task, _, entries in zip(tasks, bar(tasks), results, strict=True):
+            for folder_name, entry in entries.items():
+                fresh[folder_name][task.clip] = entry
                 size += entry.array.nbytes
-            if folder is not None and (size > PACK_BYTES or time.monotonic() - since > PACK_S):
-                _keep(folder, fresh, found)
-                size, since = 0, time.monotonic()
+            if folder is not None and (size > PACK_BYTES or time.monotonic() - last_write_s > PACK_S):
+                _write_packs(folder, fresh, stored)
+                size, last_write_s = 0, time.monotonic()
     finally:
-        answers.close()
+        results.close()
         if folder is None:
-            for kind, entries in fresh.items():
-                found[kind] |= entries
+            for folder_name, entries in fresh.items():
+                stored[folder_name] |= entries
         else:
-            _keep(folder, fresh, found)
+            _write_packs(folder, fresh, stored)
 
 
-def _keep(folder: Path, fresh: dict[str, dict[str, Entry]], found: dict[str, dict[str, Entry]]) -> None:
-    """Move what is fresh to disk, and from there, as memory, into `found`."""
-    for kind, entries in fresh.items():
+def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[str, dict[str, Entry]]) -> None:
+    """Move what is fresh to disk, and from there, as memory, into `stored`."""
+    for folder_name, entries in fresh.items():
         if entries:
             try:
-                pack = packs.write(folder / kind, entries)
+                pack = packs.write(folder / folder_name, entries)
             except OSError as error:
-                raise _unwritable(folder, error) from None
+                raise _folder_error(folder, error) from None
             # What cannot be read back is used as it is.
-            found[kind] |= entries | (packs.read(pack, entries) or {})
+            stored[folder_name] |= entries | (packs.read(pack, entries) or {})
             entries.clear()
 
 
-def _answers(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Generator[dict[str, Entry], None, None]:
+def _task_results(
+    tasks: Sequence[_Task], analysis: Analysis, processes: int
+) -> Generator[dict[str, Entry], None, None]:
     """What comes of each task, in their order: by several processes, or by this one."""
-    work = partial(_listen, analysis.sample_rate_hz, analysis.clean)
-    done = 0
+    analyse_clip = partial(_analyse_clip, analysis.sample_rate_hz, analysis.clean)
+    count = 0
     if processes > 1 and len(tasks) >= WORTH_A_PROCESS:
         # A fork of a process that has threads (torch, BLAS) may hang: new ones are spawned.
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(processes, spawn, initializer=_leave_interrupts_to_the_parent)
         try:
             with _light_start():
-                answers = pool.map(work, tasks, chunksize=CHUNK)  # starts the processes
-            for answer in answers:
-                yield answer
-                done += 1
+                results = pool.map(analyse_clip, tasks, chunksize=CHUNK)  # starts the processes
+            for result in results:
+                yield result
+                count += 1
         except BrokenProcessPool:
             pass  # no process can be started here, or one was killed: the rest is done by this one
         finally:
             pool.shutdown(cancel_futures=True)
-    yield from map(work, tasks[done:])
+    yield from map(analyse_clip, tasks[count:])
 
 
 @contextmanager
@@ -337,21 +346,21 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _listen(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:
+def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:
     """Decode, change, clean, and ask every front end of a task."""
     waveform = load(task.path, sample_rate_hz, start_s=task.start_s, end_s=task.end_s)
     if task.change is not None:
         waveform = task.change.apply(waveform, sample_rate_hz, task.clip)
     waveform = clean(waveform, sample_rate_hz, steps)
     entries = {}
-    for kind, (name, params) in task.front_ends.items():
+    for folder_name, (name, params) in task.front_ends.items():
         try:
             array = np.asarray(features.get(name)(waveform, sample_rate_hz, **params))
         except IntonateError:
             raise
         except ValueError as error:
             raise AudioError(f"the front end {name} failed on {task.path}: {error}") from error
-        entries[kind] = Entry(array, len(waveform))
+        entries[folder_name] = Entry(array, len(waveform))
     return entries
 
 
@@ -360,7 +369,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _unwritable(folder: Path, error: OSError) -> RecipeError:
+def _folder_error(folder: Path, error: OSError) -> RecipeError:
     return RecipeError(
         f"features cannot be kept in {folder} ({(error.strerror or str(error)).lower()}); "
         "set data.cache to another folder, or to '' to keep none"

@@ -54,10 +54,10 @@ def write(folder: Path, entries: Mapping[str, Entry]) -> Path:
                 file.write(b"\0" * (-file.tell() % ALIGN))
                 index[name] = [file.tell(), array.shape, array.dtype.str, zlib.crc32(flat.data), samples]
                 file.write(flat.data)
-            listed = json.dumps(index).encode()
+            header = json.dumps(index).encode()
             start = file.tell()
-            file.write(listed)
-            file.write(_TAIL.pack(start, len(listed), zlib.crc32(listed), MAGIC))
+            file.write(header)
+            file.write(_TAIL.pack(start, len(header), zlib.crc32(header), MAGIC))
         pack = temporary.with_suffix(".pack")
         os.replace(temporary, pack)
     finally:
@@ -70,16 +70,16 @@ def read(path: Path, names: Collection[str]) -> dict[str, Entry] | None:
     try:
         mapped = np.memmap(path, np.uint8, mode="r")
         start, length, checksum, magic = _TAIL.unpack(mapped[-_TAIL.size :].tobytes())
-        listed = mapped[start : start + length].tobytes()
-        if magic != MAGIC or start + length + _TAIL.size != len(mapped) or zlib.crc32(listed) != checksum:
+        header = mapped[start : start + length].tobytes()
+        if magic != MAGIC or start + length + _TAIL.size != len(mapped) or zlib.crc32(header) != checksum:
             return None
-        index = json.loads(listed)
+        index = json.loads(header)
     except (OSError, ValueError, struct.error):
         return None
-    found = {}
+    entries = {}
     for name in index.keys() & set(names):
         offset, shape, dtype, checksum, samples = index[name]
         kind, count = np.dtype(dtype), math.prod(shape)
         if zlib.crc32(mapped[offset : offset + count * kind.itemsize].data) == checksum:
-            found[name] = Entry(np.frombuffer(mapped, kind, count, offset).reshape(shape), samples)
-    return found
+            entries[name] = Entry(np.frombuffer(mapped, kind, count, offset).reshape(shape), samples)
+    return entries

@@ -279,14 +279,14 @@ def _fetch(url: str, path: Path, published: Published) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _missing(path: Path, url: str, published: Published, why: str) -> ModelError:
+def _missing(path: Path, url: str, published: Published, reason: str) -> ModelError:
     return not_here(
         f"{path}, the weights of {published.function}",
         f"curl -L --create-dirs -o {shlex.quote(str(path))} {url}",
         "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
         "model.params.weights=)",
         size_mb=4e-6 * published.parameters,
-        why=why,
+        reason=reason,
     )
 
 

@@ -51,12 +51,14 @@ def find(kind: str, path: str | Path) -> Path:
         ModelError: there is neither; the sentence says where the weights of `kind` are to be had.
     """
     path = Path(path).expanduser()
-    converted = _converted(path)
+    converted = _converted_path(path)
     if converted.is_file() and (not path.is_file() or converted.stat().st_mtime >= path.stat().st_mtime):
         return converted
     if not path.is_file():
         # By what its name ends in: a path to a .pth wants the file of torch.
-        url, size_mb = next((file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _first(kind))
+        url, size_mb = next(
+            (file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _first_source(kind)
+        )
         file = path if url.endswith(path.suffix) else path.with_name(url.rpartition("/")[2])
         raise not_here(
             f"{path}, the weights of {kind}",
@@ -68,11 +70,11 @@ def find(kind: str, path: str | Path) -> Path:
     return path
 
 
-def _first(kind: str) -> tuple[str, int]:
+def _first_source(kind: str) -> tuple[str, int]:
     return next(iter(FILES[kind].items()))
 
 
-def _converted(path: Path) -> Path:
+def _converted_path(path: Path) -> Path:
     return path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
 
 
@@ -86,33 +88,39 @@ def load(network: nn.Module, path: str | Path) -> None:
     """
     kind = type(network).__name__
     path = find(kind, path)
-    read = READERS.get(path.suffix)
-    if read is None:
-        raise ModelError(f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {_first(kind)[0]}")
-    wanted, found = network.state_dict(), read(path)
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        raise ModelError(
+            f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {_first_source(kind)[0]}"
+        )
+    state, arrays = network.state_dict(), reader(path)
     from_tensorflow = path.suffix in (".ckpt", ".h5")
-    names = NAMES[kind](network) if from_tensorflow else {name: name for name in wanted}
-    state = {}
-    for name, tensor in wanted.items():
+    names = NAMES[kind](network) if from_tensorflow else {name: name for name in state}
+    tensors = {}
+    for name, tensor in state.items():
         axes = _axes(names[name], tensor.ndim) if from_tensorflow else tuple(range(tensor.ndim))
-        state[name] = _checked(found, names[name], axes, tensor, f"{path} does not hold the weights of {kind}")
-    network.load_state_dict(state)
-    if path != _converted(path):
-        _keep(state, path, _converted(path))
+        tensors[name] = _checked_tensor(
+            arrays, names[name], axes, tensor, f"{path} does not hold the weights of {kind}"
+        )
+    network.load_state_dict(tensors)
+    if path != _converted_path(path):
+        _write_converted(tensors, path, _converted_path(path))
 
 
-def _checked(found: Mapping[str, Array], name: str, axes: tuple[int, ...], tensor: Tensor, where: str) -> Tensor:
+def _checked_tensor(
+    arrays: Mapping[str, Array], name: str, axes: tuple[int, ...], tensor: Tensor, location: str
+) -> Tensor:
     """The tensor of that name in torch's order of axes.
 
     Raises:
         ModelError: it is not there, or has not the shape of `tensor`.
     """
-    if name not in found:
-        raise ModelError(f"{where}: the tensor {name} is missing")
-    got, expected = found[name].shape, tuple(np.array(tensor.shape)[np.argsort(axes)].tolist())
-    if got != expected:
-        raise ModelError(f"{where}: the tensor {name} has the shape {got}, expected {expected}")
-    return torch.from_numpy(np.array(found[name].transpose(axes), np.float32, order="C"))
+    if name not in arrays:
+        raise ModelError(f"{location}: the tensor {name} is missing")
+    shape, expected = arrays[name].shape, tuple(np.array(tensor.shape)[np.argsort(axes)].tolist())
+    if shape != expected:
+        raise ModelError(f"{location}: the tensor {name} has the shape {shape}, expected {expected}")
+    return torch.from_numpy(np.array(arrays[name].transpose(axes), np.float32, order="C"))
 
 
 def vggish_names(network: nn.Module) -> dict[str, str]:
@@ -120,9 +128,9 @@ def vggish_names(network: nn.Module) -> dict[str, str]:
     layers = [name.removesuffix(".weight") for name in network.state_dict() if name.endswith(".weight")]
     kinds = (("weight", "weights"), ("bias", "biases"))
     return {
-        f"{ours}.{kind}": f"vggish/{layer}/{theirs}"
-        for ours, layer in zip(layers, VGGISH, strict=True)
-        for kind, theirs in kinds
+        f"{own_name}.{kind}": f"vggish/{layer}/{published_name}"
+        for own_name, layer in zip(layers, VGGISH, strict=True)
+        for kind, published_name in kinds
     }
 
 
@@ -131,12 +139,12 @@ def yamnet_names(network: nn.Module) -> dict[str, str]:
     names = {}
     for place in range(sum(name.endswith(".weight") for name in network.state_dict())):
         # Ours: 0 is layer 1; then the depthwise convolution of layer 2, its pointwise one, that of layer 3…
-        sort = "conv" if place == 0 else ("pointwise_conv", "depthwise_conv")[place % 2]
-        layer = f"layer{1 + (place + 1) // 2}/{sort}"
+        kind = "conv" if place == 0 else ("pointwise_conv", "depthwise_conv")[place % 2]
+        layer = f"layer{1 + (place + 1) // 2}/{kind}"
         # Keras says the layer twice: once for the group in the file, once in the name of the weight.
         names[f"layers.{place}.weight"] = f"{layer}/{layer}/{'depthwise_' * (place % 2)}kernel:0"
-        for ours, theirs in (("beta", "beta"), ("mean", "moving_mean"), ("variance", "moving_variance")):
-            names[f"layers.{place}.{ours}"] = f"{layer}/bn/{layer}/bn/{theirs}:0"
+        for own_name, published_name in (("beta", "beta"), ("mean", "moving_mean"), ("variance", "moving_variance")):
+            names[f"layers.{place}.{own_name}"] = f"{layer}/bn/{layer}/bn/{published_name}:0"
     return names
 
 
@@ -147,7 +155,7 @@ def _axes(name: str, ndim: int) -> tuple[int, ...]:
     return DEPTHWISE if name.endswith("depthwise_kernel:0") else AXES[ndim]
 
 
-def _safetensors(path: Path) -> dict[str, Array]:
+def _read_safetensors(path: Path) -> dict[str, Array]:
     module = require("safetensors.numpy", "train")
     try:
         return dict(module.load_file(path))
@@ -155,7 +163,7 @@ def _safetensors(path: Path) -> dict[str, Array]:
         raise ModelError(f"the weights {path} cannot be read as safetensors ({error}); delete the file") from error
 
 
-def _torch(path: Path) -> dict[str, Array]:
+def _read_torch(path: Path) -> dict[str, Array]:
     """A state dict; a pickle is never run: torch reads tensors from it and nothing else."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -164,31 +172,31 @@ def _torch(path: Path) -> dict[str, Array]:
         raise ModelError(f"the weights {path} are no state dict of torch: {first_line(error)}") from error
 
 
-def _keras(path: Path) -> dict[str, Array]:
+def _read_keras(path: Path) -> dict[str, Array]:
     h5py = require("h5py", "train")
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+            arrays[name] = item[()]
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except OSError as error:
         raise ModelError(f"the weights {path} cannot be read as HDF5: {first_line(error)}") from error
-    return found
+    return arrays
 
 
 READERS: dict[str, Callable[[Path], Mapping[str, Array]]] = {
-    ".safetensors": _safetensors,
-    ".pth": _torch,
+    ".safetensors": _read_safetensors,
+    ".pth": _read_torch,
     ".ckpt": tensorflow_checkpoint.read,
-    ".h5": _keras,
+    ".h5": _read_keras,
 }
 
 
-def _keep(state: Mapping[str, Tensor], path: Path, converted: Path) -> None:
+def _write_converted(state: Mapping[str, Tensor], path: Path, converted: Path) -> None:
     """Write safetensors, whole or not at all; a folder that cannot be written to is no reason to stop."""
     save = require("safetensors.torch", "train").save_file
     partial = converted.with_suffix(f".{os.getpid()}.partial")

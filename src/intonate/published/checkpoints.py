@@ -47,15 +47,15 @@ class Use:
 
     Attributes:
         reader: the class of transformers that reads it.
-        needed: of each of these groups one file at least has to be there.
+        required_files: of each of these groups one file at least has to be there.
         patterns: the files to fetch, and nothing else of what lies beside them.
-        beside: what has to be put beside converted weights, after "convert it …, ".
+        remedy: what has to be put beside converted weights, after "convert it …, ".
     """
 
     reader: str
-    needed: tuple[Collection[str], ...]
+    required_files: tuple[Collection[str], ...]
     patterns: tuple[str, ...]
-    beside: str
+    remedy: str
 
 
 ENCODER = Use(
@@ -85,12 +85,12 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         ModelError: it is not here and cannot be fetched, or is not all there.
         MissingExtraError: the hub's client is not installed.
     """
-    give = f"give --set model.params.{parameter}=FOLDER" if parameter else "give FOLDER"
-    bare = name.removeprefix(HUB)
+    option = f"give --set model.params.{parameter}=FOLDER" if parameter else "give FOLDER"
+    bare_name = name.removeprefix(HUB)
     folder = Path(name).expanduser()
 
     def refuse(files: Collection[str]) -> None:
-        refuse_without_safetensors(files, bare, use.reader, f"{use.beside} {give}")
+        refuse_without_safetensors(files, bare_name, use.reader, f"{use.remedy} {option}")
 
     if not name.startswith(HUB) and folder.is_dir():
         files = {path.name for path in folder.iterdir()}
@@ -98,7 +98,7 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         if CONFIG not in files:
             raise ModelError(f"{name} has no {CONFIG}; put the file there, or fetch the whole checkpoint again")
         return folder
-    match = _NAME.fullmatch(bare)
+    match = _NAME.fullmatch(bare_name)
     if match is None and parameter:
         raise ModelError(
             f"model.params.{parameter}: checkpoint {name!r} is neither a folder here nor a name on the hub (ORG/NAME); "
@@ -112,9 +112,14 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         return use.patterns
 
     repository = match["repository"]
-    then = give if parameter else "give --model FOLDER"
+    hub_option = option if parameter else "give --model FOLDER"
     return hub_folder(
-        repository, use.needed, patterns, then, revision=match["revision"], size_mb=MEGABYTES.get(repository)
+        repository,
+        use.required_files,
+        patterns,
+        hub_option,
+        revision=match["revision"],
+        size_mb=MEGABYTES.get(repository),
     )
 
 
@@ -133,7 +138,7 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
-        found = getattr(transformers, reader).from_pretrained(
+        loaded = getattr(transformers, reader).from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True, **settings
         )
     except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
@@ -144,13 +149,13 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
     finally:
         logging.set_verbosity(verbosity)
     if not is_network:
-        return found
-    network, loading_info = found
+        return loaded
+    network, loading_info = loaded
     # What is not in the file is drawn at random, and would go unnoticed.
     random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    if lacking := sorted(weight for weight in random if not weight.startswith(SPARE)):
+    if missing := sorted(weight for weight in random if not weight.startswith(SPARE)):
         raise ModelError(
-            f"model.params.{parameter}: checkpoint {name!r} has no weights for {', '.join(lacking[:3])}"
-            f"{' ...' * (len(lacking) > 3)} of its architecture {type(network).__name__}; fetch it again"
+            f"model.params.{parameter}: checkpoint {name!r} has no weights for {', '.join(missing[:3])}"
+            f"{' ...' * (len(missing) > 3)} of its architecture {type(network).__name__}; fetch it again"
         )
     return network.float()

@@ -18,7 +18,7 @@ SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 HUB_TIMEOUT_S = 5.0
 
 
-def not_here(what: str, command: str, then: str, *, size_mb: float | None = None, why: str = "") -> ModelError:
+def not_here(name: str, command: str, remedy: str, *, size_mb: float | None = None, reason: str = "") -> ModelError:
     """The error of a published file that is missing, to be raised by whoever wanted it.
 
     >>> print(not_here("yamnet.h5", "curl -LO https://x.org/yamnet.h5", "put it beside the recipe", size_mb=15))
@@ -26,24 +26,25 @@ def not_here(what: str, command: str, then: str, *, size_mb: float | None = None
 https://x.org/yamnet.h5`, and put it beside the recipe
 
     Args:
-        what: the file, or the checkpoint with all its files.
+        name: the file, or the checkpoint with all its files.
         command: what fetches it, as it is typed.
-        then: where to put it or what to give, as an imperative.
+        remedy: where to put it or what to give, as an imperative.
         size_mb: of what is fetched, if known.
-        why: it could not be fetched now.
+        reason: it could not be fetched now.
     """
     size = "" if size_mb is None else f" ({size_mb:,.0f} MB)" if size_mb < 1000 else f" ({size_mb / 1000:.1f} GB)"
-    why = f" and cannot be fetched now ({why})" if why else ""
+    reason = f" and cannot be fetched now ({reason})" if reason else ""
     return ModelError(
-        f"{what}{size} is not on this machine{why}; where there is a network, fetch it with `{command}`, and {then}"
+        f"{name}{size} is not on this machine{reason}; where there is a network, fetch it with `{command}`, "
+        f"and {remedy}"
     )
 
 
 def hub_folder(
     repository: str,
-    needed: Sequence[Collection[str]],
-    wanted: Callable[[Collection[str]], Sequence[str]],
-    otherwise: str,
+    required_files: Sequence[Collection[str]],
+    select_patterns: Callable[[Collection[str]], Sequence[str]],
+    folder_option: str,
     *,
     revision: str | None = None,
     size_mb: float | None = None,
@@ -53,9 +54,10 @@ def hub_folder(
 
     Args:
         repository: ORG/NAME.
-        needed: of each of these groups one file at least has to be there.
-        wanted: of the names of all its files, the patterns of those to fetch; it may refuse them with a ModelError.
-        otherwise: how to give a folder instead, after "bring FOLDER here and": `give --model FOLDER`, where FOLDER
+        required_files: of each of these groups one file at least has to be there.
+        select_patterns: of the names of all its files, the patterns of those to fetch; it may refuse them with a
+            ModelError.
+        folder_option: how to give a folder instead, after "bring FOLDER here and": `give --model FOLDER`, where FOLDER
             stands for the name of the folder.
         revision: a branch, tag or commit; None for the newest.
         size_mb: of what is fetched, if known.
@@ -67,29 +69,29 @@ def hub_folder(
     """
     hub = require("huggingface_hub", extra)
 
-    def out_of_reach(why: str) -> ModelError:
-        at, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
+    def unreachable(reason: str) -> ModelError:
+        revision_option, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
         return not_here(
             repository,
-            f"hf download {repository}{at} --local-dir {folder}",
-            f"bring that folder here ({_listed(needed)} of it) and {otherwise.replace('FOLDER', folder)}",
+            f"hf download {repository}{revision_option} --local-dir {folder}",
+            f"bring that folder here ({_names_of(required_files)} of it) and {folder_option.replace('FOLDER', folder)}",
             size_mb=size_mb,
-            why=why,
+            reason=reason,
         )
 
     try:
         # Asked for one file alone: of all that are wanted, the client would miss the least of them.
-        here = hub.snapshot_download(
+        cached_folder = hub.snapshot_download(
             repository, revision=revision, allow_patterns=["config.json"], local_files_only=True
         )
-        if _whole(Path(here), needed):
-            return Path(here)
+        if _is_complete(Path(cached_folder), required_files):
+            return Path(cached_folder)
     except hub.errors.LocalEntryNotFoundError:
         pass
     if hub.constants.HF_HUB_OFFLINE:
-        raise out_of_reach("HF_HUB_OFFLINE is set")
+        raise unreachable("HF_HUB_OFFLINE is set")
     try:
-        told = hub.HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT_S)
+        model_info = hub.HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT_S)
     except hub.errors.HfHubHTTPError as error:
         raise ModelError(
             f"the hub does not give out {repository}{f' at {revision}' if revision else ''} "
@@ -97,26 +99,26 @@ def hub_folder(
             "its terms have to be accepted, do that there and log in with: hf auth login"
         ) from error
     except Exception as error:  # what its HTTP library raises without a network has no common base but Exception
-        raise out_of_reach(type(error).__name__) from error
-    patterns = [*wanted({entry.rfilename for entry in told.siblings or ()})]
+        raise unreachable(type(error).__name__) from error
+    patterns = [*select_patterns({entry.rfilename for entry in model_info.siblings or ()})]
     try:
         # By its own name, not by the commit just seen: under a commit it would not be found again by the name.
         folder = Path(hub.snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # as above, halfway
-        raise out_of_reach(f"{type(error).__name__} on the way") from error
-    if not _whole(folder, needed):
-        raise ModelError(f"{repository} on the hub has not all of {_listed(needed)}; give another checkpoint")
+        raise unreachable(f"{type(error).__name__} on the way") from error
+    if not _is_complete(folder, required_files):
+        raise ModelError(f"{repository} on the hub has not all of {_names_of(required_files)}; give another checkpoint")
     return folder
 
 
-def refuse_without_safetensors(files: Collection[str], name: str, kind: str, then: str) -> None:
+def refuse_without_safetensors(files: Collection[str], name: str, kind: str, remedy: str) -> None:
     """See that the weights of a checkpoint of transformers can be read: as safetensors, for a pickle could run code.
 
     Args:
         files: the names of all its files.
         name: of the checkpoint, on the hub or a folder.
         kind: the class of transformers that reads and writes it: `AutoModel`.
-        then: what to do with the converted FOLDER, as an imperative.
+        remedy: what to do with the converted FOLDER, as an imperative.
 
     Raises:
         ModelError: there are none, or only a pickle.
@@ -127,18 +129,18 @@ def refuse_without_safetensors(files: Collection[str], name: str, kind: str, the
         raise ModelError(
             f"the weights of {name} are a pickle (pytorch_model.bin), which could run code and is not read here; if "
             f'you trust it, convert it once with: python -c "from transformers import {kind} as M; '
-            f"M.from_pretrained('{name}').save_pretrained('FOLDER')\", {then}"
+            f"M.from_pretrained('{name}').save_pretrained('FOLDER')\", {remedy}"
         )
     raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
 
 
-def _listed(needed: Sequence[Collection[str]]) -> str:
-    return ", ".join(next(iter(group)) for group in needed)
+def _names_of(required_files: Sequence[Collection[str]]) -> str:
+    return ", ".join(next(iter(group)) for group in required_files)
 
 
-def _whole(folder: Path, needed: Sequence[Collection[str]]) -> bool:
+def _is_complete(folder: Path, required_files: Sequence[Collection[str]]) -> bool:
     """Whether all that is needed is there, with every part of weights that are in parts."""
-    if not all(any((folder / file).is_file() for file in group) for group in needed):
+    if not all(any((folder / file).is_file() for file in group) for group in required_files):
         return False
     for index in folder.glob("*.index.json"):
         parts = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()

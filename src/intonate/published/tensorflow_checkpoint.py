@@ -29,31 +29,31 @@ def read(path: Path) -> dict[str, NDArray[np.float32]]:
     Raises:
         ModelError: the file is not such a checkpoint, is cut off, or holds a tensor in pieces.
     """
-    whole = memoryview(path.read_bytes())
-    if len(whole) < FOOTER or int.from_bytes(whole[-8:], "little") != MAGIC:
+    data = memoryview(path.read_bytes())
+    if len(data) < FOOTER or int.from_bytes(data[-8:], "little") != MAGIC:
         raise ModelError(
             f"{path} is not a TensorFlow checkpoint of the first format (one file, as vggish_model.ckpt is), "
             "or its end is missing; fetch it again"
         )
     try:
-        return _tensors(whole)
+        return _read_tensors(data)
     except (LookupError, TypeError, ValueError, OverflowError, struct.error) as error:
         raise ModelError(f"the TensorFlow checkpoint {path} is damaged ({error}); fetch it again") from error
 
 
-def _tensors(whole: memoryview) -> dict[str, NDArray[np.float32]]:
-    _, _, position = _handle(whole, len(whole) - FOOTER)  # of the meta index, which is empty
-    start, size, _ = _handle(whole, position)
+def _read_tensors(data: memoryview) -> dict[str, NDArray[np.float32]]:
+    _, _, position = _block_position(data, len(data) - FOOTER)  # of the meta index, which is empty
+    start, size, _ = _block_position(data, position)
     shapes: dict[str, tuple[int, ...]] = {}
     pieces: dict[str, list[NDArray[np.float32]]] = {}
-    for block in _entries(whole, start, size):
-        start, size, _ = _handle(block, 0)
-        for value in _entries(whole, start, size):
-            for number, part in _fields(value):  # SavedTensorSlices
+    for block in _block_values(data, start, size):
+        start, size, _ = _block_position(block, 0)
+        for value in _block_values(data, start, size):
+            for number, part in _protobuf_fields(value):  # SavedTensorSlices
                 if number == 1:
-                    shapes |= _shapes(part)
+                    shapes |= _shapes_of(part)
                 elif number == 2:
-                    name, values = _slice(part)
+                    name, values = _read_slice(part)
                     pieces.setdefault(name, []).append(values)
     wrong = [name for name in shapes if [len(piece) for piece in pieces.get(name, [])] != [int(np.prod(shapes[name]))]]
     if wrong:
@@ -61,37 +61,39 @@ def _tensors(whole: memoryview) -> dict[str, NDArray[np.float32]]:
     return {name: pieces[name][0].reshape(shape) for name, shape in shapes.items()}
 
 
-def _shapes(meta: memoryview) -> dict[str, tuple[int, ...]]:
+def _shapes_of(meta: memoryview) -> dict[str, tuple[int, ...]]:
     """{name: shape} of the float32 tensors, of a SavedTensorSliceMeta."""
     shapes = {}
-    for number, tensor in _fields(meta):
+    for number, tensor in _protobuf_fields(meta):
         if number == 1:  # SavedSliceMeta
-            parts = dict(_fields(tensor))
+            parts = dict(_protobuf_fields(tensor))
             if parts.get(3) == FLOAT:
-                sizes = [dict(_fields(size)).get(1, 0) for place, size in _fields(parts[2]) if place == 2]
+                sizes = [
+                    dict(_protobuf_fields(size)).get(1, 0) for place, size in _protobuf_fields(parts[2]) if place == 2
+                ]
                 shapes[bytes(parts[1]).decode()] = tuple(sizes)
     return shapes
 
 
-def _slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
+def _read_slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
     """Name and values of a SavedSlice; no values if they are not float32."""
-    parts = dict(_fields(piece))
-    packed = [value for number, value in _fields(parts[3]) if number == 5]  # TensorProto.float_val
+    parts = dict(_protobuf_fields(piece))
+    packed = [value for number, value in _protobuf_fields(parts[3]) if number == 5]  # TensorProto.float_val
     return bytes(parts[1]).decode(), np.frombuffer(b"".join(packed), "<f4")
 
 
-def _handle(data: memoryview, position: int) -> tuple[int, int, int]:
+def _block_position(data: memoryview, position: int) -> tuple[int, int, int]:
     """Where a block starts, its size, and the position after both."""
     start, position = _varint(data, position)
     size, position = _varint(data, position)
     return start, size, position
 
 
-def _entries(whole: memoryview, start: int, size: int) -> Iterator[memoryview]:
+def _block_values(data: memoryview, start: int, size: int) -> Iterator[memoryview]:
     """The values of a block; nobody asks for the keys here."""
-    if whole[start + size]:
+    if data[start + size]:
         raise ValueError("its blocks are compressed")
-    block = whole[start : start + size]
+    block = data[start : start + size]
     (restarts,) = struct.unpack("<I", block[-4:])
     position = 0
     while position < size - 4 * (restarts + 1):
@@ -102,7 +104,7 @@ def _entries(whole: memoryview, start: int, size: int) -> Iterator[memoryview]:
         position += key + length
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+def _protobuf_fields(message: memoryview) -> Iterator[tuple[int, Any]]:
     """Number and value of every field of a protocol buffer: an int, or a memoryview of bytes."""
     position = 0
     while position < len(message):

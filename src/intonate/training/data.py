@@ -14,7 +14,7 @@ from rich.progress import track
 
 from intonate.emotions import merge, merge_scores, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
-from intonate.features.cache import Analysed, Analysis, Change, analyse, default_folder
+from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, default_folder
 from intonate.features.normalise import Moments
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelSpec, Utterance
@@ -206,7 +206,7 @@ def expand(
     )
 
 
-def _clips(analysed: Sequence[Analysed], utterances: Sequence[Utterance], asked: Asked) -> list[Clip]:
+def _clips(analysed: Sequence[ClipFeatures], utterances: Sequence[Utterance], asked: Asked) -> list[Clip]:
     return [
         clip.features | {name: encode(row.text) for name, encode in asked.words.items()}
         for clip, row in zip(analysed, utterances, strict=True)
