@@ -29,7 +29,7 @@ def test_is_what_repeating_the_rows_would_give(metric: str) -> None:
 
 def test_speakers_give_wider_intervals_than_clips() -> None:
     table = predicted(utterances("ravdess", 12, 10), np.random.default_rng(0))
-    speakers, clips = bootstrap(table, "uar"), bootstrap(table, "uar", by="utterance")
+    speakers, clips = bootstrap(table, "uar"), bootstrap(table, "uar", unit_kind="utterance")
     assert clips.unit == "utterance"
     assert speakers.high - speakers.low > 1.3 * (clips.high - clips.low)
 
@@ -67,4 +67,4 @@ def test_mistyped_names_are_answered() -> None:
     with pytest.raises(CorpusError, match="did you mean 'uar'"):
         measure(table, "ua")
     with pytest.raises(CorpusError, match="by 'speaker' or 'utterance'"):
-        bootstrap(table, "uar", by="corpus")
+        bootstrap(table, "uar", unit_kind="corpus")

@@ -26,7 +26,7 @@ from rich.console import Console
 
 from intonate import corpora
 from intonate.augment import waveform
-from intonate.bench import combined, comparison, speed
+from intonate.bench import comparison, ensemble_runs, speed
 from intonate.bench import suite as suites
 from intonate.bench.comparison_rows import CLEAN, Figure, Row
 from intonate.bench.suite import Corpus, Suite, System
@@ -106,9 +106,9 @@ def benchmark(
     for key in only:
         if key not in suite.systems:
             raise RecipeError(f"suite {path.stem} has no system {key!r}; {did_you_mean(key, suite.systems)}")
-    bench = _Bench(suite, path, runs / path.stem, data_root or Path(suite.data))
-    failed = bench.train(only, hours)
-    rows, tables = bench.rows(failed)
+    suite_run = _SuiteRun(suite, path, runs / path.stem, data_root or Path(suite.data))
+    failed = suite_run.train(only, hours)
+    rows, tables = suite_run.rows(failed)
     return write(path.stem, suite, rows, tables, out)
 
 
@@ -117,20 +117,20 @@ def write(name: str, suite: Suite, rows: Sequence[Row], tables: dict[str, Predic
     folder = out / "results" / "suites"
     folder.mkdir(parents=True, exist_ok=True)
     for run, predictions in tables.items():
-        _keep(predictions, folder / name / f"{run}.csv.gz")
-    kept = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
-    text = json.dumps(kept, indent=1, ensure_ascii=False)
+        _write_predictions(predictions, folder / name / f"{run}.csv.gz")
+    record = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
+    text = json.dumps(record, indent=1, ensure_ascii=False)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     everything, notes = [], []
     for file in sorted(folder.glob("*.json")):
         raw = json.loads(file.read_text(encoding="utf-8"))
         notes += raw["about"]
-        everything += [_row(fields) for fields in raw["rows"]]
+        everything += [_read_row(fields) for fields in raw["rows"]]
     comparison.write(everything, out / "RESULTS.md", out / "results.html", "What was measured", notes)
     return out / "RESULTS.md"
 
 
-def _keep(predictions: PredictionTable, path: Path) -> None:
+def _write_predictions(predictions: PredictionTable, path: Path) -> None:
     """A compressed table; probabilities to five places, which changes no label."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = path.with_suffix("")
@@ -140,12 +140,12 @@ def _keep(predictions: PredictionTable, path: Path) -> None:
     plain.unlink()
 
 
-def _row(fields: dict[str, Any]) -> Row:
+def _read_row(fields: dict[str, Any]) -> Row:
     figures = {key: Figure(**fields[key]) if fields[key] else None for key in ("uar", "wa")}
     return Row(**fields | figures)
 
 
-class _Bench:
+class _SuiteRun:
     """A suite, where it is run, and the corpora that it has read."""
 
     def __init__(self, suite: Suite, path: Path, runs: Path, data_root: Path) -> None:
@@ -169,12 +169,12 @@ class _Bench:
 
     def train(self, only: Sequence[str], hours: float) -> dict[str, str]:
         """Train what is not trained yet; {name of a cell: why it has no figures}."""
-        failed, until = {}, time.monotonic() + 3600 * hours
-        waiting = [cell for cell in self.cells(only) if not (cell.system.model or cell.system.missing)]
-        for number, cell in enumerate(waiting, 1):
-            done = self._report(cell).exists()
-            console.print(f"[bold]{self.path.stem}[/] {cell.name} ({number} of {len(waiting)})", highlight=False)
-            if time.monotonic() > until and not done:
+        failed, deadline_s = {}, time.monotonic() + 3600 * hours
+        cells = [cell for cell in self.cells(only) if not (cell.system.model or cell.system.missing)]
+        for number, cell in enumerate(cells, 1):
+            has_report = self._report_file(cell).exists()
+            console.print(f"[bold]{self.path.stem}[/] {cell.name} ({number} of {len(cells)})", highlight=False)
+            if time.monotonic() > deadline_s and not has_report:
                 failed[cell.name] = f"no time was left of the {hours:g} hours"
                 continue
             try:
@@ -182,7 +182,7 @@ class _Bench:
                     self._combine(cell)
                 else:
                     recipe = self.path.parent / cell.system.recipe
-                    fit.train(recipe, cell.overrides(self._root(cell.corpus_key)), self.runs)
+                    fit.train(recipe, cell.overrides(self._corpus_folder(cell.corpus_key)), self.runs)
             except IntonateError as error:
                 failed[cell.name] = str(error)
                 console.print(f"  [red]failed[/] {error}", highlight=False)
@@ -191,67 +191,67 @@ class _Bench:
     def _combine(self, cell: Cell) -> None:
         """The ensemble of the other systems' runs on the same cell."""
         members = [self.runs / replace(cell, key=key).name for key in cell.system.members]
-        everybody = data.labelled(self.utterances(cell.corpus_key), cell.corpus.labels)
+        utterances = data.labelled(self.utterances(cell.corpus_key), cell.corpus.labels)
 
-        def ask(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
-            found = self._answers(model, cell.corpus_key, rows, protocol=cell.protocol)
-            return replace(found, fold=np.full(len(found), fold), seed=np.full(len(found), seed))
+        def answer(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
+            predictions = self._predictions(model, cell.corpus_key, rows, protocol=cell.protocol)
+            return replace(predictions, fold=np.full(len(predictions), fold), seed=np.full(len(predictions), seed))
 
-        combined.run(self.runs / cell.name, members, cell.split, everybody, ask)
+        ensemble_runs.run(self.runs / cell.name, members, cell.split, utterances, answer)
 
     def rows(self, failed: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
         """The rows of the suite's table, and the predictions of each run that they were computed from."""
-        kinds: dict[str, Callable[[Cell], Iterator[tuple[Row, PredictionTable | None]]]] = {
-            "compare": self._compared,
-            "cross": self._crossed,
-            "disturb": self._disturbed,
+        row_makers: dict[str, Callable[[Cell], Iterator[tuple[Row, PredictionTable | None]]]] = {
+            "compare": self._comparison_rows,
+            "cross": self._cross_corpus_rows,
+            "disturb": self._noise_rows,
         }
         rows: list[Row] = []
         tables: dict[str, list[PredictionTable]] = {}
         for cell in self.cells():
             try:
-                if why := cell.system.missing or failed.get(cell.name, ""):
-                    raise RecipeError(why)
-                if not cell.system.model and not self._report(cell).exists():
+                if reason := cell.system.missing or failed.get(cell.name, ""):
+                    raise RecipeError(reason)
+                if not cell.system.model and not self._report_file(cell).exists():
                     raise RecipeError("not trained yet")
-                for row, predictions in kinds[self.suite.kind](cell):
+                for row, predictions in row_makers[self.suite.kind](cell):
                     rows.append(row)
                     if predictions is not None:
                         tables.setdefault(cell.name, []).append(predictions)
             except IntonateError as error:
-                rows.append(replace(self._plain(cell), note=str(error)))
+                rows.append(replace(self._empty_row(cell), note=str(error)))
         return rows, {name: table.concatenate(parts) for name, parts in tables.items()}
 
-    def _compared(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+    def _comparison_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """One row for each statistics of the speaker."""
         folder = self.runs / cell.name
-        found = json.loads(self._report(cell).read_text(encoding="utf-8"))
+        report = json.loads(self._report_file(cell).read_text(encoding="utf-8"))
         predictions = table.read(folder / "report" / "predictions.csv")
-        for condition in found["conditions"]:
-            row = self._with_figures(self._plain(cell), condition)
+        for condition in report["conditions"]:
+            row = self._with_figures(self._empty_row(cell), condition)
             yield replace(row, **self.facts(folder)), predictions.where(statistics=condition["statistics"])
 
-    def _crossed(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+    def _cross_corpus_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Trained on this corpus; tested on its own test speakers, and on everybody of the others."""
         model = self._model(cell)
         for key in self.suite.corpora:
             if key == cell.corpus_key:
-                answered = table.read(self.runs / cell.name / "report" / "predictions.csv")
+                predictions = table.read(self.runs / cell.name / "report" / "predictions.csv")
             else:
-                answered = self._answers(model, key, self._labelled(key, model))
-            blank = replace(self._plain(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
-            for condition in scores(answered)["conditions"]:
-                yield self._with_figures(blank, condition), answered.where(statistics=condition["statistics"])
+                predictions = self._predictions(model, key, self._labelled_utterances(key, model))
+            row = replace(self._empty_row(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
+            for condition in scores(predictions)["conditions"]:
+                yield self._with_figures(row, condition), predictions.where(statistics=condition["statistics"])
 
-    def _disturbed(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+    def _noise_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Tested on the clips that were held out, as they are and with something laid over them."""
         model, options = self._model(cell), self.suite.disturb
         if options is None:
             raise RecipeError(f"suite {self.path.stem} is of kind disturb and has no key `disturb`")
-        everybody = self._labelled(cell.corpus_key, model)
+        utterances = self._labelled_utterances(cell.corpus_key, model)
         fold = (cell.folds or [1])[0]
-        test = splits.folds(cell.split, everybody, cell.seeds[0])[fold - 1].test
-        rows = [everybody[row] for row in test]
+        test = splits.folds(cell.split, utterances, cell.seeds[0])[fold - 1].test
+        rows = [utterances[row] for row in test]
         conditions: list[tuple[str, float | None, Change | None]] = [(CLEAN, None, None)]
         for sound in sorted((self.data_root / options.noises).iterdir()):
             for ratio_db in options.snr_db:
@@ -260,22 +260,22 @@ class _Bench:
         if options.telephone:
             conditions.append(("telephone band", None, waveform.change([{"transform": "telephone"}])))
         for noise, snr_db, change in conditions:
-            answered = self._answers(model, cell.corpus_key, rows, change)
-            blank = replace(self._plain(cell), noise=noise, snr_db=snr_db)
-            for condition in scores(answered)["conditions"]:
+            predictions = self._predictions(model, cell.corpus_key, rows, change)
+            row = replace(self._empty_row(cell), noise=noise, snr_db=snr_db)
+            for condition in scores(predictions)["conditions"]:
                 # A run's predictions are of one condition: those with noise are not kept.
-                kept = None if change else answered.where(statistics=condition["statistics"])
-                yield self._with_figures(blank, condition), kept
+                clean_predictions = None if change else predictions.where(statistics=condition["statistics"])
+                yield self._with_figures(row, condition), clean_predictions
 
-    def _plain(self, cell: Cell) -> Row:
+    def _empty_row(self, cell: Cell) -> Row:
         """A row without figures."""
-        published = cell.system.published
+        published_figures = cell.system.published
         return Row(
             system=cell.system.title,
             corpus=self._title(cell.corpus_key),
             protocol=cell.protocol,
-            published=published.get(cell.corpus_key, published.get("", "")),
-            unpublished="no figure was published" if not published else "",
+            published=published_figures.get(cell.corpus_key, published_figures.get("", "")),
+            unpublished="no figure was published" if not published_figures else "",
             of_folds=len(splits.folds(cell.split, self.utterances(cell.corpus_key))) if not cell.system.missing else 0,
             command=f"intonate benchmark {self.path.stem} --only {shlex.quote(cell.key)}",
             note=cell.system.note,
@@ -293,7 +293,7 @@ class _Bench:
             seeds=len(condition["seeds"]),
         )
 
-    def _answers(
+    def _predictions(
         self,
         model: ModelFile,
         corpus_key: str,
@@ -309,18 +309,18 @@ class _Bench:
             return read_model(builtin.path_of(cell.system.model))
         return read_model(next(iter(sorted((self.runs / cell.name).glob("fold*-seed*/model.onnx")))))
 
-    def _labelled(self, corpus_key: str, model: ModelFile) -> list[Utterance]:
+    def _labelled_utterances(self, corpus_key: str, model: ModelFile) -> list[Utterance]:
         return data.labelled(self.utterances(corpus_key), evaluate.merge_of(model.spec))
 
     def _utterances(self, corpus_key: str) -> list[Utterance]:
         name = self.suite.corpora[corpus_key].corpus or corpus_key
-        return list(corpora.read(name, self._root(corpus_key)).utterances)
+        return list(corpora.read(name, self._corpus_folder(corpus_key)).utterances)
 
     def _title(self, corpus_key: str) -> str:
         return self.suite.corpora[corpus_key].title or corpus_key
 
-    def _root(self, corpus_key: str) -> Path:
+    def _corpus_folder(self, corpus_key: str) -> Path:
         return self.data_root / (self.suite.corpora[corpus_key].corpus or corpus_key)
 
-    def _report(self, cell: Cell) -> Path:
+    def _report_file(self, cell: Cell) -> Path:
         return self.runs / cell.name / "report" / "metrics.json"

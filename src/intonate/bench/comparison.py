@@ -34,8 +34,8 @@ def write(
     Raises:
         CorpusError: there are no rows, two of them are about the same thing, or a file cannot be written.
     """
-    found = sections(rows)
-    for path, content in ((markdown_path, markdown(found, title, notes)), (html_path, render(found, title, notes))):
+    tables = sections(rows)
+    for path, content in ((markdown_path, markdown(tables, title, notes)), (html_path, render(tables, title, notes))):
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(content, encoding="utf-8")

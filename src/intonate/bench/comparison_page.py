@@ -35,12 +35,12 @@ def render(sections: Sequence[Section], title: str, notes: Sequence[str] = ()) -
     rows = [row for section in sections for row in section.rows]
     systems, corpora = len({row.system for row in rows}), len({row.corpus for row in rows})
     lead = f"{_plural(systems, 'system')} on {_plural(corpora, 'corpus', 'corpora')}. Figures are in %."
-    listed = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in _WORDS.items())
+    note_items = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
     body = [
         f'<header><h1>{escape(title)}</h1><p class="lead">{lead}</p>',
-        f'<ul class="notes">{listed}</ul></header>' if listed else "</header>",
-        *(_kind(kind, [each for each in sections if each.kind == kind]) for kind in KINDS),
+        f'<ul class="notes">{note_items}</ul></header>' if note_items else "</header>",
+        *(_kind_section(kind, [section for section in sections if section.kind == kind]) for kind in KINDS),
         f'<h2>The words</h2><dl class="words">{words}</dl>',
         "<footer><p>A label says what an utterance sounds like, as learnt from the corpora; it is no knowledge of what "
         "a person feels.</p></footer>",
@@ -48,30 +48,32 @@ def render(sections: Sequence[Section], title: str, notes: Sequence[str] = ()) -
     return document(title, "".join(body))
 
 
-def _kind(kind: str, sections: Sequence[Section]) -> str:
+def _kind_section(kind: str, sections: Sequence[Section]) -> str:
     """All pictures of one kind side by side, then the tables."""
     if not sections:
         return ""
     tables = "".join(map(_table, sections))
     if kind not in _PICTURES:
         return f"<details><summary>{KINDS[kind]}</summary>{tables}</details>"
-    drawn = "".join(panel(section.heading, _PICTURES[kind](section.rows) + _lead(section)) for section in sections)
-    return f'<h2>{KINDS[kind]}</h2><div class="panels">{drawn}</div>{tables}'
+    pictures = "".join(
+        panel(section.heading, _PICTURES[kind](section.rows) + _lead_line(section)) for section in sections
+    )
+    return f'<h2>{KINDS[kind]}</h2><div class="panels">{pictures}</div>{tables}'
 
 
-def _lead(section: Section) -> str:
+def _lead_line(section: Section) -> str:
     return f'<p class="small muted">{escape(section.lead)}</p>' if section.lead else ""
 
 
 def _table(section: Section) -> str:
     reasons = Reasons()
     lines = [[_cell(cell, reasons) for cell in line] for line in section.cells]
-    table = html_table(section.head, lines, section.left)
+    table = html_table(section.head, lines, section.text_columns)
     # A command may break anywhere; the many columns of the others stay together as well as they can.
     table = table.replace('<td class="left"><code>', '<td class="left file"><code>')
-    under = "".join(f"<li>{escape(said)}</li>" for said in reasons.listed)
+    reason_items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons.reasons)
     return panel(section.heading, table, "wide" if section.kind == "commands" else "wide tight") + (
-        f'<ol class="reasons">{under}</ol>' if under else ""
+        f'<ol class="reasons">{reason_items}</ol>' if reason_items else ""
     )
 
 
@@ -82,5 +84,5 @@ def _cell(cell: Cell, reasons: Reasons) -> str:
     return text + mark + small
 
 
-def _plural(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def _plural(count: int, singular: str, plural: str = "") -> str:
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

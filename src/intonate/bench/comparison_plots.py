@@ -43,12 +43,14 @@ def systems_plot(rows: Sequence[Row], width: float = 400.0) -> str:
         rows: of one corpus.
         width: px.
     """
-    top, tall, left, right = 30.0, 42.0, 8.0, width - 14
-    shown: list[tuple[tuple[str, str], Figure | None, Figure | None]] = []
-    for overlap, apart in pairs(rows):
-        whose = name_of(next(row for row in (overlap, apart) if row))
-        shown.append((whose, overlap.uar if overlap else None, apart.uar if apart else None))
-    bottom = top + tall * len(shown) + 4
+    top, line_height, left, right = 30.0, 42.0, 8.0, width - 14
+    lines: list[tuple[tuple[str, str], Figure | None, Figure | None]] = []
+    for overlap_row, disjoint_row in pairs(rows):
+        name_and_detail = name_of(next(row for row in (overlap_row, disjoint_row) if row))
+        lines.append(
+            (name_and_detail, overlap_row.uar if overlap_row else None, disjoint_row.uar if disjoint_row else None)
+        )
+    bottom = top + line_height * len(lines) + 4
 
     def x(share: float) -> float:
         return left + (right - left) * share
@@ -63,20 +65,20 @@ def systems_plot(rows: Sequence[Row], width: float = 400.0) -> str:
         parts.append(line(x(tick), top - 6, x(tick), bottom))
         parts.append(text(x(tick), bottom + 11, f"{100 * tick:.0f}", anchor="middle", size=_SMALL, fill=MUTED))
     parts.append(text(x(0.5), bottom + 28, "UAR (%), 95 % interval", anchor="middle", size=_SMALL, fill=MUTED))
-    for place, ((system, more), mixed, disjoint) in enumerate(shown):
-        y = top + place * tall
-        name = f"{system}, {more}" if more else system
+    for place, ((system, detail), mixed, disjoint) in enumerate(lines):
+        y = top + place * line_height
+        name = f"{system}, {detail}" if detail else system
         figures = [(mixed, WARM, 400), (disjoint, ACCENT, 600)]
         end = right
         for figure, shade, weight in reversed(figures):
-            said = percent(figure.value) if figure and figure.value is not None else "–"
-            parts.append(_over(text(end, y + 8, said, anchor="end", fill=shade, weight=weight), said, end, y + 8))
+            label = percent(figure.value) if figure and figure.value is not None else "–"
+            parts.append(_over(text(end, y + 8, label, anchor="end", fill=shade, weight=weight), label, end, y + 8))
             end -= 42
         parts.append(_over(text(left, y + 8, _fitted(name, end - left)), _fitted(name, end - left), left, y + 8, 0))
         middle = y + 26
-        known = [figure.value for figure, _, _ in figures if figure and figure.value is not None]
-        if len(known) == 2:
-            parts.append(rect(x(min(known)), middle - 5, x(max(known)) - x(min(known)), 10, WARM, opacity=0.16))
+        values = [figure.value for figure, _, _ in figures if figure and figure.value is not None]
+        if len(values) == 2:
+            parts.append(rect(x(min(values)), middle - 5, x(max(values)) - x(min(values)), 10, WARM, opacity=0.16))
         for figure, shade, _ in figures:
             if figure is None or figure.value is None:
                 continue
@@ -91,10 +93,10 @@ def systems_plot(rows: Sequence[Row], width: float = 400.0) -> str:
     return picture(width, bottom + 38, "UAR of each system: where speakers overlap, and where they do not", parts)
 
 
-def _over(drawn: str, said: str, x: float, y: float, share: float = 1.0) -> str:
+def _over(shape: str, label: str, x: float, y: float, share: float = 1.0) -> str:
     """Text on a patch of the ground, so that grid lines do not run through it."""
-    wide = text_width(said) + 4
-    return rect(x - share * wide + (0 if share else -2), y - 8, wide, 16, SURFACE) + drawn
+    label_width = text_width(label) + 4
+    return rect(x - share * label_width + (0 if share else -2), y - 8, label_width, 16, SURFACE) + shape
 
 
 def _fitted(name: str, width: float) -> str:
@@ -105,41 +107,43 @@ def _fitted(name: str, width: float) -> str:
 
 def corpora_plot(rows: Sequence[Row]) -> str:
     """Heat map of UAR: trained on the corpus of the line, tested on that of the column."""
-    trained, tested = distinct(rows, lambda row: row.trained_on), distinct(rows, lambda row: row.corpus)
-    found: Mapping[tuple[str, str], Figure | None] = {(row.trained_on, row.corpus): row.uar for row in rows}
-    heads = max(text_width(name, _SMALL) for name in tested)
-    upright = heads > 72
-    wide, tall, gap = (48.0 if upright else max(48.0, heads + 8)), 40.0, 2.0
-    left = max(max(text_width(name) for name in trained), text_width("trained on", _SMALL)) + 12
-    top = 26 + (heads + 6 if upright else 18)
-    middle = left + wide * len(tested) / 2
+    sources, targets = distinct(rows, lambda row: row.trained_on), distinct(rows, lambda row: row.corpus)
+    figure_of: Mapping[tuple[str, str], Figure | None] = {(row.trained_on, row.corpus): row.uar for row in rows}
+    heads = max(text_width(name, _SMALL) for name in targets)
+    has_upright_heads = heads > 72
+    cell_width, cell_height, gap = (48.0 if has_upright_heads else max(48.0, heads + 8)), 40.0, 2.0
+    left = max(max(text_width(name) for name in sources), text_width("trained on", _SMALL)) + 12
+    top = 26 + (heads + 6 if has_upright_heads else 18)
+    middle = left + cell_width * len(targets) / 2
     parts = [
         text(middle, 8, "tested on", anchor="middle", size=_SMALL, fill=MUTED),
         text(left - 10, top - 10, "trained on", anchor="end", size=_SMALL, fill=MUTED),
     ]
-    for place, name in enumerate(tested):
-        x = left + place * wide + (wide - gap) / 2
-        if upright:
+    for place, name in enumerate(targets):
+        x = left + place * cell_width + (cell_width - gap) / 2
+        if has_upright_heads:
             lying = text(0, 0, name, size=_SMALL)
             parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{lying}</g>')
         else:
             parts.append(text(x, top - 10, name, anchor="middle", size=_SMALL))
-    for down, source in enumerate(trained):
-        y = top + down * tall
-        parts.append(text(left - 10, y + (tall - gap) / 2, source, anchor="end"))
-        for across, target in enumerate(tested):
-            x, figure = left + across * wide, found.get((source, target))
+    for down, source in enumerate(sources):
+        y = top + down * cell_height
+        parts.append(text(left - 10, y + (cell_height - gap) / 2, source, anchor="end"))
+        for across, target in enumerate(targets):
+            x, figure = left + across * cell_width, figure_of.get((source, target))
             value = figure.value if figure else None
-            share, own = value or 0.0, source == target
+            share, is_own = value or 0.0, source == target
             tip = f"trained on {source}, tested on {target}: {percent(value)}"
             tip += f" ({interval(figure)})" if figure and interval(figure) else ""
-            parts.append(rect(x, y, wide - gap, tall - gap, LINE, opacity=0.35, radius=3))
-            parts.append(rect(x, y, wide - gap, tall - gap, ACCENT, opacity=min(share, 0.999), radius=3, tip=tip))
+            parts.append(rect(x, y, cell_width - gap, cell_height - gap, LINE, opacity=0.35, radius=3))
+            parts.append(
+                rect(x, y, cell_width - gap, cell_height - gap, ACCENT, opacity=min(share, 0.999), radius=3, tip=tip)
+            )
             shade = ON_ACCENT if share > _DARK else INK
-            place_x, place_y = x + (wide - gap) / 2, y + (tall - gap) / 2
-            weight = 600 if own else 400
+            place_x, place_y = x + (cell_width - gap) / 2, y + (cell_height - gap) / 2
+            weight = 600 if is_own else 400
             parts.append(text(place_x, place_y, percent(value), anchor="middle", fill=shade, weight=weight, tip=tip))
-    width, bottom = max(left + wide * len(tested), 240.0) + 4, top + tall * len(trained)
+    width, bottom = max(left + cell_width * len(targets), 240.0) + 4, top + cell_height * len(sources)
     return picture(width, bottom, "UAR of each corpus of the training on each corpus of the test", parts)
 
 
@@ -167,11 +171,11 @@ def noises_plot(rows: Sequence[Row], width: float = 400.0) -> str:
     for tick in _TICKS:
         parts.append(line(left, y(tick), right, y(tick)))
         parts.append(text(left - 8, y(tick), f"{100 * tick:.0f}", anchor="end", size=_SMALL, fill=MUTED))
-    upright = text(0, 0, "UAR (%)", anchor="middle", size=_SMALL, fill=MUTED)
-    parts.append(f'<g transform="translate(12 {top + side / 2:.5g}) rotate(-90)">{upright}</g>')
+    axis_label = text(0, 0, "UAR (%)", anchor="middle", size=_SMALL, fill=MUTED)
+    parts.append(f'<g transform="translate(12 {top + side / 2:.5g}) rotate(-90)">{axis_label}</g>')
     for ratio in places:
-        said = "clean" if ratio is None else f"{ratio:g}"
-        parts.append(text(x(ratio), base + 12, said, anchor="middle", size=_SMALL, fill=MUTED))
+        tick_label = "clean" if ratio is None else f"{ratio:g}"
+        parts.append(text(x(ratio), base + 12, tick_label, anchor="middle", size=_SMALL, fill=MUTED))
     axis = "signal-to-noise ratio (dB), louder noise to the right"
     parts.append(text((left + right) / 2, base + 30, axis, anchor="middle", size=_SMALL, fill=MUTED))
 
@@ -180,17 +184,19 @@ def noises_plot(rows: Sequence[Row], width: float = 400.0) -> str:
     names.sort(key=lambda name: all(row.snr_db is None for row in rows if row.noise == name))
     for number, name in enumerate(names):
         shade, dash = _SHADES[number % len(_SHADES)], _DASHES[number // len(_SHADES) % len(_DASHES)]
-        of = {row.snr_db: row.uar for row in rows if row.noise == name and row.uar and row.uar.value is not None}
-        level = set(of) == {None}
+        figure_at = {row.snr_db: row.uar for row in rows if row.noise == name and row.uar and row.uar.value is not None}
+        level = set(figure_at) == {None}
         if level:
             shade, dash = MUTED, "5 4"
-            parts.append(line(left, y(_value(of[None])), right, y(_value(of[None])), shade, width=2, dash=dash))
+            parts.append(
+                line(left, y(_value(figure_at[None])), right, y(_value(figure_at[None])), shade, width=2, dash=dash)
+            )
         else:
-            known = ({None: clean} if clean else {}) | of
-            points = [(x(ratio), y(_value(known[ratio]))) for ratio in places if ratio in known]
-            drawn = polyline(points, shade, width=2)
-            parts.append(drawn.replace(" stroke-linejoin", f' stroke-dasharray="{dash}" stroke-linejoin', 1))
-            for ratio, figure in of.items():
+            figures = ({None: clean} if clean else {}) | figure_at
+            points = [(x(ratio), y(_value(figures[ratio]))) for ratio in places if ratio in figures]
+            curve = polyline(points, shade, width=2)
+            parts.append(curve.replace(" stroke-linejoin", f' stroke-dasharray="{dash}" stroke-linejoin', 1))
+            for ratio, figure in figure_at.items():
                 tip = f"{name}, {ratio:g} dB: {percent(_value(figure))} ({interval(figure)})" if figure else name
                 parts.append(circle(x(ratio), y(_value(figure)), 3.6, shade, tip=tip))
         key_x, key_y = left + (right - left) / 2 * (number % 2), base + 52 + 18 * (number // 2)

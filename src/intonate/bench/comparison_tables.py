@@ -55,7 +55,7 @@ class Section:
         rows: what it is made of.
         head: names of the columns.
         cells: the table.
-        left: so many columns, from the first, are words.
+        text_columns: so many columns, from the first, are words.
     """
 
     kind: Literal["systems", "corpora", "noises", "commands"]
@@ -64,7 +64,7 @@ class Section:
     rows: tuple[Row, ...]
     head: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
-    left: int = 1
+    text_columns: int = 1
 
 
 def sections(rows: Iterable[Row]) -> list[Section]:
@@ -76,24 +76,26 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     rows = list(rows)
     if not rows:
         raise CorpusError("there is nothing to compare: no rows; expected at least one result")
-    _refuse_twins(rows)
-    disturbed = [row for row in rows if row.noise]
-    crossed = [row for row in rows if row.trained_on and not row.noise]
-    compared = [row for row in rows if not row.trained_on and not row.noise]
+    _refuse_duplicates(rows)
+    noise_rows = [row for row in rows if row.noise]
+    cross_rows = [row for row in rows if row.trained_on and not row.noise]
+    system_rows = [row for row in rows if not row.trained_on and not row.noise]
     return [
-        *map(_systems, groups(compared, lambda row: row.corpus)),
-        *map(_corpora, groups(crossed, lambda row: (row.system, row.statistics, row.protocol == RANDOM_SPLIT))),
-        *map(_noises, groups(disturbed, _whose)),
-        *([_commands(rows)] if any(row.command for row in rows) else []),
+        *map(_systems_section, groups(system_rows, lambda row: row.corpus)),
+        *map(
+            _corpora_section, groups(cross_rows, lambda row: (row.system, row.statistics, row.protocol == RANDOM_SPLIT))
+        ),
+        *map(_noises_section, groups(noise_rows, _row_identity)),
+        *([_commands_section(rows)] if any(row.command for row in rows) else []),
     ]
 
 
 def groups(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[list[Row]]:
     """Rows that have the same key, in the order in which the keys come."""
-    found: dict[Hashable, list[Row]] = {}
+    rows_of: dict[Hashable, list[Row]] = {}
     for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return list(found.values())
+        rows_of.setdefault(key(row), []).append(row)
+    return list(rows_of.values())
 
 
 def distinct(rows: Iterable[Row], value: Callable[[Row], str]) -> list[str]:
@@ -109,21 +111,21 @@ def name_of(row: Row) -> tuple[str, str]:
 
 def pairs(rows: Sequence[Row]) -> list[tuple[Row | None, Row | None]]:
     """(random, speaker-disjoint) of each system on one corpus; any other split that overlaps stands for random."""
-    found = []
+    row_pairs = []
     for group in groups(rows, lambda row: name_of(row)):
-        apart = [row for row in group if row.protocol == SPEAKER_DISJOINT]
-        overlap = [row for row in group if row.protocol != SPEAKER_DISJOINT]
-        found.append((overlap[0] if overlap else None, apart[0] if apart else None))
-    return found
+        disjoint = [row for row in group if row.protocol == SPEAKER_DISJOINT]
+        overlapping = [row for row in group if row.protocol != SPEAKER_DISJOINT]
+        row_pairs.append((overlapping[0] if overlapping else None, disjoint[0] if disjoint else None))
+    return row_pairs
 
 
 def gaps(rows: Sequence[Row]) -> list[float]:
     """By how much the random split reads higher, UAR (0…1), of each system that has both."""
     return [
-        overlap.uar.value - apart.uar.value
-        for overlap, apart in pairs(rows)
-        if overlap and apart and overlap.uar and apart.uar
-        if overlap.uar.value is not None and apart.uar.value is not None
+        overlapping.uar.value - disjoint.uar.value
+        for overlapping, disjoint in pairs(rows)
+        if overlapping and disjoint and overlapping.uar and disjoint.uar
+        if overlapping.uar.value is not None and disjoint.uar.value is not None
     ]
 
 
@@ -142,41 +144,41 @@ def interval(figure: Figure) -> str:
     return "" if figure.low is None or figure.high is None else f"{percent(figure.low)}–{percent(figure.high)}"
 
 
-def _refuse_twins(rows: Sequence[Row]) -> None:
-    seen = set()
+def _refuse_duplicates(rows: Sequence[Row]) -> None:
+    keys = set()
     for row in rows:
-        key = (*_whose(row), row.trained_on, row.noise, row.snr_db)
-        if key in seen:
+        key = (*_row_identity(row), row.trained_on, row.noise, row.snr_db)
+        if key in keys:
             raise CorpusError(f"two rows are about the same thing: {', '.join(str(part) for part in key if part)}")
-        seen.add(key)
+        keys.add(key)
 
 
-def _whose(row: Row) -> tuple[str, str, str, str]:
+def _row_identity(row: Row) -> tuple[str, str, str, str]:
     return row.system, row.corpus, row.protocol, row.statistics
 
 
-def _systems(rows: list[Row]) -> Section:
+def _systems_section(rows: list[Row]) -> Section:
     """One line per system: published, random, speaker-disjoint, and what it costs."""
     cells = []
-    for overlap, apart in pairs(rows):
-        both = [row for row in (apart, overlap) if row]
-        published = next((row.published for row in both if row.published), "")
-        why_not = next((row.unpublished for row in both if row.unpublished), NO_REASON)
-        tried = [row.configurations_tried for row in both if row.configurations_tried is not None]
-        minutes = [row.train_minutes for row in both if row.train_minutes is not None]
+    for overlapping, disjoint in pairs(rows):
+        pair = [row for row in (disjoint, overlapping) if row]
+        published_figure = next((row.published for row in pair if row.published), "")
+        reason = next((row.unpublished for row in pair if row.unpublished), NO_REASON)
+        configurations = [row.configurations_tried for row in pair if row.configurations_tried is not None]
+        minutes = [row.train_minutes for row in pair if row.train_minutes is not None]
         cells.append(
             (
-                Cell(*name_of(both[0])),
-                Cell(published) if published else Cell(DASH, reason=why_not),
-                *_scores(overlap),
-                *_scores(apart),
-                _done(overlap),
-                _done(apart),
-                _cost(both, "{:,}", [row.parameters for row in both], "no network: it has no parameters to count"),
-                _cost(both, "{:,.1f}", [sum(minutes)] if minutes else []),
-                _cost(both, "{:,.1f}", [row.ms_per_clip for row in both]),
-                _cost(both, "{:,.1f}", [row.megabytes for row in both]),
-                _cost(both, "{:,}", [max(tried)] if tried else []),
+                Cell(*name_of(pair[0])),
+                Cell(published_figure) if published_figure else Cell(DASH, reason=reason),
+                *_score_cells(overlapping),
+                *_score_cells(disjoint),
+                _fold_cell(overlapping),
+                _fold_cell(disjoint),
+                _cost_cell(pair, "{:,}", [row.parameters for row in pair], "no network: it has no parameters to count"),
+                _cost_cell(pair, "{:,.1f}", [sum(minutes)] if minutes else []),
+                _cost_cell(pair, "{:,.1f}", [row.ms_per_clip for row in pair]),
+                _cost_cell(pair, "{:,.1f}", [row.megabytes for row in pair]),
+                _cost_cell(pair, "{:,}", [max(configurations)] if configurations else []),
             )
         )
     head = (
@@ -184,94 +186,104 @@ def _systems(rows: list[Row]) -> Section:
         *("random: folds × seeds", "disjoint: folds × seeds"),
         *("parameters", "train min", "ms per clip", "MB", "tried"),
     )
-    return Section("systems", rows[0].corpus, _gap(gaps(rows)), tuple(rows), head, tuple(cells), left=2)
+    return Section(
+        "systems", rows[0].corpus, _gap_sentence(gaps(rows)), tuple(rows), head, tuple(cells), text_columns=2
+    )
 
 
-def _gap(found: Sequence[float]) -> str:
-    if not found:
+def _gap_sentence(differences: Sequence[float]) -> str:
+    if not differences:
         return ""
-    middle = f"{100 * averages.median(found):.1f} points"
-    ends = f"{100 * min(found):.1f} to {100 * max(found):.1f}"
-    of = "for the one system that has both" if len(found) == 1 else f"the median of {len(found)} systems; {ends}"
-    return f"Where speakers overlap, UAR reads {middle} higher than where they do not ({of})."
+    median = f"{100 * averages.median(differences):.1f} points"
+    range_text = f"{100 * min(differences):.1f} to {100 * max(differences):.1f}"
+    systems_text = (
+        "for the one system that has both"
+        if len(differences) == 1
+        else f"the median of {len(differences)} systems; {range_text}"
+    )
+    return f"Where speakers overlap, UAR reads {median} higher than where they do not ({systems_text})."
 
 
-def _scores(row: Row | None) -> tuple[Cell, Cell]:
+def _score_cells(row: Row | None) -> tuple[Cell, Cell]:
     """WA and UAR."""
     if row is None:
         return (Cell(DASH, reason=NOT_RUN),) * 2
-    return _figure(row.wa, row.note), _figure(row.uar, row.note)
+    return _figure_cell(row.wa, row.note), _figure_cell(row.uar, row.note)
 
 
-def _done(row: Row | None) -> Cell:
+def _fold_cell(row: Row | None) -> Cell:
     """Folds of how many, and seeds; with the note of the row, which may say why not all."""
     if row is None or not row.folds:
         return Cell(DASH, reason=NOT_RUN if row is None else row.note or NO_REASON)
     return Cell(f"{row.folds} of {row.of_folds} × {row.seeds}", reason=row.note)
 
 
-def _figure(figure: Figure | None, note: str) -> Cell:
+def _figure_cell(figure: Figure | None, note: str) -> Cell:
     if figure is None or figure.value is None:
         return Cell(DASH, reason=note or NO_REASON)
     return Cell(percent(figure.value), interval(figure))
 
 
-def _cost(rows: Sequence[Row], form: str, values: Sequence[float | None], why_not: str = NOT_MEASURED) -> Cell:
-    known = [value for value in values if value is not None]
-    if known:
-        return Cell(form.format(known[0]))
-    done = any(row.uar for row in rows)
-    return Cell(DASH, reason=why_not if done else rows[0].note or NO_REASON)
+def _cost_cell(rows: Sequence[Row], form: str, values: Sequence[float | None], reason: str = NOT_MEASURED) -> Cell:
+    measured = [value for value in values if value is not None]
+    if measured:
+        return Cell(form.format(measured[0]))
+    was_run = any(row.uar for row in rows)
+    return Cell(DASH, reason=reason if was_run else rows[0].note or NO_REASON)
 
 
-def _corpora(rows: list[Row]) -> Section:
+def _corpora_section(rows: list[Row]) -> Section:
     """A line for each corpus of the training, a column for each of the test."""
-    trained, tested = distinct(rows, lambda row: row.trained_on), distinct(rows, lambda row: row.corpus)
+    sources, targets = distinct(rows, lambda row: row.trained_on), distinct(rows, lambda row: row.corpus)
     cells = []
-    for source in trained:
-        found = {row.corpus: row for row in rows if row.trained_on == source}
+    for source in sources:
+        row_of = {row.corpus: row for row in rows if row.trained_on == source}
         line = [Cell(source)]
-        for target in tested:
-            row = found.get(target)
-            line.append(Cell(DASH, reason=NOT_RUN) if row is None else _figure(row.uar, row.note))
-        away = [
-            row.uar.value for name, row in found.items() if name != source and row.uar and row.uar.value is not None
+        for target in targets:
+            row = row_of.get(target)
+            line.append(Cell(DASH, reason=NOT_RUN) if row is None else _figure_cell(row.uar, row.note))
+        other_values = [
+            row.uar.value for name, row in row_of.items() if name != source and row.uar and row.uar.value is not None
         ]
-        line.append(Cell(percent(averages.mean(away))) if away else Cell(DASH, reason="not tested on any other corpus"))
+        line.append(
+            Cell(percent(averages.mean(other_values)))
+            if other_values
+            else Cell(DASH, reason="not tested on any other corpus")
+        )
         cells.append(tuple(line))
-    own = SPEAKER_DISJOINT if any(row.protocol == SPEAKER_DISJOINT for row in rows) else rows[0].protocol
+    own_protocol = SPEAKER_DISJOINT if any(row.protocol == SPEAKER_DISJOINT for row in rows) else rows[0].protocol
     return Section(
         "corpora",
-        _title(rows[0]),
-        f"UAR in %. Each line is a corpus of the training; on its own corpus the split is {own}.",
+        _system_title(rows[0]),
+        f"UAR in %. Each line is a corpus of the training; on its own corpus the split is {own_protocol}.",
         tuple(rows),
-        ("trained on", *(f"tested on {name}" for name in tested), "mean of the others"),
+        ("trained on", *(f"tested on {name}" for name in targets), "mean of the others"),
         tuple(cells),
     )
 
 
-def _noises(rows: list[Row]) -> Section:
+def _noises_section(rows: list[Row]) -> Section:
     """A line for each noise, a column for each signal-to-noise ratio."""
     ratios = snrs(rows)
     clean = next((row for row in rows if row.noise == CLEAN), None)
     cells = []
     for noise in distinct(rows, lambda row: row.noise):
-        found = {row.snr_db: row for row in rows if row.noise == noise}
-        whole = found.get(None)
+        row_at = {row.snr_db: row for row in rows if row.noise == noise}
+        clean_row = row_at.get(None)
         line = [Cell(shown_noise(noise))]
-        if whole is None and clean is None:
+        if clean_row is None and clean is None:
             line.append(Cell(DASH, reason=NOT_RUN))
         else:
-            line.append(_figure((whole or clean).uar, (whole or clean).note))  # type: ignore[union-attr]
+            line.append(_figure_cell((clean_row or clean).uar, (clean_row or clean).note))  # type: ignore[union-attr]
         for ratio in ratios:
-            row = found.get(ratio)
-            reason = "nothing is added here, so there is no ratio" if set(found) == {None} else NOT_RUN
-            line.append(Cell(DASH, reason=reason) if row is None else _figure(row.uar, row.note))
+            row = row_at.get(ratio)
+            reason = "nothing is added here, so there is no ratio" if set(row_at) == {None} else NOT_RUN
+            line.append(Cell(DASH, reason=reason) if row is None else _figure_cell(row.uar, row.note))
         cells.append(tuple(line))
     first = rows[0]
     return Section(
         "noises",
-        f"{_title(first)} on {first.corpus}",
+        f"{_system_title(first)} on {first.corpus}",
         f"UAR in %, {first.protocol or 'all clips'}. The ratio is that of the clip to the noise laid over it.",
         tuple(rows),
         ("laid over the test clips", "no noise", *(f"{ratio:g} dB" for ratio in ratios)),
@@ -279,13 +291,13 @@ def _noises(rows: list[Row]) -> Section:
     )
 
 
-def _title(row: Row) -> str:
+def _system_title(row: Row) -> str:
     return f"{row.system}, {row.statistics}" if row.statistics not in (CLIP_ALONE, "") else row.system
 
 
-def _commands(rows: Sequence[Row]) -> Section:
+def _commands_section(rows: Sequence[Row]) -> Section:
     """What to type for each row; rows that come of the same command share a line."""
-    found = groups([row for row in rows if row.command], lambda row: row.command)
+    command_groups = groups([row for row in rows if row.command], lambda row: row.command)
     cells = tuple(
         (
             Cell(", ".join(distinct(group, lambda row: row.system))),
@@ -293,38 +305,40 @@ def _commands(rows: Sequence[Row]) -> Section:
             Cell(", ".join(distinct(group, lambda row: row.protocol))),
             Cell(group[0].command, code=True),
         )
-        for group in found
+        for group in command_groups
     )
     head = ("system", "corpus", "protocol", "command")
-    return Section("commands", "", "", tuple(rows), head, cells, left=4)
+    return Section("commands", "", "", tuple(rows), head, cells, text_columns=4)
 
 
-def markdown(found: Sequence[Section], title: str, notes: Sequence[str] = ()) -> str:
+def markdown(tables: Sequence[Section], title: str, notes: Sequence[str] = ()) -> str:
     """The tables as one Markdown file; see `comparison.write`."""
-    parts = [f"# {_plain(title)}"]
-    if listed := [f"- {_plain(note)}" for note in notes if note]:
-        parts.append("\n".join(listed))
+    parts = [f"# {_escaped(title)}"]
+    if note_lines := [f"- {_escaped(note)}" for note in notes if note]:
+        parts.append("\n".join(note_lines))
     parts.append(
         "In %, with 95 % intervals over speakers in brackets. UAR (also UA) is the mean of the classes' recalls, WA "
         "the accuracy. In a random split speakers overlap: the same voices are in training and test. *Folds × seeds*: "
         "folds tested, of how many there are, and how often each was trained. *Train min*: all of them together. "
         "*Tried*: configurations compared on validation speakers."
     )
-    above = ""
-    for section in found:
-        parts += [f"## {KINDS[section.kind]}"] if section.kind != above else []
-        parts += [f"### {_plain(section.heading)}"] if section.heading else []
+    last_kind = ""
+    for section in tables:
+        parts += [f"## {KINDS[section.kind]}"] if section.kind != last_kind else []
+        parts += [f"### {_escaped(section.heading)}"] if section.heading else []
         parts += [section.lead] if section.lead else []
-        above = section.kind
-        notes_of = Reasons()
+        last_kind = section.kind
+        reasons = Reasons()
         lines = [
-            "| " + " | ".join(map(_plain, section.head)) + " |",
-            "| " + " | ".join("---" if place < section.left else "---:" for place in range(len(section.head))) + " |",
-            *("| " + " | ".join(_written(cell, notes_of) for cell in line) + " |" for line in section.cells),
+            "| " + " | ".join(map(_escaped, section.head)) + " |",
+            "| "
+            + " | ".join("---" if column < section.text_columns else "---:" for column in range(len(section.head)))
+            + " |",
+            *("| " + " | ".join(_markdown_cell(cell, reasons) for cell in line) + " |" for line in section.cells),
         ]
         parts.append("\n".join(lines))
-        if notes_of.listed:
-            parts.append("\n".join(f"{number}. {_plain(said)}" for number, said in enumerate(notes_of.listed, 1)))
+        if reasons.reasons:
+            parts.append("\n".join(f"{number}. {_escaped(reason)}" for number, reason in enumerate(reasons.reasons, 1)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -332,22 +346,22 @@ def markdown(found: Sequence[Section], title: str, notes: Sequence[str] = ()) ->
 class Reasons:
     """The reasons under a table, each once, numbered from 1 as they come."""
 
-    listed: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     def number(self, reason: str) -> int:
-        if reason not in self.listed:
-            self.listed.append(reason)
-        return self.listed.index(reason) + 1
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return self.reasons.index(reason) + 1
 
 
-def _written(cell: Cell, reasons: Reasons) -> str:
-    text = f"`{_plain(cell.text, code=True)}`" if cell.code else _plain(cell.text)
-    small = f" ({_plain(cell.small)})" if cell.small else ""
+def _markdown_cell(cell: Cell, reasons: Reasons) -> str:
+    text = f"`{_escaped(cell.text, code=True)}`" if cell.code else _escaped(cell.text)
+    small = f" ({_escaped(cell.small)})" if cell.small else ""
     mark = f" <sup>{reasons.number(cell.reason)}</sup>" if cell.reason else ""
     return text + small + mark
 
 
-def _plain(text: str, code: bool = False) -> str:
+def _escaped(text: str, code: bool = False) -> str:
     """Text that Markdown leaves as it is, on one line."""
     line = " ".join(text.split()).replace("|", "\\|")
     return line if code else line.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")

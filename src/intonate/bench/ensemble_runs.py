@@ -21,10 +21,10 @@ from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import Utterance
 
 # (model, test clips, fold, seed) -> what it says of them
-Ask = Callable[[ModelFile, Sequence[Utterance], str, int], PredictionTable]
+Answer = Callable[[ModelFile, Sequence[Utterance], str, int], PredictionTable]
 
 
-def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[Utterance], ask: Ask) -> None:
+def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[Utterance], answer: Answer) -> None:
     """Write the run folder of an ensemble: model.onnx, predictions.csv and run.json of each fit, and the report.
 
     Args:
@@ -32,7 +32,7 @@ def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[
         members: run folders, of the same split.
         split: its name.
         utterances: the labelled clips that the members' recipes divided.
-        ask: answers the test clips of a fit.
+        answer: answers the test clips of a fit.
 
     Raises:
         RecipeError: the members have no fit in common.
@@ -42,29 +42,31 @@ def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[
     if not (fits := sorted(set.intersection(*finished))):
         raise RecipeError(f"the members {', '.join(member.name for member in members)} have no finished fit in common")
     for fit in fits:
-        place, parts = folder / fit, [member / fit for member in members]
-        if (place / "run.json").exists():
+        fit_folder, member_fits = folder / fit, [member / fit for member in members]
+        if (fit_folder / "run.json").exists():
             continue
         fold, seed = (int(number) for number in re.findall(r"\d+", fit))
-        found = splits.folds(split, utterances, seed)[fold - 1]
-        target = place / "model.onnx"
+        fit_split = splits.folds(split, utterances, seed)[fold - 1]
+        target = fit_folder / "model.onnx"
         target.unlink(missing_ok=True)  # of a run that was stopped before run.json
-        combine(target, [part / "model.onnx" for part in parts], name=folder.name)
-        answered = ask(read_model(target), [utterances[row] for row in found.test], str(fold), seed)
-        table.write(answered, place / "predictions.csv")
-        (place / "run.json").write_text(json.dumps(_record(parts, found.name, seed), indent=2) + "\n", "utf-8")
+        combine(target, [part / "model.onnx" for part in member_fits], name=folder.name)
+        predictions = answer(read_model(target), [utterances[row] for row in fit_split.test], str(fold), seed)
+        table.write(predictions, fit_folder / "predictions.csv")
+        (fit_folder / "run.json").write_text(
+            json.dumps(_record(member_fits, fit_split.name, seed), indent=2) + "\n", "utf-8"
+        )
     tables = [table.read(folder / fit / "predictions.csv") for fit in fits]
     notes = [f"The mean of the probabilities of {', '.join(member.name for member in members)}."]
     write_report(folder / "report", table.concatenate(tables), title=folder.name, notes=notes)
 
 
-def _record(parts: Sequence[Path], split: str, seed: int) -> dict[str, Any]:
-    records = [json.loads((part / "run.json").read_text(encoding="utf-8")) for part in parts]
-    counted = [record.get("parameters") for record in records]
+def _record(member_fits: Sequence[Path], split: str, seed: int) -> dict[str, Any]:
+    records = [json.loads((member_fit / "run.json").read_text(encoding="utf-8")) for member_fit in member_fits]
+    parameter_counts = [record.get("parameters") for record in records]
     return {
         "split": split,
         "seed": seed,
         "train_s": sum(record["train_s"] for record in records),
         "configurations_tried": sum(record["configurations_tried"] for record in records),
-        **({"parameters": sum(counted)} if all(counted) else {}),
+        **({"parameters": sum(parameter_counts)} if all(parameter_counts) else {}),
     }

@@ -100,9 +100,11 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
     if suite.like:
         # Their folds belong to the other suite's corpora.
-        others = load(recipe_files.find(suite.like, "suite", path.parent))[0].systems
-        taken = {key: other.model_copy(update={"folds": {}, "only": []}) for key, other in others.items()}
-        suite = suite.model_copy(update={"systems": taken | suite.systems})
+        other_systems = load(recipe_files.find(suite.like, "suite", path.parent))[0].systems
+        copied_systems = {
+            key: system.model_copy(update={"folds": {}, "only": []}) for key, system in other_systems.items()
+        }
+        suite = suite.model_copy(update={"systems": copied_systems | suite.systems})
     for key, system in suite.systems.items():
         if bool(system.recipe) + bool(system.members) + bool(system.model) != 1 and not system.missing:
             raise RecipeError(f"suite {path}: systems.{key} needs either a recipe, or members, or a model")

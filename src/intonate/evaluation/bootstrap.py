@@ -31,7 +31,7 @@ def measure(table: PredictionTable, metric: str) -> float:
     Raises:
         CorpusError: the metric is not known.
     """
-    return float(_resampled(table, metric, np.zeros(len(table), dtype=np.int64), np.ones((1, 1)))[0])
+    return float(_resampled_metric(table, metric, np.zeros(len(table), dtype=np.int64), np.ones((1, 1)))[0])
 
 
 class Interval(NamedTuple):
@@ -45,29 +45,29 @@ class Interval(NamedTuple):
 def intervals(
     table: PredictionTable,
     names: Sequence[str],
-    by: str = "speaker",
+    unit_kind: str = "speaker",
     repeats: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> dict[str, Interval]:
     """`bootstrap` for several metrics over the same resamples."""
-    unit, index, count = _units(table, by)
+    unit, index, count = _units(table, unit_kind)
     if count == 0:
         return {metric: Interval(float("nan"), float("nan"), unit) for metric in names}
     generator = np.random.default_rng(0) if rng is None else rng
     times = generator.multinomial(count, np.full(count, 1 / count), size=repeats).astype(np.float64)
-    found = {}
+    result = {}
     for metric in names:
-        values = _resampled(table, metric, index, times)
+        values = _resampled_metric(table, metric, index, times)
         values = values[~np.isnan(values)]
         low, high = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
-        found[metric] = Interval(float(low), float(high), unit)
-    return found
+        result[metric] = Interval(float(low), float(high), unit)
+    return result
 
 
 def bootstrap(
     table: PredictionTable,
     metric: str,
-    by: str = "speaker",
+    unit_kind: str = "speaker",
     repeats: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> Interval:
@@ -80,26 +80,26 @@ def bootstrap(
 
     Args:
         metric: one of `METRICS`.
-        by: `speaker` or `utterance`.
+        unit_kind: `speaker` or `utterance`.
         rng: default, a generator seeded with 0.
     """
-    return intervals(table, [metric], by, repeats, rng)[metric]
+    return intervals(table, [metric], unit_kind, repeats, rng)[metric]
 
 
-def _units(table: PredictionTable, by: str) -> tuple[str, Ints, int]:
+def _units(table: PredictionTable, unit_kind: str) -> tuple[str, Ints, int]:
     """What is resampled: its name, the unit of each row (N,), and how many there are."""
-    if by not in ("speaker", "utterance"):
-        raise CorpusError(f"the bootstrap resamples by 'speaker' or 'utterance', not by {by!r}")
+    if unit_kind not in ("speaker", "utterance"):
+        raise CorpusError(f"the bootstrap resamples by 'speaker' or 'utterance', not by {unit_kind!r}")
     clips = np.array([f"{name}@{start}" for name, start in zip(table.file, table.start, strict=True)], dtype=np.str_)
-    known = table.speaker != ""
-    unit = by if by == "utterance" or len(np.unique(table.speaker[known])) >= 3 else "utterance"
+    has_speaker = table.speaker != ""
+    unit = unit_kind if unit_kind == "utterance" or len(np.unique(table.speaker[has_speaker])) >= 3 else "utterance"
     # A clip of an unknown speaker is a unit of its own.
-    names = clips if unit == "utterance" else np.where(known, table.speaker, clips)
+    names = clips if unit == "utterance" else np.where(has_speaker, table.speaker, clips)
     distinct, index = np.unique(names, return_inverse=True)
     return unit, index.astype(np.int64), len(distinct)
 
 
-def _resampled(table: PredictionTable, metric: str, index: Ints, times: Floats) -> Floats:
+def _resampled_metric(table: PredictionTable, metric: str, index: Ints, times: Floats) -> Floats:
     """The metric of each of R resamples, (R,), of units that occur times (R, U); rows belong to units by index (N,)."""
     if metric not in METRICS:
         raise CorpusError(f"metric {metric!r} is not known; {did_you_mean(metric, METRICS)}")

@@ -72,16 +72,16 @@ def abstain_threshold(
         raise CorpusError("abstain_threshold needs exactly one of target_accuracy and coverage")
     if len(truth) == 0:
         return 0.0
-    best = probabilities.max(axis=1)
-    order = np.argsort(-best, kind="stable")
+    confidences = probabilities.max(axis=1)
+    order = np.argsort(-confidences, kind="stable")
     right = np.cumsum((probabilities.argmax(axis=1) == truth)[order])
-    answered = np.arange(1, len(truth) + 1)
+    answer_counts = np.arange(1, len(truth) + 1)
     # Rows of equal confidence are answered together: a cut may only lie where the confidence drops.
-    cuts = np.r_[np.diff(best[order]) < 0, True]
-    wanted = least_coverage if coverage is None else coverage
-    enough = cuts & (answered >= wanted * len(truth) - 1e-9)
-    chosen = int(np.argmax(enough))
+    cuts = np.r_[np.diff(confidences[order]) < 0, True]
+    target_coverage = least_coverage if coverage is None else coverage
+    enough = cuts & (answer_counts >= target_coverage * len(truth) - 1e-9)
+    cut = int(np.argmax(enough))
     if target_accuracy is not None:
-        reached = np.flatnonzero(enough & (right / answered >= target_accuracy))
-        chosen = int(reached[-1]) if len(reached) else chosen
-    return 0.0 if chosen == len(truth) - 1 else float(best[order][chosen])
+        accurate_cuts = np.flatnonzero(enough & (right / answer_counts >= target_accuracy))
+        cut = int(accurate_cuts[-1]) if len(accurate_cuts) else cut
+    return 0.0 if cut == len(truth) - 1 else float(confidences[order][cut])

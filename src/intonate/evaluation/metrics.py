@@ -105,8 +105,13 @@ def macro_auc(probabilities: Floats, truth: Ints, weights: Floats | None = None)
         pairs = ups.sum(axis=1) * downs.sum(axis=1)
         areas[column] = np.divide((ups * below).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
     defined = ~np.isnan(areas)
-    found = defined.sum(axis=0)
-    means = np.divide(np.where(defined, areas, 0).sum(axis=0), found, out=np.full(len(found), np.nan), where=found > 0)
+    class_counts = defined.sum(axis=0)
+    means = np.divide(
+        np.where(defined, areas, 0).sum(axis=0),
+        class_counts,
+        out=np.full(len(class_counts), np.nan),
+        where=class_counts > 0,
+    )
     return np.asarray(means if weights is not None else means[0])
 
 
@@ -115,8 +120,8 @@ def calibration_bins(probabilities: Floats, truth: Ints, predicted: Ints | None 
 
     A bin holds confidences above its lower edge up to and including its upper edge; zero belongs to the first.
     """
-    together = np.zeros(len(truth), dtype=np.int64)
-    return np.asarray(bins_by_unit(probabilities, truth, predicted, together, 1)[0])
+    unit_index = np.zeros(len(truth), dtype=np.int64)
+    return np.asarray(bins_by_unit(probabilities, truth, predicted, unit_index, 1)[0])
 
 
 def expected_calibration_error(bins: Floats) -> Floats:
@@ -144,8 +149,10 @@ def _diagonal(confusion: Floats) -> Floats:
 
 def _ratio(numerator: Any, denominator: Any) -> Floats:
     """Division in which 0 / 0 is 0."""
-    over, under = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    return np.asarray(np.divide(over, under, out=np.zeros(over.shape), where=under != 0))
+    numerators, denominators = np.broadcast_arrays(
+        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    )
+    return np.asarray(np.divide(numerators, denominators, out=np.zeros(numerators.shape), where=denominators != 0))
 
 
 def _mean_over_present(values: Floats, confusion: Floats) -> Floats:

@@ -57,7 +57,7 @@ _WORDS = {
     "the other one lets it choose only among those that the clip's corpus has.",
 }
 _TIMES = {"train_s": ("training", "s"), "test_s": ("test", "s"), "ms_per_clip": ("per clip", "ms")}
-_WORST, _HARDEST = 15, 8
+_MISTAKES, _CONFUSIONS = 15, 8
 
 
 def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes: Sequence[str] = ()) -> str:
@@ -118,30 +118,31 @@ def _lead(scores: Mapping[str, Any], table: PredictionTable) -> str:
     corpora = sorted(set(table.corpus.tolist()) - {""})
     clips = len(set(zip(table.file.tolist(), table.start.tolist(), strict=True)))
     speakers = len(set(table.speaker.tolist()) - {""})
-    where = f" from {', '.join(corpora)}" if corpora else ""
-    return f"{clips:,} clips of {_plural(speakers, 'speaker')}{where}; {len(scores['labels'])} classes: " + ", ".join(
-        scores["labels"]
+    corpora_note = f" from {', '.join(corpora)}" if corpora else ""
+    return (
+        f"{clips:,} clips of {_plural(speakers, 'speaker')}{corpora_note}; {len(scores['labels'])} classes: "
+        + ", ".join(scores["labels"])
     )
 
 
 def _card(condition: Mapping[str, Any]) -> str:
-    view, closed = condition["open"], condition["restricted"]
+    view, restricted = condition["open"], condition["restricted"]
     overall = view["overall"]
     rows = [
         (NAMES[name].split(" (")[0], overall[name]) for name in ("accuracy", "macro_f1", "weighted_f1", "auc", "ece")
     ]
-    if closed:
-        rows.insert(0, ("UAR, own classes", closed["overall"]["uar"]))
-    listed = "".join(
+    if restricted:
+        rows.insert(0, ("UAR, own classes", restricted["overall"]["uar"]))
+    figure_list = "".join(
         f"<dt>{escape(name)}</dt><dd>{percent(figure['value'])}</dd><dd>{limits(figure)}</dd>" for name, figure in rows
     )
     counts = [_plural(condition["utterances"], "clip"), _plural(condition["speakers"], "speaker")]
     counts += [_plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
     words = [PLAIN_WORDS.get(condition[name], "") for name in ("protocol", "statistics")]
     spread = [
-        f"UAR {percent(found['uar']['mean'])} ± {percent(found['uar']['sd'])} over {found['count']} {name}."
-        for name, found in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
-        if found
+        f"UAR {percent(repeats['uar']['mean'])} ± {percent(repeats['uar']['sd'])} over {repeats['count']} {name}."
+        for name, repeats in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
+        if repeats
     ]
     protocol, statistics = condition["protocol"], condition["statistics"] or "all clips"
     flattering = " warn" if protocol == RANDOM_SPLIT else ""
@@ -149,27 +150,27 @@ def _card(condition: Mapping[str, Any]) -> str:
         f'<section class="card{flattering}"><p class="kind">{escape(protocol)}</p><h2>{escape(statistics)}</h2>'
         f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR</small></p>'
         f'<p class="range">95 % interval over {view["unit"]}s {limits(overall["uar"])}</p>'
-        f"<dl>{listed}</dl>"
+        f"<dl>{figure_list}</dl>"
         f'<p class="how">{escape(" ".join(filter(None, [*words, ", ".join(counts) + ".", *spread])))}</p></section>'
     )
 
 
 def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
-    restricted = any(condition["restricted"] for condition in conditions)
-    head = ["corpus", "conditions", "clips", "speakers", "UAR", *(["UAR, own classes"] if restricted else []), "WA"]
+    has_restricted = any(condition["restricted"] for condition in conditions)
+    head = ["corpus", "conditions", "clips", "speakers", "UAR", *(["UAR, own classes"] if has_restricted else []), "WA"]
     rows = []
     for corpus in dict.fromkeys(name for condition in conditions for name in condition["corpora"]):
-        shown = escape(corpus or NOT_KNOWN)
+        corpus_cell = escape(corpus or NOT_KNOWN)
         for condition in conditions:
             if corpus not in condition["corpora"]:
                 continue
             group = condition["open"]["groups"]["corpus"][corpus or NOT_KNOWN]
-            closed = (condition["restricted"] or condition["open"])["groups"]["corpus"][corpus or NOT_KNOWN]
-            cells = [str(group["utterances"]), str(group["speakers"]), _figure(group["uar"])]
-            cells += [_figure(closed["uar"])] * restricted + [_figure(group["accuracy"])]
-            rows.append([shown, escape(condition_name(condition)), *cells])
-            shown = ""
-    return f"<h2>By corpus</h2>{panel('', html_table(head, rows, left=2), 'wide')}"
+            restricted_group = (condition["restricted"] or condition["open"])["groups"]["corpus"][corpus or NOT_KNOWN]
+            cells = [str(group["utterances"]), str(group["speakers"]), _figure_cell(group["uar"])]
+            cells += [_figure_cell(restricted_group["uar"])] * has_restricted + [_figure_cell(group["accuracy"])]
+            rows.append([corpus_cell, escape(condition_name(condition)), *cells])
+            corpus_cell = ""
+    return f"<h2>By corpus</h2>{panel('', html_table(head, rows, text_columns=2), 'wide')}"
 
 
 def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
@@ -181,14 +182,14 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
             "Per cent of each true class.",
         ),
         ("Each class", plots.class_plot(view["classes"]), ""),
-        ("Hardest confusions", _hardest(view, part), ""),
-        ("Each class, in figures", _classes(view), ""),
+        ("Hardest confusions", _confusion_list(view, part), ""),
+        ("Each class, in figures", _class_table(view), ""),
     ]
-    answered = view["answered"]
+    answers = view["answered"]
     abstains = (
-        f"With its threshold the model answers {percent(answered['coverage'])} % of the clips and is right on "
-        f"{percent(answered['accuracy'])} % of these."
-        if answered["coverage"] is not None and answered["coverage"] < 1
+        f"With its threshold the model answers {percent(answers['coverage'])} % of the clips and is right on "
+        f"{percent(answers['accuracy'])} % of these."
+        if answers["coverage"] is not None and answers["coverage"] < 1
         else "The model answered every clip."
     )
     ece = view["overall"]["ece"]
@@ -200,31 +201,35 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
         ),
         ("What abstaining buys", plots.coverage_plot(part), abstains),
     ]
-    drawn = [
+    small_panels = [
         panel(name, content + (f'<p class="small muted">{escape(note)}</p>' if note else ""))
         for name, content, note in panels
     ]
-    wide = [
-        panel("Who is heard how well: UAR", _groups(view), "wide"),
-        panel("Surest mistakes", _worst(part), "wide"),
-        panel("Every figure", _every(condition), "wide"),
+    wide_panels = [
+        panel("Who is heard how well: UAR", _group_pictures(view), "wide"),
+        panel("Surest mistakes", _mistake_table(part), "wide"),
+        panel("Every figure", _figure_table(condition), "wide"),
     ]
-    return f'<div class="panels">{"".join(drawn)}</div>{"".join(wide)}'
+    return f'<div class="panels">{"".join(small_panels)}</div>{"".join(wide_panels)}'
 
 
-def _groups(view: Mapping[str, Any]) -> str:
-    by = view["groups"]
+def _group_pictures(view: Mapping[str, Any]) -> str:
+    groups_by = view["groups"]
     # Where every corpus has a language of its own, a picture by language would repeat that by corpus.
-    names = [name for name in by if len(by[name]) > 1 and (name != "language" or len(by[name]) < len(by["corpus"]))]
+    names = [
+        name
+        for name in groups_by
+        if len(groups_by[name]) > 1 and (name != "language" or len(groups_by[name]) < len(groups_by["corpus"]))
+    ]
     if not names:
         return '<p class="small muted">There is one corpus, one gender and one age here: nothing to compare.</p>'
-    drawn = []
+    pictures = []
     for name in names:
-        groups = list(by[name].items())
+        groups = list(groups_by[name].items())
         note = _unit_note(groups)
-        below = f'<p class="small muted">{escape(note)}</p>' if note else ""
-        drawn.append(f"<div><h4>by {name}</h4>{plots.interval_plot(groups, f'UAR by {name}')}{below}</div>")
-    return f'<div class="groups">{"".join(drawn)}</div>'
+        note_html = f'<p class="small muted">{escape(note)}</p>' if note else ""
+        pictures.append(f"<div><h4>by {name}</h4>{plots.interval_plot(groups, f'UAR by {name}')}{note_html}</div>")
+    return f'<div class="groups">{"".join(pictures)}</div>'
 
 
 def panel(name: str, content: str, kind: str = "") -> str:
@@ -240,69 +245,80 @@ def _unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return f"Fewer than three speakers in {', '.join(alone)}: that interval is over clips and says nothing of others."
 
 
-def _classes(view: Mapping[str, Any]) -> str:
+def _class_table(view: Mapping[str, Any]) -> str:
     rows = [
-        [_label(name), *(percent(figures[key]) for key in ("recall", "precision", "f1")), str(figures["support"])]
+        [_label_cell(name), *(percent(figures[key]) for key in ("recall", "precision", "f1")), str(figures["support"])]
         for name, figures in view["classes"].items()
         if figures["support"] or figures["predicted"]
     ]
     return html_table(["class", "recall", "precision", "F1", "n"], rows)
 
 
-def _hardest(view: Mapping[str, Any], part: PredictionTable) -> str:
+def _confusion_list(view: Mapping[str, Any], part: PredictionTable) -> str:
     counts = np.array(view["confusion"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
-    order = np.argsort(-shares, axis=None, kind="stable")[:_HARDEST]
+    order = np.argsort(-shares, axis=None, kind="stable")[:_CONFUSIONS]
     rows = []
-    for truth, said in zip(*np.unravel_index(order, shares.shape), strict=True):
-        if counts[truth, said]:
-            of = f"{counts[truth, said]} of {counts[truth].sum()}"
-            rows.append([_label(part.labels[truth]), _label(part.labels[said]), percent(shares[truth, said]), of])
-    return html_table(["truth", "called", "%", "n"], rows, left=2) if rows else "<p>None: every clip was right.</p>"
+    for truth, predicted in zip(*np.unravel_index(order, shares.shape), strict=True):
+        if counts[truth, predicted]:
+            share_text = f"{counts[truth, predicted]} of {counts[truth].sum()}"
+            rows.append(
+                [
+                    _label_cell(part.labels[truth]),
+                    _label_cell(part.labels[predicted]),
+                    percent(shares[truth, predicted]),
+                    share_text,
+                ]
+            )
+    return (
+        html_table(["truth", "called", "%", "n"], rows, text_columns=2)
+        if rows
+        else "<p>None: every clip was right.</p>"
+    )
 
 
-def _worst(part: PredictionTable) -> str:
+def _mistake_table(part: PredictionTable) -> str:
     rows_at = np.arange(len(part))
-    said, truth = part.probabilities[rows_at, part.predicted], part.probabilities[rows_at, part.truth]
-    order = [int(row) for row in np.argsort(truth - said, kind="stable") if part.label[row] != part.emotion[row]]
-    chosen: dict[tuple[str, float], int] = {}
+    confidence, truth = part.probabilities[rows_at, part.predicted], part.probabilities[rows_at, part.truth]
+    order = [int(row) for row in np.argsort(truth - confidence, kind="stable") if part.label[row] != part.emotion[row]]
+    row_of: dict[tuple[str, float], int] = {}
     for row in order:
-        chosen.setdefault((str(part.file[row]), float(part.start[row])), row)
+        row_of.setdefault((str(part.file[row]), float(part.start[row])), row)
     rows = [
         [
             f"<code>{escape(file)}</code>" + (f"<small>from {start:g} s</small>" if start else ""),
             escape(str(part.speaker[row])),
-            _label(str(part.emotion[row])),
+            _label_cell(str(part.emotion[row])),
             percent(truth[row]),
-            _label(str(part.label[row])),
-            percent(said[row]),
+            _label_cell(str(part.label[row])),
+            percent(confidence[row]),
         ]
-        for (file, start), row in list(chosen.items())[:_WORST]
+        for (file, start), row in list(row_of.items())[:_MISTAKES]
     ]
     if not rows:
         return "<p>None: every clip was right.</p>"
-    page = html_table(["clip", "speaker", "truth", "given %", "called", "sure %"], rows, left=2)
+    page = html_table(["clip", "speaker", "truth", "given %", "called", "sure %"], rows, text_columns=2)
     return page.replace('<td class="left"><code>', '<td class="left file"><code>')
 
 
-def _every(condition: Mapping[str, Any]) -> str:
+def _figure_table(condition: Mapping[str, Any]) -> str:
     views = [("open", condition["open"])] + [("own classes", condition["restricted"])] * bool(condition["restricted"])
     rows = []
     for key, name in NAMES.items():
-        cells = [_figure(view["overall"][key], plain=key in ("nll", "brier")) for _, view in views]
+        cells = [_figure_cell(view["overall"][key], plain=key in ("nll", "brier")) for _, view in views]
         for _, view in views[:1]:
             cells.append(percent(view["corpus_mean"][key]) if key in view["corpus_mean"] else "")
             for spread in (view["over_folds"], view["over_seeds"]):
-                found = spread.get(key) if key in COUNTED else None
-                cells.append(f"{percent(found['mean'])} ± {percent(found['sd'])}" if found else "")
+                interval = spread.get(key) if key in COUNTED else None
+                cells.append(f"{percent(interval['mean'])} ± {percent(interval['sd'])}" if interval else "")
         rows.append([escape(name), *cells])
     head = ["figure", *(name for name, _ in views), "mean of corpora", "over folds", "over seeds"]
     return html_table(head, rows)
 
 
 def _footer(scores: Mapping[str, Any]) -> str:
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in _WORDS.items())
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
     times = ", ".join(
         f"{_TIMES.get(key, (key, ''))[0]} {value:,.4g} {_TIMES.get(key, (key, ''))[1]}".strip()
         for key, value in scores["times"].items()
@@ -316,20 +332,20 @@ def _footer(scores: Mapping[str, Any]) -> str:
     )
 
 
-def _figure(figure: Mapping[str, Any], plain: bool = False) -> str:
+def _figure_cell(figure: Mapping[str, Any], plain: bool = False) -> str:
     if plain and figure["value"] is not None:
         return f"{figure['value']:.3f}<small>{figure['low']:.3f}–{figure['high']:.3f}</small>"
     return f"{percent(figure['value'])}<small>{limits(figure)}</small>"
 
 
-def _label(name: str) -> str:
+def _label_cell(name: str) -> str:
     return f'<span class="dot" style="background:{colour(name)}"></span>{escape(name)}'
 
 
-def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """An HTML table of ready-made cells; the first `left` columns are words, the others figures."""
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """An HTML table of ready-made cells; the first `text_columns` columns are words, the others figures."""
     # A cell that begins with a coloured dot is a word as well.
-    words = [place < left or all(row[place].startswith("<span") for row in rows) for place in range(len(head))]
+    words = [place < text_columns or all(row[place].startswith("<span") for row in rows) for place in range(len(head))]
     side = [' class="left"' if word else "" for word in words]
     top = "".join(f"<th{align}>{escape(name)}</th>" for name, align in zip(head, side, strict=True))
     body = "".join(

@@ -51,18 +51,18 @@ def confusion_plot(confusion: ArrayLike, labels: Sequence[str]) -> str:
     names = max(text_width(name) for name in labels)
     heads = max(text_width(name, _SMALL) for name in labels)
     # Column names stand upright where lying ones would make the picture too wide for a phone.
-    upright = heads > 56 or len(labels) > 8
+    has_upright_heads = heads > 56 or len(labels) > 8
     # Two classes still leave room for the words above them.
-    wide = max(42.0 if upright else heads + 2, 140 / len(labels))
-    tall, gap = 40.0, 2.0
-    left, top = names + 20, 24 + (heads + 6 if upright else 18)
+    cell_width = max(42.0 if has_upright_heads else heads + 2, 140 / len(labels))
+    cell_height, gap = 40.0, 2.0
+    left, top = names + 20, 24 + (heads + 6 if has_upright_heads else 18)
     parts = [
-        text(left + wide * len(labels) / 2, 8, "what the model said", anchor="middle", size=_SMALL, fill=MUTED),
+        text(left + cell_width * len(labels) / 2, 8, "what the model said", anchor="middle", size=_SMALL, fill=MUTED),
         text(left - 20, top - 10, "truth", anchor="end", size=_SMALL, fill=MUTED),
     ]
     for place, name in enumerate(labels):
-        x, y = left + place * wide + (wide - gap) / 2, top + place * tall + (tall - gap) / 2
-        if upright:
+        x, y = left + place * cell_width + (cell_width - gap) / 2, top + place * cell_height + (cell_height - gap) / 2
+        if has_upright_heads:
             lying = text(0, 0, name, size=_SMALL)
             parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{lying}</g>')
         else:
@@ -71,17 +71,19 @@ def confusion_plot(confusion: ArrayLike, labels: Sequence[str]) -> str:
         parts.append(circle(left - 10, y, 4, colour(name)))
     for row, column in np.ndindex(*counts.shape):
         share, total = float(shares[row, column]), int(totals[row, 0])
-        x, y = left + column * wide, top + row * tall
+        x, y = left + column * cell_width, top + row * cell_height
         tip = f"{labels[row]} called {labels[column]}: {int(counts[row, column])} of {total} ({share:.1%})"
-        parts.append(rect(x, y, wide - gap, tall - gap, LINE, opacity=0.35, radius=3))
-        parts.append(rect(x, y, wide - gap, tall - gap, ACCENT, opacity=min(share, 0.999), radius=3, tip=tip))
+        parts.append(rect(x, y, cell_width - gap, cell_height - gap, LINE, opacity=0.35, radius=3))
+        parts.append(
+            rect(x, y, cell_width - gap, cell_height - gap, ACCENT, opacity=min(share, 0.999), radius=3, tip=tip)
+        )
         shade = ON_ACCENT if share > _DARK else INK if row == column or share >= 0.1 else MUTED
         figure = "–" if total == 0 else f"{100 * share:.0f}" if share >= 0.005 else ""
         weight = 600 if row == column else 400
-        middle = (x + (wide - gap) / 2, y + (tall - gap) / 2)
+        middle = (x + (cell_width - gap) / 2, y + (cell_height - gap) / 2)
         if figure:
             parts.append(text(*middle, figure, anchor="middle", fill=shade, weight=weight, tip=tip))
-    right, bottom = left + wide * len(labels) + _PAD, top + tall * len(labels)
+    right, bottom = left + cell_width * len(labels) + _PAD, top + cell_height * len(labels)
     return picture(right, bottom, "Confusion matrix: share of each true class that was called each class", parts)
 
 
@@ -188,8 +190,8 @@ def reliability_plot(table: PredictionTable) -> str:
         faint = 0.25 if count < 10 else 0.7
         parts.append(rect(x + 1, base - side * rate, step - 2, side * rate, ACCENT, opacity=faint, radius=1.5, tip=tip))
         parts.append(line(x + 2, base - side * mean, x + step - 2, base - side * mean, WARM, width=2.4, cap="round"))
-        tall = strip * count / bins[:, 0].max()
-        parts.append(rect(x + 1, floor - tall, step - 2, tall, MUTED, opacity=0.5, radius=1.5, tip=tip))
+        bar_height = strip * count / bins[:, 0].max()
+        parts.append(rect(x + 1, floor - bar_height, step - 2, bar_height, MUTED, opacity=0.5, radius=1.5, tip=tip))
     parts.append(line(left, base, left + side, top, MUTED, dash="4 4"))
     parts.append(rect(left + 10, top + 11, 10, 8, ACCENT, opacity=0.7, radius=1.5))
     parts.append(text(left + 26, top + 15, "was right", size=_SMALL, fill=MUTED))
@@ -216,12 +218,12 @@ def coverage_plot(table: PredictionTable) -> str:
     # Fewer than 20 answers are too few for a rate; 200 points are enough for 300 px.
     usable = np.flatnonzero(coverage * len(table) >= min(20, len(table)))
     if len(usable):
-        shown = np.unique(usable[np.linspace(0, len(usable) - 1, 200).astype(int)])
-        points = [(left + side * coverage[place], base - side * right[place]) for place in shown]
+        sample = np.unique(usable[np.linspace(0, len(usable) - 1, 200).astype(int)])
+        points = [(left + side * coverage[place], base - side * right[place]) for place in sample]
         parts.append(polyline(points, ACCENT, width=2.2))
-    answered = ~table.abstained
-    if table.abstained.any() and answered.any():
-        share, rate = answered.mean(), (table.label == table.emotion)[answered].mean()
+    is_answered = ~table.abstained
+    if table.abstained.any() and is_answered.any():
+        share, rate = is_answered.mean(), (table.label == table.emotion)[is_answered].mean()
         tip = f"the model's threshold: answers {share:.1%}, right {rate:.1%}"
         parts.append(circle(left + side * share, base - side * rate, 5.5, SURFACE, stroke=WARM, width=2.4, tip=tip))
         parts.append(circle(left + 16, base - 16, 4.2, SURFACE, stroke=WARM, width=2.2))
@@ -233,8 +235,8 @@ def coverage_plot(table: PredictionTable) -> str:
 def coverage_curve(table: PredictionTable) -> tuple[Floats, Floats]:
     """(coverage, accuracy), each (N,): the k surest clips of N answered, for k = 1…N."""
     order = np.argsort(-table.probabilities.max(axis=1), kind="stable")
-    answered = np.arange(1, len(table) + 1)
-    return answered / max(len(table), 1), np.cumsum((table.label == table.emotion)[order]) / answered
+    answer_counts = np.arange(1, len(table) + 1)
+    return answer_counts / max(len(table), 1), np.cumsum((table.label == table.emotion)[order]) / answer_counts
 
 
 def _frame(left: float, top: float, side: float, label: str) -> list[str]:
@@ -244,8 +246,8 @@ def _frame(left: float, top: float, side: float, label: str) -> list[str]:
         y = top + side * (1 - tick)
         parts.append(line(left, y, left + side, y))
         parts.append(text(left - 8, y, f"{100 * tick:.0f}", anchor="end", size=_SMALL, fill=MUTED))
-    upright = text(0, 0, label, anchor="middle", size=_SMALL, fill=MUTED)
-    parts.append(f'<g transform="translate(14 {top + side / 2:.5g}) rotate(-90)">{upright}</g>')
+    axis_label = text(0, 0, label, anchor="middle", size=_SMALL, fill=MUTED)
+    parts.append(f'<g transform="translate(14 {top + side / 2:.5g}) rotate(-90)">{axis_label}</g>')
     return parts
 
 

@@ -52,11 +52,11 @@ def scores(
     """
     label_sets = table.label_sets()
     conditions = []
-    for protocol in _ordered(table.protocol):
-        for statistics in _ordered(table.where(protocol=protocol).statistics):
+    for protocol in _sorted_names(table.protocol):
+        for statistics in _sorted_names(table.where(protocol=protocol).statistics):
             part = table.where(protocol=protocol, statistics=statistics)
-            corpora = _ordered(part.corpus)
-            closed = part.restricted(label_sets)
+            corpora = _sorted_names(part.corpus)
+            restricted_part = part.restricted(label_sets)
             differ = any(len(label_sets[corpus]) < len(table.labels) for corpus in corpora)
             conditions.append(
                 {
@@ -65,10 +65,10 @@ def scores(
                     **_counts(part),
                     "predictions": len(part),
                     "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
-                    "folds": _ordered(part.fold),
+                    "folds": _sorted_names(part.fold),
                     "seeds": sorted(set(part.seed.tolist())),
                     "open": view(part, repeats, seed),
-                    "restricted": view(closed, repeats, seed) if differ else None,
+                    "restricted": view(restricted_part, repeats, seed) if differ else None,
                 }
             )
     return {"labels": list(table.labels), "conditions": conditions, "times": dict(times or {})}
@@ -109,7 +109,7 @@ def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str
         "groups": groups,
         "over_folds": _spread(table, "fold"),
         "over_seeds": _spread(table, "seed"),
-        "answered": _answered(table),
+        "answered": _answer_figures(table),
     }
 
 
@@ -123,21 +123,21 @@ def group_of(table: PredictionTable, name: str) -> Strings:
 
 
 def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: int) -> tuple[dict[str, Any], str]:
-    found = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
+    limits_of = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
     figures = {
         name: {"value": _number(measure(table, name)), "low": _number(limits.low), "high": _number(limits.high)}
-        for name, limits in found.items()
+        for name, limits in limits_of.items()
     }
-    return figures, next(iter(found.values())).unit
+    return figures, next(iter(limits_of.values())).unit
 
 
 def _by_group(table: PredictionTable, groups: Strings, repeats: int, seed: int) -> dict[str, Any]:
-    found = {}
-    for name in _ordered(groups):
+    figures_of = {}
+    for name in _sorted_names(groups):
         part = table.take(groups == name)
         figures, unit = _figures(part, tuple(COUNTED), repeats, seed)
-        found[name] = {**_counts(part), "unit": unit, **figures}
-    return found
+        figures_of[name] = {**_counts(part), "unit": unit, **figures}
+    return figures_of
 
 
 def _spread(table: PredictionTable, column: str) -> dict[str, Any]:
@@ -146,14 +146,14 @@ def _spread(table: PredictionTable, column: str) -> dict[str, Any]:
     if len(values) < 2:
         return {}
     parts = [table.where(**{column: [value]}) for value in values]
-    found: dict[str, Any] = {"count": len(values)}
+    spread: dict[str, Any] = {"count": len(values)}
     for metric in COUNTED:
-        each = [measure(part, metric) for part in parts]
-        found[metric] = {"mean": float(np.mean(each)), "sd": float(np.std(each, ddof=1))}
-    return found
+        values_of_parts = [measure(part, metric) for part in parts]
+        spread[metric] = {"mean": float(np.mean(values_of_parts)), "sd": float(np.std(values_of_parts, ddof=1))}
+    return spread
 
 
-def _answered(table: PredictionTable) -> dict[str, Any]:
+def _answer_figures(table: PredictionTable) -> dict[str, Any]:
     """What is left when the model may say `unsure`: the share that it answers, and how right it is there."""
     part = table.where(abstained=False)
     coverage = len(part) / len(table) if len(table) else float("nan")
@@ -173,13 +173,13 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _ordered(values: Strings) -> list[str]:
+def _sorted_names(values: Strings) -> list[str]:
     """The distinct values: known conditions in their order, bands of age upwards, numbers as numbers, unknown last."""
 
     def key(name: str) -> tuple[Any, ...]:
-        for known in (_ORDER, _AGE_BANDS):
-            if name in known:
-                return (0, known.index(name), name)
+        for order in (_ORDER, _AGE_BANDS):
+            if name in order:
+                return (0, order.index(name), name)
         return (2 if name == NOT_KNOWN else 1, int(name) if name.isdecimal() else 0, name)
 
     return sorted(set(values.tolist()), key=key)

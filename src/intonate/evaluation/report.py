@@ -49,16 +49,16 @@ def write_report(
     if len(table) == 0:
         raise CorpusError("there is nothing to report: the prediction table has no rows; expected at least one clip")
     target = Path(folder)
-    found = scores(table, repeats, times=times)
+    results = scores(table, repeats, times=times)
     lines = (notes,) if isinstance(notes, str) else tuple(notes)
     page = target / "report.html"
     try:
         write(table, target / "predictions.csv")
         text = json.dumps(
-            {"title": title, "notes": list(lines), **found}, ensure_ascii=False, indent=1, allow_nan=False
+            {"title": title, "notes": list(lines), **results}, ensure_ascii=False, indent=1, allow_nan=False
         )
         (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(render(found, table, title, [line for line in lines if line]), encoding="utf-8")
+        page.write_text(render(results, table, title, [line for line in lines if line]), encoding="utf-8")
     except OSError as error:
         raise CorpusError(
             f"the report cannot be written to {target} ({error}); expected a folder to write in"
@@ -66,37 +66,37 @@ def write_report(
     return page
 
 
-def to_text(found: Mapping[str, Any]) -> str:
+def to_text(results: Mapping[str, Any]) -> str:
     """The figures of `protocol.scores` for a terminal, under 80 columns."""
     blocks = []
-    for condition in found["conditions"]:
-        view, closed = condition["open"], condition["restricted"]
+    for condition in results["conditions"]:
+        view, restricted = condition["open"], condition["restricted"]
         clips = f"{condition['utterances']:,} clips, {condition['speakers']} speakers"
         lines = [condition_name(condition), f"  {clips}, 95 % intervals over {view['unit']}s"]
-        lines.append(f"  {'':<14}{'%':>6}  {'interval':<14}" + ("  own classes" if closed else ""))
+        lines.append(f"  {'':<14}{'%':>6}  {'interval':<14}" + ("  own classes" if restricted else ""))
         for key, name in _HEADLINES.items():
             figure = view["overall"][key]
             line = f"  {name:<14}{percent(figure['value']):>6}  {limits(figure):<14}"
-            if closed:
-                own = closed["overall"][key]
-                line += f"  {percent(own['value']):>5}  {limits(own)}"
+            if restricted:
+                restricted_figure = restricted["overall"][key]
+                line += f"  {percent(restricted_figure['value']):>5}  {limits(restricted_figure)}"
             lines.append(line.rstrip())
         for spread, name in ((view["over_folds"], "folds"), (view["over_seeds"], "seeds")):
             if spread:
                 mean, sd = percent(spread["uar"]["mean"]), percent(spread["uar"]["sd"])
                 lines.append(f"  UAR {mean} ± {sd} over {spread['count']} {name}")
-        answered = view["answered"]
-        if answered["coverage"] is not None and answered["coverage"] < 1:
+        answers = view["answered"]
+        if answers["coverage"] is not None and answers["coverage"] < 1:
             lines.append(
-                f"  answers {percent(answered['coverage'])} % and is right on {percent(answered['accuracy'])} % of them"
+                f"  answers {percent(answers['coverage'])} % and is right on {percent(answers['accuracy'])} % of them"
             )
         for group in GROUPS:
             names = view["groups"][group]
             if len(names) > 1:
                 lines.append(f"  UAR by {group}")
                 lines += [
-                    f"    {name[:24]:<24} {percent(each['uar']['value']):>6}  {limits(each['uar'])}"
-                    for name, each in names.items()
+                    f"    {name[:24]:<24} {percent(figures['uar']['value']):>6}  {limits(figures['uar'])}"
+                    for name, figures in names.items()
                 ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)

@@ -115,20 +115,20 @@ class PredictionTable:
     @property
     def truth(self) -> NDArray[np.int64]:
         """Index of `emotion` in `labels`, (N,)."""
-        return _index(self.emotion, self.labels)
+        return _label_index(self.emotion, self.labels)
 
     @property
     def predicted(self) -> NDArray[np.int64]:
         """Index of `label` in `labels`, (N,)."""
-        return _index(self.label, self.labels)
+        return _label_index(self.label, self.labels)
 
     def take(self, rows: ArrayLike) -> PredictionTable:
         """The rows of a boolean mask or of indices."""
-        chosen = np.asarray(rows)
+        indices = np.asarray(rows)
         return dataclasses.replace(
             self,
-            **{name: getattr(self, name)[chosen] for name in COLUMNS},
-            probabilities=self.probabilities[chosen],
+            **{name: getattr(self, name)[indices] for name in COLUMNS},
+            probabilities=self.probabilities[indices],
         )
 
     def where(self, **conditions: Any) -> PredictionTable:
@@ -168,14 +168,14 @@ class PredictionTable:
         allowed = np.ones((len(self), len(self.labels)), dtype=bool)
         for corpus, names in sets.items():
             allowed[self.corpus == corpus] = np.isin(self.labels, list(names))
-        kept = np.where(allowed, self.probabilities, 0.0)
-        total = kept.sum(axis=1, keepdims=True)
+        masked = np.where(allowed, self.probabilities, 0.0)
+        total = masked.sum(axis=1, keepdims=True)
         even = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-        probabilities = np.where(total > 0, kept / np.where(total > 0, total, 1.0), even)
+        probabilities = np.where(total > 0, masked / np.where(total > 0, total, 1.0), even)
         # A row that loses nothing keeps its label, so that ties do not turn over.
-        untouched = (allowed | (self.probabilities == 0)).all(axis=1)
-        best = np.where(untouched, self.predicted, probabilities.argmax(axis=1))
-        return dataclasses.replace(self, label=np.array(self.labels)[best], probabilities=probabilities)
+        is_unchanged = (allowed | (self.probabilities == 0)).all(axis=1)
+        label_index = np.where(is_unchanged, self.predicted, probabilities.argmax(axis=1))
+        return dataclasses.replace(self, label=np.array(self.labels)[label_index], probabilities=probabilities)
 
 
 COLUMNS: tuple[str, ...] = tuple(
@@ -221,7 +221,7 @@ def tabulate(
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
     return PredictionTable(
-        file=np.array([_relative(row.path, root) for row in utterances], dtype=np.str_),
+        file=np.array([_relative_path(row.path, root) for row in utterances], dtype=np.str_),
         start=numbers("start_s"),
         end=numbers("end_s"),
         corpus=column("corpus"),
@@ -266,7 +266,7 @@ def write(table: PredictionTable, path: Path | str) -> Path:
     """Write the table as CSV (UTF-8, a header, empty fields where nothing is known)."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    columns = [_written(table, name) for name in COLUMNS]
+    columns = [_cell_texts(table, name) for name in COLUMNS]
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, *(_PREFIX + name for name in table.labels)])
@@ -302,7 +302,7 @@ def read(path: Path | str) -> PredictionTable:
     cells = {name: [row[place] for row in body] for place, name in enumerate(header)}
     try:
         return PredictionTable(
-            **{name: _parsed(name, cells[name]) for name in COLUMNS},
+            **{name: _parse_cells(name, cells[name]) for name in COLUMNS},
             labels=labels,
             probabilities=np.array([cells[_PREFIX + name] for name in labels], dtype=np.float64)
             .reshape(len(labels), len(body))
@@ -314,7 +314,7 @@ def read(path: Path | str) -> PredictionTable:
         raise CorpusError(f"prediction table {source} has a field that is not a number ({error})") from None
 
 
-def _index(names: Strings, labels: tuple[str, ...]) -> NDArray[np.int64]:
+def _label_index(names: Strings, labels: tuple[str, ...]) -> NDArray[np.int64]:
     order = np.argsort(labels)
     return np.asarray(order[np.searchsorted(np.array(labels)[order], names)], dtype=np.int64)
 
@@ -330,20 +330,20 @@ def _check_probabilities(probabilities: Floats, files: Strings) -> None:
         )
 
 
-def _relative(path: str, root: Path | str | None) -> str:
+def _relative_path(path: str, root: Path | str | None) -> str:
     if root is not None and Path(path).is_relative_to(root):
         return Path(path).relative_to(root).as_posix()
     return path
 
 
-def _written(table: PredictionTable, name: str) -> list[Any]:
+def _cell_texts(table: PredictionTable, name: str) -> list[Any]:
     values = getattr(table, name).tolist()
     if name in _FLOATS:
         return ["" if value != value else repr(value).removesuffix(".0") for value in values]
     return ["true" if value else "false" for value in values] if name == "abstained" else values
 
 
-def _parsed(name: str, cells: list[str]) -> Any:
+def _parse_cells(name: str, cells: list[str]) -> Any:
     if name in _FLOATS:
         return np.array([cell or "nan" for cell in cells], dtype=np.float64)
     if name == "seed":
