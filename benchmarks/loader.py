@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from intonate.schema import ModelInput
-from intonate.training import batches, data, fit, moments, network
+from intonate.training import batches, data, fit, input_statistics, network
 from intonate.training.module import Classifier
 from intonate.training.recipe import load
 
@@ -39,11 +39,15 @@ WARM_UP, STEPS = 5, 40
 
 def prepared(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     """The clips of the first fold, and what is done with a batch of them."""
-    utterances = data.labelled(fit._utterances(recipe), recipe.data.labels)
+    utterances = data.with_labels(fit._read_utterances(recipe), recipe.data.labels)
     _, split, seed = fit._jobs(recipe, utterances)[0]
-    asked, speaking, kept = data.by_recipe(recipe), data.spoken(recipe.inputs), data.cache_folder(recipe.data.cache)
+    asked, speaking, kept = (
+        data.by_recipe(recipe),
+        data.speaker_inputs(recipe.inputs),
+        data.cache_folder(recipe.data.cache),
+    )
     examples = data.prepare(utterances, recipe.data.labels, asked, speaking, folder=kept)
-    measured = moments.measure(examples, split.train, recipe)
+    measured = input_statistics.measure(examples, split.train, recipe)
     inputs = [
         ModelInput(name, item.front_end, item.params, normalisation=measured[name])
         for name, item in recipe.inputs.items()
@@ -77,7 +81,7 @@ def timed(things: Iterable[Any], work: Callable[[Any], None], clock: Callable[[]
     return tuple(1000 * statistics.median(times[WARM_UP:]) for times in (waited, worked))  # type: ignore[return-value]
 
 
-def epochs(loader: Iterable[Any], draw: batches.Draw) -> Iterable[Any]:
+def epochs(loader: Iterable[Any], draw: batches.EpochSampler) -> Iterable[Any]:
     for epoch in range(1000):
         draw.set_epoch(epoch)
         yield from loader
@@ -88,7 +92,7 @@ def main() -> None:
     path = sys.argv[1] if len(sys.argv) > 1 else "recipes/compact-ravdess.yaml"
     recipe = load(path, sys.argv[2:])
     clips, step = prepared(recipe)
-    draw = batches.Draw(clips, recipe.training.balance, recipe.training.batch_size)
+    draw = batches.EpochSampler(clips, recipe.training.balance, recipe.training.batch_size)
     given: dict[str, Any] = {"sampler": draw, "collate_fn": batches.collate, "drop_last": True}
     given["batch_size"] = recipe.training.batch_size
     at_once = torch.utils.data.DataLoader(clips, **given)

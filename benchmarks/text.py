@@ -30,7 +30,7 @@ from intonate.recognizer import builtin, inputs, late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import Utterance
-from intonate.training.data import labelled
+from intonate.training.data import with_labels
 from intonate.training.evaluate import answers
 
 REPEATS = 1000
@@ -128,7 +128,7 @@ def acted(root: Path, name: str) -> dict[str, Any]:
     """UAR on RAVDESS's held-out actors of the voice, the text, and both, by weight of the text; each clip alone."""
     held = {f"ravdess/{actor}" for actor in POOLED["ravdess"].test}
     rows = [row for row in corpora.read("ravdess", root).utterances if row.speaker in held]
-    rows = labelled(rows, "7")
+    rows = with_labels(rows, "7")
     voice, text = (read_model(builtin.path_of(each)) for each in ("compact", name))
     found: dict[str, Any] = {"clips": len(rows), "actors": len(held), "sentences": len({row.text for row in rows})}
     found["text alone, UAR"] = round(measure(answers(text, rows, "held out"), "uar"), 4)

@@ -30,7 +30,7 @@ from intonate.corpora.speaker_folds import POOLED
 from intonate.evaluation.bootstrap import bootstrap, measure
 from intonate.recognizer import late_fusion
 from intonate.schema import Utterance
-from intonate.training.data import labelled
+from intonate.training.data import with_labels
 from intonate.training.evaluate import answers
 from intonate.transcripts.recognisers import Transcriber, transcriber
 
@@ -69,7 +69,7 @@ def rate(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 def acted(root: Path, hear: Transcriber) -> dict[str, Any]:
     held = {f"ravdess/{actor}" for actor in POOLED["ravdess"].test}
-    rows = labelled([row for row in corpora.read("ravdess", root).utterances if row.speaker in held], "7")
+    rows = with_labels([row for row in corpora.read("ravdess", root).utterances if row.speaker in held], "7")
     heard = [dataclasses.replace(row, text=hear(row.path).text) for row in _track(rows, "RAVDESS")]
     pairs = list(zip([row.text for row in rows], [row.text for row in heard], strict=True))
     by_emotion = {

@@ -12,7 +12,7 @@ from intonate import features
 from intonate.errors import ModelError, RecipeError
 from intonate.features.cache import Analysis, analyse
 from intonate.schema import Utterance
-from intonate.training import names
+from intonate.training import recipe_names
 from intonate.training.recipe import load
 
 RATE_HZ = 16_000
@@ -152,13 +152,13 @@ def in_a_recipe(path, toy_corpus, name, params):
 
 
 def test_a_recipe_that_says_what_it_needs_is_right(name, toy_corpus, tmp_path):
-    names.check(in_a_recipe(tmp_path, toy_corpus, name, PARAMS.get(name, {})))
+    recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, PARAMS.get(name, {})))
 
 
 def test_an_unknown_parameter_is_refused_in_one_sentence(name, toy_corpus, tmp_path):
     params = PARAMS.get(name, {}) | {"coeficients": 13}
     with pytest.raises(RecipeError, match=r"inputs\.voice\.params has no 'coeficients'; .*known") as refused:
-        names.check(in_a_recipe(tmp_path, toy_corpus, name, params))
+        recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, params))
     assert "\n" not in str(refused.value)
 
 
@@ -166,11 +166,11 @@ def test_an_unknown_parameter_is_refused_in_one_sentence(name, toy_corpus, tmp_p
 def test_so_are_the_parameters_of_what_it_is_made_of(name, toy_corpus, tmp_path):
     params = PARAMS[name] | {"params": {"coeficients": 13}}
     with pytest.raises(RecipeError, match=r"voice\.params\.params has no 'coeficients'; did you mean 'coefficients'"):
-        names.check(in_a_recipe(tmp_path, toy_corpus, name, params))
+        recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, params))
     with pytest.raises(RecipeError, match="did you mean 'mfcc'"):
-        names.check(in_a_recipe(tmp_path, toy_corpus, name, {"of": "mfc"}))
+        recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, {"of": "mfc"}))
     with pytest.raises(RecipeError, match=rf"voice\.params lacks 'of', which the front end '{name}'"):
-        names.check(in_a_recipe(tmp_path, toy_corpus, name, {}))
+        recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, {}))
 
 
 @pytest.mark.parametrize("name", sorted(PARAMS))

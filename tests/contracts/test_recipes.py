@@ -14,7 +14,7 @@ import toy
 import yaml
 
 from intonate import models
-from intonate.training import fit, fitting, names, recipe, scoring
+from intonate.training import fit, fitting, recipe, recipe_names, scoring
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 # So small that a second is enough; a model that is not here is built as the recipe says.
@@ -73,7 +73,7 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_its_names_exist_and_a_comment_says_which_system_it_is(path):
-    names.check(recipe.load(path))
+    recipe_names.check(recipe.load(path))
     assert path.read_text(encoding="utf-8").startswith("# ")
     assert len(path.read_text(encoding="utf-8").splitlines()) < 40
 
@@ -85,15 +85,15 @@ def test_its_model_is_fitted(path, toy_corpus, tmp_path, monkeypatch):
     fitted: list[fitting.Fitted] = []
 
     def only_fitted(whole, examples, split, fold, seed, folder, *others):
-        chosen, _ = fit._searched(whole, examples, split, seed, folder)
+        chosen, _ = fit._search_parameters(whole, examples, split, seed, folder)
         fitted.append(fitting.fit(chosen, examples, split, seed, folder))
 
-    def with_words(whole, found=fit._utterances):
+    def with_words(whole, found=fit._read_utterances):
         return [
             replace(utterance, text=f"{utterance.emotion} dogs are sitting by the door") for utterance in found(whole)
         ]
 
-    monkeypatch.setattr(fit, "_utterances", with_words)
+    monkeypatch.setattr(fit, "_read_utterances", with_words)
     monkeypatch.setattr(fit, "_fit", only_fitted)
     monkeypatch.setattr(scoring, "report", lambda *words: None)
     fit.train(path, shrunk(path, toy_corpus, tmp_path), runs=tmp_path / "runs")

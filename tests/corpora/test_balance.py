@@ -142,7 +142,7 @@ def test_a_network_gets_the_balanced_rows_and_draws_each_once(tmp_path, toy_corp
         seen.update(rows=clips.rows, balanced=balanced, clips=clips)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network, "Draw", watched)
+    monkeypatch.setattr(network, "EpochSampler", watched)
     path = recipe_of(tmp_path, toy_corpus, model={}, balance={"to": "count", "count": 18})
     with pytest.raises(KeyboardInterrupt):
         fit.train(path, runs=tmp_path / "runs")
@@ -185,7 +185,7 @@ def test_a_recipe_with_an_impossible_balance(tmp_path, toy_corpus, given, messag
 
 def test_clips_that_are_too_short_are_left_out_counted_and_said(tmp_path, toy_corpus, capsys):
     path = recipe_of(tmp_path, toy_corpus, shortest_s=1.2, split="speakers-4")
-    rows = data.labelled(corpora.read("folder", toy_corpus).utterances, "4")
+    rows = data.with_labels(corpora.read("folder", toy_corpus).utterances, "4")
     asked = data.by_recipe(load(path))
     lengths_s = [clip.samples / 16_000 for clip in data.analyse(rows, asked.sound)]
     short = sum(length_s < 1.2 for length_s in lengths_s)

@@ -19,6 +19,7 @@ from intonate.export.ensemble import MEMBERS_KEY, TIE, combine
 from intonate.features.normalise import SpeakerStatistics
 from intonate.models.classical import random_forest
 from intonate.models.compact import Compact
+from intonate.models.contract import Network
 from intonate.recognizer import inputs
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
@@ -82,7 +83,7 @@ def forest(path: Path, model_spec: ModelSpec, seed: int = 0) -> Path:
     return path
 
 
-class Attentive(torch.nn.Module):
+class Attentive(Network):
     """Goes through the newer exporter, and with it through another operator set."""
 
     EXPORTER = "dynamo"

@@ -13,6 +13,7 @@ from intonate.errors import ModelError
 from intonate.export import onnx as export
 from intonate.models import classical
 from intonate.models.compact import Compact
+from intonate.models.contract import Network
 from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelInput, ModelSpec
@@ -55,7 +56,7 @@ def test_nothing_of_the_machine_is_in_the_file(compact, tmp_path):
         assert secret.encode() not in content
 
 
-class FrozenTime(torch.nn.Module):
+class FrozenTime(Network):
     """Asks Python for the number of frames: the trace keeps the one of the example."""
 
     def forward(self, mel: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
@@ -69,7 +70,7 @@ def test_a_network_whose_time_axis_is_frozen_is_refused(tmp_path):
     assert not (tmp_path / "model.onnx").exists()
 
 
-class Padded(torch.nn.Module):
+class Padded(Network):
     """Right for a clip alone; its padding counts."""
 
     def forward(self, mel: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:

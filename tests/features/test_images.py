@@ -16,7 +16,7 @@ from intonate.recognizer import inputs as serving
 from intonate.recognizer.model_file import SPEC_KEY
 from intonate.recognizer.recognizer import load_model
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import names
+from intonate.training import recipe_names
 from intonate.training.batches import collate
 from intonate.training.module import mixed
 from intonate.training.recipe import load
@@ -252,4 +252,4 @@ class TestOnTheWay:
         inputs = {"image": {"front_end": "jet_image"} | more}
         recipe = load(toy.recipe(tmp_path / "toy.yaml", toy_corpus, inputs=inputs, model={"name": "random_forest"}))
         with pytest.raises(RecipeError, match=r"inputs\.image is an image"):
-            names.check(recipe)
+            recipe_names.check(recipe)

@@ -12,7 +12,7 @@ from intonate.models.text_cnn import LONGEST_TOKENS, PADDING, SPECIAL, START, UN
 from intonate.recognizer.model_file import read_model
 from intonate.schema import Utterance
 from intonate.training import network, recipe
-from intonate.training.data import Asked, Examples, prepare, shares
+from intonate.training.data import ClipAnalysis, Examples, prepare, shares
 from intonate.training.fit import train
 from intonate.training.module import soft_targets
 
@@ -96,7 +96,7 @@ def test_a_row_with_several_labels_teaches_each_its_share():
     assert soft[0].max() == pytest.approx(0.5 * 0.93 + 0.01)
 
 
-def _reading() -> Asked:
+def _reading() -> ClipAnalysis:
     parts = recipe.Recipe.model_validate(
         {
             "name": "x",

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 import toy
-from torch import nn
 
 from intonate import load_model
 from intonate.augment import spectrogram
 from intonate.errors import RecipeError
 from intonate.models.compact import Compact
+from intonate.models.contract import Network
 from intonate.models.views import Views
 from intonate.training.fit import train
 
 STRETCH, WARP = (0.85, 1.0, 1.15), (0.9, 1.0, 1.1)
 
 
-class Seen(nn.Module):
+class Seen(Network):
     """Keeps what it is given; its answer is the mean of a clip's own frames."""
 
     def forward(self, mel, mel_lengths, voice):

@@ -14,10 +14,11 @@ from intonate.audio.decode import load as decode
 from intonate.augment import waveform
 from intonate.corpora import splits
 from intonate.errors import CorpusError, SplitError
+from intonate.features.functionals import VOICE_COLUMNS
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs as serving
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import batches, data, moments
+from intonate.training import batches, data, input_statistics
 from intonate.training.recipe import load
 
 
@@ -28,13 +29,13 @@ def recipe(toy_corpus, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examples(recipe, toy_corpus):
-    rows = data.labelled(corpora.read("folder", toy_corpus).utterances, "4")
-    return data.prepare(rows, "4", data.by_recipe(recipe), data.spoken(recipe.inputs))
+    rows = data.with_labels(corpora.read("folder", toy_corpus).utterances, "4")
+    return data.prepare(rows, "4", data.by_recipe(recipe), data.speaker_inputs(recipe.inputs))
 
 
 @pytest.fixture(scope="module")
 def inputs(examples, recipe):
-    measured = moments.measure(examples, np.arange(len(examples.clips)), recipe)
+    measured = input_statistics.measure(examples, np.arange(len(examples.clips)), recipe)
     return tuple(
         ModelInput(name, item.front_end, item.params, normalisation=measured[name])
         for name, item in recipe.inputs.items()
@@ -96,7 +97,7 @@ def test_a_row_is_drawn_from_seed_epoch_and_row_alone(examples, recipe, inputs):
 def test_labels_that_a_corpus_lacks_are_not_allowed(examples, recipe):
     assert examples.allowed.all()
     rows = [replace(row, corpus="few") if row.emotion in ("sad", "happy") else row for row in examples.utterances]
-    other = data.prepare(rows, "4", data.Asked(data.Analysis(16_000, [], {})), [])
+    other = data.prepare(rows, "4", data.ClipAnalysis(data.Analysis(16_000, [], {})), [])
     few = np.array([row.corpus == "few" for row in rows])
     assert (other.allowed[few] == [False, True, False, True]).all()
     assert (other.allowed[~few] == [True, False, True, False]).all()
@@ -105,7 +106,7 @@ def test_labels_that_a_corpus_lacks_are_not_allowed(examples, recipe):
 
 def test_the_draw_is_a_function_of_seed_and_epoch(examples, recipe, inputs):
     served = clips(examples, recipe, inputs, training=True)
-    draw = batches.Draw(served, balance=True, batch_size=8)
+    draw = batches.EpochSampler(served, balance=True, batch_size=8)
     first, again = list(draw), list(draw)
     draw.set_epoch(1)
     assert first == again != list(draw)
@@ -119,8 +120,8 @@ def test_a_balanced_draw_evens_the_classes_within_a_corpus(examples, recipe, inp
     rows = np.array([row for row in range(48) if examples.targets[row] != sad or row % 4 == 0])
     served = clips(examples, recipe, inputs, training=True, rows=rows)
     drawn = []
-    balanced = batches.Draw(served, balance=True, batch_size=1)
-    plain = batches.Draw(served, balance=False, batch_size=1)
+    balanced = batches.EpochSampler(served, balance=True, batch_size=1)
+    plain = batches.EpochSampler(served, balance=False, batch_size=1)
     for epoch in range(80):
         balanced.set_epoch(epoch)
         drawn += [examples.targets[rows[place]] for place in balanced]
@@ -138,9 +139,9 @@ def test_clips_of_like_length_come_together_and_each_once(examples, recipe, inpu
         assert sorted(order) == list(range(48))
         return np.ptp(rows_of[order].reshape(-1, 8), axis=1).sum()
 
-    alike = batches.Draw(served, balance=False, batch_size=8, alike=True)
+    alike = batches.EpochSampler(served, balance=False, batch_size=8, alike=True)
     assert spread(alike) == np.ptp(np.sort(rows_of).reshape(-1, 8), axis=1).sum()
-    assert spread(alike) < spread(batches.Draw(served, balance=False, batch_size=8))
+    assert spread(alike) < spread(batches.EpochSampler(served, balance=False, batch_size=8))
     first = list(alike)
     alike.set_epoch(1)
     assert list(alike) != first
@@ -160,7 +161,7 @@ def test_padding_is_zero_and_the_lengths_tell(examples, recipe, inputs):
 
 
 def test_gain_columns_of_the_voice_have_no_prior(inputs):
-    prior = dict(zip(moments.VOICE_COLUMNS, inputs[1].normalisation.prior, strict=True))
+    prior = dict(zip(VOICE_COLUMNS, inputs[1].normalisation.prior, strict=True))
     assert prior["level_mean"] == 0.0
     assert prior["f0_mean"] == 3.0
 
@@ -174,7 +175,7 @@ def test_speaker_statistics_need_speakers(examples, recipe):
 
 def test_a_merge_without_a_place_for_anything_is_refused(examples):
     with pytest.raises(CorpusError, match="no utterance has a label"):
-        data.labelled([replace(examples.utterances[0], emotion="boredom")], "4")
+        data.with_labels([replace(examples.utterances[0], emotion="boredom")], "4")
 
 
 TWO_COPIES = [[{"transform": "pitch", "semitones": [3, 5]}], [{"transform": "gaussian", "snr_db": 10}]]
@@ -232,7 +233,7 @@ def test_a_copy_is_its_recording_changed(examples, expanded):
         assert expanded.utterances[copy] == examples.utterances[row]
         assert expanded.targets[copy] == examples.targets[row]
         assert (expanded.allowed[copy] == examples.allowed[row]).all()
-        asked = data.Asked(data.Analysis(16_000, [], {"mel": ("log_mel", {"bands": 40, "level": False})}))
+        asked = data.ClipAnalysis(data.Analysis(16_000, [], {"mel": ("log_mel", {"bands": 40, "level": False})}))
         alone = data.prepare([examples.utterances[row]], "4", asked, ["mel"], change=change)
         np.testing.assert_array_equal(expanded.clips[copy]["mel"], alone.clips[0]["mel"])
         assert not np.array_equal(alone.clips[0]["mel"], examples.clips[row]["mel"])
@@ -278,7 +279,7 @@ def test_batches_made_ahead_are_the_same_batches(examples, recipe, inputs):
     served = clips(examples, recipe, inputs, training=True)
 
     def epochs(kind):
-        draw = batches.Draw(served, balance=True, batch_size=8)
+        draw = batches.EpochSampler(served, balance=True, batch_size=8)
         loader = kind(served, 8, sampler=draw, collate_fn=batches.collate)
         iterators, found = iter(loader), []
         draw.set_epoch(3)  # as Lightning does: after the iterator was made, before it is asked

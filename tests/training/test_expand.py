@@ -9,7 +9,7 @@ import toy
 
 from intonate.errors import RecipeError
 from intonate.evaluation import table
-from intonate.training import data, fit, fitting, names
+from intonate.training import data, fit, fitting, recipe_names
 from intonate.training.recipe import load
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -29,14 +29,14 @@ def recipe(tmp_path, toy_corpus):
 @pytest.fixture
 def fitted(monkeypatch):
     """The rows that were fitted to, and the training part, of every fit."""
-    seen, real = [], fitting._balanced
+    seen, real = [], fitting._balanced_rows
 
     def watched(recipe, examples, split, seed):
         rows = real(recipe, examples, split, seed)
         seen.append((examples, split, rows))
         return rows
 
-    monkeypatch.setattr(fitting, "_balanced", watched)
+    monkeypatch.setattr(fitting, "_balanced_rows", watched)
     return seen
 
 
@@ -90,7 +90,7 @@ def test_a_network_learns_from_copies_too(tmp_path, toy_corpus):
 )
 def test_what_is_wrong_is_told_before_anything_is_read(recipe, value, words):
     with pytest.raises(RecipeError, match=words):
-        names.check(load(recipe, [f"data.expand={value}"]))
+        recipe_names.check(load(recipe, [f"data.expand={value}"]))
 
 
 def test_published_results_are_of_the_recipes():
@@ -112,7 +112,7 @@ def test_what_is_published_holds_no_absolute_path(recipe, tmp_path):
 
 def test_p4s_training_set_is_five_times_as_large():
     recipe = load(RECIPES / "expanded-p4.yaml")
-    names.check(recipe)
+    recipe_names.check(recipe)
     assert [steps[-1]["transform"] for steps in recipe.data.expand] == ["p4_noise", "pitch", "roll", "spec_augment"]
     # P4 trims before it augments: the copies are cleaned as the recordings are.
     assert all(steps[:-1] == recipe.data.clean for steps in recipe.data.expand)

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intonate.models.contract import Network
 from intonate.training.module import Classifier, masked_cross_entropy, mixed, soft_targets, warm_cosine
 from intonate.training.recipe import Training
 
@@ -96,7 +97,7 @@ def test_the_optimizer_is_the_one_of_the_recipe(name):
 
 
 def test_an_encoder_learns_at_a_rate_of_its_own():
-    class Two(torch.nn.Module):
+    class Two(Network):
         def __init__(self):
             super().__init__()
             self.encoder, self.head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)

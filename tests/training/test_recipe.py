@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from intonate.errors import LabelError, RecipeError
-from intonate.training import names
+from intonate.training import recipe_names
 from intonate.training.recipe import load
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -29,7 +29,7 @@ def path(tmp_path):
 def test_every_recipe_here_is_valid_and_short(path):
     recipe = load(path)
     assert recipe.name == path.stem
-    names.check(recipe)
+    recipe_names.check(recipe)
     assert len(path.read_text().splitlines()) <= 40
 
 
@@ -137,21 +137,21 @@ def test_what_is_published_holds_no_absolute_path(path, tmp_path):
 )
 def test_names_are_looked_up_before_anything_is_read(path, override, words):
     with pytest.raises(RecipeError, match=words):
-        names.check(load(path, [override]))
+        recipe_names.check(load(path, [override]))
 
 
 def test_a_merge_is_looked_up_too(path):
     with pytest.raises(LabelError, match="'9' is not known"):
-        names.check(load(path, ["data.labels=9"]))
+        recipe_names.check(load(path, ["data.labels=9"]))
 
 
 def test_an_input_that_the_model_needs_is_asked_for(path):
     with pytest.raises(RecipeError, match="needs an input 'mel'"):
-        names.check(load(path, ["inputs={voice: {front_end: voice_functionals}}"]))
+        recipe_names.check(load(path, ["inputs={voice: {front_end: voice_functionals}}"]))
 
 
 def test_words_are_not_mixed(path):
     overrides = ["model.name=hubert_bert", "inputs={waveform: {front_end: waveform}, tokens: {front_end: tokens}}"]
     with pytest.raises(RecipeError, match=r"set training\.mixup to 0"):
-        names.check(load(path, overrides))
-    names.check(load(path, [*overrides, "training.mixup=0"]))
+        recipe_names.check(load(path, overrides))
+    recipe_names.check(load(path, [*overrides, "training.mixup=0"]))

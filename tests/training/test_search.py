@@ -19,7 +19,7 @@ from rich.console import Console
 from intonate import corpora
 from intonate.corpora import splits
 from intonate.errors import RecipeError
-from intonate.training import data, fitting, names, search
+from intonate.training import data, fitting, recipe_names, search
 from intonate.training.fit import train
 from intonate.training.recipe import load
 
@@ -58,7 +58,7 @@ def found(recipe_of, examples, split, tmp_path):
 
     def searched(folder="fit", given=examples, seed=0, **options):
         recipe = load(recipe_of(**options))
-        names.check(recipe)
+        recipe_names.check(recipe)
         chosen, facts = search.best(recipe, given, split, seed, tmp_path / folder, Console(file=io.StringIO()))
         return chosen, facts, trials(tmp_path / folder)
 
@@ -117,7 +117,7 @@ def test_the_seed_repeats_and_another_draws_something_else(found):
 
 
 def test_groups_are_folds_of_the_training_speakers(recipe_of, examples, split):
-    parts = search._parts(load(recipe_of(groups=2)).search, examples, split)
+    parts = search._trial_splits(load(recipe_of(groups=2)).search, examples, split)
     speaker = np.array([utterance.speaker for utterance in examples.utterances])
     assert len(parts) == 2
     for part in parts:
@@ -327,7 +327,7 @@ def test_a_value_may_be_a_list_of_layers(found):
 )
 def test_what_is_wrong_is_said_before_anything_is_heard(changes, words, recipe_of):
     with pytest.raises(RecipeError, match=words):
-        names.check(load(recipe_of(**changes)))
+        recipe_names.check(load(recipe_of(**changes)))
 
 
 def test_more_groups_than_speakers(recipe_of, tmp_path):

@@ -191,7 +191,7 @@ class _SuiteRun:
     def _combine(self, cell: Cell) -> None:
         """The ensemble of the other systems' runs on the same cell."""
         members = [self.runs / replace(cell, key=key).name for key in cell.system.members]
-        utterances = data.labelled(self.utterances(cell.corpus_key), cell.corpus.labels)
+        utterances = data.with_labels(self.utterances(cell.corpus_key), cell.corpus.labels)
 
         def answer(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
             predictions = self._predictions(model, cell.corpus_key, rows, protocol=cell.protocol)
@@ -310,7 +310,7 @@ class _SuiteRun:
         return read_model(next(iter(sorted((self.runs / cell.name).glob("fold*-seed*/model.onnx")))))
 
     def _labelled_utterances(self, corpus_key: str, model: ModelFile) -> list[Utterance]:
-        return data.labelled(self.utterances(corpus_key), evaluate.merge_of(model.spec))
+        return data.with_labels(self.utterances(corpus_key), evaluate.merge_of(model.spec))
 
     def _utterances(self, corpus_key: str) -> list[Utterance]:
         name = self.suite.corpora[corpus_key].corpus or corpus_key

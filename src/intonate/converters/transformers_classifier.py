@@ -173,6 +173,8 @@ def _extractor(folder: Path, name: str) -> dict[str, Any]:
 
 def _network(folder: Path, name: str, order: Sequence[int]) -> Any:
     """(batch, samples) -> (batch, classes), the classes in `order`."""
+    from intonate.models.contract import Network
+
     torch, transformers = require("torch", "train"), require("transformers", "train")
     transformers.utils.logging.disable_progress_bar()
     verbosity = transformers.utils.logging.get_verbosity()
@@ -195,7 +197,7 @@ def _network(folder: Path, name: str, order: Sequence[int]) -> Any:
             "not been fine-tuned"
         )
 
-    class Classifier(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    class Classifier(Network):
         EXPORTER = "dynamo"
 
         def __init__(self) -> None:

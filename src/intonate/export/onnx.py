@@ -6,14 +6,13 @@ gets its name.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,9 @@ from intonate.errors import ModelError, require
 from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import SPEC_KEY
 from intonate.schema import ModelSpec
+
+if TYPE_CHECKING:
+    from intonate.models.contract import Network, Pipeline
 
 OPSET = 17
 # Of the operators of classical models, which onnxmltools knows up to here.
@@ -42,13 +44,11 @@ Array = NDArray[Any]
 Feeds = dict[str, Array]
 
 
-def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
+def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, Array]], path: Path) -> float:
     """Export a torch module.
 
     Args:
-        network: takes the spec's inputs (and lengths) by name, returns logits. Its class may set
-            `EXPORTER = "dynamo"`; the older exporter is right for recurrent and convolutional networks and
-            much quicker, the newer for attention.
+        network: takes the spec's inputs (and lengths) by name, returns logits; it says which exporter is right for it.
         spec: goes into the file.
         clips: three real clips of different lengths, ready for the graph, for the trace and the check.
         path: where to write.
@@ -61,33 +61,17 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     """
     import torch
 
-    network = network.eval()
-    for module in [*network.modules()]:
-        # Weights that are kept as a norm and a direction are multiplied out once, and not in every answer.
-        for weight in [*getattr(module, "parametrizations", ())]:
-            torch.nn.utils.parametrize.remove_parametrizations(module, weight)
-        # A norm of each channel over time, as HuBERT-base begins with, is one operator under its other name.
-        over_time = any(isinstance(child, torch.nn.Conv1d) for child in module.children())
-        for name, child in module.named_children():
-            if over_time and isinstance(child, torch.nn.GroupNorm) and child.num_groups == child.num_channels:
-                norm = torch.nn.InstanceNorm1d(child.num_channels, eps=child.eps, affine=child.affine).eval()
-                norm.weight, norm.bias = child.weight, child.bias
-                setattr(module, name, norm)
+    network = _simplified(network.eval())
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
-    takes = getattr(network, "takes", inspect.signature(network.forward).parameters)
-    order = [name for name in takes if name in names]
+    order = [name for name in network.input_names() if name in names]
     example = {name: torch.from_numpy(value) for name, value in padded_batch(spec.inputs, clips[:2]).items()}
-    # A vector is as long as the model wants it; a waveform without lengths may be of any.
-    sizes = {item.name: {len(clip[item.name]) for clip in clips} for item in spec.inputs}
-    free = {item.name for item in spec.inputs if item.lengths or len(sizes[item.name]) > 1}
-    moving = {item.name: {0: "batch", **({1: "rows"} if item.name in free else {})} for item in spec.inputs}
-    moving |= {item.lengths: {0: "batch"} for item in spec.inputs if item.lengths}
-    dynamo = getattr(network, "EXPORTER", "legacy") == "dynamo"
+    axes = _dynamic_axes(spec, clips)
+    dynamo = network.EXPORTER == "dynamo"
     if dynamo:
-        dynamic = {"dynamic_shapes": {name: dict.fromkeys(moving[name], torch.export.Dim.DYNAMIC) for name in order}}
-        options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, **dynamic}
+        shapes = {name: dict.fromkeys(axes[name], torch.export.Dim.DYNAMIC) for name in order}
+        options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, "dynamic_shapes": shapes}
     else:
-        options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": moving}
+        options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": axes}
     with quiet(), torch.no_grad():
         torch.onnx.export(
             network,
@@ -109,8 +93,35 @@ def write_torch(network: Any, spec: ModelSpec, clips: Sequence[Mapping[str, Arra
     return check(path, spec, clips, reference)
 
 
+def _simplified(network: Network) -> Network:
+    """The same network without what the exporters stumble over, changed in place."""
+    import torch
+
+    for module in [*network.modules()]:
+        # Weights that are kept as a norm and a direction are multiplied out once, and not in every answer.
+        for weight in [*getattr(module, "parametrizations", ())]:
+            torch.nn.utils.parametrize.remove_parametrizations(module, weight)
+        # A norm of each channel over time, as HuBERT-base begins with, is one operator under its other name.
+        over_time = any(isinstance(child, torch.nn.Conv1d) for child in module.children())
+        for name, child in module.named_children():
+            if over_time and isinstance(child, torch.nn.GroupNorm) and child.num_groups == child.num_channels:
+                norm = torch.nn.InstanceNorm1d(child.num_channels, eps=child.eps, affine=child.affine).eval()
+                norm.weight, norm.bias = child.weight, child.bias
+                setattr(module, name, norm)
+    return network
+
+
+def _dynamic_axes(spec: ModelSpec, clips: Sequence[Mapping[str, Array]]) -> dict[str, dict[int, str]]:
+    """For each input and lengths of the graph, the axes whose sizes are left open, with their names."""
+    # A vector is as long as the model wants it; a waveform without lengths may be of any.
+    sizes = {item.name: {len(clip[item.name]) for clip in clips} for item in spec.inputs}
+    free = {item.name for item in spec.inputs if item.lengths or len(sizes[item.name]) > 1}
+    axes = {item.name: {0: "batch", **({1: "rows"} if item.name in free else {})} for item in spec.inputs}
+    return axes | {item.lengths: {0: "batch"} for item in spec.inputs if item.lengths}
+
+
 def write_sklearn(
-    pipeline: Any,
+    pipeline: Pipeline,
     spec: ModelSpec,
     clips: Sequence[Mapping[str, Array]],
     path: Path,
@@ -169,7 +180,7 @@ def write_sklearn(
     return check(path, spec, clips, reference)
 
 
-def _register(pipeline: Any) -> None:
+def _register(pipeline: Pipeline) -> None:
     """Tell skl2onnx who converts the last step, where it does not know."""
     last = type(pipeline.steps[-1][1])
     if last.__name__ not in CONVERTERS:
@@ -185,7 +196,7 @@ def _register(pipeline: Any) -> None:
     )
 
 
-def _mend_neighbours(graph: Any, pipeline: Any) -> None:
+def _mend_neighbours(graph: Any, pipeline: Pipeline) -> None:
     """Neighbours that count by 1 / distance: skl2onnx (1.20) takes max(-distance, 1e-6), so that all count the same."""
     if getattr(pipeline.steps[-1][1], "weights", None) != "distance":
         return

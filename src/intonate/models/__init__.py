@@ -1,11 +1,7 @@
 """The models that can be trained, by name.
 
-Most are torch modules: `Module(classes, columns, **params)`, where `columns` says how wide each input is, and
-`forward(**inputs)` takes each input by its name in the recipe (and `<name>_lengths`, where the module wants it) and
-returns logits (batch, classes). A class may say `BATCHING = "equal_length"` where padding would change its answer and
-`EXPORTER = "dynamo"` where the older ONNX exporter fails. It may offer `parts` and `penalty` to the loss and
-`encoder_parameters` to the optimiser (see `intonate.training.module`), `check(**params)` before anything is read, and
-`finish()` after the last epoch, before it is kept and exported. The others, in `classical`, are scikit-learn pipelines.
+Most are networks of torch, the others, in `classical`, scikit-learn pipelines. What is asked of either is written down
+in `contract.py`.
 
 Adding one is one file and one line of `CATALOGUE`; `tests/contracts/test_models.py` then holds it to the contract.
 """

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from intonate.models.contract import Network
+
 KERNEL = 8
 # What `same` padding puts before and after, one more after; torch's own does so too, and warns of a copy.
 SAME = ((KERNEL - 1) // 2, KERNEL // 2)
@@ -22,7 +24,7 @@ SAME = ((KERNEL - 1) // 2, KERNEL // 2)
 GROUPS = ((256, 256), (128, 128, 128, 128), (64, 64))
 
 
-class CNN1D(nn.Module):
+class CNN1D(Network):
     """A vector in, logits out.
 
     Args:

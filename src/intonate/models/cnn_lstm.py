@@ -15,10 +15,11 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError
+from intonate.models.contract import Network
 from intonate.models.rows import Head
 
 
-class CNNLSTM(nn.Module):
+class CNNLSTM(Network):
     """Windows in, logits out.
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from intonate.models.contract import Network
 from intonate.models.rows import AttentivePooling, halved, mask_of
 
 
@@ -58,7 +59,7 @@ class Block(nn.Module):
         return torch.relu(self.excite(y, mask) + self.short_cut(x)) * mask, lengths
 
 
-class Compact(nn.Module):
+class Compact(Network):
     """Log-mel and functionals in, logits out: two branches that each learn to answer alone, and add their logits.
 
     Trained as one classifier over the joined features, the functionals' branch learns the training speakers by heart

@@ -12,10 +12,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from intonate.models.contract import Network
 from intonate.models.rows import Head, halved, mask_of
 
 
-class CNN(nn.Module):
+class CNN(Network):
     """Frames in, logits out.
 
     Args:

@@ -8,7 +8,7 @@ the controls without which a fusion on fixed sentences cannot be judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from intonate.errors import ModelError, RecipeError
 from intonate.models import encoders
+from intonate.models.contract import Network
 from intonate.models.rows import mask_of, masked_mean
 from intonate.published import checkpoints
 
@@ -26,7 +27,7 @@ CHOICES = {
 }
 
 
-class SpeechTextFusion(nn.Module):
+class SpeechTextFusion(Network):
     """Waveform and tokens in, logits out.
 
     Args:
@@ -46,7 +47,6 @@ class SpeechTextFusion(nn.Module):
         RecipeError: an impossible value.
     """
 
-    BATCHING = "any"
     EXPORTER = "dynamo"
 
     def __init__(
@@ -81,9 +81,7 @@ class SpeechTextFusion(nn.Module):
         elif fusion == "gated":
             self.head = Gated(widths[0], widths[1], classes)
         else:
-            self.head = Late(widths[0], widths[1], classes)
-            # Under this name the loss finds it.
-            self.parts = self._parts
+            self.head = LateFusion(widths[0], widths[1], classes)
 
     def forward(self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor) -> Tensor:
         """(batch, samples), (batch,), (batch, tokens), (batch,) -> (batch, classes)."""
@@ -91,12 +89,11 @@ class SpeechTextFusion(nn.Module):
         logits: Tensor = self.head(torch.cat(means, dim=1))
         return logits
 
-    def _parts(
-        self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor
-    ) -> list[Tensor]:
-        head: Any = self.head
-        parts: list[Tensor] = head.parts(torch.cat(self._means(waveform, waveform_lengths, tokens, tokens_lengths), 1))
-        return parts
+    def parts(self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor) -> list[Tensor]:
+        """What speech and text say alone, under late fusion; see `Network.parts`."""
+        if not isinstance(self.head, LateFusion):
+            return []
+        return self.head.parts(torch.cat(self._means(waveform, waveform_lengths, tokens, tokens_lengths), dim=1))
 
     def _means(self, waveform: Tensor, heard: Tensor, tokens: Tensor, read: Tensor) -> list[Tensor]:
         means = []
@@ -132,8 +129,8 @@ class SpeechTextFusion(nn.Module):
         checkpoints.find(text, parameter="text")
 
     @staticmethod
-    def tokenizer(text: str = "google-bert/bert-base-uncased", **_: Any) -> Any:
-        """The text encoder's `tokenizers.Tokenizer`; the other parameters of the model are ignored."""
+    def tokenizer(texts: Sequence[str] = (), text: str = "google-bert/bert-base-uncased", **_: Any) -> Any:
+        """The text encoder's `tokenizers.Tokenizer`; training texts and the model's other parameters are ignored."""
         loaded = checkpoints.load(text, "text", "AutoTokenizer")
         if not loaded.is_fast:
             raise ModelError(f"the tokenizer of {text} has no tokenizer.json form, which a model file needs")
@@ -167,7 +164,7 @@ class Gated(nn.Module):
         return logits
 
 
-class Late(nn.Module):
+class LateFusion(nn.Module):
     """Speech and text side by side, to the sum of what each says alone."""
 
     def __init__(self, speech: int, text: int, classes: int) -> None:

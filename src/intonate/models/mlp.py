@@ -7,8 +7,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from intonate.models.contract import Network
 
-class MLP(nn.Module):
+
+class MLP(Network):
     """Layers of ReLU units, each followed by dropout, then one linear layer.
 
     Args:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from intonate.errors import RecipeError
+from intonate.models.contract import Network
 from intonate.models.mlp import MLP
 from intonate.models.rows import mask_of
 
@@ -27,7 +28,7 @@ KEPT_BYTES = 100_000 * 1024 * 4
 AT_ONCE = 16
 
 
-class PatchClassifier(nn.Module):
+class PatchClassifier(Network):
     """Patches in, logits out; a subclass says in its forward what its patches are called.
 
     Args:

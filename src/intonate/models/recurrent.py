@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError
+from intonate.models.contract import Network
 from intonate.models.rows import Head, backwards
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
-class Recurrent(nn.Module):
+class Recurrent(Network):
     """Frames in, logits out.
 
     Args:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from intonate.models.contract import Network
 from intonate.models.rows import halved, mask_of, masked_mean
 
 
@@ -42,7 +43,7 @@ class Block(nn.Module):
         return torch.relu(y + self.short_cut(x)) * mask, lengths
 
 
-class ResNet34(nn.Module):
+class ResNet34(Network):
     """Frames in, logits out.
 
     Args:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError, did_you_mean, require
+from intonate.models.contract import Network
 from intonate.models.resnet import ResNet34
 from intonate.models.rows import mask_of, masked_mean
 from intonate.published import checkpoints
@@ -24,7 +25,7 @@ BASE = {"vocab_size": 50_265, "max_position_embeddings": 514, "type_vocab_size":
 ROBERTA = ("pretrained", "random", "none")
 
 
-class ResNetRoBERTa(nn.Module):
+class ResNetRoBERTa(Network):
     """Frames in, logits out.
 
     Args:

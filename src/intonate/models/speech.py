@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from intonate.errors import RecipeError
 from intonate.models import encoders
+from intonate.models.contract import Network
 from intonate.models.rows import AttentivePooling, mask_of, masked_mean
 from intonate.published import checkpoints
 
 POOLS = ("mean", "attention")
 
 
-class SpeechEncoder(nn.Module):
+class SpeechEncoder(Network):
     """Waveform in, logits out.
 
     Args:
@@ -42,7 +43,6 @@ class SpeechEncoder(nn.Module):
         RecipeError: an impossible value.
     """
 
-    BATCHING = "any"
     EXPORTER = "dynamo"
 
     def __init__(

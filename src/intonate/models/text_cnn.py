@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError, require
+from intonate.models.contract import Network
 from intonate.models.rows import Head, mask_of
 
 # Every text begins with START, so that none is empty. Names are masked in GoEmotions as the last two are.
@@ -29,7 +30,7 @@ LONGEST_PIECE = 16
 KERNELS = (1, 3, 5)
 
 
-class TextCNN(nn.Module):
+class TextCNN(Network):
     """Tokens in, logits out.
 
     Args:

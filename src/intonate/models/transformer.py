@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from intonate.errors import RecipeError
+from intonate.models.contract import Network
 from intonate.models.rows import Head, halved, mask_of
 
 # What stands in for minus infinity where nobody looks: finite in half precision.
@@ -57,7 +58,7 @@ class Layer(nn.Module):
         return added
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """Frames in, logits out.
 
     Args:

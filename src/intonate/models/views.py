@@ -6,18 +6,18 @@ slower, by a shorter and a longer vocal tract. It costs as many times the proces
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from intonate.errors import RecipeError
+from intonate.models.contract import Network, is_network
 
 
-class Views(nn.Module):
+class Views(Network):
     """A fitted network that answers every view of one of its inputs; its logits are the log of the mean probability.
 
     Args:
@@ -30,16 +30,18 @@ class Views(nn.Module):
         RecipeError: see `check`.
     """
 
-    def __init__(self, network: nn.Module, of: str, stretch: Sequence[float], warp: Sequence[float]) -> None:
+    def __init__(self, network: Network, of: str, stretch: Sequence[float], warp: Sequence[float]) -> None:
         super().__init__()
         check(network, of)
-        self.takes = list(inspect.signature(network.forward).parameters)
         self.network, self.of, self.stretch, self.warp = network, of, tuple(stretch), tuple(warp)
-        self.EXPORTER = getattr(network, "EXPORTER", "legacy")
+        self.EXPORTER = network.EXPORTER
 
-    def forward(self, *given: Tensor, **named: Tensor) -> Tensor:
+    def input_names(self) -> Sequence[str]:
+        return self.network.input_names()
+
+    def forward(self, *arguments: Tensor, **keywords: Tensor) -> Tensor:
         """The network's inputs, in its order or by name -> (batch, classes)."""
-        inputs = dict(zip(self.takes, given, strict=False)) | named
+        inputs = dict(zip(self.input_names(), arguments, strict=False)) | keywords
         rows, lengths = inputs.pop(self.of), inputs.pop(f"{self.of}_lengths")
         views = [_warped(rows, factor) for factor in self.warp]
         clips, sizes = [], []
@@ -54,20 +56,19 @@ class Views(nn.Module):
         return mean
 
 
-def check(network: Any, of: str) -> None:
+def check(network: Network | Any, of: str) -> None:
     """Refuse what has no views.
 
     Args:
-        network: a module or its class.
+        network: a network or its class, or a function that builds a pipeline.
         of: the input that shall be changed.
 
     Raises:
         RecipeError: the network has no such input with lengths, or it wants clips of equal length.
     """
-    takes = inspect.signature(network.forward).parameters if hasattr(network, "forward") else {}
-    if f"{of}_lengths" not in takes:
+    if not (is_network(network) or isinstance(network, Network)) or f"{of}_lengths" not in network.arguments():
         raise RecipeError(f"model.views.of: the model takes no input {of!r} together with its lengths")
-    if getattr(network, "BATCHING", "any") != "any":
+    if network.BATCHING != "any":
         raise RecipeError("model.views: this model needs clips of equal length, and views differ in theirs")
 
 

@@ -23,7 +23,7 @@ from intonate.training.data import Array, Examples, shares
 from intonate.training.recipe import Recipe
 
 # Batches that are sorted together by length: few enough to meet other company in each epoch.
-ALIKE = 32
+SORTED_BATCHES = 32
 # A speaker, and which copy: another pitch or tempo is another voice.
 Voice = tuple[str, int]
 
@@ -52,12 +52,12 @@ class Clips(Dataset[dict[str, Any]]):
         self.examples, self.rows, self.inputs, self.training = examples, rows, inputs, training
         self.options, self.seed, self.epoch = recipe.training, seed, 0
         self.changes = {
-            name: spectrogram.SpectrogramAugment(**_whole(item.augment))
+            name: spectrogram.SpectrogramAugment(**_as_integers(item.augment))
             for name, item in recipe.inputs.items()
             if item.augment
         }
         self.noise = {name: item.noise for name, item in recipe.inputs.items()}
-        self.everybody = self._everybody()
+        self.voice_rows = self._rows_of_voices()
         self.repeats = _occurrences(rows)
         self.voices = self._voices() if training and self.options.other_voices else []
         self.shares = shares(examples, recipe.data.labels) if training and self.options.soft_labels else None
@@ -70,20 +70,20 @@ class Clips(Dataset[dict[str, Any]]):
         # A row that was repeated (`intonate.corpora.balance`) is changed in another way each time.
         repeat = self.repeats[position : position + 1]
         rng = np.random.default_rng((self.seed, self.epoch, row, *repeat[repeat > 0])) if self.training else None
-        heard = [row] if rng is None else [row, *self._others(row, rng)]
-        moved = self._towards(rng) if rng is not None and self.voices else None
+        speaker_rows = [row] if rng is None else [row, *self._draw_mates(row, rng)]
+        voice_shift = self._draw_target_voice(rng) if rng is not None and self.voices else None
         clip: dict[str, Any] = {}
         for item in self.inputs:
             array = self.examples.clips[row][item.name]
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                moments = self.examples.moments_of(heard, item.name)
-                if moved is not None:
-                    array = array + self._move(row, item.name, item.normalisation, moments.count, *moved)
+                moments = self.examples.moments_of(speaker_rows, item.name)
+                if voice_shift is not None:
+                    array = array + self._voice_shift(row, item.name, item.normalisation, moments.count, *voice_shift)
                 array = normalise(array, item.normalisation, moments)
             else:
                 array = normalise(array, item.normalisation)
             if rng is not None:
-                array = self._change(item.name, array, rng)
+                array = self._augmented(item.name, array, rng)
             clip[item.name] = array
         clip |= {"target": self.examples.targets[row], "allowed": self.examples.allowed[row], "row": row}
         return clip | ({"shares": self.shares[row]} if self.shares is not None else {})
@@ -91,18 +91,18 @@ class Clips(Dataset[dict[str, Any]]):
     def _voice(self, row: int) -> Voice:
         return self.examples.utterances[row].speaker, int(self.examples.number[row])
 
-    def _everybody(self) -> dict[Voice, NDArray[np.int64]]:
+    def _rows_of_voices(self) -> dict[Voice, NDArray[np.int64]]:
         """Of every voice, the rows that are served."""
-        number, everybody = self.examples.number, {}
-        for who, mates in self.examples.mates.items():
-            served = mates[np.isin(mates, self.rows)]
+        number, voice_rows = self.examples.number, {}
+        for speaker, mates in self.examples.mates.items():
+            rows = mates[np.isin(mates, self.rows)]
             for copy in range(self.examples.copies.shape[1] + 1):
-                everybody[who, copy] = served[number[served] == copy]
-        return everybody
+                voice_rows[speaker, copy] = rows[number[rows] == copy]
+        return voice_rows
 
-    def _others(self, row: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        everybody = self.everybody[self._voice(row)]
-        mates = np.asarray(everybody[everybody != row])
+    def _draw_mates(self, row: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        voice_rows = self.voice_rows[self._voice(row)]
+        mates = np.asarray(voice_rows[voice_rows != row])
         if rng.random() < self.options.whole_speaker:
             return mates
         count = min(len(mates), int(rng.integers(0, self.options.others_at_most + 1)))
@@ -112,30 +112,30 @@ class Clips(Dataset[dict[str, Any]]):
         """All voices; in `self.means`, the mean of each in every input that is normalised by speaker."""
         names = [item.name for item in self.inputs if item.normalisation and item.normalisation.kind == "speaker"]
         self.means: dict[Voice, dict[str, NDArray[np.float64]]] = {}
-        for voice, mates in self.everybody.items():
+        for voice, mates in self.voice_rows.items():
             if len(mates) and names:
                 moments = {name: self.examples.moments_of(mates, name) for name in names}
-                self.means[voice] = {name: found.total / found.count for name, found in moments.items()}
+                self.means[voice] = {name: moment.total / moment.count for name, moment in moments.items()}
         return list(self.means)
 
-    def _towards(self, rng: np.random.Generator) -> tuple[Voice, float] | None:
+    def _draw_target_voice(self, rng: np.random.Generator) -> tuple[Voice, float] | None:
         if rng.random() >= self.options.other_voices:
             return None
         return self.voices[int(rng.integers(len(self.voices)))], float(rng.uniform(0, 1))
 
-    def _move(
-        self, row: int, name: str, normalisation: Normalisation, count: float, towards: Voice, share: float
+    def _voice_shift(
+        self, row: int, name: str, normalisation: Normalisation, count: float, target_voice: Voice, share: float
     ) -> NDArray[np.float32]:
         """What a clip would shift by if its speaker were `share` of the way to another one, (columns,).
 
         A model that is fitted on eight voices learns them by heart. Between any two lie others; what the running
         estimate will take away again (it knows the speaker by `count / (prior + count)`) is not added at all.
         """
-        whole = self.means[towards][name] - self.means[self._voice(row)][name]
+        full_shift = self.means[target_voice][name] - self.means[self._voice(row)][name]
         prior = np.asarray(normalisation.prior)
-        return np.asarray(share * whole * prior / np.maximum(prior + count, 1e-9), np.float32)
+        return np.asarray(share * full_shift * prior / np.maximum(prior + count, 1e-9), np.float32)
 
-    def _change(self, name: str, array: Array, rng: np.random.Generator) -> Array:
+    def _augmented(self, name: str, array: Array, rng: np.random.Generator) -> Array:
         if name in self.changes:
             frames, bands = array.shape
             array = spectrogram.apply(array, spectrogram.draw(self.changes[name], frames, bands, rng))
@@ -153,7 +153,7 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return before
 
 
-def _whole(values: Mapping[str, float]) -> dict[str, Any]:
+def _as_integers(values: Mapping[str, float]) -> dict[str, Any]:
     """Whole numbers as int: YAML's 250 and 250.0 mean the same number of frames."""
     return {key: int(value) if float(value).is_integer() else value for key, value in values.items()}
 
@@ -183,19 +183,19 @@ class Loader(DataLoader[dict[str, Any]]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # Now, and in this thread: it draws from torch's generator.
-        return _ahead(super().__iter__())
+        return _prefetched(super().__iter__())
 
 
-def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+def _prefetched(batches: Iterator[Any]) -> Iterator[Any]:
     with ThreadPoolExecutor(1, "batches") as thread:
         # Not before the first batch is asked for: only then is the epoch known to the sampler.
-        coming = thread.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
+        next_batch = thread.submit(next, batches, None)
+        while (batch := next_batch.result()) is not None:
+            next_batch = thread.submit(next, batches, None)
             yield batch
 
 
-class Draw(Sampler[int]):
+class EpochSampler(Sampler[int]):
     """Positions in random order; with `balance`, every (corpus, class) comes equally often on average.
 
     With `alike`, clips of like length come together, so that less padding is computed: each ALIKE batches are sorted by
@@ -234,7 +234,9 @@ class Draw(Sampler[int]):
         total = self.count if self.weight is None else len(self.weight)
         order = rng.choice(total, self.count, replace=self.weight is not None, p=self.weight)
         if len(self.lengths) and self.count % self.batch_size == 0:
-            pools = np.array_split(order, range(ALIKE * self.batch_size, self.count, ALIKE * self.batch_size))
+            pools = np.array_split(
+                order, range(SORTED_BATCHES * self.batch_size, self.count, SORTED_BATCHES * self.batch_size)
+            )
             order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
             order = rng.permutation(order.reshape(-1, self.batch_size)).reshape(-1)
         return iter(order.tolist())

@@ -29,8 +29,8 @@ def load(folder: Path) -> Mapping[str, Any]:
     """The weights that a fit has kept, {name: tensor}."""
     from safetensors.torch import load_file
 
-    found: Mapping[str, Any] = load_file(folder / WEIGHTS)
-    return found
+    weights: Mapping[str, Any] = load_file(folder / WEIGHTS)
+    return weights
 
 
 def check(run: str) -> Path:
@@ -79,23 +79,23 @@ def take(network: Any, labels: tuple[str, ...], build: Callable[[int], Any], fol
         RecipeError: not one fits.
     """
     folder = check(str(folder))
-    found = load(folder)
+    weights = load(folder)
     before = read_model(folder / "model.onnx").spec.labels
     wider = build(len(labels) + 1).state_dict()
-    shared = [(labels.index(label), before.index(label)) for label in labels if label in before]
-    taken, own = 0, network.state_dict()
-    for name, value in own.items():
-        other = found.get(name)
+    label_pairs = [(labels.index(label), before.index(label)) for label in labels if label in before]
+    taken_count, state = 0, network.state_dict()
+    for name, value in state.items():
+        other = weights.get(name)
         if other is None or other.shape[1:] != value.shape[1:] or other.ndim != value.ndim:
             continue
         if value.shape != wider[name].shape:
-            for here, there in shared:
-                value[here] = other[there]
+            for row, other_row in label_pairs:
+                value[row] = other[other_row]
         elif value.shape == other.shape:
             value.copy_(other)
         else:
             continue
-        taken += 1
-    if not taken:
+        taken_count += 1
+    if not taken_count:
         raise RecipeError(f"training.begin_with: no weight in {folder} has the name and shape of one of this model's")
-    return taken
+    return taken_count

@@ -67,19 +67,19 @@ class Examples:
 
     def moments_of(self, rows: Iterable[int], name: str) -> Moments:
         """What these clips hold together of the input `name`."""
-        wanted = np.fromiter(rows, np.int64)
-        count, total, squares = (values[wanted].sum(axis=0) for values in self.moments[name])
+        indices = np.fromiter(rows, np.int64)
+        count, total, squares = (values[indices].sum(axis=0) for values in self.moments[name])
         return Moments(float(count), total, squares)
 
 
 def with_copies(rows: NDArray[np.int64], copies: NDArray[np.int64]) -> NDArray[np.int64]:
     """Recordings, and after them all first copies, all second ones…; see `Examples`."""
-    found = copies[rows].T.reshape(-1)
-    return np.concatenate([rows, found[found >= 0]])
+    copy_rows = copies[rows].T.reshape(-1)
+    return np.concatenate([rows, copy_rows[copy_rows >= 0]])
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClipAnalysis:
     """What is made of every clip: of its sound, and for each input of `words`, of its text."""
 
     sound: Analysis
@@ -88,28 +88,28 @@ class Asked:
 
 def shares(examples: Examples, merge_name: str) -> NDArray[np.float32]:
     """(clips, labels) what each row's soft_labels give each label of the merge; all to its one label without them."""
-    found = np.eye(len(examples.labels), dtype=np.float32)[examples.targets]
+    label_shares = np.eye(len(examples.labels), dtype=np.float32)[examples.targets]
     for row, utterance in enumerate(examples.utterances):
         if utterance.soft_labels:
             emotions, values = zip(*utterance.soft_labels.items(), strict=True)
             merged = merge_scores(emotions, values, merge_name)
-            found[row] = [merged.get(label, 0.0) for label in examples.labels]
-    return found
+            label_shares[row] = [merged.get(label, 0.0) for label in examples.labels]
+    return label_shares
 
 
-def labelled(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
+def with_labels(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
     """The utterances that the merge has a place for."""
-    kept = [utterance for utterance in utterances if target_of(utterance, merge_name) is not None]
-    if not kept:
+    rows = [utterance for utterance in utterances if target_of(utterance, merge_name) is not None]
+    if not rows:
         raise CorpusError(f"no utterance has a label of the merge {merge_name!r} ({', '.join(merge(merge_name))})")
-    return kept
+    return rows
 
 
 def prepare(
     utterances: Sequence[Utterance],
     merge_name: str,
-    asked: Asked,
-    speaking: Iterable[str],
+    analysis: ClipAnalysis,
+    speaker_inputs: Iterable[str],
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     shortest_s: float = 0.0,
     folder: Path | None = None,
@@ -118,10 +118,10 @@ def prepare(
     """Analyse every utterance.
 
     Args:
-        utterances: rows that the merge has a place for (`labelled`).
+        utterances: rows that the merge has a place for (`with_labels`).
         merge_name: a merge of `intonate.emotions`.
-        asked: what to make of them (`by_recipe`, `by_spec`).
-        speaking: the inputs that are normalised by speaker.
+        analysis: what to make of them (`by_recipe`, `by_spec`).
+        speaker_inputs: the inputs that are normalised by speaker.
         bar: wraps what has to be computed in a progress bar.
         shortest_s: clips shorter than this after cleaning are left out and counted, seconds.
         folder: where features are kept (`cache_folder`); None for nowhere.
@@ -131,16 +131,18 @@ def prepare(
         AudioError: a file cannot be used.
         CorpusError: no clip is long enough.
     """
-    analysed = analyse(utterances, asked.sound, folder, bar, changes=[change] * len(utterances))
-    listed = len(utterances)
-    if shortest_s and asked.sound.front_ends:
-        shortest = round(shortest_s * asked.sound.sample_rate_hz)
-        long_enough = [place for place, clip in enumerate(analysed) if clip.samples >= shortest]
+    clip_features = analyse(utterances, analysis.sound, folder, bar, changes=[change] * len(utterances))
+    listed_count = len(utterances)
+    if shortest_s and analysis.sound.front_ends:
+        shortest = round(shortest_s * analysis.sound.sample_rate_hz)
+        long_enough = [place for place, clip in enumerate(clip_features) if clip.samples >= shortest]
         if not long_enough:
-            raise CorpusError(f"none of the {listed} clips is {shortest_s:g} s long after cleaning; lower shortest_s")
+            raise CorpusError(
+                f"none of the {listed_count} clips is {shortest_s:g} s long after cleaning; lower shortest_s"
+            )
         utterances = [utterances[place] for place in long_enough]
-        analysed = [analysed[place] for place in long_enough]
-    clips = _clips(analysed, utterances, asked)
+        clip_features = [clip_features[place] for place in long_enough]
+    clips = _clips(clip_features, utterances, analysis)
     labels = merged_labels(merge_name)
     targets = np.array([labels.index(target_of(utterance, merge_name)) for utterance in utterances])
     corpora = np.array([utterance.corpus for utterance in utterances])
@@ -155,8 +157,8 @@ def prepare(
         clips=clips,
         allowed=allowed,
         mates={speaker: np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)},
-        moments=_moments(clips, speaking),
-        too_short=listed - len(clips),
+        moments=_moments(clips, speaker_inputs),
+        too_short=listed_count - len(clips),
         number=np.zeros(len(clips), np.int64),
         copies=np.zeros((len(clips), 0), np.int64),
     )
@@ -166,7 +168,7 @@ def expand(
     examples: Examples,
     rows: NDArray[np.int64],
     changes: Sequence[Change],
-    asked: Asked,
+    analysis: ClipAnalysis,
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     folder: Path | None = None,
 ) -> Examples:
@@ -179,7 +181,7 @@ def expand(
         examples: as `prepare` gave them, without copies.
         rows: recordings that are in the training part of some split; no others may ever have copies.
         changes: one for each copy (`intonate.augment.waveform.changes`).
-        asked: as given to `prepare`, like the others.
+        analysis: as given to `prepare`, like the others.
 
     Raises:
         AudioError: a file cannot be used.
@@ -188,8 +190,8 @@ def expand(
     originals = np.tile(rows, len(changes))
     utterances = [examples.utterances[row] for row in originals]
     number = np.repeat(np.arange(len(changes)) + 1, len(rows))
-    each = [change for change in changes for _ in rows]
-    clips = _clips(analyse(utterances, asked.sound, folder, bar, changes=each), utterances, asked)
+    clip_changes = [change for change in changes for _ in rows]
+    clips = _clips(analyse(utterances, analysis.sound, folder, bar, changes=clip_changes), utterances, analysis)
     count = len(examples.clips)
     copies = np.full((count, len(changes)), -1)
     copies[originals, number - 1] = count + np.arange(len(originals))
@@ -199,59 +201,61 @@ def expand(
         targets=np.concatenate([examples.targets, examples.targets[originals]]),
         clips=[*examples.clips, *clips],
         allowed=np.concatenate([examples.allowed, examples.allowed[originals]]),
-        mates={who: with_copies(own, copies) for who, own in examples.mates.items()},
+        mates={speaker: with_copies(mates, copies) for speaker, mates in examples.mates.items()},
         moments=_moments([*examples.clips, *clips], examples.moments),
         number=np.concatenate([examples.number, number]),
         copies=copies,
     )
 
 
-def _clips(analysed: Sequence[ClipFeatures], utterances: Sequence[Utterance], asked: Asked) -> list[Clip]:
+def _clips(
+    clip_features: Sequence[ClipFeatures], utterances: Sequence[Utterance], analysis: ClipAnalysis
+) -> list[Clip]:
     return [
-        clip.features | {name: encode(row.text) for name, encode in asked.words.items()}
-        for clip, row in zip(analysed, utterances, strict=True)
+        clip.features | {name: encode(row.text) for name, encode in analysis.words.items()}
+        for clip, row in zip(clip_features, utterances, strict=True)
     ]
 
 
-def _moments(clips: Sequence[Clip], speaking: Iterable[str]) -> dict[str, Stacked]:
-    found = {name: [Moments.of(clip[name]) for clip in clips] for name in speaking}
+def _moments(clips: Sequence[Clip], speaker_inputs: Iterable[str]) -> dict[str, Stacked]:
+    clip_moments = {name: [Moments.of(clip[name]) for clip in clips] for name in speaker_inputs}
     return {
-        name: tuple(np.array(values) for values in zip(*((m.count, m.total, m.squares) for m in own), strict=True))
-        for name, own in found.items()
+        name: tuple(np.array(values) for values in zip(*((m.count, m.total, m.squares) for m in moments), strict=True))
+        for name, moments in clip_moments.items()
     }
 
 
-def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> Asked:
+def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
     """The analysis that a recipe asks for; `tokenize` turns text into (tokens,) int64, where an input is `tokens`."""
     inputs = {name: (item.front_end, item.params) for name, item in recipe.inputs.items()}
-    return _asked(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
+    return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
 
 
-def by_spec(spec: ModelSpec, tokenize: Callable[[str], Array] | None = None) -> Asked:
+def by_spec(spec: ModelSpec, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
     """The analysis that a finished model asks for."""
     inputs = {item.name: (item.front_end, item.params) for item in spec.inputs}
-    return _asked(spec.sample_rate_hz, spec.clean, inputs, tokenize)
+    return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, tokenize)
 
 
-def _asked(
+def _clip_analysis(
     sample_rate_hz: int,
     steps: Sequence[Mapping[str, Any]],
     inputs: Mapping[str, tuple[str, Mapping[str, Any]]],
     tokenize: Callable[[str], Array] | None,
-) -> Asked:
-    read = [name for name, (front_end, _) in inputs.items() if front_end == TOKENS]
-    if read and tokenize is None:
+) -> ClipAnalysis:
+    text_inputs = [name for name, (front_end, _) in inputs.items() if front_end == TOKENS]
+    if text_inputs and tokenize is None:
         raise RecipeError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
-    words = {name: tokenize for name in read if tokenize is not None}
+    words = {name: tokenize for name in text_inputs if tokenize is not None}
     sound = {name: front_end for name, front_end in inputs.items() if name not in words}
-    return Asked(Analysis(sample_rate_hz, steps, sound), words)
+    return ClipAnalysis(Analysis(sample_rate_hz, steps, sound), words)
 
 
-def cache_folder(wanted: str | None) -> Path | None:
+def cache_folder(setting: str | None) -> Path | None:
     """Where features are kept, by `data.cache` of a recipe: the user's cache folder, another, or nowhere."""
-    if wanted is None:
+    if setting is None:
         return default_folder()
-    return Path(wanted).expanduser() if wanted else None
+    return Path(setting).expanduser() if setting else None
 
 
 def bar(console: Console, words: str) -> Any:
@@ -263,7 +267,7 @@ def bar(console: Console, words: str) -> Any:
     return shown
 
 
-def spoken(inputs: Mapping[str, Input]) -> list[str]:
+def speaker_inputs(inputs: Mapping[str, Input]) -> list[str]:
     """The inputs that a recipe normalises by speaker."""
     return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
 
@@ -275,9 +279,9 @@ def refuse_without_speakers(examples: Examples, recipe: Recipe) -> None:
         SplitError: an input is normalised by speaker and an utterance has none.
     """
     if any(item.normalise and item.normalise.kind == "speaker" for item in recipe.inputs.values()):
-        nobody = [utterance.path for utterance in examples.utterances if not utterance.speaker]
-        if nobody:
+        nameless_paths = [utterance.path for utterance in examples.utterances if not utterance.speaker]
+        if nameless_paths:
             raise SplitError(
-                f"{nobody[0]} has no speaker, and an input is normalised by speaker; "
+                f"{nameless_paths[0]} has no speaker, and an input is normalised by speaker; "
                 "fill the speaker column, or set the input's normalise.kind to corpus"
             )

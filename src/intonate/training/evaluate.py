@@ -45,19 +45,19 @@ def evaluate(
         ModelError, CorpusError, AudioError, LabelError
     """
     console = Console(stderr=True)
-    opened = late_fusion.open_model(model)
-    spec = opened.spec
+    model_file = late_fusion.open_model(model)
+    spec = model_file.spec
     rows = manifest.read(manifest_path)
     if inputs.takes_text(spec):
         rows = transcripts.fill(rows, manifest_path)
     merge_name = merge_of(spec)
-    left_out = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
-    utterances = data.labelled(rows, merge_name)
+    omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
+    utterances = data.with_labels(rows, merge_name)
     bar = data.bar(console, "listening")
-    answered = answers(opened, utterances, "as given in the manifest", bar, root=Path(manifest_path).parent)
+    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=Path(manifest_path).parent)
     return write_report(
-        Path(report), answered, title=f"{spec.name} on {Path(manifest_path).name}",
-        notes=_notes(spec, utterances, left_out),
+        Path(report), predictions, title=f"{spec.name} on {Path(manifest_path).name}",
+        notes=_notes(spec, utterances, omitted_counts),
     )  # fmt: skip
 
 
@@ -83,11 +83,13 @@ def answers(
         AudioError, LabelError
     """
     spec, merge_name = model.spec, merge_of(model.spec)
-    speaking = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    asked = data.by_spec(spec, partial(_tokens, spec))
-    examples = data.prepare(utterances, merge_name, asked, speaking, bar, folder=data.cache_folder(None), change=change)
+    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+    analysis = data.by_spec(spec, partial(_tokens, spec))
+    examples = data.prepare(
+        utterances, merge_name, analysis, speaker_inputs, bar, folder=data.cache_folder(None), change=change
+    )
     scorer = scoring.Scorer(model, examples)
-    everyone = np.arange(len(utterances))
+    all_rows = np.arange(len(utterances))
     knows_speakers = all(row.speaker for row in utterances)
     return table.concatenate(
         [
@@ -95,7 +97,7 @@ def answers(
                 utterances,
                 [examples.labels[target] for target in examples.targets],
                 examples.labels,
-                scorer.probabilities(everyone, statistics),
+                scorer.probabilities(all_rows, statistics),
                 statistics=statistics,
                 protocol=protocol,
                 abstain_below=spec.abstain_below,
@@ -131,20 +133,20 @@ def _tokens(spec: ModelSpec, text: str) -> data.Array:
     return np.zeros(0, np.int64) if tokens is None else tokens
 
 
-def _notes(spec: ModelSpec, utterances: Sequence[Utterance], left_out: Counter[str]) -> list[str]:
+def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str]) -> list[str]:
     notes = []
-    if left_out:
-        listed = ", ".join(f"{count} {emotion}" for emotion, count in left_out.most_common())
-        notes.append(f"Left out, for the model has no such label: {listed}.")
+    if omitted_counts:
+        emotion_counts = ", ".join(f"{count} {emotion}" for emotion, count in omitted_counts.most_common())
+        notes.append(f"Left out, for the model has no such label: {emotion_counts}.")
     if not spec.corpora:
         notes.append(
             "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "
             "flatter it."
         )
-    trained_on = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
-    if trained_on:
+    training_speakers = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
+    if training_speakers:
         notes.append(
-            f"{len(trained_on)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
+            f"{len(training_speakers)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
             "their figures flatter the model."
         )
     return notes

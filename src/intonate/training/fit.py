@@ -36,8 +36,8 @@ from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, fitting, names, network, provenance, scoring
-from intonate.training.fitting import ready
+from intonate.training import data, fitting, network, provenance, recipe_names, scoring
+from intonate.training.fitting import normalised_clip
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
@@ -56,7 +56,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
         RecipeError, CorpusError, SplitError, AudioError: before anything is trained.
     """
     recipe = load(path, overrides)
-    names.check(recipe)
+    recipe_names.check(recipe)
     provenance.revision()  # as the code is now: it may be edited while a long training runs
     folder = Path(runs) / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,37 +72,39 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 def _train(recipe: Recipe, folder: Path) -> None:
     _claim(folder, recipe)
-    utterances = data.labelled(_utterances(recipe), recipe.data.labels)
+    utterances = data.with_labels(_read_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)
-    waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+    queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
     if recipe.search:
         from intonate.training import search
 
-        for _, split, _ in waiting:
+        for _, split, _ in queue:
             search.check(recipe, utterances, split)
-    if waiting:
+    if queue:
         network.check_model(recipe)
-        tokenizer = network.tokenizer_of(recipe, _trained_texts(utterances, waiting))
+        tokenizer = network.tokenizer_of(recipe, _train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
-        asked, speaking = data.by_recipe(recipe, encode), data.spoken(recipe.inputs)
-        bar, kept = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
-        examples = data.prepare(utterances, recipe.data.labels, asked, speaking, bar, recipe.data.shortest_s, kept)
+        analysis, speaker_inputs = data.by_recipe(recipe, encode), data.speaker_inputs(recipe.inputs)
+        bar, cache_folder = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
+        examples = data.prepare(
+            utterances, recipe.data.labels, analysis, speaker_inputs, bar, recipe.data.shortest_s, cache_folder
+        )
         data.refuse_without_speakers(examples, recipe)
         if examples.too_short:
-            console.print(f"[yellow]left out[/] {_too_short(examples.too_short, recipe)}", highlight=False)
+            console.print(f"[yellow]left out[/] {_short_clips_text(examples.too_short, recipe)}", highlight=False)
             jobs = _jobs(recipe, examples.utterances)
-            waiting = [job for job in jobs if not (folder / _name(job) / "run.json").exists()]
+            queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
         _check_data(recipe, examples, sorted(path.parent for path in folder.glob("fold*-seed*/run.json")))
-        if recipe.data.expand and waiting:
-            trained = np.concatenate([split.train for _, split, _ in waiting])
+        if recipe.data.expand and queue:
+            train_rows = np.concatenate([split.train for _, split, _ in queue])
             changes = waveform.changes(recipe.data.expand)
-            examples = data.expand(examples, trained, changes, asked, bar, kept)
+            examples = data.expand(examples, train_rows, changes, analysis, bar, cache_folder)
         definition = "" if tokenizer is None else tokenizer.to_str()
-        for number, (fold, split, seed) in enumerate(waiting, 1):
-            console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(waiting)})")
-            _fit(recipe, examples, split, fold, seed, folder / _name((fold, split, seed)), definition)
-    done = [folder / _name(job) for job in jobs]
-    scoring.report(folder, recipe, done)
+        for number, (fold, split, seed) in enumerate(queue, 1):
+            console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(queue)})")
+            _fit(recipe, examples, split, fold, seed, folder / _fit_name((fold, split, seed)), definition)
+    fit_folders = [folder / _fit_name(job) for job in jobs]
+    scoring.report(folder, recipe, fit_folders)
 
 
 Job = tuple[int, Split, int]
@@ -119,27 +121,27 @@ def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
     return jobs
 
 
-def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted: fitting.Fitted) -> tuple[float, ...]:
+def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: fitting.Fitted) -> tuple[float, ...]:
     """The share of each label in what a network is fitted to; empty where balancing makes them even."""
-    if len(fitted.present) or recipe.training.balance or recipe.data.balance is not None:
+    if len(fitted_model.present) or recipe.training.balance or recipe.data.balance is not None:
         return ()
     soft = recipe.training.soft_labels
-    each = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
-    return tuple(round(float(share), 6) for share in each[split.train].mean(axis=0))
+    label_shares = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
+    return tuple(round(float(share), 6) for share in label_shares[split.train].mean(axis=0))
 
 
-def _trained_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
+def _train_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
     """What is said in the training part of every one of these fits: a tokenizer that is learnt may read no more."""
     common = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
     return [utterances[row].text for row in sorted(common)]
 
 
-def _name(job: Job) -> str:
+def _fit_name(job: Job) -> str:
     fold, _, seed = job
     return f"fold{fold}-seed{seed}"
 
 
-def _utterances(recipe: Recipe) -> list[Utterance]:
+def _read_utterances(recipe: Recipe) -> list[Utterance]:
     if bool(recipe.data.manifest) == bool(recipe.data.corpora):
         raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
     if recipe.data.manifest:
@@ -147,38 +149,38 @@ def _utterances(recipe: Recipe) -> list[Utterance]:
         return transcripts.fill(rows, recipe.data.manifest) if recipe.reads() else rows
     if recipe.data.set:
         # What a set draws at random is part of the set, and not of a seed of the training.
-        found, problems = sets.read(recipe.data.set, recipe.data.corpora, np.random.default_rng(0))
+        utterances, problems = sets.read(recipe.data.set, recipe.data.corpora, np.random.default_rng(0))
     else:
         readings = [corpora.read(name, root) for name, root in recipe.data.corpora.items()]
-        found = [utterance for reading in readings for utterance in reading.utterances]
+        utterances = [utterance for reading in readings for utterance in reading.utterances]
         problems = [problem for reading in readings for problem in reading.problems]
     for problem in problems:
         console.print(f"[yellow]left out[/] {problem}", highlight=False)
-    return list(found)
+    return list(utterances)
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:
     """Refuse the folder of another recipe, and keep this one in it."""
-    kept = folder / "recipe.yaml"
-    if kept.exists() and (before := load(kept)).hash() != recipe.hash():
+    recipe_file = folder / "recipe.yaml"
+    if recipe_file.exists() and (earlier_recipe := load(recipe_file)).hash() != recipe.hash():
         # More folds or seeds of the same recipe belong together; anything else does not.
-        same = before.model_copy(
+        earlier_with_these_folds = earlier_recipe.model_copy(
             update={
-                "data": before.data.model_copy(update={"folds": recipe.data.folds}),
-                "training": before.training.model_copy(update={"seeds": recipe.training.seeds}),
+                "data": earlier_recipe.data.model_copy(update={"folds": recipe.data.folds}),
+                "training": earlier_recipe.training.model_copy(update={"seeds": recipe.training.seeds}),
             }
         )
-        if same.hash() != recipe.hash():
+        if earlier_with_these_folds.hash() != recipe.hash():
             raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
     # Where the data lie is the machine's business, and a run folder may be published.
-    kept.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    recipe_file.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def _check_data(recipe: Recipe, examples: data.Examples, done: Sequence[Path]) -> None:
+def _check_data(recipe: Recipe, examples: data.Examples, fit_folders: Sequence[Path]) -> None:
     """Refuse to go on beside fits to other data: one report is made of all."""
-    now = provenance.manifest_hash(examples.recordings, recipe)
-    for path in done:
-        if json.loads((path / "run.json").read_text(encoding="utf-8"))["manifest_hash"] != now:
+    manifest_hash = provenance.manifest_hash(examples.recordings, recipe)
+    for path in fit_folders:
+        if json.loads((path / "run.json").read_text(encoding="utf-8"))["manifest_hash"] != manifest_hash:
             raise RecipeError(
                 f"{path} was trained on other data: files, labels or words have changed since; give this run another "
                 "name (--set name=…)"
@@ -190,43 +192,48 @@ def _fit(
 ) -> None:
     """One fit: train, calibrate on the validation speakers, export, answer the test speakers with the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen, searched = _searched(recipe, examples, split, seed, folder)
-    started = time.perf_counter()
-    fitted = fitting.fit(chosen, examples, split, seed, folder)
-    facts = fitted.facts
-    spec = _spec(recipe, examples, split, fitted, tokenizer)
-    probe = [ready(examples.clips[row], fitted.inputs) for row in _three_lengths(examples, split.test)]
+    fit_recipe, search_facts = _search_parameters(recipe, examples, split, seed, folder)
+    start_s = time.perf_counter()
+    fitted_model = fitting.fit(fit_recipe, examples, split, seed, folder)
+    facts = fitted_model.facts
+    spec = _spec(recipe, examples, split, fitted_model, tokenizer)
+    probe = [normalised_clip(examples.clips[row], fitted_model.inputs) for row in _three_lengths(examples, split.test)]
     target = folder / "model.onnx"
-    facts["onnx_difference"] = fitted.write(spec, probe, target)
-    facts["train_s"] = time.perf_counter() - started
+    facts["onnx_difference"] = fitted_model.write(spec, probe, target)
+    facts["train_s"] = time.perf_counter() - start_s
     if not facts.get("converged", True):
         console.print("  [yellow]not converged[/] within the iterations of the recipe", highlight=False)
 
     spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)
     scorer = scoring.Scorer(read_model(target), examples)
-    started = time.perf_counter()
+    start_s = time.perf_counter()
     tables = [
         _table(
             recipe, examples, split, fold, seed, spec, scorer.probabilities(split.test, statistics, seed), statistics
         )
         for statistics in scoring.statistics_of(spec)
     ]
-    facts["test_s"] = (time.perf_counter() - started) / len(tables)
-    whole = table.concatenate(tables)
-    table.write(whole, folder / "predictions.csv")
+    facts["test_s"] = (time.perf_counter() - start_s) / len(tables)
+    predictions = table.concatenate(tables)
+    table.write(predictions, folder / "predictions.csv")
     facts["test_clips"] = len(split.test)
     if examples.too_short:
         facts["too_short_clips"] = examples.too_short
-    facts["test_uar"] = scoring.uar_by_statistics(whole)
+    facts["test_uar"] = scoring.uar_by_statistics(predictions)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    record = provenance.record(recipe, examples.recordings) | {"split": split.name, "seed": seed, **facts, **searched}
+    record = provenance.record(recipe, examples.recordings) | {
+        "split": split.name,
+        "seed": seed,
+        **facts,
+        **search_facts,
+    }
     (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
-    console.print(f"  test UAR: {shown}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
+    scores_text = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
+    console.print(f"  test UAR: {scores_text}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
 
 
-def _searched(
+def _search_parameters(
     recipe: Recipe, examples: data.Examples, split: Split, seed: int, folder: Path
 ) -> tuple[Recipe, dict[str, Any]]:
     """The recipe with what its search has chosen, and facts about it; as it is, where it has none."""
@@ -237,30 +244,32 @@ def _searched(
     return search.best(recipe, examples, split, seed, folder, console)
 
 
-def _too_short(count: int, recipe: Recipe) -> str:
+def _short_clips_text(count: int, recipe: Recipe) -> str:
     clips = f"{count:,} clip" + "s" * (count > 1)
     return f"{clips} shorter than {recipe.data.shortest_s:g} s after cleaning"
 
 
-def _spec(recipe: Recipe, examples: data.Examples, split: Split, fitted: fitting.Fitted, tokenizer: str) -> ModelSpec:
+def _spec(
+    recipe: Recipe, examples: data.Examples, split: Split, fitted_model: fitting.Fitted, tokenizer: str
+) -> ModelSpec:
     rows = [examples.utterances[row] for row in split.train]
-    trained = {utterance.speaker for utterance in rows}
+    train_speakers = {utterance.speaker for utterance in rows}
     return ModelSpec(
         name=recipe.name,
         labels=examples.labels,
-        inputs=fitted.inputs,
-        batching=getattr(fitted.model, "BATCHING", "any"),
+        inputs=fitted_model.inputs,
+        batching=fitted_model.batching,
         merge=recipe.data.labels,
         sample_rate_hz=data.SAMPLE_RATE_HZ,
         clean=tuple(recipe.data.clean),
         pool=recipe.pooling(),
-        output="log_probabilities" if len(fitted.present) else "logits",
+        output="log_probabilities" if len(fitted_model.present) else "logits",
         tokenizer=tokenizer,
         text_required=bool(tokenizer),
-        prior=_prior(recipe, examples, split, fitted),
+        prior=_prior(recipe, examples, split, fitted_model),
         languages=tuple(sorted({row.language for row in rows if row.language})),
         corpora=tuple(sorted({row.corpus for row in rows})),
-        unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - trained)),
+        unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - train_speakers)),
         licence=recipe.card.licence,
         recipe_hash=recipe.hash(),
         intonate_version=intonate.__version__,
@@ -290,7 +299,7 @@ def _table(
 ) -> PredictionTable:
     rows = [examples.utterances[row] for row in split.test]
     return table.tabulate(
-        [replace(row, path=_portable(row.path, recipe)) for row in rows],
+        [replace(row, path=_portable_path(row.path, recipe)) for row in rows],
         [examples.labels[target] for target in examples.targets[split.test]],
         examples.labels,
         probabilities,
@@ -302,7 +311,7 @@ def _table(
     )
 
 
-def _portable(path: str, recipe: Recipe) -> str:
+def _portable_path(path: str, recipe: Recipe) -> str:
     """The path below its corpus's folder, with the corpus's name in front: the same on every machine."""
     for name, root in recipe.data.corpora.items():
         if Path(path).is_relative_to(root):

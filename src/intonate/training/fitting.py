@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ from intonate.errors import RecipeError
 from intonate.evaluation.metrics import uar_over_corpora
 from intonate.export import onnx as export
 from intonate.features.normalise import normalise
+from intonate.models.contract import Network, is_network
 from intonate.models.views import Views
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import moments, network
+from intonate.training import input_statistics, network
 from intonate.training.data import Array, Clip, Examples
 from intonate.training.recipe import Recipe
 
@@ -50,6 +51,11 @@ class Fitted:
     present: NDArray[np.int64]
     facts: dict[str, Any]
 
+    @property
+    def batching(self) -> Literal["any", "equal_length"]:
+        """Whether clips of different lengths may share a batch."""
+        return self.model.BATCHING if isinstance(self.model, Network) else "any"
+
     def write(self, spec: ModelSpec, clips: Sequence[Clip], path: Path) -> float:
         """Export; arguments, result and errors as in `intonate.export.onnx.write_torch`."""
         if len(self.present):
@@ -73,37 +79,37 @@ def fit(
     Raises:
         RecipeError: the model cannot be fitted to these clips with these parameters.
     """
-    inputs = _inputs(recipe, examples, split)
-    trained = replace(split, train=_balanced(recipe, examples, split, seed))
+    inputs = _model_inputs(recipe, examples, split)
+    fit_split = replace(split, train=_balanced_rows(recipe, examples, split, seed))
     build = models.get(recipe.model.name)
-    if isinstance(build, type):
-        fitted, facts = network.fit(recipe, examples, trained, inputs, seed, folder, watch)
+    if is_network(build):
+        network_or_views, facts = network.fit(recipe, examples, fit_split, inputs, seed, folder, watch)
         if recipe.model.views:
-            fitted = Views(fitted, **recipe.model.views.model_dump())
-        return Fitted(fitted, inputs, np.empty(0, np.int64), facts)
-    return _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, trained, inputs)
+            network_or_views = Views(network_or_views, **recipe.model.views.model_dump())
+        return Fitted(network_or_views, inputs, np.empty(0, np.int64), facts)
+    return _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, fit_split, inputs)
 
 
-def ready(clip: Clip, inputs: Sequence[ModelInput]) -> Clip:
+def normalised_clip(clip: Clip, inputs: Sequence[ModelInput]) -> Clip:
     """A clip as the model takes it, each by its own sound only."""
     return {item.name: normalise(clip[item.name], item.normalisation) for item in inputs}
 
 
-def _inputs(recipe: Recipe, examples: Examples, split: Split) -> tuple[ModelInput, ...]:
-    measured = moments.measure(examples, split.train, recipe)
+def _model_inputs(recipe: Recipe, examples: Examples, split: Split) -> tuple[ModelInput, ...]:
+    normalisations = input_statistics.measure(examples, split.train, recipe)
     return tuple(
         ModelInput(
             name=name,
             front_end=item.front_end,
             params=item.params,
             lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
-            normalisation=measured[name],
+            normalisation=normalisations[name],
         )
         for name, item in recipe.inputs.items()
     )
 
 
-def _balanced(recipe: Recipe, examples: Examples, split: Split, seed: int) -> NDArray[np.int64]:
+def _balanced_rows(recipe: Recipe, examples: Examples, split: Split, seed: int) -> NDArray[np.int64]:
     """The training part as it is fitted to: with copies, repeated, thinned out as the recipe says, and only here."""
     rows = examples.with_copies(split.train)
     if recipe.data.balance is None:
@@ -118,26 +124,26 @@ def _fit_pipeline(
     from sklearn.exceptions import ConvergenceWarning
 
     features, targets = _matrix(examples, split.train, inputs)
-    heard, truth = _matrix(examples, split.validation, inputs)
+    validation_features, truth = _matrix(examples, split.validation, inputs)
     # Some take only classes that count from 0 without a gap; a label may be missing from the training part.
     present, classes = np.unique(targets, return_inverse=True)
     answers = np.full((len(truth), len(examples.labels)), -1.0)
     try:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught_warnings:
             warnings.simplefilter("always", ConvergenceWarning)
             pipeline.fit(features, classes, **_balanced_weights(pipeline, classes))
-            answers[:, present] = pipeline.predict_proba(heard)
+            answers[:, present] = pipeline.predict_proba(validation_features)
     except ValueError as error:  # too few clips of a class, or a parameter out of its range
         reason = " ".join(str(error).split())
         raise RecipeError(f"model {recipe.model.name!r} cannot be fitted: {reason}") from error
-    guessed = np.where(examples.allowed[split.validation], answers, -2.0).argmax(axis=1)
+    predicted = np.where(examples.allowed[split.validation], answers, -2.0).argmax(axis=1)
     corpora = np.array([examples.utterances[row].corpus for row in split.validation])
-    facts: dict[str, Any] = {"validation_uar": uar_over_corpora(truth, guessed, corpora, len(examples.labels))}
-    for one in said:
-        if issubclass(one.category, ConvergenceWarning):
+    facts: dict[str, Any] = {"validation_uar": uar_over_corpora(truth, predicted, corpora, len(examples.labels))}
+    for warning in caught_warnings:
+        if issubclass(warning.category, ConvergenceWarning):
             facts["converged"] = False
         else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return Fitted(pipeline, inputs, present, facts)
 
 
@@ -164,5 +170,5 @@ def _matrix(
             "a scikit-learn model takes exactly one input that is a vector: voice_functionals, or any front end with "
             "rows pooled over time, as in front_end: pooled, params: {of: mfcc}"
         )
-    vectors = [ready(examples.clips[row], inputs)[inputs[0].name] for row in rows]
+    vectors = [normalised_clip(examples.clips[row], inputs)[inputs[0].name] for row in rows]
     return np.stack(vectors), examples.targets[rows]

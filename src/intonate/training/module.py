@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import partial
 from typing import Any
 
@@ -10,9 +9,10 @@ import lightning as L
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from intonate.evaluation.metrics import uar_over_corpora
+from intonate.models.contract import Network
 from intonate.training.recipe import Training
 
 # What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
@@ -36,75 +36,66 @@ def masked_cross_entropy(logits: Tensor, soft: Tensor, allowed: Tensor) -> Tenso
 
 
 class Classifier(L.LightningModule):
-    """Fits any module whose forward takes the inputs by name and returns logits (batch, classes).
-
-    A module with branches may offer `parts(**inputs)`, the logits of each, which sum to the answer: then each branch
-    has a loss of its own as well (deep supervision, Lee et al. 2015), weighted by `options.branch_loss`. One whose
-    weights are held down by L1 or L2 may offer `penalty()`, a number that is added to the loss as it is. One with an
-    encoder that others trained may offer `encoder_parameters()`, which learn at `options.encoder_learning_rate`.
+    """Fits any network that keeps the contract (`intonate.models.contract`).
 
     Args:
-        network: the module.
+        network: what learns.
         options: the recipe's training part.
         steps: number of optimiser steps in all, for the schedule.
         corpora: for each training row its corpus: the validation UAR is the mean over corpora.
     """
 
-    def __init__(self, network: nn.Module, options: Training, steps: int, corpora: np.ndarray, seed: int = 0) -> None:
+    def __init__(self, network: Network, options: Training, steps: int, corpora: np.ndarray, seed: int = 0) -> None:
         super().__init__()
         self.network, self.options, self.steps, self.corpora, self.seed = network, options, steps, corpora, seed
-        self._takes = set(inspect.signature(network.forward).parameters)
-        self._seen: list[tuple[Tensor, ...]] = []
-        self._begun = False
+        self._argument_names = set(network.input_names())
+        self._validation_outputs: list[tuple[Tensor, ...]] = []
+        self._has_begun = False
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         logits: Tensor = self.network(**self._inputs(batch))
         return logits
 
     def _inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: value for name, value in batch.items() if name in self._takes}
+        return {name: value for name, value in batch.items() if name in self._argument_names}
 
     def _loss(self, batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> Tensor:
-        if not hasattr(self.network, "parts"):
+        branch_logits = list(self.network.parts(**self._inputs(batch)))
+        if not branch_logits:
             return masked_cross_entropy(self.logits(batch), soft, allowed)
-        branches: Any = self.network
-        parts: list[Tensor] = branches.parts(**self._inputs(batch))
-        own = torch.stack([masked_cross_entropy(part, soft, allowed) for part in parts])
-        whole = masked_cross_entropy(torch.stack(parts).sum(dim=0), soft, allowed)
-        return whole + self.options.branch_loss * own.sum()
-
-    def _penalty(self) -> Tensor | float:
-        network: Any = self.network
-        penalty: Tensor | float = network.penalty() if hasattr(network, "penalty") else 0.0
-        return penalty
+        branch_losses = torch.stack([masked_cross_entropy(part, soft, allowed) for part in branch_logits])
+        sum_loss = masked_cross_entropy(torch.stack(branch_logits).sum(dim=0), soft, allowed)
+        return sum_loss + self.options.branch_loss * branch_losses.sum()
 
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
-        if self.current_epoch > 0 and not self._begun:
+        if self.current_epoch > 0 and not self._has_begun:
             # The loader draws a seed at the start of its second and later epochs in a process: make up for it in the
             # first epoch after a resumption.
             torch.empty((), dtype=torch.int64).random_()
-        self._begun = True
+        self._has_begun = True
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         allowed = batch["allowed"]
         soft = soft_targets(batch.get("shares", batch["target"]), allowed, self.options.label_smoothing)
         if torch.rand(()) < self.options.mixup:
             batch, soft, allowed = mixed(batch, soft, allowed)
-        loss = self._loss(batch, soft, allowed) + self._penalty()
+        loss = self._loss(batch, soft, allowed) + self.network.penalty()
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(soft))
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
         logits = self.logits(batch).float().masked_fill(~batch["allowed"], MASKED)
-        self._seen.append((logits.argmax(dim=1), batch["target"], batch["row"], logits))
+        self._validation_outputs.append((logits.argmax(dim=1), batch["target"], batch["row"], logits))
 
     def on_validation_epoch_end(self) -> None:
-        guessed, target, row, logits = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
-        self._seen.clear()
-        found = uar_over_corpora(target.numpy(), guessed.numpy(), self.corpora[row.numpy()], logits.shape[1])
-        self.log("validation/uar", found, prog_bar=True)
+        predicted, target, row, logits = (
+            torch.cat(parts).cpu() for parts in zip(*self._validation_outputs, strict=True)
+        )
+        self._validation_outputs.clear()
+        uar = uar_over_corpora(target.numpy(), predicted.numpy(), self.corpora[row.numpy()], logits.shape[1])
+        self.log("validation/uar", uar, prog_bar=True)
         self.log("validation/loss", F.cross_entropy(logits, target))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -123,9 +114,8 @@ class Classifier(L.LightningModule):
         return {name: weight.detach() for name, weight in self.named_parameters() if not weight.requires_grad}
 
     def configure_optimizers(self) -> Any:
-        network: Any = self.network
         slow = self.options.encoder_learning_rate
-        encoder = {id(weight) for weight in network.encoder_parameters()} if slow else set()
+        encoder = {id(weight) for weight in self.network.encoder_parameters()} if slow else set()
         learning = [weight for weight in self.parameters() if weight.requires_grad]
         groups: list[dict[str, Any]] = []
         for rate, part in (
@@ -162,10 +152,10 @@ def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict
     """
     share = float(np.random.default_rng(int(torch.randint(2**31, ()))).beta(MIXUP_BETA, MIXUP_BETA))
     other = torch.randperm(len(soft), device=soft.device)
-    changed = dict(batch)
+    mixed_batch = dict(batch)
     for name, value in batch.items():
         if name.endswith("_lengths"):
-            changed[name] = torch.maximum(value, value[other])
+            mixed_batch[name] = torch.maximum(value, value[other])
         elif value.is_floating_point() or value.dtype == torch.uint8:
-            changed[name] = share * value + (1 - share) * value[other]
-    return changed, share * soft + (1 - share) * soft[other], allowed | allowed[other]
+            mixed_batch[name] = share * value + (1 - share) * value[other]
+    return mixed_batch, share * soft + (1 - share) * soft[other], allowed | allowed[other]

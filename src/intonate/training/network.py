@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 import sys
@@ -22,12 +21,13 @@ from intonate import models
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.models import views
+from intonate.models.contract import Network, has_encoder, is_network
 from intonate.schema import ModelInput
 from intonate.training import begin
-from intonate.training.batches import Clips, Draw, Loader, collate
+from intonate.training.batches import Clips, EpochSampler, Loader, collate
 from intonate.training.data import Examples
 from intonate.training.module import Classifier
-from intonate.training.recipe import Recipe
+from intonate.training.recipe import Recipe, Training
 
 SCORE = "validation/uar"
 
@@ -35,8 +35,7 @@ SCORE = "validation/uar"
 def wants_lengths(recipe: Recipe, name: str) -> bool:
     """Whether the recipe's model takes the lengths of this input."""
     build = models.get(recipe.model.name)
-    forward = getattr(build, "forward", None)
-    return forward is not None and f"{name}_lengths" in inspect.signature(forward).parameters
+    return is_network(build) and f"{name}_lengths" in build.arguments()
 
 
 def check_model(recipe: Recipe) -> None:
@@ -47,11 +46,11 @@ def check_model(recipe: Recipe) -> None:
         ModelError: a file is missing.
     """
     build = models.get(recipe.model.name)
-    if hasattr(build, "check"):
+    if is_network(build):
         build.check(**recipe.model.params)
     if recipe.model.views:
         views.check(build, recipe.model.views.of)
-    if recipe.training.encoder_learning_rate and not hasattr(build, "encoder_parameters"):
+    if recipe.training.encoder_learning_rate and not (is_network(build) and has_encoder(build)):
         raise RecipeError(
             f"training.encoder_learning_rate is for a model with an encoder that others trained, and "
             f"{recipe.model.name} has none; set it to 0"
@@ -61,27 +60,20 @@ def check_model(recipe: Recipe) -> None:
 def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
     """The tokenizer that the recipe's model brings along, or learns from the training texts; or None."""
     build = models.get(recipe.model.name)
-    if not hasattr(build, "tokenizer"):
-        return None
-    learns = "texts" in inspect.signature(build.tokenizer).parameters
-    return build.tokenizer(**({"texts": texts} if learns else {}), **recipe.model.params)
+    return build.tokenizer(texts, **recipe.model.params) if is_network(build) else None
 
 
-def build(recipe: Recipe, examples: Examples) -> Any:
+def build(recipe: Recipe, examples: Examples) -> Network:
     """The network of a recipe as it begins: untrained, or with the weights of another run (`training.begin_with`)."""
     columns: dict[str, Any] = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
     columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
     columns |= {name: clip.shape[1:] for name, clip in examples.clips[0].items() if clip.ndim == 4}
     fresh = partial(models.get(recipe.model.name), columns=columns, **recipe.model.params)
-    network = fresh(classes=len(examples.labels))
+    network: Network = fresh(classes=len(examples.labels))
     if recipe.training.begin_with:
         folder = begin.check(recipe.training.begin_with)
         begin.take(network, examples.labels, lambda classes: fresh(classes=classes), folder)
     return network
-
-
-def _kept_score(scores: Sequence[float], keep: str) -> float:
-    return max(scores) if keep == "best" else scores[-1]
 
 
 def fit(
@@ -92,11 +84,12 @@ def fit(
     seed: int,
     folder: Path,
     watch: Callable[[int, float], None] | None = None,
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Network, dict[str, Any]]:
     """Train until the last epoch, or until patience ends; go on from `checkpoints/last.ckpt` if there is one.
 
-    `watch` is told of each epoch and its validation UAR. Who watches wants the figure and has a bar of his own: then no
-    checkpoint is written (of a large network it takes longer than the epoch), and the network is the last epoch's.
+    `watch` is called with each epoch and its validation UAR. Who watches wants the figure and has a bar of his own:
+    then no checkpoint is written (of a large network it takes longer than the epoch), and the network is the last
+    epoch's.
 
     Returns:
         The network with the kept weights, and facts about the training (epochs, best validation UAR, parameters).
@@ -107,67 +100,91 @@ def fit(
     if options.begin_with:
         held_out = [*split.validation, *split.test]
         begin.refuse_heard(begin.check(options.begin_with), [examples.utterances[row] for row in held_out])
-    clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
-    draw = Draw(clips, options.balance and recipe.data.balance is None, options.batch_size, options.alike)
-    # Batch normalisation cannot take a last batch of one.
-    drop_last = len(draw) > options.batch_size
-    loader = Loader(clips, options.batch_size, sampler=draw, collate_fn=collate, drop_last=drop_last)
-    quiet = Clips(examples, split.validation, inputs, recipe, training=False)
-    checked = Loader(quiet, options.batch_size, collate_fn=collate)
+    train_loader, validation_loader = _loaders(recipe, examples, split, inputs, seed)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
-    steps = math.ceil(len(loader) / options.accumulate) * options.epochs
+    steps = math.ceil(len(train_loader) / options.accumulate) * options.epochs
     module = Classifier(network, options, steps, corpora, seed)
-    place = folder / "checkpoints"
-    keeper = ModelCheckpoint(place, filename="best", monitor=SCORE, mode="max", enable_version_counter=False)
-    # Lightning's own `save_last` writes only where the best is written, too. This one comes after the keeper, so that
-    # it knows the best.
-    latest = ModelCheckpoint(place, filename="last", enable_version_counter=False)
-    callbacks: list[Callback] = [keeper, latest] if watch is None else []
-    watched: list[float] = []
+    checkpoints = folder / "checkpoints"
+    scores: list[float] = []
+    last = checkpoints / "last.ckpt"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
+        warnings.simplefilter("ignore")
+        trainer = _trainer(options, _callbacks(options, checkpoints, watch, scores), with_checkpoints=watch is None)
+        trainer.fit(
+            module, train_loader, validation_loader, ckpt_path=last if last.exists() else None, weights_only=True
+        )
+    if watch is None:
+        # From the file even for the last epoch: a training that was stopped after it has nothing else.
+        checkpoint = torch.load(checkpoints / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
+        module.on_load_checkpoint(checkpoint)
+        module.load_state_dict(checkpoint["state_dict"])
+        score = checkpoint.get(SCORE)
+    else:
+        score = max(scores) if options.keep == "best" else scores[-1]
+    facts = {
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "epochs": trainer.current_epoch,
+        "validation_uar": score,
+    }
+    network = module.network.float().cpu()
+    network.finish()
+    if options.keep_weights:
+        begin.keep(network, folder)
+    return network, facts
+
+
+def _loaders(
+    recipe: Recipe, examples: Examples, split: Split, inputs: tuple[ModelInput, ...], seed: int
+) -> tuple[Loader, Loader]:
+    """Batches of the training part, and of the validation part."""
+    options = recipe.training
+    clips = Clips(examples, split.train, inputs, recipe, training=True, seed=seed)
+    sampler = EpochSampler(clips, options.balance and recipe.data.balance is None, options.batch_size, options.alike)
+    # Batch normalisation cannot take a last batch of one.
+    drop_last = len(sampler) > options.batch_size
+    train = Loader(clips, options.batch_size, sampler=sampler, collate_fn=collate, drop_last=drop_last)
+    validation_clips = Clips(examples, split.validation, inputs, recipe, training=False)
+    return train, Loader(validation_clips, options.batch_size, collate_fn=collate)
+
+
+def _callbacks(
+    options: Training, checkpoints: Path, watch: Callable[[int, float], None] | None, scores: list[float]
+) -> list[Callback]:
+    """Checkpoints, or `watch`, which also fills `scores`; running mean of the weights; early stopping."""
+    callbacks: list[Callback] = []
+    if watch is None:
+        best = ModelCheckpoint(checkpoints, filename="best", monitor=SCORE, mode="max", enable_version_counter=False)
+        # Lightning's own `save_last` writes only where the best is written, too. This one comes after the best, so
+        # that it knows it.
+        callbacks += [best, ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)]
     if options.average:
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
     if watch is not None:
 
-        def told(now: L.Trainer, _: Any) -> None:
-            watched.append(float(now.callback_metrics[SCORE]))
-            watch(now.current_epoch, watched[-1])
+        def on_validation_end(trainer: L.Trainer, _: Any) -> None:
+            scores.append(float(trainer.callback_metrics[SCORE]))
+            watch(trainer.current_epoch, scores[-1])
 
-        callbacks.append(LambdaCallback(on_validation_end=told))
-    last = place / "last.ckpt"
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
-        warnings.simplefilter("ignore")
-        trainer = L.Trainer(
-            max_epochs=options.epochs,
-            accelerator="auto",
-            devices=1,
-            precision="bf16-mixed" if options.precision == "bf16" else "32-true",
-            gradient_clip_val=options.clip_gradient,
-            accumulate_grad_batches=options.accumulate,
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=watch is None,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            enable_progress_bar=watch is None and sys.stdout.isatty(),
-        )
-        trainer.fit(module, loader, checked, ckpt_path=last if last.exists() else None, weights_only=True)
-    if watch is None:
-        # From the file even for the last epoch: a training that was stopped after it has nothing else.
-        kept = torch.load(place / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
-        module.on_load_checkpoint(kept)
-        module.load_state_dict(kept["state_dict"])
-    facts = {
-        "parameters": sum(weight.numel() for weight in network.parameters()),
-        "epochs": trainer.current_epoch,
-        "validation_uar": _kept_score(watched, options.keep) if watch else kept.get(SCORE),
-    }
-    fitted: Any = module.network.float().cpu()
-    if hasattr(fitted, "finish"):
-        fitted.finish()
-    if options.keep_weights:
-        begin.keep(fitted, folder)
-    return fitted, facts
+        callbacks.append(LambdaCallback(on_validation_end=on_validation_end))
+    return callbacks
+
+
+def _trainer(options: Training, callbacks: list[Callback], with_checkpoints: bool) -> L.Trainer:
+    return L.Trainer(
+        max_epochs=options.epochs,
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if options.precision == "bf16" else "32-true",
+        gradient_clip_val=options.clip_gradient,
+        accumulate_grad_batches=options.accumulate,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=with_checkpoints,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=with_checkpoints and sys.stdout.isatty(),
+    )

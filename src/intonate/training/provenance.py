@@ -56,15 +56,15 @@ def _version(package: str) -> str:
 @cache
 def revision() -> str:
     """The git revision when a process first asked, `+` where code is not committed; empty outside a checkout."""
-    here = Path(__file__).parent
+    folder = Path(__file__).parent
 
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True, check=True
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(here)) else "")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(folder)) else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
 

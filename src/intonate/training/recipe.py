@@ -30,7 +30,7 @@ from intonate.schema import Pool
 from intonate.training import recipe_files
 
 # Keys that are younger than the first published figures; ("", key) is a whole part.
-LATER = (
+LATER_KEYS = (
     ("", "search"),
     ("data", "set"),
     ("data", "shortest_s"),
@@ -179,7 +179,7 @@ class Values(_Part):
     @model_validator(mode="before")
     @classmethod
     def _listed(cls, given: Any) -> Any:
-        return {"values": [_number(value) for value in given]} if isinstance(given, list) else given
+        return {"values": [_parse_number(value) for value in given]} if isinstance(given, list) else given
 
     @model_validator(mode="after")
     def _possible(self) -> Values:
@@ -205,7 +205,7 @@ class Search(_Part):
     def _possible(self) -> Search:
         if self.groups == 1:
             raise ValueError("groups: expected 2 or more, or 0 for the validation part")
-        if self.sampler == "grid" and (ranges := [key for key, drawn in self.space.items() if not drawn.values]):
+        if self.sampler == "grid" and (ranges := [key for key, values in self.space.items() if not values.values]):
             raise ValueError(f"a grid needs lists, and {ranges[0]} is a range; list its values, or use random or tpe")
         return self
 
@@ -241,12 +241,12 @@ class Recipe(_Part):
         """The recipe as plain data, fit to be published: an absolute path keeps its last name only."""
         raw = self.model_dump()
         corpora, params = raw["data"]["corpora"], raw["model"]["params"]
-        raw["data"] |= {"corpora": _shortened(corpora), "manifest": _short(raw["data"]["manifest"])}
-        raw["data"]["expand"] = [[_shortened(step) for step in steps] for steps in raw["data"]["expand"]]
+        raw["data"] |= {"corpora": _portable_values(corpora), "manifest": _portable_value(raw["data"]["manifest"])}
+        raw["data"]["expand"] = [[_portable_values(step) for step in steps] for steps in raw["data"]["expand"]]
         # Where features are kept is the machine's business.
         del raw["data"]["cache"]
-        raw["model"]["params"] = _shortened(params)
-        raw["training"]["begin_with"] = _short(raw["training"]["begin_with"])
+        raw["model"]["params"] = _portable_values(params)
+        raw["training"]["begin_with"] = _portable_value(raw["training"]["begin_with"])
         return raw
 
     def hash(self) -> str:
@@ -255,7 +255,7 @@ class Recipe(_Part):
         raw["data"]["corpora"] = sorted(raw["data"]["corpora"])
         raw["data"].pop("manifest")
         # Keys that came later count where they are used: recipes from before keep their hash.
-        for part, key in LATER:
+        for part, key in LATER_KEYS:
             holder = raw[part] if part else raw
             if holder[key] == _PARTS[part].model_fields[key].default:
                 del holder[key]
@@ -283,11 +283,11 @@ class Recipe(_Part):
 _PARTS: dict[str, type[BaseModel]] = {"": Recipe, "data": Data, "model": Model, "training": Training}
 
 
-def _shortened(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: _short(value) for key, value in values.items()}
+def _portable_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _portable_value(value) for key, value in values.items()}
 
 
-def _short(value: Any) -> Any:
+def _portable_value(value: Any) -> Any:
     """The name of an absolute path, or whatever else it is as it is."""
     return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
 
@@ -304,45 +304,45 @@ def load(name: str | Path, overrides: list[str] | None = None) -> Recipe:
     """
     path = recipe_files.find(name, "recipe")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
+    if not isinstance(values, dict):
         raise RecipeError(f"recipe {path} must hold keys such as name, data and model; see the folder recipes/")
     for override in overrides or []:
-        _lay(raw, override)
+        _override(values, override)
     try:
-        return Recipe.model_validate(raw)
+        return Recipe.model_validate(values)
     except ValidationError as error:
         raise RecipeError(f"recipe {path}: {sentence(error, Recipe)}") from error
 
 
-def _lay(raw: dict[str, Any], override: str) -> None:
+def _override(values: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"--set takes key=value, as in training.epochs=3; got {override!r}")
     *parents, last = key.split(".")
     for parent in parents:
-        raw = raw.setdefault(parent, {})
-        if not isinstance(raw, dict):
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
             raise RecipeError(f"--set {override}: {parent!r} is a value and has no keys under it")
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
-    raw[last] = _number(parsed)
+    values[last] = _parse_number(parsed)
 
 
-def _number(parsed: Any) -> Any:
+def _parse_number(parsed: Any) -> Any:
     """YAML 1.1 reads 1e-4 as a string; a number is what was meant."""
     if isinstance(parsed, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", parsed):
         return float(parsed)
     return parsed
 
 
-def _part(whole: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
+def _part_at(root: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
     """The part that a location leads to; names that the user gives (of inputs…) are steps without a field."""
-    part = whole
+    part = root
     for step in location:
         if field := part.model_fields.get(str(step)):
             kinds = (field.annotation, *get_args(field.annotation))
@@ -350,13 +350,13 @@ def _part(whole: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
     return part
 
 
-def sentence(error: ValidationError, whole: type[BaseModel]) -> str:
-    """What is wrong first in a file that should be a `whole`; the nearest known key, where one is not known."""
+def sentence(error: ValidationError, root: type[BaseModel]) -> str:
+    """What is wrong first in a file that should be a `root`; the nearest known key, where one is not known."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    key_path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         *parents, key = first["loc"]
-        return f"the key {where!r} is not known; {did_you_mean(str(key), _part(whole, parents).model_fields)}"
+        return f"the key {key_path!r} is not known; {did_you_mean(str(key), _part_at(root, parents).model_fields)}"
     if first["type"] == "missing":
-        return f"the key {where!r} is missing"
-    return f"{where}: {first['msg']} (got {first['input']!r})"
+        return f"the key {key_path!r} is missing"
+    return f"{key_path}: {first['msg']} (got {first['input']!r})"

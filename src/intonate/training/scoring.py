@@ -47,59 +47,64 @@ class Scorer:
             seed: of the random five.
         """
         rng = np.random.default_rng(seed)
-        within = {who: mates[np.isin(mates, rows)] for who, mates in self.examples.mates.items()}
+        mates_within = {speaker: mates[np.isin(mates, rows)] for speaker, mates in self.examples.mates.items()}
         clips = []
         for row in rows:
-            mates = within[self.examples.utterances[row].speaker]
+            mates = mates_within[self.examples.utterances[row].speaker]
             others = mates[mates != row]
             if statistics == CLIP_ALONE:
                 others = others[:0]
             elif statistics == CLIP_AND_5:
                 others = rng.choice(others, min(5, len(others)), replace=False)
-            clips.append(self._ready(int(row), others))
+            clips.append(self._normalised_clip(int(row), others))
         return Recognizer(self.model).probabilities(clips, batch_size=32)
 
-    def _ready(self, row: int, others: NDArray[np.int64]) -> Clip:
-        ready: Clip = {}
+    def _normalised_clip(self, row: int, others: NDArray[np.int64]) -> Clip:
+        clip: Clip = {}
         for item in self.model.spec.inputs:
-            heard: Moments | None = None
+            moments: Moments | None = None
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                heard = self.examples.moments_of([row, *others], item.name)
-            ready[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, heard)
-        return ready
+                moments = self.examples.moments_of([row, *others], item.name)
+            clip[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, moments)
+        return clip
 
 
 def uar_by_statistics(predictions: PredictionTable) -> dict[str, float]:
     """UAR over all clips of each statistics of the speaker."""
-    found: dict[str, float] = {}
+    uars: dict[str, float] = {}
     for statistics in dict.fromkeys(predictions.statistics.tolist()):
         part = predictions.where(statistics=statistics)
         truth = np.array([part.labels.index(name) for name in part.emotion])
         guess = np.array([part.labels.index(name) for name in part.label])
-        found[statistics] = float(metrics.uar(metrics.confusion_matrix(truth, guess, len(part.labels))))
-    return found
+        uars[statistics] = float(metrics.uar(metrics.confusion_matrix(truth, guess, len(part.labels))))
+    return uars
 
 
-def _searched(done: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> list[str]:
+def _search_notes(fit_folders: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the search of each fit has chosen, in words for the report."""
-    chosen: dict[str, list[str]] = defaultdict(list)
-    for path, record in zip(done, records, strict=True):
+    fits_of: dict[str, list[str]] = defaultdict(list)
+    for path, record in zip(fit_folders, records, strict=True):
         if search := record.get("search"):
             values = ", ".join(f"{key} = {value}" for key, value in search["best"].items())
-            chosen[f"{values} (of {search['trials']}, {search['sampler']}, on {search['scored_on']})"].append(path.name)
-    return [f"Chosen for {', '.join(names)}: {values}" for values, names in chosen.items()]
+            fits_of[f"{values} (of {search['trials']}, {search['sampler']}, on {search['scored_on']})"].append(
+                path.name
+            )
+    return [f"Chosen for {', '.join(names)}: {values}" for values, names in fits_of.items()]
 
 
-def report(folder: Path, recipe: Recipe, done: Sequence[Path]) -> None:
+def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
     """`report/` of all finished fits of a run together: metrics.json, predictions.csv, report.html."""
     from intonate.evaluation.report import write_report
 
-    tables = [table.read(path / "predictions.csv") for path in done]
-    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in done]
-    tried = max(record["configurations_tried"] for record in records)
-    notes = [f"{len(done)} fits; configurations compared on validation speakers: {tried}", *_searched(done, records)]
-    if short := max((record.get("too_short_clips", 0) for record in records), default=0):
-        notes.append(f"Left out, shorter than {recipe.data.shortest_s:g} s after cleaning: {short:,} clips.")
+    tables = [table.read(path / "predictions.csv") for path in fit_folders]
+    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in fit_folders]
+    configurations = max(record["configurations_tried"] for record in records)
+    notes = [
+        f"{len(fit_folders)} fits; configurations compared on validation speakers: {configurations}",
+        *_search_notes(fit_folders, records),
+    ]
+    if short_clips := max((record.get("too_short_clips", 0) for record in records), default=0):
+        notes.append(f"Left out, shorter than {recipe.data.shortest_s:g} s after cleaning: {short_clips:,} clips.")
     write_report(
         folder / "report",
         table.concatenate(tables),

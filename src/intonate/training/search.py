@@ -87,134 +87,140 @@ def best(
     Raises:
         RecipeError: no configuration can be fitted.
     """
-    wanted = recipe.search
-    if wanted is None:
+    search = recipe.search
+    if search is None:
         raise RecipeError(f"recipe {recipe.name} has no search")
-    parts = _parts(wanted, examples, split)
-    grid = _grid(wanted, seed)
-    planned = min(wanted.trials or len(grid), len(grid)) if grid else wanted.trials or TRIALS
+    splits = _trial_splits(search, examples, split)
+    grid = _grid(search, seed)
+    planned = min(search.trials or len(grid), len(grid)) if grid else search.trials or TRIALS
     reason = ""
-    with _study(folder) as study, _bar(console, planned) as show:
-        while len(done := _done(study)) < planned:
-            show(done)
-            study.sampler = _sampler(wanted, seed, len(done))
+    with _study(folder) as study, _progress_bar(console, planned) as show:
+        while len(trials := _finished_trials(study)) < planned:
+            show(trials)
+            study.sampler = _sampler(search, seed, len(trials))
             if grid and not study.get_trials(states=(TrialState.WAITING,)):
-                study.enqueue_trial(grid[len(done)])
-            trial = study.ask(_distributions(wanted.space))
+                study.enqueue_trial(grid[len(trials)])
+            trial = study.ask(_distributions(search.space))
             try:
-                study.tell(trial, _value(recipe, trial, done, examples, parts, seed, folder))
+                study.tell(trial, _trial_score(recipe, trial, trials, examples, splits, seed, folder))
             except optuna.TrialPruned:
                 study.tell(trial, state=TrialState.PRUNED)
             except RecipeError as error:
                 reason = str(error)
-                console.print(f"  [yellow]left out[/] {_said(_read(trial.params))}: {reason}", highlight=False)
+                console.print(
+                    f"  [yellow]left out[/] {_values_text(_decoded(trial.params))}: {reason}", highlight=False
+                )
                 study.tell(trial, state=TrialState.FAIL)
-    _write(folder / TABLE, wanted, done)
-    complete = [trial for trial in done if trial.state == TrialState.COMPLETE]
+    _write_table(folder / TABLE, search, trials)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
-        raise RecipeError(f"not one of the {len(done)} configurations of search.space can be fitted: {reason}")
-    chosen = max(complete, key=lambda trial: trial.value or 0.0)
-    values = _read(chosen.params)
-    console.print(f"  {len(done)} configurations tried, {_so_far(done)}: {_said(values)}", highlight=False)
+        raise RecipeError(f"not one of the {len(trials)} configurations of search.space can be fitted: {reason}")
+    winner = max(complete, key=lambda trial: trial.value or 0.0)
+    values = _decoded(winner.params)
+    console.print(
+        f"  {len(trials)} configurations tried, {_best_so_far(trials)}: {_values_text(values)}", highlight=False
+    )
     facts = {
-        "sampler": wanted.sampler,
-        "scored_on": f"{wanted.groups} speaker-grouped folds of the training part"
-        if wanted.groups
+        "sampler": search.sampler,
+        "scored_on": f"{search.groups} speaker-grouped folds of the training part"
+        if search.groups
         else "validation part",
-        "trials": len(done),
-        "given_up": sum(trial.state == TrialState.PRUNED for trial in done),
-        "failed": sum(trial.state == TrialState.FAIL for trial in done),
+        "trials": len(trials),
+        "given_up": sum(trial.state == TrialState.PRUNED for trial in trials),
+        "failed": sum(trial.state == TrialState.FAIL for trial in trials),
         "best": values,
-        "validation_uar": chosen.value,
-        "search_s": round(sum(_seconds(trial) for trial in done), 3),
+        "validation_uar": winner.value,
+        "search_s": round(sum(_duration_s(trial) for trial in trials), 3),
     }
-    tried = recipe.card.configurations_tried - 1 + len(done)
-    return recipe.having(values), {"search": facts, "configurations_tried": tried}
+    configurations = recipe.card.configurations_tried - 1 + len(trials)
+    return recipe.having(values), {"search": facts, "configurations_tried": configurations}
 
 
 def score(
     recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, watch: fitting.Watch | None = None
 ) -> float:
     """Validation UAR of one configuration, network or pipeline: a fit that leaves nothing behind."""
-    place = folder / TRIAL
+    trial_folder = folder / TRIAL
     # What a killed trial left may be of other parameters.
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(trial_folder, ignore_errors=True)
     try:
-        return float(fitting.fit(recipe, examples, split, seed, place, watch).facts["validation_uar"])
+        return float(fitting.fit(recipe, examples, split, seed, trial_folder, watch).facts["validation_uar"])
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(trial_folder, ignore_errors=True)
 
 
-def _value(
+def _trial_score(
     recipe: Recipe,
     trial: optuna.Trial,
-    done: list[FrozenTrial],
+    trials: list[FrozenTrial],
     examples: Examples,
-    parts: list[Split],
+    splits: list[Split],
     seed: int,
     folder: Path,
 ) -> float:
     """The mean validation UAR over the parts; taken over from an earlier trial that drew the same."""
-    for earlier in done:
+    for earlier in trials:
         if earlier.params == trial.params and earlier.value is not None and earlier.state == TrialState.COMPLETE:
             return earlier.value
-    configured = recipe.having(_read(trial.params))
+    configured = recipe.having(_decoded(trial.params))
     scores = []
-    for number, part in enumerate(parts):
+    for number, split in enumerate(splits):
 
         def watch(epoch: int, uar: float, before: int = number * configured.training.epochs) -> None:
             trial.report(uar, before + epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        scores.append(score(configured, examples, part, seed, folder, watch))
+        scores.append(score(configured, examples, split, seed, folder, watch))
     return float(np.mean(scores))
 
 
-def _parts(wanted: Search, examples: Examples, split: Split) -> list[Split]:
+def _trial_splits(search: Search, examples: Examples, split: Split) -> list[Split]:
     """What trials are fitted to and scored on; none has a test part."""
-    nobody = split.test[:0]
-    if not wanted.groups:
-        return [replace(split, test=nobody)]
+    no_rows = split.test[:0]
+    if not search.groups:
+        return [replace(split, test=no_rows)]
     utterances = [examples.utterances[row] for row in split.train]
-    group = {who: place for place, names in enumerate(speaker_groups(utterances, wanted.groups)) for who in names}
-    of = np.array([group[utterance.speaker] for utterance in utterances])
+    group = {
+        speaker: number for number, names in enumerate(speaker_groups(utterances, search.groups)) for speaker in names
+    }
+    groups = np.array([group[utterance.speaker] for utterance in utterances])
     return [
-        replace(split, train=split.train[of != place], validation=split.train[of == place], test=nobody)
-        for place in range(wanted.groups)
+        replace(split, train=split.train[groups != number], validation=split.train[groups == number], test=no_rows)
+        for number in range(search.groups)
     ]
 
 
 def _distributions(space: Mapping[str, Values]) -> dict[str, BaseDistribution]:
-    return {key: _distribution(drawn) for key, drawn in space.items()}
+    return {key: _distribution(values) for key, values in space.items()}
 
 
-def _distribution(drawn: Values) -> BaseDistribution:
+def _distribution(values: Values) -> BaseDistribution:
     """Listed values as JSON: Optuna keeps numbers and text only, and a value may be a list of layers."""
-    if drawn.low is None or drawn.high is None:
-        return CategoricalDistribution([json.dumps(value) for value in drawn.values])
-    if isinstance(drawn.low, int) and isinstance(drawn.high, int):
-        return IntDistribution(drawn.low, drawn.high, log=drawn.log)
-    return FloatDistribution(drawn.low, drawn.high, log=drawn.log)
+    if values.low is None or values.high is None:
+        return CategoricalDistribution([json.dumps(value) for value in values.values])
+    if isinstance(values.low, int) and isinstance(values.high, int):
+        return IntDistribution(values.low, values.high, log=values.log)
+    return FloatDistribution(values.low, values.high, log=values.log)
 
 
-def _read(params: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: json.loads(value) if isinstance(value, str) else value for key, value in params.items()}
 
 
-def _grid(wanted: Search, seed: int) -> list[dict[str, Any]]:
+def _grid(search: Search, seed: int) -> list[dict[str, Any]]:
     """Every configuration of lists, in random order: where `trials` are fewer, they are spread over all."""
-    if wanted.sampler != "grid":
+    if search.sampler != "grid":
         return []
-    values = [[json.dumps(value) for value in drawn.values] for drawn in wanted.space.values()]
-    points = [dict(zip(wanted.space, point, strict=True)) for point in itertools.product(*values)]
-    return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
+    values = [[json.dumps(value) for value in choices.values] for choices in search.space.values()]
+    points = [dict(zip(search.space, point, strict=True)) for point in itertools.product(*values)]
+    return [points[number] for number in np.random.default_rng(seed).permutation(len(points))]
 
 
-def _sampler(wanted: Search, seed: int, number: int) -> BaseSampler:
+def _sampler(search: Search, seed: int, number: int) -> BaseSampler:
     """A sampler for one trial: begun anew, it would otherwise draw again what it drew before it was interrupted."""
-    drawn_from = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-    return TPESampler(seed=drawn_from) if wanted.sampler == "tpe" else RandomSampler(seed=drawn_from)
+    trial_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    return TPESampler(seed=trial_seed) if search.sampler == "tpe" else RandomSampler(seed=trial_seed)
 
 
 @contextmanager
@@ -234,44 +240,44 @@ def _study(folder: Path) -> Iterator[optuna.Study]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def _done(study: optuna.Study) -> list[FrozenTrial]:
+def _finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The finished trials; one that was killed is not finished, and is tried again."""
     return study.get_trials(deepcopy=False, states=tuple(STATES))
 
 
 @contextmanager
-def _bar(console: Console, total: int) -> Iterator[Callable[[list[FrozenTrial]], None]]:
+def _progress_bar(console: Console, total: int) -> Iterator[Callable[[list[FrozenTrial]], None]]:
     columns = (TextColumn("  searching"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"))
     remaining = TimeRemainingColumn()
     with Progress(*columns, remaining, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total, words="")
-        yield lambda done: bar.update(task, completed=len(done), words=_so_far(done))
+        yield lambda trials: bar.update(task, completed=len(trials), words=_best_so_far(trials))
 
 
-def _so_far(done: list[FrozenTrial]) -> str:
-    found = [trial.value for trial in done if trial.value is not None and trial.state == TrialState.COMPLETE]
-    return f"best validation UAR {100 * max(found):.1f}" if found else ""
+def _best_so_far(trials: list[FrozenTrial]) -> str:
+    scores = [trial.value for trial in trials if trial.value is not None and trial.state == TrialState.COMPLETE]
+    return f"best validation UAR {100 * max(scores):.1f}" if scores else ""
 
 
-def _said(values: Mapping[str, Any]) -> str:
+def _values_text(values: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}" if isinstance(value, float) else f"{key.rpartition('.')[2]} {value}"
         for key, value in values.items()
     )
 
 
-def _seconds(trial: FrozenTrial) -> float:
+def _duration_s(trial: FrozenTrial) -> float:
     return 0.0 if trial.duration is None else trial.duration.total_seconds()
 
 
-def _write(path: Path, wanted: Search, done: list[FrozenTrial]) -> None:
+def _write_table(path: Path, search: Search, trials: list[FrozenTrial]) -> None:
     """A row for each trial: its state, UAR (the last, of one that was given up), epochs, seconds, and what it drew."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["trial", "state", "validation_uar", "epochs", "seconds", *wanted.space])
-        for number, trial in enumerate(done, 1):
-            values = _read(trial.params)
+        writer.writerow(["trial", "state", "validation_uar", "epochs", "seconds", *search.space])
+        for number, trial in enumerate(trials, 1):
+            values = _decoded(trial.params)
             uar = "" if trial.value is None else f"{trial.value:.6f}"
             epochs = len(trial.intermediate_values) or ""
-            drawn = [json.dumps(values[key]) if isinstance(values[key], list) else values[key] for key in wanted.space]
-            writer.writerow([number, STATES[trial.state], uar, epochs, f"{_seconds(trial):.2f}", *drawn])
+            cells = [json.dumps(values[key]) if isinstance(values[key], list) else values[key] for key in search.space]
+            writer.writerow([number, STATES[trial.state], uar, epochs, f"{_duration_s(trial):.2f}", *cells])

@@ -20,23 +20,23 @@ AT_A_TIME = 32
 def measure(examples: Examples, train: NDArray[np.int64], recipe: Recipe) -> dict[str, Normalisation | None]:
     """The statistics of the training part, for every input that is normalised."""
     return {
-        name: None if item.normalise is None else _measure(examples, train, name, item.front_end, item.normalise)
+        name: None if item.normalise is None else _measure_input(examples, train, name, item.front_end, item.normalise)
         for name, item in recipe.inputs.items()
     }
 
 
-def _measure(
-    examples: Examples, train: NDArray[np.int64], name: str, front_end: str, wanted: Normalise
+def _measure_input(
+    examples: Examples, train: NDArray[np.int64], name: str, front_end: str, settings: Normalise
 ) -> Normalisation:
-    whole = _together([np.atleast_2d(examples.clips[row][name]) for row in train])
-    mean = whole.total / whole.count
-    variance = whole.squares / whole.count - np.square(mean)
-    prior = np.full(len(mean), wanted.prior)
-    if wanted.kind == "speaker":
+    moments = _moments_of_rows([np.atleast_2d(examples.clips[row][name]) for row in train])
+    mean = moments.total / moments.count
+    variance = moments.squares / moments.count - np.square(mean)
+    prior = np.full(len(mean), settings.prior)
+    if settings.kind == "speaker":
         # Around each speaker's own mean, for that is what is left after centring.
-        rows = np.array([examples.utterances[row].speaker for row in train])
-        voices = [examples.moments_of(train[rows == who], name) for who in np.unique(rows)]
-        if wanted.prior_sd and len(voices) > 1:
+        speakers = np.array([examples.utterances[row].speaker for row in train])
+        voices = [examples.moments_of(train[speakers == speaker], name) for speaker in np.unique(speakers)]
+        if settings.prior_sd and len(voices) > 1:
             within = [voice.squares / voice.count - np.square(voice.total / voice.count) for voice in voices]
             variance = np.mean(within, axis=0)
         if front_end == "voice_functionals":
@@ -44,16 +44,16 @@ def _measure(
             prior[[VOICE_COLUMNS.index(column) for column in GAIN_COLUMNS]] = 0.0
     sd = np.sqrt(np.maximum(variance, 1e-8))
     return Normalisation(
-        kind=wanted.kind,
+        kind=settings.kind,
         mean=tuple(mean.round(6).tolist()),
         sd=tuple(sd.round(6).tolist()),
-        prior=tuple(prior.tolist()) if wanted.kind == "speaker" else (),
-        prior_sd=wanted.prior_sd if wanted.kind == "speaker" else 0.0,
-        clip=wanted.clip,
+        prior=tuple(prior.tolist()) if settings.kind == "speaker" else (),
+        prior_sd=settings.prior_sd if settings.kind == "speaker" else 0.0,
+        clip=settings.clip,
     )
 
 
-def _together(clips: Sequence[Array]) -> Moments:
+def _moments_of_rows(clips: Sequence[Array]) -> Moments:
     """The moments of all rows of all clips, some clips at a time: at once, they need gigabytes."""
     count = 0.0
     total: NDArray[np.float64] = np.zeros(0)
@@ -62,10 +62,10 @@ def _together(clips: Sequence[Array]) -> Moments:
         rows = np.concatenate(clips[start : start + AT_A_TIME]).astype(np.float64)
         count += len(rows)
         # The sum so far comes first, as if it were a row: the same additions in the same order as for all at once.
-        total = _sum(total, rows)
-        squares = _sum(squares, np.square(rows, out=rows))
+        total = _add_rows(total, rows)
+        squares = _add_rows(squares, np.square(rows, out=rows))
     return Moments(count, total, squares)
 
 
-def _sum(before: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _add_rows(before: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.concatenate([before[None], rows]).sum(axis=0) if len(before) else rows.sum(axis=0))
