@@ -40,7 +40,7 @@ def test_the_file_and_its_card_hold_the_same_scores(run, tmp_path):
 def test_scores_on_unseen_corpora_are_told_apart(run, tmp_path):
     unseen = tmp_path / "stranger"
     shutil.copytree(run / "fold1-seed0", unseen)
-    target = card.give(run, tmp_path / "given", unseen=[unseen])
+    target = card.give(run, tmp_path / "given", unseen_reports=[unseen])
     assert read_model(target).spec.scores["unseen_corpora"]
     assert "a corpus it never heard" in target.with_suffix(".md").read_text()
 

@@ -322,7 +322,7 @@ def test_large_ones_have_their_weights_beside_them(zoo, tmp_path, monkeypatch):
 
 
 def test_a_file_that_answers_otherwise_gets_no_name(zoo, tmp_path, monkeypatch):
-    monkeypatch.setattr("intonate.export.ensemble._together", lambda members, by, feeds: np.zeros((1, 4)))
+    monkeypatch.setattr("intonate.export.ensemble._expected_output", lambda members, by, feeds: np.zeros((1, 4)))
     with pytest.raises(ModelError, match="answers differently"):
         combine(tmp_path / "together.onnx", [zoo["one"], zoo["two"]])
     assert not list(tmp_path.iterdir())

@@ -180,7 +180,7 @@ def test_one_that_is_not_frozen_learns(mlp, pool):
 
 
 def test_a_frozen_network_looks_at_a_patch_once():
-    patch_networks._embeddings.cache_clear()  # what other tests left
+    patch_networks._embedding_cache.cache_clear()  # what other tests left
     model, patches = build(YAMNetMLP), spectra(2, 4)
     seen = []
     model.network.register_forward_hook(lambda module, given, answer: seen.append(len(given[0])))

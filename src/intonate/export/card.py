@@ -24,13 +24,15 @@ from intonate.schema import ModelSpec
 GROUPS = ("corpus", "language", "gender")
 
 
-def give(run: str | Path, output: str | Path, unseen: Iterable[str | Path] = (), fold: int = 1, seed: int = 0) -> Path:
+def give(
+    run: str | Path, output: str | Path, unseen_reports: Iterable[str | Path] = (), fold: int = 1, seed: int = 0
+) -> Path:
     """Write `NAME.onnx` and its card `NAME.md`.
 
     Args:
         run: a run folder of `intonate train`.
         output: the folder to write to.
-        unseen: folders of `intonate evaluate` on corpora that the model never saw, for the card.
+        unseen_reports: folders of `intonate evaluate` on corpora that the model never saw, for the card.
         fold: which fit of the run.
         seed: which fit of the run.
 
@@ -47,9 +49,11 @@ def give(run: str | Path, output: str | Path, unseen: Iterable[str | Path] = (),
         )
     record = json.loads((fit / "run.json").read_text(encoding="utf-8"))
     held_out = held_out_scores(table.read(fit / "predictions.csv"))
-    strangers = [row for folder in unseen for row in held_out_scores(table.read(Path(folder) / "predictions.csv"))]
+    unseen_rows = [
+        row for folder in unseen_reports for row in held_out_scores(table.read(Path(folder) / "predictions.csv"))
+    ]
     spec = read_model(fit / "model.onnx").spec
-    spec = replace(spec, scores={"held_out_speakers": held_out, "unseen_corpora": strangers})
+    spec = replace(spec, scores={"held_out_speakers": held_out, "unseen_corpora": unseen_rows})
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     target = output / f"{spec.name}.onnx"
@@ -69,7 +73,7 @@ def held_out_scores(predictions: table.PredictionTable) -> list[dict[str, Any]]:
         for group in GROUPS:
             for name, figures in condition["open"]["groups"][group].items():
                 groups.append((group, name, figures, restricted["groups"][group][name], figures))
-        for group, name, opened, closed, counts in groups:
+        for group, name, open_figures, restricted_figures, counts in groups:
             rows.append(
                 {
                     "statistics": condition["statistics"],
@@ -77,9 +81,9 @@ def held_out_scores(predictions: table.PredictionTable) -> list[dict[str, Any]]:
                     "name": name,
                     "clips": counts["utterances"],
                     "speakers": counts["speakers"],
-                    "uar": _rounded(opened["uar"]),
-                    "uar_restricted": _rounded(closed["uar"]),
-                    "accuracy": _rounded(opened["accuracy"]),
+                    "uar": _rounded(open_figures["uar"]),
+                    "uar_restricted": _rounded(restricted_figures["uar"]),
+                    "accuracy": _rounded(open_figures["accuracy"]),
                 }
             )
     return rows
@@ -93,11 +97,11 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The model card, in Markdown."""
     if is_text_model(spec):
         return text_card(spec, record, size_bytes)
-    held_out, strangers = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
+    held_out, unseen_rows = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
     by_corpus: dict[str, list[str]] = {}
     for speaker in spec.unseen_speakers:
-        corpus, _, who = speaker.rpartition("/")
-        by_corpus.setdefault(corpus, []).append(who)
+        corpus, _, speaker_name = speaker.rpartition("/")
+        by_corpus.setdefault(corpus, []).append(speaker_name)
     parts = [
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained from "
@@ -112,13 +116,13 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         f"{len(spec.labels)} classes. *Own classes*: among those that the corpus has. *Clip alone*: nothing else of "
         "the speaker was heard; *clip + 5*: five more clips of the speaker, without labels; *speaker-normalised*: all "
         "of them. These test speakers took no part in training, in choosing the weights or in calibration.",
-        *(_table(held_out, group) for group in GROUPS),
+        *(_score_table(held_out, group) for group in GROUPS),
         "Held out (test and validation): "
         + "; ".join(f"{corpus} {', '.join(names)}".strip() for corpus, names in by_corpus.items())
         + ".",
     ]
-    if strangers:
-        parts += ["## Scores on a corpus it never heard", _table(strangers, "corpus")]
+    if unseen_rows:
+        parts += ["## Scores on a corpus it never heard", _score_table(unseen_rows, "corpus")]
     parts += [
         "## Calibration",
         f"Temperature {spec.temperature:g}, fitted on the validation speakers. A best probability under "
@@ -136,7 +140,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(rows: Sequence[Mapping[str, Any]], group: str) -> str:
+def _score_table(rows: Sequence[Mapping[str, Any]], group: str) -> str:
     lines = [
         f"| {group} | clips | speakers | statistics | UAR open | UAR own classes |",
         "| --- | ---: | ---: | --- | --- | --- |",

@@ -39,28 +39,28 @@ def multiply_out(graph: Any) -> None:
     uses.update(entry.name for entry in graph.graph.output)
     norms = {node.input[0]: node for node in graph.graph.node if node.op_type == "InstanceNormalization"}
     version = next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx"))
-    nodes, constants, done = [], [], set()
+    nodes, constants, replaced_outputs = [], [], set()
     for node in graph.graph.node:
         weight = weights.get(node.input[1]) if node.op_type == "Conv" else None
-        if weight is None or len(weight.dims) != 3 or not _plain(node):
-            if node.output[0] not in done:
+        if weight is None or len(weight.dims) != 3 or not _is_unpadded(node):
+            if node.output[0] not in replaced_outputs:
                 nodes.append(node)
             continue
         norm = norms.get(node.output[0]) if uses[node.output[0]] == 1 else None
         kernel = onnx.numpy_helper.to_array(weight)
-        made = _Nodes(node, version)
+        replacement = _Replacement(node, version)
         if norm is not None and weight.dims[1] * weight.dims[2] <= FEW:
-            _normalised(made, node, kernel, norm)
-            done.add(norm.output[0])
+            _add_normalised_product(replacement, node, kernel, norm)
+            replaced_outputs.add(norm.output[0])
         elif weight.dims[1] >= FEWEST_CHANNELS:
-            _integers(made, node, kernel)
+            _add_integer_product(replacement, node, kernel)
         else:
             nodes.append(node)
             continue
-        nodes += made.nodes
-        constants += made.constants
-    used = {name for node in nodes for name in node.input}
-    constants += [entry for entry in weights.values() if entry.name in used or uses[entry.name] == 0]
+        nodes += replacement.nodes
+        constants += replacement.constants
+    used_names = {name for node in nodes for name in node.input}
+    constants += [entry for entry in weights.values() if entry.name in used_names or uses[entry.name] == 0]
     del graph.graph.node[:], graph.graph.initializer[:]
     graph.graph.node.extend(nodes)
     graph.graph.initializer.extend(constants)
@@ -68,20 +68,20 @@ def multiply_out(graph: Any) -> None:
         graph.opset_import.append(onnx.helper.make_opsetid(MICROSOFT, 1))
 
 
-def _settings(node: Any) -> dict[str, Any]:
+def _attributes_of(node: Any) -> dict[str, Any]:
     onnx = require("onnx", "train")
     return {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
 
 
-def _plain(convolution: Any) -> bool:
+def _is_unpadded(convolution: Any) -> bool:
     """Whether it neither pads nor has groups."""
-    settings = _settings(convolution)
+    settings = _attributes_of(convolution)
     pads = any(settings.get("pads", ())) or settings.get("auto_pad", b"NOTSET") != b"NOTSET"
     return not pads and settings.get("group", 1) == 1
 
 
 @dataclass
-class _Nodes:
+class _Replacement:
     """The nodes and constants that take the place of one, under its name.
 
     Attributes:
@@ -99,21 +99,21 @@ class _Nodes:
         self.constants.append(require("onnx", "train").numpy_helper.from_array(np.array(value), name))
         return name
 
-    def make(self, operator: str, given: list[str], name: str, **attributes: Any) -> str:
+    def make(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
         name = f"{self.replaced.output[0]}/{name}"
-        self.nodes.append(require("onnx", "train").helper.make_node(operator, given, [name], **attributes))
+        self.nodes.append(require("onnx", "train").helper.make_node(operator, inputs, [name], **attributes))
         return name
 
-    def reduce(self, operator: str, given: str, axis: int, name: str, keepdims: int = 1) -> str:
+    def reduce(self, operator: str, inputs: str, axis: int, name: str, keepdims: int = 1) -> str:
         """ReduceMax, ReduceMin or ReduceMean over one axis."""
         if self.version >= 18:
             axes = self.constant(f"{name}_axis", [axis])
-            return self.make(operator, [given, axes], name, keepdims=keepdims)
-        return self.make(operator, [given], name, axes=[axis], keepdims=keepdims)
+            return self.make(operator, [inputs, axes], name, keepdims=keepdims)
+        return self.make(operator, [inputs], name, axes=[axis], keepdims=keepdims)
 
     def places(self, taps: int) -> str:
         """Which rows each frame is made of, (frames, K): 0, dilation, 2 * dilation..., then a stride on."""
-        settings = _settings(self.replaced)
+        settings = _attributes_of(self.replaced)
         (stride,), (dilation,) = settings.get("strides", [1]), settings.get("dilations", [1])
         sound = self.replaced.input[0]
         time = self.make("Gather", [self.make("Shape", [sound], "shape"), self.constant("last", np.int64(2))], "time")
@@ -130,58 +130,60 @@ class _Nodes:
         self.nodes.append(helper.make_node("Transpose", [product], [output], perm=[0, 2, 1]))
 
 
-def _integers(made: _Nodes, convolution: Any, kernel: NDArray[Any]) -> None:
+def _add_integer_product(nodes: _Replacement, convolution: Any, kernel: NDArray[Any]) -> None:
     """A convolution as a product of integers, its kernel (outputs, channels, K).
 
     Each frame is rounded to 8 bits by the largest value in it: by that of the whole clip, as onnxruntime does by
     itself, quiet frames would be nothing beside loud ones.
     """
     outputs, channels, taps = kernel.shape
-    places = made.places(taps)
-    rows = made.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    highest = made.reduce("ReduceMax", rows, 2, "highest", keepdims=0)
-    lowest = made.make("Neg", [made.reduce("ReduceMin", rows, 2, "lowest", keepdims=0)], "depth")
-    sizes = made.make("Max", [highest, lowest, made.constant("least", np.float32(1e-9))], "sizes")
-    sizes = made.make("Gather", [sizes, places], "sizes_apart", axis=1)
-    size = made.reduce("ReduceMax", sizes, 2, "size")  # (batch, frames, 1)
-    step = made.make("Div", [size, made.constant("steps_of_8_bits", np.float32(ACTIVATION_STEPS))], "step")
+    places = nodes.places(taps)
+    rows = nodes.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
+    highest = nodes.reduce("ReduceMax", rows, 2, "highest", keepdims=0)
+    lowest = nodes.make("Neg", [nodes.reduce("ReduceMin", rows, 2, "lowest", keepdims=0)], "depth")
+    sizes = nodes.make("Max", [highest, lowest, nodes.constant("least", np.float32(1e-9))], "sizes")
+    sizes = nodes.make("Gather", [sizes, places], "sizes_apart", axis=1)
+    size = nodes.reduce("ReduceMax", sizes, 2, "size")  # (batch, frames, 1)
+    step = nodes.make("Div", [size, nodes.constant("steps_of_8_bits", np.float32(ACTIVATION_STEPS))], "step")
 
     # One step for each row of a matrix: (batch * frames, K * channels).
-    flat = made.make("Reshape", [step, made.constant("flat", [-1])], "flat_step")
-    zeros = made.make(
-        "Expand", [made.constant("zero_of_8_bits", np.uint8(ZERO)), made.make("Shape", [flat], "rows_of_all")], "zeros"
+    flat = nodes.make("Reshape", [step, nodes.constant("flat", [-1])], "flat_step")
+    zeros = nodes.make(
+        "Expand",
+        [nodes.constant("zero_of_8_bits", np.uint8(ZERO)), nodes.make("Shape", [flat], "rows_of_all")],
+        "zeros",
     )
-    inputs = made.make("Gather", [rows, places], "frames", axis=1)
-    inputs = made.make("Reshape", [inputs, made.constant("side_by_side", [-1, taps * channels])], "inputs")
-    rounded = made.make("QuantizeLinear", [inputs, flat, zeros], "rounded", axis=0)
+    inputs = nodes.make("Gather", [rows, places], "frames", axis=1)
+    inputs = nodes.make("Reshape", [inputs, nodes.constant("side_by_side", [-1, taps * channels])], "inputs")
+    rounded = nodes.make("QuantizeLinear", [inputs, flat, zeros], "rounded", axis=0)
 
     matrix = kernel.transpose(2, 1, 0).reshape(taps * channels, outputs)
     scale = np.maximum(np.abs(matrix).max(axis=0), 1e-9).astype(np.float32) / np.float32(WEIGHT_STEPS)
-    product = made.make(
+    product = nodes.make(
         "MatMulIntegerToFloat",
         [
             rounded,
-            made.constant("matrix", np.rint(matrix / scale).astype(np.int8)),
-            made.constant("one", np.float32(1)),
-            made.constant("scale", scale),
-            made.constant("zero_point", np.uint8(ZERO)),
+            nodes.constant("matrix", np.rint(matrix / scale).astype(np.int8)),
+            nodes.constant("one", np.float32(1)),
+            nodes.constant("scale", scale),
+            nodes.constant("zero_point", np.uint8(ZERO)),
         ],
         "product",
         domain=MICROSOFT,
     )
-    whole = made.make(
+    shape = nodes.make(
         "Concat",
-        [made.make("Shape", [size], "frames_of_all", end=2), made.constant("outputs", [outputs])],
+        [nodes.make("Shape", [size], "frames_of_all", end=2), nodes.constant("outputs", [outputs])],
         "whole",
         axis=0,
     )
-    product = made.make("Mul", [made.make("Reshape", [product, whole], "sums"), step], "scaled")
+    product = nodes.make("Mul", [nodes.make("Reshape", [product, shape], "sums"), step], "scaled")
     if len(convolution.input) > 2:
-        product = made.make("Add", [product, convolution.input[2]], "biased")
-    made.finish(product, convolution.output[0])
+        product = nodes.make("Add", [product, convolution.input[2]], "biased")
+    nodes.finish(product, convolution.output[0])
 
 
-def _normalised(made: _Nodes, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
+def _add_normalised_product(nodes: _Replacement, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
     """A convolution and the norm of each of its channels over time, as one product.
 
     Mean and variance of a linear function of frames follow from the frames' own: with C the frames without their mean
@@ -190,31 +192,35 @@ def _normalised(made: _Nodes, convolution: Any, kernel: NDArray[Any], norm: Any)
     """
     outputs, channels, taps = kernel.shape
     numbers = taps * channels
-    rows = made.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    apart = made.make("Gather", [rows, made.places(taps)], "frames", axis=1)
-    frames = made.make("Reshape", [apart, made.constant("side_by_side", [0, 0, numbers])], "inputs")
-    centred = made.make("Sub", [frames, made.reduce("ReduceMean", frames, 1, "mean")], "centred")
-    turned = made.make("Transpose", [centred], "turned", perm=[0, 2, 1])
-    count = made.make("Shape", [frames], "count", start=1, end=2)
-    count = made.make("Cast", [count], "count_as_float", to=require("onnx", "train").TensorProto.FLOAT)
-    covariance = made.make("Div", [made.make("MatMul", [turned, centred], "products"), count], "covariance")
+    rows = nodes.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
+    gathered = nodes.make("Gather", [rows, nodes.places(taps)], "frames", axis=1)
+    frames = nodes.make("Reshape", [gathered, nodes.constant("side_by_side", [0, 0, numbers])], "inputs")
+    centred = nodes.make("Sub", [frames, nodes.reduce("ReduceMean", frames, 1, "mean")], "centred")
+    transposed = nodes.make("Transpose", [centred], "turned", perm=[0, 2, 1])
+    count = nodes.make("Shape", [frames], "count", start=1, end=2)
+    count = nodes.make("Cast", [count], "count_as_float", to=require("onnx", "train").TensorProto.FLOAT)
+    covariance = nodes.make("Div", [nodes.make("MatMul", [transposed, centred], "products"), count], "covariance")
 
-    matrix = made.constant("matrix", kernel.transpose(0, 2, 1).reshape(outputs, numbers))
-    spread = made.make("Mul", [made.make("MatMul", [matrix, covariance], "spread"), matrix], "spread_of_each")
-    variance = made.make(
+    matrix = nodes.constant("matrix", kernel.transpose(0, 2, 1).reshape(outputs, numbers))
+    variances = nodes.make("Mul", [nodes.make("MatMul", [matrix, covariance], "spread"), matrix], "spread_of_each")
+    variance = nodes.make(
         "Mul",
-        [made.reduce("ReduceMean", spread, 2, "variance_of_one"), made.constant("numbers", np.float32(numbers))],
+        [nodes.reduce("ReduceMean", variances, 2, "variance_of_one"), nodes.constant("numbers", np.float32(numbers))],
         "variance",
     )
-    epsilon = made.constant("epsilon", np.float32(_settings(norm).get("epsilon", 1e-5)))
-    deviation = made.make("Sqrt", [made.make("Add", [variance, epsilon], "variance_at_least")], "deviation")
-    as_column = made.constant("as_rows", [outputs, 1])
-    gain = made.make("Div", [made.make("Reshape", [norm.input[1], as_column], "gain"), deviation], "gain_of_each")
-    offset = made.make("Reshape", [norm.input[2], as_column], "offset")
-    offset = made.make("Expand", [offset, made.make("Shape", [gain], "gain_shape")], "offset_of_each")
-    whole = made.make("Concat", [made.make("Mul", [matrix, gain], "scaled"), offset], "whole", axis=2)
-    ones = made.make(
-        "Pad", [centred, made.constant("a_column", [0] * 5 + [1]), made.constant("one", np.float32(1))], "ones"
+    epsilon = nodes.constant("epsilon", np.float32(_attributes_of(norm).get("epsilon", 1e-5)))
+    deviation = nodes.make("Sqrt", [nodes.make("Add", [variance, epsilon], "variance_at_least")], "deviation")
+    as_column = nodes.constant("as_rows", [outputs, 1])
+    gain = nodes.make("Div", [nodes.make("Reshape", [norm.input[1], as_column], "gain"), deviation], "gain_of_each")
+    offset = nodes.make("Reshape", [norm.input[2], as_column], "offset")
+    offset = nodes.make("Expand", [offset, nodes.make("Shape", [gain], "gain_shape")], "offset_of_each")
+    augmented_matrix = nodes.make("Concat", [nodes.make("Mul", [matrix, gain], "scaled"), offset], "whole", axis=2)
+    augmented_frames = nodes.make(
+        "Pad", [centred, nodes.constant("a_column", [0] * 5 + [1]), nodes.constant("one", np.float32(1))], "ones"
     )
-    product = made.make("MatMul", [ones, made.make("Transpose", [whole], "whole_turned", perm=[0, 2, 1])], "product")
-    made.finish(product, norm.output[0])
+    product = nodes.make(
+        "MatMul",
+        [augmented_frames, nodes.make("Transpose", [augmented_matrix], "whole_turned", perm=[0, 2, 1])],
+        "product",
+    )
+    nodes.finish(product, norm.output[0])

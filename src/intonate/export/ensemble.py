@@ -90,17 +90,17 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
         raise ModelError(f"an ensemble needs two models or more, not {len(models)}")
     files = [read_model(builtin.path_of(model)) for model in models]
     _refuse_differences(files)
-    shared, names = _inputs([file.spec for file in files])
-    spec = replace(_spec(files, by), name=name or output.stem, inputs=shared)
+    inputs, names = _shared_inputs([file.spec for file in files])
+    spec = replace(_ensemble_spec(files, by), name=name or output.stem, inputs=inputs)
     members = [
-        _Member(file, np.array([file.spec.labels.index(label) for label in spec.labels]), renamed)
-        for file, renamed in zip(files, names, strict=True)
+        _Member(file, np.array([file.spec.labels.index(label) for label in spec.labels]), input_names)
+        for file, input_names in zip(files, names, strict=True)
     ]
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         target = Path(folder) / output.name
         save(_graph(members, spec, by), spec, target)
-        check(target, spec, probes(spec), lambda feeds: _together(members, by, feeds))
+        check(target, spec, probes(spec), lambda feeds: _expected_output(members, by, feeds))
         move(target, output)
     return output
 
@@ -108,50 +108,50 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
 def _refuse_differences(files: Sequence[ModelFile]) -> None:
     first, *others = files
     for other in others:
-        if odd := sorted({*first.spec.labels} ^ {*other.spec.labels}):
+        if unshared_labels := sorted({*first.spec.labels} ^ {*other.spec.labels}):
             raise ModelError(
                 f"{first.path} and {other.path} cannot answer together: only one of them has the "
-                f"label{'s' * (len(odd) > 1)} {', '.join(odd)}"
+                f"label{'s' * (len(unshared_labels) > 1)} {', '.join(unshared_labels)}"
             )
         for field, words in _ALIKE.items():
-            mine, theirs = getattr(first.spec, field), getattr(other.spec, field)
-            if mine != theirs:
+            first_value, other_value = getattr(first.spec, field), getattr(other.spec, field)
+            if first_value != other_value:
                 raise ModelError(
                     f"{first.path} and {other.path} cannot answer together: their {words} differ "
-                    f"({_shown(mine)} against {_shown(theirs)}); train them alike"
+                    f"({_value_text(first_value)} against {_value_text(other_value)}); train them alike"
                 )
     if len({file.spec.tokenizer for file in files} - {""}) > 1:
         raise ModelError("the models cannot answer together: their tokenizers differ; train them with the same encoder")
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def _inputs(specs: Sequence[ModelSpec]) -> tuple[tuple[ModelInput, ...], list[dict[str, str]]]:
+def _shared_inputs(specs: Sequence[ModelSpec]) -> tuple[tuple[ModelInput, ...], list[dict[str, str]]]:
     """The inputs of the ensemble, and for each member {its graph input: the ensemble's}."""
-    shared: dict[Any, ModelInput] = {}
-    taken: set[str] = set()
-    renamed = []
+    inputs: dict[Any, ModelInput] = {}
+    taken_names: set[str] = set()
+    input_names = []
     for spec in specs:
         names: dict[str, str] = {}
         for item in spec.inputs:
             key = (item.front_end, json.dumps(item.params, sort_keys=True), bool(item.lengths), item.normalisation)
-            if key not in shared:
+            if key not in inputs:
                 name, number = item.name, 1
-                while {name, f"{name}_lengths"} & taken:
+                while {name, f"{name}_lengths"} & taken_names:
                     number += 1
                     name = f"{item.name}_{number}"
-                shared[key] = replace(item, name=name, lengths=f"{name}_lengths" if item.lengths else "")
-                taken |= {name, f"{name}_lengths"}
-            names[item.name] = shared[key].name
+                inputs[key] = replace(item, name=name, lengths=f"{name}_lengths" if item.lengths else "")
+                taken_names |= {name, f"{name}_lengths"}
+            names[item.name] = inputs[key].name
             if item.lengths:
-                names[item.lengths] = shared[key].lengths
-        renamed.append(names)
-    return tuple(shared.values()), renamed
+                names[item.lengths] = inputs[key].lengths
+        input_names.append(names)
+    return tuple(inputs.values()), input_names
 
 
-def _spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
+def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
     """What the members have in common, and together. Name and inputs are still those of the first one."""
     specs = [file.spec for file in files]
     licences = [part for spec in specs for part in (spec.licence or "NOASSERTION").split(" AND ")]
@@ -178,103 +178,130 @@ def _spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
 
 def _hash(files: Sequence[ModelFile], by: str) -> str:
     """No recipe made an ensemble: its hash tells which files did, in which order. First 12 hex digits of SHA-256."""
-    whole = hashlib.sha256(by.encode())
+    digest = hashlib.sha256(by.encode())
     for file in files:
         for part in (file.path, data_of(file.path)):
             if part.is_file():
                 with part.open("rb") as content:
-                    whole.update(hashlib.file_digest(content, "sha256").digest())
-    return whole.hexdigest()[:12]
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:12]
+
+
+class _Graph:
+    """The nodes and constants of an ONNX graph as it grows."""
+
+    def __init__(self) -> None:
+        self.onnx = require("onnx", "train")
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, value: Any) -> str:
+        self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], **attributes))
+        return output
 
 
 def _graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
     """The members' graphs side by side, and what joins them."""
-    onnx = require("onnx", "train")
-    helper, compose = onnx.helper, onnx.compose
-    graphs = [onnx.load(str(member.file.path)) for member in members]
-    versions: dict[str, int] = {"": OPSET}
-    for opset in (opset for graph in graphs for opset in graph.opset_import):
-        domain = "" if opset.domain == "ai.onnx" else opset.domain
-        versions[domain] = max(opset.version, versions.get(domain, 0))
-
-    nodes, constants, types = [], [], {}
-
-    def constant(name: str, value: Any) -> str:
-        constants.append(onnx.numpy_helper.from_array(np.asarray(value), name))
-        return name
-
+    graph = _Graph()
+    onnx, helper = graph.onnx, graph.onnx.helper
+    models = [onnx.load(str(member.file.path)) for member in members]
+    versions = _operator_versions(models)
+    types: dict[str, Any] = {}
     answers = []
-    for number, (member, graph) in enumerate(zip(members, graphs, strict=True), 1):
-        prefix = f"member{number}/"
-        graph = compose.add_prefix(_at(graph, versions[""], member.file.path), prefix).graph
-        for item in graph.input:
-            mine = item.name.removeprefix(prefix)
-            types[member.names[mine]] = item.type.tensor_type
-            nodes.append(helper.make_node("Identity", [member.names[mine]], [item.name]))
-        nodes.extend(graph.node)
-        constants.extend(graph.initializer)
-        steps = [
-            ("Cast", [graph.output[0].name], {"to": onnx.TensorProto.FLOAT}),
-            ("Div", ["", constant(f"{prefix}temperature", np.float32(member.file.spec.temperature))], {}),
-            ("Softmax", [""], {"axis": -1}),
-            ("Gather", ["", constant(f"{prefix}order", member.order)], {"axis": 1}),
-        ]
-        last = ""
-        for operator, given, attributes in steps:
-            given = [given[0] or last, *given[1:]]
-            last = f"{prefix}calibrated/{operator}"
-            nodes.append(helper.make_node(operator, given, [last], **attributes))
-        answers.append(last)
-
-    nodes.append(helper.make_node("Mean", answers, ["mean"]))
-    together = "mean"
-    if by == VOTE:
-        depth = constant("classes", np.array(len(spec.labels), np.int64))
-        values = constant("no_yes", np.array([0, 1], np.float32))
-        for answer in answers:
-            nodes.append(helper.make_node("ArgMax", [answer], [f"{answer}/best"], axis=-1, keepdims=0))
-            nodes.append(helper.make_node("OneHot", [f"{answer}/best", depth, values], [f"{answer}/vote"]))
-        together = "decided"
-        nodes += [
-            helper.make_node("Mean", [f"{answer}/vote" for answer in answers], ["votes"]),
-            helper.make_node("Mul", ["votes", constant("votes_count", np.float32(1 - TIE))], ["votes_counted"]),
-            helper.make_node("Mul", ["mean", constant("mean_counts", np.float32(TIE))], ["mean_counted"]),
-            helper.make_node("Add", ["votes_counted", "mean_counted"], [together]),
-        ]
-    floor = constant("smallest_probability", np.float32(SMALLEST_PROBABILITY))
-    nodes.append(helper.make_node("Max", [together, floor], ["floored"]))
-    nodes.append(helper.make_node("Log", ["floored"], [OUTPUT]))
+    for number, (member, model) in enumerate(zip(members, models, strict=True), 1):
+        model = _at_version(model, versions[""], member.file.path)
+        answers.append(_add_member(graph, member, model, f"member{number}/", types))
+    mean = graph.node("Mean", answers, "mean")
+    probabilities = _add_vote(graph, answers, mean, len(spec.labels)) if by == VOTE else mean
+    floor = graph.constant("smallest_probability", np.float32(SMALLEST_PROBABILITY))
+    graph.node("Log", [graph.node("Max", [probabilities, floor], "floored")], OUTPUT)
 
     # Each input has a length of its own: onnxruntime may plan its memory by dimensions of the same name.
-    given = [
+    inputs = [
         helper.make_tensor_value_info(
             name,
             kind.elem_type,
-            ["batch", *(_size(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1))],
+            ["batch", *(_dimension(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1))],
         )
         for name, kind in types.items()
     ]
-    answered = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", len(spec.labels)])
-    model = helper.make_model(
-        helper.make_graph(nodes, spec.name, given, [answered], constants),
+    output = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", len(spec.labels)])
+    ensemble = helper.make_model(
+        helper.make_graph(graph.nodes, spec.name, inputs, [output], graph.constants),
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions.items()],
-        ir_version=max(graph.ir_version for graph in graphs),
+        ir_version=max(model.ir_version for model in models),
         producer_name="intonate",
     )
-    made_of = [
+    facts = [
         {"name": m.file.spec.name, "recipe_hash": m.file.spec.recipe_hash, "licence": m.file.spec.licence}
         for m in members
     ]
-    helper.set_model_props(model, {MEMBERS_KEY: json.dumps({"by": by, "members": made_of}, ensure_ascii=False)})
-    return model
+    helper.set_model_props(ensemble, {MEMBERS_KEY: json.dumps({"by": by, "members": facts}, ensure_ascii=False)})
+    return ensemble
 
 
-def _size(axis: Any, name: str) -> int | str:
+def _operator_versions(models: Sequence[Any]) -> dict[str, int]:
+    """For each domain of operators the newest version that a member needs; "" is ONNX's own."""
+    versions: dict[str, int] = {"": OPSET}
+    for opset in (opset for model in models for opset in model.opset_import):
+        domain = "" if opset.domain == "ai.onnx" else opset.domain
+        versions[domain] = max(opset.version, versions.get(domain, 0))
+    return versions
+
+
+def _add_member(graph: _Graph, member: _Member, model: Any, prefix: str, types: dict[str, Any]) -> str:
+    """A member's graph, and its calibrated probabilities in the order of the ensemble's labels.
+
+    Args:
+        graph: of the ensemble, changed in place.
+        member: the member.
+        model: its ONNX model, at the ensemble's versions of operators.
+        prefix: goes before each of its names.
+        types: {input of the ensemble: its type}; those of the member are added.
+
+    Returns:
+        The name of the probabilities, (batch, classes).
+    """
+    onnx = graph.onnx
+    part = onnx.compose.add_prefix(model, prefix).graph
+    for item in part.input:
+        name = member.names[item.name.removeprefix(prefix)]
+        types[name] = item.type.tensor_type
+        graph.node("Identity", [name], item.name)
+    graph.nodes.extend(part.node)
+    graph.constants.extend(part.initializer)
+    temperature = graph.constant(f"{prefix}temperature", np.float32(member.file.spec.temperature))
+    order = graph.constant(f"{prefix}order", member.order)
+    logits = graph.node("Cast", [part.output[0].name], f"{prefix}calibrated/Cast", to=onnx.TensorProto.FLOAT)
+    scaled = graph.node("Div", [logits, temperature], f"{prefix}calibrated/Div")
+    probabilities = graph.node("Softmax", [scaled], f"{prefix}calibrated/Softmax", axis=-1)
+    return graph.node("Gather", [probabilities, order], f"{prefix}calibrated/Gather", axis=1)
+
+
+def _add_vote(graph: _Graph, answers: Sequence[str], mean: str, classes: int) -> str:
+    """The share of the members whose best label it is, with a trace of the mean probability; see `TIE`."""
+    depth = graph.constant("classes", np.array(classes, np.int64))
+    values = graph.constant("no_yes", np.array([0, 1], np.float32))
+    ballots = []
+    for answer in answers:
+        best = graph.node("ArgMax", [answer], f"{answer}/best", axis=-1, keepdims=0)
+        ballots.append(graph.node("OneHot", [best, depth, values], f"{answer}/vote"))
+    votes = graph.node("Mean", ballots, "votes")
+    counted = graph.node("Mul", [votes, graph.constant("votes_count", np.float32(1 - TIE))], "votes_counted")
+    trace = graph.node("Mul", [mean, graph.constant("mean_counts", np.float32(TIE))], "mean_counted")
+    return graph.node("Add", [counted, trace], "decided")
+
+
+def _dimension(axis: Any, name: str) -> int | str:
     """A dimension as the member has it: fixed, or of any length under a name of its own."""
     return axis.dim_value if axis.HasField("dim_value") else name
 
 
-def _at(graph: Any, version: int, path: Path) -> Any:
+def _at_version(graph: Any, version: int, path: Path) -> Any:
     """A member's model at the operator set of all: exporters choose their own."""
     onnx = require("onnx", "train")
     from onnx import inliner, version_converter
@@ -294,11 +321,11 @@ def _at(graph: Any, version: int, path: Path) -> Any:
     return graph
 
 
-def _together(members: Sequence[_Member], by: str, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+def _expected_output(members: Sequence[_Member], by: str, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
     """What the ensemble's graph must answer, from the members' own files: log-probabilities (batch, classes)."""
     answers = np.stack(
         [
-            member.file.run({mine: feeds[ours] for mine, ours in member.names.items()})[:, member.order]
+            member.file.run({member_name: feeds[name] for member_name, name in member.names.items()})[:, member.order]
             for member in members
         ]
     )

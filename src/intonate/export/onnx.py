@@ -146,7 +146,7 @@ def write_sklearn(
     columns = len(clips[0][item.name])
     kind = skl2onnx.common.data_types.FloatTensorType([None, columns])
     with quiet():
-        _register(pipeline)
+        _register_converter(pipeline)
         graph = skl2onnx.convert_sklearn(
             pipeline, initial_types=[(item.name, kind)], options={id(pipeline): {"zipmap": False}}, target_opset=OPSETS
         )
@@ -180,7 +180,7 @@ def write_sklearn(
     return check(path, spec, clips, reference)
 
 
-def _register(pipeline: Pipeline) -> None:
+def _register_converter(pipeline: Pipeline) -> None:
     """Tell skl2onnx who converts the last step, where it does not know."""
     last = type(pipeline.steps[-1][1])
     if last.__name__ not in CONVERTERS:
@@ -205,10 +205,10 @@ def _mend_neighbours(graph: Any, pipeline: Pipeline) -> None:
         minus = made_by.get(node.input[0]) if node.op_type == "Max" else None
         if minus is not None and minus.op_type == "Mul":
             minus.op_type = "Abs"
-            unused = minus.input.pop()
-            kept = [entry for entry in graph.graph.initializer if entry.name != unused]
+            floor_name = minus.input.pop()
+            initializers = [entry for entry in graph.graph.initializer if entry.name != floor_name]
             del graph.graph.initializer[:]
-            graph.graph.initializer.extend(kept)
+            graph.graph.initializer.extend(initializers)
 
 
 @contextmanager
@@ -233,8 +233,8 @@ def sign(path: Path, spec: ModelSpec) -> None:
 def save(graph: Any, spec: ModelSpec, path: Path) -> None:
     """Write an ONNX model with the spec in its metadata; a large one with its weights beside it."""
     onnx = require("onnx", "train")
-    kept = {entry.key: entry.value for entry in graph.metadata_props} | {SPEC_KEY: spec.to_json()}
-    onnx.helper.set_model_props(graph, kept)
+    properties = {entry.key: entry.value for entry in graph.metadata_props} | {SPEC_KEY: spec.to_json()}
+    onnx.helper.set_model_props(graph, properties)
     graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
     for node in graph.graph.node:
         # Exporters note the source line of every node: paths of the machine that trained, and of no use to anyone.
@@ -290,25 +290,25 @@ def check(
     else:
         batches += [padded_batch(spec.inputs, [clip, clip]) for clip in clips]
     # Log-probabilities are compared as what they say: near none at all, their rounding is all that there is of them.
-    read = np.exp if spec.output == "log_probabilities" else np.asarray
-    wanted = [read(reference(feeds)) for feeds in batches]
-    got = [read(session.run(None, feeds)[0]) for feeds in batches]
-    worst = max(_apart(one, other) for one, other in zip(wanted, got, strict=True))
-    if spec.batching == "any" and not _apart(np.concatenate(wanted[:-1]), wanted[-1]) <= TOLERANCE:
+    comparable = np.exp if spec.output == "log_probabilities" else np.asarray
+    expected = [comparable(reference(feeds)) for feeds in batches]
+    actual = [comparable(session.run(None, feeds)[0]) for feeds in batches]
+    difference = max(_relative_difference(left, right) for left, right in zip(expected, actual, strict=True))
+    if spec.batching == "any" and not _relative_difference(np.concatenate(expected[:-1]), expected[-1]) <= TOLERANCE:
         path.unlink()
         raise ModelError(
             f"padding changes the answers of {spec.name!r}; mend the model, or let its class say "
             'BATCHING = "equal_length"; the file was deleted'
         )
-    if not worst <= TOLERANCE:
+    if not difference <= TOLERANCE:
         path.unlink()
         raise ModelError(
             f"the exported {spec.name!r} answers differently from the model it was made from "
-            f"(by {worst:.2g}, {TOLERANCE:g} allowed); the file was deleted"
+            f"(by {difference:.2g}, {TOLERANCE:g} allowed); the file was deleted"
         )
-    return worst
+    return difference
 
 
-def _apart(wanted: Array, got: Array) -> float:
+def _relative_difference(expected: Array, actual: Array) -> float:
     """The largest difference, relative to the largest logit."""
-    return float(np.abs(wanted - got).max() / max(1.0, float(np.abs(wanted).max())))
+    return float(np.abs(expected - actual).max() / max(1.0, float(np.abs(expected).max())))

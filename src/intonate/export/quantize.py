@@ -78,14 +78,14 @@ def quantized(model: str | Path, output: str | Path) -> Quantized:
                 )  # fmt: skip
         except (RuntimeError, ValueError, KeyError) as error:
             raise ModelError(f"{before.path} cannot be quantised: {' '.join(str(error).split())[:200]}") from error
-        made = onnx.load(str(raw))
-        multiply_out(made)
-        if not MARKS & _operators(made):
+        quantized_graph = onnx.load(str(raw))
+        multiply_out(quantized_graph)
+        if not MARKS & _operators(quantized_graph):
             raise ModelError(
                 f"{before.path} has no weights that could be quantised ({', '.join(OPERATORS)}); use it as it is"
             )
-        onnx.helper.set_model_props(made, {entry.key: entry.value for entry in graph.metadata_props})
-        save(made, spec, target)
+        onnx.helper.set_model_props(quantized_graph, {entry.key: entry.value for entry in graph.metadata_props})
+        save(quantized_graph, spec, target)
         difference = _difference(before, read_model(target))
         path = output / target.name
         move(target, path)
@@ -98,7 +98,7 @@ def _operators(graph: Any) -> set[str]:
 
 def _difference(before: ModelFile, after: ModelFile) -> float:
     feeds = [padded_batch(before.spec.inputs, [clip]) for clip in probes(before.spec)]
-    return float(max(np.abs(before.run(each) - after.run(each)).max() for each in feeds))
+    return float(max(np.abs(before.run(feed) - after.run(feed)).max() for feed in feeds))
 
 
 def _size(path: Path) -> int:

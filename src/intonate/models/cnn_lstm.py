@@ -72,7 +72,7 @@ class CNNLSTM(Network):
         """(batch, windows, length × columns), (batch,) -> (batch, classes)."""
         batch, count = windows.shape[0], windows.shape[1]
         # One window after the other, (batch × windows, columns, length)
-        each = windows.reshape(batch * count, self.length, -1).transpose(1, 2)
-        rows = self.convolutions(each).mean(dim=2).reshape(batch, count, -1)
+        flat_windows = windows.reshape(batch * count, self.length, -1).transpose(1, 2)
+        rows = self.convolutions(flat_windows).mean(dim=2).reshape(batch, count, -1)
         logits: Tensor = self.head(self.lstm(rows)[0], windows_lengths)
         return logits

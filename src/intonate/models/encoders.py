@@ -66,7 +66,7 @@ class SpeechRows(nn.Module):
             )
         if mask and whisper:
             raise RecipeError("model.params.mask works inside HuBERT, wav2vec 2.0 and WavLM; leave it out for Whisper")
-        # LayerDrop would leave out layers that the learnt mean counts; SpecAugment is done here, see `_masked`.
+        # LayerDrop would leave out layers that the learnt mean counts; SpecAugment is done in `_mask_hidden_states`.
         quiet: dict[str, Any] = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
         model = checkpoints.load(checkpoint, key, **{name: off for name, off in quiet.items() if hasattr(config, name)})
         self.mel = LogMel(config.num_mel_bins) if whisper else None
@@ -79,9 +79,9 @@ class SpeechRows(nn.Module):
         if layers == "weighted":
             self.weights = nn.Parameter(torch.zeros(self.model.config.num_hidden_layers + 1))
         if lora:
-            self._adapt(lora)
+            self._add_adapters(lora)
         if self.mask:
-            self.model.feature_projection.register_forward_hook(self._masked)
+            self.model.feature_projection.register_forward_hook(self._mask_hidden_states)
 
     def _freeze(self, last: int) -> None:
         if self.tune in ("frozen", "last"):
@@ -106,7 +106,7 @@ class SpeechRows(nn.Module):
     def _front(self) -> list[nn.Module]:
         return [self.model.conv1, self.model.conv2] if self.mel is not None else [self.model.feature_extractor]
 
-    def _adapt(self, lora: Mapping[str, float]) -> None:
+    def _add_adapters(self, lora: Mapping[str, float]) -> None:
         peft = require("peft", "train")
         rank = int(lora["rank"])
         config = peft.LoraConfig(
@@ -125,30 +125,30 @@ class SpeechRows(nn.Module):
                     child.merge()
                     setattr(parent, name, child.get_base_layer())
 
-    def learning(self) -> Iterator[nn.Parameter]:
+    def trainable_parameters(self) -> Iterator[nn.Parameter]:
         """The encoder's parameters that learn."""
         return (weight for weight in self.model.parameters() if weight.requires_grad)
 
     def train(self, mode: bool = True) -> SpeechRows:
         super().train(mode)
-        if not any(True for _ in self.learning()):
+        if not any(True for _ in self.trainable_parameters()):
             self.model.eval()
         return self
 
     def stack(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What each layer says, (batch, layers, frames, width), or the last alone, (batch, 1, frames, width)."""
-        given: dict[str, Any] = {"output_hidden_states": True} if self.layers == "weighted" else {}
+        options: dict[str, Any] = {"output_hidden_states": True} if self.layers == "weighted" else {}
         if self.mel is not None:
-            said = self.model(self.mel(waveform), **given)
+            output = self.model(self.mel(waveform), **options)
             frames = self.mel.rows(lengths)
         else:
-            said = self.model(waveform, attention_mask=mask_of(lengths, waveform.shape[1]).long(), **given)
+            output = self.model(waveform, attention_mask=mask_of(lengths, waveform.shape[1]).long(), **options)
             frames = self.model._get_feat_extract_output_lengths(lengths)
-        every = torch.stack(said.hidden_states, dim=1) if given else said.last_hidden_state[:, None]
+        layers = torch.stack(output.hidden_states, dim=1) if options else output.last_hidden_state[:, None]
         # A clip shorter than the convolutions see gives no frame: the one of its padding then.
-        return every, frames.clamp(min=1)
+        return layers, frames.clamp(min=1)
 
-    def mixed(self, stack: Tensor) -> Tensor:
+    def layer_mean(self, stack: Tensor) -> Tensor:
         """(batch, layers, ..., width) -> (batch, ..., width)."""
         if self.layers == "last":
             return stack[:, 0]
@@ -157,23 +157,23 @@ class SpeechRows(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         stack, frames = self.stack(waveform, lengths)
-        return self.mixed(stack), frames
+        return self.layer_mean(stack), frames
 
-    def _masked(self, _: nn.Module, __: Any, projected: Any) -> Any:
+    def _mask_hidden_states(self, _: nn.Module, __: Any, hidden_states: Any) -> Any:
         """SpecAugment on what enters the layers (Baevski et al. 2020), from torch's generator: a training that was
         stopped goes on the same, which it would not with transformers' own, drawn from numpy's.
         """
         if not self.training:
-            return projected
-        rows = projected[0] if isinstance(projected, tuple) else projected
+            return hidden_states
+        rows = hidden_states[0] if isinstance(hidden_states, tuple) else hidden_states
         spans = {axis: (self.mask.get(f"{axis}_prob", 0.0), int(self.mask.get(f"{axis}_length", 10)))
                  for axis in ("time", "feature")}  # fmt: skip
-        hidden = _spans(rows.shape[0], rows.shape[1], *spans["time"], device=rows.device)
-        word = getattr(self.model, "masked_spec_embed", None)
-        instead = torch.zeros_like(rows[0, 0]) if word is None else word.to(rows.dtype)
-        rows = torch.where(hidden[:, :, None], instead, rows)
+        time_mask = _spans(rows.shape[0], rows.shape[1], *spans["time"], device=rows.device)
+        mask_embedding = getattr(self.model, "masked_spec_embed", None)
+        replacement = torch.zeros_like(rows[0, 0]) if mask_embedding is None else mask_embedding.to(rows.dtype)
+        rows = torch.where(time_mask[:, :, None], replacement, rows)
         rows = rows.masked_fill(_spans(rows.shape[0], rows.shape[2], *spans["feature"], device=rows.device)[:, None], 0)
-        return (rows, *projected[1:]) if isinstance(projected, tuple) else rows
+        return (rows, *hidden_states[1:]) if isinstance(hidden_states, tuple) else rows
 
 
 def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mapping[str, float] | None) -> None:
@@ -182,14 +182,14 @@ def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mappin
     Raises:
         RecipeError: which, and what was expected.
     """
-    for name, value, known in (("tune", tune, TUNE), ("layers", layers, LAYERS)):
-        if value not in known:
-            raise RecipeError(f"model.params.{name} is {', '.join(known)}; got {value!r}")
-    for name, given, entries in (
+    for name, value, choices in (("tune", tune, TUNE), ("layers", layers, LAYERS)):
+        if value not in choices:
+            raise RecipeError(f"model.params.{name} is {', '.join(choices)}; got {value!r}")
+    for name, settings, entries in (
         ("mask", mask, ("time_prob", "time_length", "feature_prob", "feature_length")),
         ("lora", lora, ("rank", "alpha", "dropout")),
     ):
-        for entry in given or {}:
+        for entry in settings or {}:
             if entry not in entries:
                 raise RecipeError(f"model.params.{name} has no {entry!r}; {did_you_mean(entry, entries)}")
     if lora and (tune != "frozen" or lora.get("rank", 0) < 1):
@@ -198,5 +198,5 @@ def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mappin
 
 def _spans(clips: int, places: int, share: float, length: int, device: torch.device) -> Tensor:
     """(clips, places) bool: spans that begin anywhere, so many that they would hide `share` if none met another."""
-    begins = (torch.rand(clips, 1, places, device=device) < share / length).float()
-    return F.max_pool1d(F.pad(begins, (length - 1, 0)), length, stride=1)[:, 0] > 0
+    starts = (torch.rand(clips, 1, places, device=device) < share / length).float()
+    return F.max_pool1d(F.pad(starts, (length - 1, 0)), length, stride=1)[:, 0] > 0

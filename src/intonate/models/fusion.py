@@ -61,7 +61,7 @@ class SpeechTextFusion(Network):
         use: str = "both",
     ) -> None:
         super().__init__()
-        _check(freeze=freeze, fusion=fusion, use=use)
+        _check_choices(freeze=freeze, fusion=fusion, use=use)
         self.use = use
         widths = []
         if use != "text":
@@ -79,7 +79,7 @@ class SpeechTextFusion(Network):
         if fusion == "concatenate" or use != "both":
             self.head: nn.Module = nn.Linear(sum(widths), classes)
         elif fusion == "gated":
-            self.head = Gated(widths[0], widths[1], classes)
+            self.head = GatedFusion(widths[0], widths[1], classes)
         else:
             self.head = LateFusion(widths[0], widths[1], classes)
 
@@ -95,14 +95,16 @@ class SpeechTextFusion(Network):
             return []
         return self.head.parts(torch.cat(self._means(waveform, waveform_lengths, tokens, tokens_lengths), dim=1))
 
-    def _means(self, waveform: Tensor, heard: Tensor, tokens: Tensor, read: Tensor) -> list[Tensor]:
+    def _means(
+        self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor
+    ) -> list[Tensor]:
         means = []
         if self.use != "text":
-            rows, frames = self.speech(waveform, heard)
+            rows, frames = self.speech(waveform, waveform_lengths)
             means.append(masked_mean(rows, mask_of(frames, rows.shape[1])))
         if self.use != "speech":
-            words = mask_of(read, tokens.shape[1])
-            means.append(masked_mean(self.text(tokens, attention_mask=words.long())[0], words))
+            token_mask = mask_of(tokens_lengths, tokens.shape[1])
+            means.append(masked_mean(self.text(tokens, attention_mask=token_mask.long())[0], token_mask))
         return [self.dropout(mean) for mean in means]
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
@@ -122,7 +124,7 @@ class SpeechTextFusion(Network):
         **_: Any,
     ) -> None:
         """Refuse a checkpoint that is not there, before anything is listened to."""
-        _check(freeze=freeze, fusion=fusion, use=use)
+        _check_choices(freeze=freeze, fusion=fusion, use=use)
         if use != "text":
             checkpoints.find(speech, parameter="speech")
         # Its tokenizer is needed even where its weights are not.
@@ -146,7 +148,7 @@ class SpeechTextFusion(Network):
         return tokenizer
 
 
-class Gated(nn.Module):
+class GatedFusion(nn.Module):
     """Speech and text side by side, to logits: each column is a share of the one and the rest of the other."""
 
     def __init__(self, speech: int, text: int, classes: int) -> None:
@@ -156,11 +158,13 @@ class Gated(nn.Module):
         self.speech, self.text = nn.Linear(speech, width), nn.Linear(text, width)
         self.gate, self.answer = nn.Linear(speech + text, width), nn.Linear(width, classes)
 
-    def forward(self, both: Tensor) -> Tensor:
+    def forward(self, means: Tensor) -> Tensor:
         """(batch, speech + text) -> (batch, classes)."""
-        heard, read = torch.split(both, self.widths, dim=1)
-        share = torch.sigmoid(self.gate(both))
-        logits: Tensor = self.answer(share * torch.tanh(self.speech(heard)) + (1 - share) * torch.tanh(self.text(read)))
+        speech_mean, text_mean = torch.split(means, self.widths, dim=1)
+        share = torch.sigmoid(self.gate(means))
+        logits: Tensor = self.answer(
+            share * torch.tanh(self.speech(speech_mean)) + (1 - share) * torch.tanh(self.text(text_mean))
+        )
         return logits
 
 
@@ -172,18 +176,18 @@ class LateFusion(nn.Module):
         self.widths = [speech, text]
         self.speech, self.text = nn.Linear(speech, classes), nn.Linear(text, classes)
 
-    def parts(self, both: Tensor) -> list[Tensor]:
-        heard, read = torch.split(both, self.widths, dim=1)
-        return [self.speech(heard), self.text(read)]
+    def parts(self, means: Tensor) -> list[Tensor]:
+        speech_mean, text_mean = torch.split(means, self.widths, dim=1)
+        return [self.speech(speech_mean), self.text(text_mean)]
 
-    def forward(self, both: Tensor) -> Tensor:
+    def forward(self, means: Tensor) -> Tensor:
         """(batch, speech + text) -> (batch, classes)."""
-        heard, read = self.parts(both)
-        return heard + read
+        speech_logits, text_logits = self.parts(means)
+        return speech_logits + text_logits
 
 
-def _check(**given: str) -> None:
-    for name, value in given.items():
-        *most, last = CHOICES[name]
+def _check_choices(**choices: str) -> None:
+    for name, value in choices.items():
+        *others, last = CHOICES[name]
         if value not in CHOICES[name]:
-            raise RecipeError(f"model.params.{name} is {', '.join(most)} or {last}; got {value!r}")
+            raise RecipeError(f"model.params.{name} is {', '.join(others)} or {last}; got {value!r}")

@@ -44,7 +44,7 @@ INCEPTION = r"max_pooling2d_1|mixed\d"
 
 
 @dataclass(frozen=True)
-class Published:
+class NetworkInfo:
     """A network of `keras.applications`.
 
     Attributes:
@@ -53,7 +53,7 @@ class Published:
         parameters: numbers in the weight file, at 4 bytes each.
         file: of the weights, under BASE; `{width}` stands for a width of MobileNetV2.
         md5: of the file, as Keras checks it; empty where Keras does not.
-        ends: a regular expression for the names of the layers that end a block.
+        block_ends: a regular expression for the names of the layers that end a block.
     """
 
     function: str
@@ -61,21 +61,21 @@ class Published:
     parameters: int
     file: str
     md5: str
-    ends: str
+    block_ends: str
 
 
 TF = "weights_tf_dim_ordering_tf_kernels"
 NETWORKS = {
-    "vgg16": Published(
+    "vgg16": NetworkInfo(
         "VGG16", "vgg16", 14_714_688, f"vgg16/vgg16_{TF}_notop.h5", "6d6bbae143d832006294945121d1f1fc", VGG
     ),
-    "vgg19": Published(
+    "vgg19": NetworkInfo(
         "VGG19", "vgg19", 20_024_384, f"vgg19/vgg19_{TF}_notop.h5", "253f8cb515780f3b799900260a226db6", VGG
     ),
-    "resnet50": Published(
+    "resnet50": NetworkInfo(
         "ResNet50", "resnet", 23_587_712, f"resnet/resnet50_{TF}_notop.h5", "4d473c1dd8becc155b73f8504c6f6626", RESNET
     ),
-    "resnet50v2": Published(
+    "resnet50v2": NetworkInfo(
         "ResNet50V2",
         "resnet_v2",
         23_564_800,
@@ -83,7 +83,7 @@ NETWORKS = {
         "fac2f116257151a9d068a22e544a4917",
         RESNET,
     ),
-    "mobilenetv2": Published(
+    "mobilenetv2": NetworkInfo(
         "MobileNetV2",
         "mobilenet_v2",
         2_257_984,
@@ -91,7 +91,7 @@ NETWORKS = {
         "",
         MOBILENET,
     ),
-    "inceptionv3": Published(
+    "inceptionv3": NetworkInfo(
         "InceptionV3",
         "inception_v3",
         21_802_784,
@@ -102,7 +102,7 @@ NETWORKS = {
 }
 
 
-def get(network: str, width: float = 1.0) -> Published:
+def get(network: str, width: float = 1.0) -> NetworkInfo:
     """The network of that name.
 
     Raises:
@@ -143,23 +143,23 @@ class KerasNetwork(nn.Module):
         width: float = 1.0,
     ) -> None:
         super().__init__()
-        published = get(network, width)
+        network_info = get(network, width)
         if features not in FEATURES:
             raise RecipeError(f"model.params.features is {' or '.join(FEATURES)}; got {features!r}")
-        self.body = _build(published, size, FEATURES[features], width)
+        self.body = _build(network_info, size, FEATURES[features], width)
         if weights:
-            _read(self.body, find(network, weights, width), network)
+            _load_weights(self.body, find(network, weights, width), network)
         keras = library()
-        self.preprocess = getattr(keras.applications, published.module).preprocess_input
+        self.preprocess = getattr(keras.applications, network_info.module).preprocess_input
         self.width = int(torch.tensor(self.body.output_shape[1:]).prod())
-        found = blocks(self.body, published.ends)
-        if trainable not in ("all", *range(len(found) + 1)):
+        layer_blocks = blocks(self.body, network_info.block_ends)
+        if trainable not in ("all", *range(len(layer_blocks) + 1)):
             raise RecipeError(
-                f"model.params.trainable is all, or how many of the {len(found)} blocks of {network} learn, counted "
-                f"from the output; got {trainable!r}"
+                f"model.params.trainable is all, or how many of the {len(layer_blocks)} blocks of {network} learn, "
+                f"counted from the output; got {trainable!r}"
             )
         if trainable != "all":
-            for block in found[: len(found) - int(trainable)]:
+            for block in layer_blocks[: len(layer_blocks) - int(trainable)]:
                 for layer in block:
                     layer.trainable = False
 
@@ -167,11 +167,11 @@ class KerasNetwork(nn.Module):
         # A copy: what Keras does to it is done in place.
         x = images.permute(0, 3, 1, 2).to(torch.float32, copy=True)
         with library().device(str(images.device)):
-            seen: Tensor = self.body(self.preprocess(x, data_format="channels_first"), training=self.training)
-        return seen.flatten(1)
+            features: Tensor = self.body(self.preprocess(x, data_format="channels_first"), training=self.training)
+        return features.flatten(1)
 
 
-def _build(published: Published, size: tuple[int, int], pooling: str | None, width: float) -> Any:
+def _build(network_info: NetworkInfo, size: tuple[int, int], pooling: str | None, width: float) -> Any:
     """The network at random, on the processor, with torch's order of axes."""
     keras = library()
     before = keras.config.image_data_format()
@@ -181,24 +181,24 @@ def _build(published: Published, size: tuple[int, int], pooling: str | None, wid
     narrower = {"alpha": width} if width != 1 else {}
     try:
         with keras.device("cpu"):
-            return getattr(keras.applications, published.function)(
+            return getattr(keras.applications, network_info.function)(
                 include_top=False, weights=None, input_shape=(3, *size), pooling=pooling, **narrower
             )
     except ValueError as error:
-        where = f"{published.function} cannot be built for images of {size[0]} x {size[1]} pixels"
-        raise RecipeError(f"{where}: {_line(error)}") from error
+        subject = f"{network_info.function} cannot be built for images of {size[0]} x {size[1]} pixels"
+        raise RecipeError(f"{subject}: {_short_reason(error)}") from error
     finally:
         keras.config.set_image_data_format(before)
 
 
-def blocks(body: Any, ends: str) -> list[list[Any]]:
+def blocks(body: Any, block_ends: str) -> list[list[Any]]:
     """The layers in order, cut after each whose name matches; blocks without weights do not count."""
-    found: list[list[Any]] = [[]]
+    layer_blocks: list[list[Any]] = [[]]
     for layer in body.layers:
-        found[-1].append(layer)
-        if re.fullmatch(ends, layer.name):
-            found.append([])
-    return [block for block in found if any(layer.weights for layer in block)]
+        layer_blocks[-1].append(layer)
+        if re.fullmatch(block_ends, layer.name):
+            layer_blocks.append([])
+    return [block for block in layer_blocks if any(layer.weights for layer in block)]
 
 
 def library() -> Any:
@@ -242,55 +242,60 @@ def find(network: str, weights: str, width: float = 1.0) -> Path:
         ModelError: it is not there, and cannot be fetched; the sentence says where it is to be had.
         RecipeError: nobody published MobileNetV2 with such a width.
     """
-    published = get(network, width)
+    network_info = get(network, width)
     if weights != IMAGENET:
         path = Path(weights).expanduser()
         if not path.is_file():
-            raise _missing(path, f"{BASE}/{published.file.format(width=1.0)}", published, "")
+            raise _missing_weights(path, f"{BASE}/{network_info.file.format(width=1.0)}", network_info, "")
         return path
     if width not in WIDTHS:
-        known = ", ".join(f"{one:g}" for one in WIDTHS)
-        raise RecipeError(f"MobileNetV2 has weights for the widths {known}; set model.params.width to one, or weights=")
-    url = f"{BASE}/{published.file.format(width=float(width))}"
+        widths = ", ".join(f"{known_width:g}" for known_width in WIDTHS)
+        raise RecipeError(
+            f"MobileNetV2 has weights for the widths {widths}; set model.params.width to one, or weights="
+        )
+    url = f"{BASE}/{network_info.file.format(width=float(width))}"
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models" / url.rpartition("/")[2]
     if not path.is_file():
-        _fetch(url, path, published)
+        _fetch(url, path, network_info)
     return path
 
 
-def _fetch(url: str, path: Path, published: Published) -> None:
+def _fetch(url: str, path: Path, network_info: NetworkInfo) -> None:
     """Fetch a file, whole or not at all."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "off"):
-        raise _missing(path, url, published, "HF_HUB_OFFLINE is set")
+        raise _missing_weights(path, url, network_info, "HF_HUB_OFFLINE is set")
     rich = require("rich.progress", "train")
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             path.parent.mkdir(parents=True, exist_ok=True)
-            size = int(answer.headers.get("Content-Length") or 4 * published.parameters)
+            size = int(answer.headers.get("Content-Length") or 4 * network_info.parameters)
             with rich.wrap_file(answer, size, description=path.name) as source, partial.open("wb") as file:
                 shutil.copyfileobj(source, file)
-        if published.md5 and hashlib.md5(partial.read_bytes(), usedforsecurity=False).hexdigest() != published.md5:
+        if (
+            network_info.md5
+            and hashlib.md5(partial.read_bytes(), usedforsecurity=False).hexdigest() != network_info.md5
+        ):
             raise OSError("another file came than Keras expects")
         partial.replace(path)
     except OSError as error:  # of urllib, too
-        raise _missing(path, url, published, _line(error)) from error
+        raise _missing_weights(path, url, network_info, _short_reason(error)) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _missing(path: Path, url: str, published: Published, reason: str) -> ModelError:
+def _missing_weights(path: Path, url: str, network_info: NetworkInfo, reason: str) -> ModelError:
     return not_here(
-        f"{path}, the weights of {published.function}",
+        f"{path}, the weights of {network_info.function}",
         f"curl -L --create-dirs -o {shlex.quote(str(path))} {url}",
         "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
         "model.params.weights=)",
-        size_mb=4e-6 * published.parameters,
+        size_mb=4e-6 * network_info.parameters,
         reason=reason,
     )
 
 
-def _read(body: Any, path: Path, network: str) -> None:
+def _load_weights(body: Any, path: Path, network: str) -> None:
     """Fill a network from a weight file, by Keras's own reader: layer by layer, every shape checked."""
     if path.suffix != ".h5":
         raise ModelError(f"the weights {path} are no .h5 file, in which those of {network} are published")
@@ -301,10 +306,10 @@ def _read(body: Any, path: Path, network: str) -> None:
         Exception
     ) as error:  # ValueError, KeyError, OSError: whatever a file of another network makes Keras stumble over
         raise ModelError(
-            f"the weights {path} are not those of {network} without its 1,000 classes ({_line(error)}); take "
+            f"the weights {path} are not those of {network} without its 1,000 classes ({_short_reason(error)}); take "
             f"{NETWORKS[network].file.rpartition('/')[2].format(width='1.0')}"
         ) from error
 
 
-def _line(error: Exception) -> str:
+def _short_reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:160]

@@ -23,7 +23,7 @@ from intonate.models.rows import mask_of
 
 POOLS = ("answers", "embeddings")
 # Of the embeddings that are kept while a network is frozen, bytes: those of 100,000 patches with 1,024 numbers each.
-KEPT_BYTES = 100_000 * 1024 * 4
+CACHE_BYTES = 100_000 * 1024 * 4
 # Patches that a network looks at together where nothing is learnt from it: Keras holds on to every layer's output.
 AT_ONCE = 16
 
@@ -60,38 +60,38 @@ class PatchClassifier(Network):
         """(batch, patches, …), (batch,) -> (batch, classes)."""
         answers = self.pool == "answers"
         if answers and self.training:
-            drawn = (torch.rand(len(patches), device=patches.device) * lengths).long()
+            patch_index = (torch.rand(len(patches), device=patches.device) * lengths).long()
             clips = torch.arange(len(patches), device=patches.device)
-            patches, lengths = patches[clips, drawn][:, None], torch.ones_like(drawn)
+            patches, lengths = patches[clips, patch_index][:, None], torch.ones_like(patch_index)
         real = mask_of(lengths, patches.shape[1]).bool()
         rows = self.embed(patches[real])
         rows = self.mlp(rows) if answers else rows
         # Which clip each row belongs to, (batch, rows): with it, a product is the sum over the clip's rows.
-        belongs = real.nonzero()[:, 0][None, :] == torch.arange(patches.shape[0], device=patches.device)[:, None]
-        means = belongs.to(rows.dtype) @ rows / lengths[:, None]
+        clip_of_row = real.nonzero()[:, 0][None, :] == torch.arange(patches.shape[0], device=patches.device)[:, None]
+        means = clip_of_row.to(rows.dtype) @ rows / lengths[:, None]
         logits: Tensor = means if answers else self.mlp(means)
         return logits
 
     def embed(self, patches: Tensor) -> Tensor:
         """(patches, …) -> (patches, width). A frozen network looks at each patch once, and not in every epoch."""
         if torch.onnx.is_in_onnx_export() or (self.training and not self.freeze):
-            found: Tensor = self.network(patches)
-            return found
+            embeddings: Tensor = self.network(patches)
+            return embeddings
         if not self.freeze:
-            return self._looked_at(patches)
+            return self._embed_in_batches(patches)
         if self._digest is None:
             self._digest = _digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
-        kept = _embeddings(self._digest)
-        if len(kept) * 4 * self.network.width > KEPT_BYTES:
-            kept.clear()
+        cached = _embedding_cache(self._digest)
+        if len(cached) * 4 * self.network.width > CACHE_BYTES:
+            cached.clear()
         keys = [_digest(patch) for patch in patches.cpu().numpy()]
-        new = {key: place for place, key in enumerate(keys) if key not in kept}
-        if new:
-            kept |= zip(new, self._looked_at(patches[list(new.values())]).float().cpu(), strict=True)
-        return torch.stack([kept[key] for key in keys]).to(patches.device)
+        missing = {key: place for place, key in enumerate(keys) if key not in cached}
+        if missing:
+            cached |= zip(missing, self._embed_in_batches(patches[list(missing.values())]).float().cpu(), strict=True)
+        return torch.stack([cached[key] for key in keys]).to(patches.device)
 
-    def _looked_at(self, patches: Tensor) -> Tensor:
-        return torch.cat([self.network(some) for some in torch.split(patches, AT_ONCE)])
+    def _embed_in_batches(self, patches: Tensor) -> Tensor:
+        return torch.cat([self.network(batch) for batch in torch.split(patches, AT_ONCE)])
 
     def train(self, mode: bool = True) -> PatchClassifier:
         super().train(mode)
@@ -105,7 +105,7 @@ class PatchClassifier(Network):
 
 
 @lru_cache(maxsize=1)
-def _embeddings(weights: bytes) -> dict[bytes, Tensor]:
+def _embedding_cache(weights: bytes) -> dict[bytes, Tensor]:
     """What the frozen network with these weights said of each patch: for every epoch, trial and fold of a process."""
     return {}
 

@@ -66,9 +66,9 @@ class Recurrent(Network):
         x = frames
         for place, forth in enumerate(self.forth):
             x = self.dropout(x) if place else x
-            read = [forth(x)[0]]
+            outputs = [forth(x)[0]]
             if len(self.back):
-                read.append(backwards(self.back[place](backwards(x, frames_lengths))[0], frames_lengths))
-            x = torch.cat(read, dim=2)
+                outputs.append(backwards(self.back[place](backwards(x, frames_lengths))[0], frames_lengths))
+            x = torch.cat(outputs, dim=2)
         logits: Tensor = self.head(x, frames_lengths, descriptors)
         return logits

@@ -66,7 +66,7 @@ class ResNetRoBERTa(Network):
             self.roberta = _roberta(roberta, checkpoint, shape or {})
             config = self.roberta.config
             # Positions are counted from behind the one that means padding.
-            self.most = config.max_position_embeddings - (config.pad_token_id or 0) - 1
+            self.longest = config.max_position_embeddings - (config.pad_token_id or 0) - 1
             self.project = nn.Linear(width, config.hidden_size)
             width += config.hidden_size
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, classes))
@@ -74,13 +74,13 @@ class ResNetRoBERTa(Network):
     def forward(self, frames: Tensor, frames_lengths: Tensor) -> Tensor:
         """(batch, frames, columns), (batch,) -> (batch, classes)."""
         rows, lengths = self.resnet.rows(frames, frames_lengths)
-        said = [masked_mean(rows, mask_of(lengths, rows.shape[1]))]
+        vectors = [masked_mean(rows, mask_of(lengths, rows.shape[1]))]
         if self.roberta is not None:
             # A row is 0.32 s: what is beyond the positions that RoBERTa knows, 164 s, it does not read.
-            words = self.project(rows[:, : self.most])
-            real = mask_of(lengths, words.shape[1]).long()
-            said.append(self.roberta(inputs_embeds=words, attention_mask=real).pooler_output)
-        logits: Tensor = self.head(torch.cat(said, dim=1))
+            embeddings = self.project(rows[:, : self.longest])
+            mask = mask_of(lengths, embeddings.shape[1]).long()
+            vectors.append(self.roberta(inputs_embeds=embeddings, attention_mask=mask).pooler_output)
+        logits: Tensor = self.head(torch.cat(vectors, dim=1))
         return logits
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
@@ -109,7 +109,7 @@ def _check(roberta: str, shape: Mapping[str, Any] | None) -> None:
 
 def _roberta(kind: str, checkpoint: str, shape: Mapping[str, Any]) -> Any:
     if kind == "pretrained":
-        found = checkpoints.load(checkpoint, "checkpoint")
+        roberta = checkpoints.load(checkpoint, "checkpoint")
     else:
         transformers = require("transformers", "train")
         config = transformers.RobertaConfig(**BASE)
@@ -117,7 +117,7 @@ def _roberta(kind: str, checkpoint: str, shape: Mapping[str, Any]) -> Any:
             if not hasattr(config, name):
                 raise RecipeError(f"model.params.shape has no {name!r}; {did_you_mean(name, config.to_dict())}")
             setattr(config, name, value)
-        found = transformers.AutoModel.from_config(config, attn_implementation="eager")
+        roberta = transformers.AutoModel.from_config(config, attn_implementation="eager")
     # A third of its weights are the words that it will never be given.
-    found.set_input_embeddings(nn.Identity())
-    return found
+    roberta.set_input_embeddings(nn.Identity())
+    return roberta

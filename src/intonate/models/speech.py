@@ -68,13 +68,15 @@ class SpeechEncoder(Network):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.speech.width * (2 if pool == "attention" else 1), classes)
         # A frozen encoder says the same of a clip in every epoch, unless something is masked.
-        self._remembers = self.attention is None and not mask and not any(True for _ in self.speech.learning())
-        self._weights: bytes | None = None
+        self._has_frozen_means = (
+            self.attention is None and not mask and not any(True for _ in self.speech.trainable_parameters())
+        )
+        self._weights_digest: bytes | None = None
 
     def forward(self, waveform: Tensor, waveform_lengths: Tensor) -> Tensor:
         """(batch, samples), (batch,) -> (batch, classes)."""
-        if self._remembers:
-            pooled = self.speech.mixed(self._means(waveform, waveform_lengths))
+        if self._has_frozen_means:
+            pooled = self.speech.layer_mean(self._clip_means(waveform, waveform_lengths))
         else:
             rows, frames = self.speech(waveform, waveform_lengths)
             real = mask_of(frames, rows.shape[1])
@@ -82,28 +84,28 @@ class SpeechEncoder(Network):
         logits: Tensor = self.head(self.dropout(pooled))
         return logits
 
-    def _means(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+    def _clip_means(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         """Each layer's mean over the clip's frames, (batch, layers, width); each clip alone, once, without padding."""
-        if self._weights is None:
-            self._weights = _digest(*self.speech.model.state_dict().values())
-        said = _said(self._weights, self.speech.layers)
+        if self._weights_digest is None:
+            self._weights_digest = _digest(*self.speech.model.state_dict().values())
+        cached_means = _mean_cache(self._weights_digest, self.speech.layers)
         keys = [_digest(clip[:length]) for clip, length in zip(waveform, lengths.tolist(), strict=True)]
         for place, key in enumerate(keys):
-            if key not in said:
+            if key not in cached_means:
                 length = lengths[place : place + 1]
                 with torch.no_grad():
                     stack, frames = self.speech.stack(waveform[place : place + 1, : int(length)], length)
-                said[key] = stack[:, :, : int(frames)].mean(dim=2)[0].float().cpu()
-        return torch.stack([said[key] for key in keys]).to(waveform.device)
+                cached_means[key] = stack[:, :, : int(frames)].mean(dim=2)[0].float().cpu()
+        return torch.stack([cached_means[key] for key in keys]).to(waveform.device)
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """What learns at `training.encoder_learning_rate`."""
-        return self.speech.learning()
+        return self.speech.trainable_parameters()
 
     def finish(self) -> None:
         """After the last epoch: adapters become part of the weights that they adapt, and nothing is remembered."""
         self.speech.merge()
-        self._remembers = False
+        self._has_frozen_means = False
 
     @staticmethod
     def check(
@@ -119,12 +121,12 @@ class SpeechEncoder(Network):
         checkpoints.find(checkpoint, parameter="checkpoint")
 
     def _load_from_state_dict(self, *args: Any) -> None:
-        self._weights = None  # these are others
+        self._weights_digest = None  # these are others
         super()._load_from_state_dict(*args)
 
 
 @lru_cache(maxsize=1)
-def _said(weights: bytes, layers: str) -> dict[bytes, Tensor]:
+def _mean_cache(weights: bytes, layers: str) -> dict[bytes, Tensor]:
     """What the frozen encoder with these weights said of each clip: for every epoch, trial and fold of a process."""
     return {}
 

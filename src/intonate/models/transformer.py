@@ -22,14 +22,14 @@ from intonate.models.contract import Network
 from intonate.models.rows import Head, halved, mask_of
 
 # What stands in for minus infinity where nobody looks: finite in half precision.
-UNSEEN = -1e4
+PADDING_SCORE = -1e4
 # Longest wavelength of the positions, in rows (Vaswani et al. 2017).
-LONGEST = 10_000.0
+LONGEST_WAVELENGTH = 10_000.0
 
 
 def positions(rows: int, width: int, device: torch.device) -> Tensor:
     """(rows, width) float: sines, then cosines, of wavelengths from 2π to 2π × LONGEST rows."""
-    speeds = torch.exp(torch.arange(width // 2, device=device) * (-2 * math.log(LONGEST) / width))
+    speeds = torch.exp(torch.arange(width // 2, device=device) * (-2 * math.log(LONGEST_WAVELENGTH) / width))
     angles = torch.arange(rows, device=device)[:, None] * speeds[None, :]
     return torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
 
@@ -46,16 +46,16 @@ class Layer(nn.Module):
         self.dense = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, unseen: Tensor) -> Tensor:
+    def forward(self, x: Tensor, padding_scores: Tensor) -> Tensor:
         """(batch, rows, width) and what is added to the scores, (batch, 1, 1, rows) -> (batch, rows, width)."""
         # (batch, rows, 3 width) -> three of (batch, heads, rows, width / heads)
-        asked = self.ask(self.first_norm(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = asked[0], asked[1], asked[2]
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3]) + unseen
-        seen = (self.dropout(torch.softmax(scores, dim=3)) @ value).transpose(1, 2).flatten(2)
-        x = x + self.dropout(self.answer(seen))
-        added: Tensor = x + self.dropout(self.dense(self.second_norm(x)))
-        return added
+        projections = self.ask(self.first_norm(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = projections[0], projections[1], projections[2]
+        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3]) + padding_scores
+        attended = (self.dropout(torch.softmax(scores, dim=3)) @ value).transpose(1, 2).flatten(2)
+        x = x + self.dropout(self.answer(attended))
+        output: Tensor = x + self.dropout(self.dense(self.second_norm(x)))
+        return output
 
 
 class Transformer(Network):
@@ -103,8 +103,8 @@ class Transformer(Network):
             lengths = halved(lengths, 2)
         x = x.transpose(1, 2)
         x = self.dropout(x + positions(x.shape[1], self.width, x.device))
-        unseen = UNSEEN * (1 - mask_of(lengths, x.shape[1]))[:, None, None, :]
+        padding_scores = PADDING_SCORE * (1 - mask_of(lengths, x.shape[1]))[:, None, None, :]
         for layer in self.layers:
-            x = layer(x, unseen)
+            x = layer(x, padding_scores)
         logits: Tensor = self.head(self.norm(x), lengths, descriptors)
         return logits

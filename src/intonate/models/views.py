@@ -82,16 +82,16 @@ def _stretched(rows: Tensor, factor: float, longest: float) -> Tensor:
     # In whole hundredths, for the exporter traces sizes as integers.
     places = torch.arange(rows.shape[1] * math.ceil(100 * longest) // 100 + 1)
     last = torch.arange(rows.shape[1])[-1]
-    at = torch.minimum(places / factor, last.float())
-    before = at.floor().long()
-    after, share = torch.minimum(before + 1, last), (at - before)[None, :, None]
+    positions = torch.minimum(places / factor, last.float())
+    before = positions.floor().long()
+    after, share = torch.minimum(before + 1, last), (positions - before)[None, :, None]
     return rows.index_select(1, before) * (1 - share) + rows.index_select(1, after) * share
 
 
 def _warped(rows: Tensor, factor: float) -> Tensor:
     """(batch, frames, bands), band b of the result read at b · factor; beyond the ends, as at the ends."""
     bands = rows.shape[2]
-    at = (torch.arange(bands) * factor).clamp(max=bands - 1)
-    before = at.floor().long()
-    after, share = (before + 1).clamp(max=bands - 1), at - before
+    positions = (torch.arange(bands) * factor).clamp(max=bands - 1)
+    before = positions.floor().long()
+    after, share = (before + 1).clamp(max=bands - 1), positions - before
     return rows[:, :, before] * (1 - share) + rows[:, :, after] * share

@@ -107,20 +107,25 @@ def best(
                 study.tell(trial, state=TrialState.PRUNED)
             except RecipeError as error:
                 reason = str(error)
-                console.print(
-                    f"  [yellow]left out[/] {_values_text(_decoded(trial.params))}: {reason}", highlight=False
-                )
+                values = _values_text(_decoded(trial.params))
+                console.print(f"  [yellow]left out[/] {values}: {reason}", highlight=False)
                 study.tell(trial, state=TrialState.FAIL)
     _write_table(folder / TABLE, search, trials)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
         raise RecipeError(f"not one of the {len(trials)} configurations of search.space can be fitted: {reason}")
     winner = max(complete, key=lambda trial: trial.value or 0.0)
-    values = _decoded(winner.params)
-    console.print(
-        f"  {len(trials)} configurations tried, {_best_so_far(trials)}: {_values_text(values)}", highlight=False
-    )
-    facts = {
+    parameters = _decoded(winner.params)
+    summary = f"{len(trials)} configurations tried, {_best_so_far(trials)}: {_values_text(parameters)}"
+    console.print(f"  {summary}", highlight=False)
+    configurations = recipe.card.configurations_tried - 1 + len(trials)
+    facts = {"search": _search_facts(search, trials, winner), "configurations_tried": configurations}
+    return recipe.having(parameters), facts
+
+
+def _search_facts(search: Search, trials: list[FrozenTrial], winner: FrozenTrial) -> dict[str, Any]:
+    """What run.json says of a finished search."""
+    return {
         "sampler": search.sampler,
         "scored_on": f"{search.groups} speaker-grouped folds of the training part"
         if search.groups
@@ -128,12 +133,10 @@ def best(
         "trials": len(trials),
         "given_up": sum(trial.state == TrialState.PRUNED for trial in trials),
         "failed": sum(trial.state == TrialState.FAIL for trial in trials),
-        "best": values,
+        "best": _decoded(winner.params),
         "validation_uar": winner.value,
         "search_s": round(sum(_duration_s(trial) for trial in trials), 3),
     }
-    configurations = recipe.card.configurations_tried - 1 + len(trials)
-    return recipe.having(values), {"search": facts, "configurations_tried": configurations}
 
 
 def score(
