@@ -104,8 +104,8 @@ def write_media(path: Path, codec: str, rate: int, samples: np.ndarray) -> None:
 
 def test_rare_codecs_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "tone.mkv"
-    write_media(path, "wavpack", 16_000, tone())
-    with pytest.raises(AudioError, match=r"tone\.mkv is coded as wavpack, which is not read; known: aac, "):
+    write_media(path, "tta", 16_000, tone())
+    with pytest.raises(AudioError, match=r"tone\.mkv is coded as tta, which is not read; known: aac, "):
         load(path)
 
 
@@ -120,7 +120,7 @@ def test_a_playlist_never_reaches_ffmpeg(tmp_path: Path) -> None:
     # FFmpeg would follow it to other files and to the network.
     path = tmp_path / "list.m4a"
     path.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")
-    with pytest.raises(AudioError, match="is not audio in a format that is known"):
+    with pytest.raises(AudioError, match="is a playlist"):
         load(path)
 
 
@@ -330,7 +330,8 @@ def test_folders_closed_files_and_impossible_names(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} is a folder, expected an audio file"),
         (closed, "<file> cannot be read"),
         ("a\0b.wav", "cannot be opened"),
-        ("x" * 5000, "cannot be opened"),
+        ("x" * 5000, "of 5000 characters is not a path"),
+        ("x/" * 2500, "cannot be opened"),
     ):
         with pytest.raises(AudioError) as caught:
             load(source)

@@ -7,35 +7,34 @@ they agree sample by sample.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.readers import Reader, Source, check_rate, name_of, open_audio
+from intonate.audio.downmix import Downmix
+from intonate.audio.listing import AUDIO_SUFFIXES, Listing, find, listing
+from intonate.audio.readers import Reader, Sound, Source, check_rate, name_of, open_audio
 from intonate.audio.resample import Waveform, resample_blocks
 from intonate.errors import AudioError
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "AudioInfo",
+    "Listing",
+    "Sound",
     "Source",
     "Waveform",
     "blocks",
     "duration_s",
     "find",
     "info",
+    "listing",
     "load",
     "name_of",
 ]
 
-# What libsndfile reads, and what PyAV (the `media` extra) reads.
-_SNDFILE = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
-_MEDIA = (".webm", ".mkv", ".mka", ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".aac", ".wma", ".amr")
-AUDIO_SUFFIXES: frozenset[str] = frozenset(_SNDFILE + _MEDIA)
 # No sound is this loud (full scale is 1, or 2^31 for integers that were never scaled); its energy would overflow.
 LOUDEST = 2.0**32
 
@@ -56,17 +55,20 @@ def load(
     start_s: float = 0.0,
     end_s: float | None = None,
     longest_s: float | None = None,
+    warnings: list[str] | None = None,
 ) -> Waveform:
     """A recording, or a stretch of it, as mono.
 
     Args:
         source: a path; the bytes of a file; an open binary file, read from its beginning; or (array, rate) with an
             array (samples,), (samples, channels) or (channels, samples), whose shorter side is the channels, of
-            floats (full scale ±1) or int8, int16, int32, uint8.
+            floats (full scale ±1) or int8, int16, int32, uint8; or one of these in a `Sound`, which says more.
         sample_rate_hz: rate of the answer.
         start_s: where to start, seconds.
         end_s: where to stop, seconds; None, or beyond the end, for the end.
         longest_s: refuse more than this, seconds: small files can hold days of silence.
+        warnings: a list to which sentences are added about what was not heard: a damaged piece, an end that is
+            missing, a channel or a track that was left out.
 
     Returns:
         (samples,) float32, finite, at least one sample; channels are averaged. Values beyond ±1 are kept.
@@ -75,19 +77,22 @@ def load(
         AudioError: the source is missing, empty, not audio, damaged before its first sample, not finite, or too long.
             A file that is cut off or breaks in the middle gives what it holds before that.
     """
-    parts = list(_stream(source, sample_rate_hz, start_s, end_s, longest_s))
+    parts = list(_stream(source, sample_rate_hz, start_s, end_s, longest_s, warnings))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def blocks(source: Source, sample_rate_hz: int = 16_000, block_s: float = 30.0) -> Iterator[Waveform]:
+def blocks(
+    source: Source, sample_rate_hz: int = 16_000, block_s: float = 30.0, warnings: list[str] | None = None
+) -> Iterator[Waveform]:
     """A recording of any length in blocks of `block_s` seconds (the last one shorter), in constant memory.
 
-    Args and errors as in `load`; they are raised when the first block is asked for, or where the damage lies.
+    Args and errors as in `load`; errors are raised when the first block is asked for, or where the damage lies, and
+    the warnings are complete after the last one.
     """
     size = round(block_s * sample_rate_hz)
     if size < 1:
         raise AudioError(f"blocks of {block_s} s hold no samples, expected a longer block")
-    return _rechunked(_stream(source, sample_rate_hz), size)
+    return _rechunked(_stream(source, sample_rate_hz, warnings=warnings), size)
 
 
 def info(source: Source) -> AudioInfo:
@@ -106,42 +111,28 @@ def duration_s(source: Source) -> float:
     return info(source).duration_s
 
 
-def find(path: str | os.PathLike[str]) -> list[Path]:
-    """The audio files under a folder, sorted, hidden ones left out; or the file itself, whatever its suffix.
-
-    Raises:
-        AudioError: there is no such file or folder, or no audio in the folder.
-    """
-    root = Path(path)
-    if root.is_dir():
-        found = sorted(
-            file
-            for file in root.rglob("*")
-            if file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith(".") and file.is_file()
-        )
-        if not found:
-            raise AudioError(f"{root} is a folder without audio (looked for {', '.join(sorted(AUDIO_SUFFIXES))})")
-        return found
-    if not root.exists():
-        raise AudioError(f"{root} does not exist")
-    return [root]
-
-
 def _stream(
     source: Source,
     sample_rate_hz: int,
     start_s: float = 0.0,
     end_s: float | None = None,
     longest_s: float | None = None,
+    warnings: list[str] | None = None,
 ) -> Iterator[Waveform]:
     """Mono at the asked rate, in chunks of any size but zero; at least one."""
     to_hz = check_rate(sample_rate_hz, "the answer")
     with open_audio(source) as reader:
-        yield from resample_blocks(_mono(reader, start_s, end_s, longest_s), reader.sample_rate_hz, to_hz)
+        downmix = Downmix(reader.name, reader.sample_rate_hz)
+        mono = downmix.mono(_stretch(reader, start_s, end_s, longest_s))
+        yield from resample_blocks(mono, reader.sample_rate_hz, to_hz)
+        if warnings is not None:
+            warnings += [*reader.warnings, *downmix.warnings()]
 
 
-def _mono(reader: Reader, start_s: float, end_s: float | None, longest_s: float | None) -> Iterator[Waveform]:
-    """A stretch of a sound, channels averaged, checked."""
+def _stretch(
+    reader: Reader, start_s: float, end_s: float | None, longest_s: float | None
+) -> Iterator[NDArray[np.float32]]:
+    """A stretch of a sound, (samples, channels), checked."""
     rate = reader.sample_rate_hz
     if not (0 <= start_s < math.inf) or (end_s is not None and not end_s > start_s):
         raise AudioError(f"{start_s} to {end_s} s is not a stretch of {reader.name}, expected 0 <= start < end")
@@ -152,11 +143,12 @@ def _mono(reader: Reader, start_s: float, end_s: float | None, longest_s: float 
         raise _too_long(reader, longest_s)
     taken = 0
     for chunk in reader.chunks(first):
-        mono = _downmixed(chunk[: None if last == math.inf else int(last) - first - taken], reader.name)
-        taken += len(mono)
+        stretch = chunk[: None if last == math.inf else int(last) - first - taken]
+        _check_values(stretch, reader.name)
+        taken += len(stretch)
         if taken > most:
             raise _too_long(reader, longest_s)
-        yield mono
+        yield stretch
         if taken >= last - first:
             return
     if not taken and first:
@@ -165,16 +157,13 @@ def _mono(reader: Reader, start_s: float, end_s: float | None, longest_s: float 
         raise AudioError(f"{reader.name} holds no samples")
 
 
-def _downmixed(chunk: NDArray[np.float32], name: str) -> Waveform:
-    """(samples, channels) to (samples,), refusing what is not finite."""
-    with np.errstate(all="ignore"):
-        mono: Waveform = chunk[:, 0] if chunk.shape[1] == 1 else chunk.mean(axis=1)
-        # Written so that NaN fails it too.
-        if not (len(mono) == 0 or (mono.min() >= -LOUDEST and mono.max() <= LOUDEST)):
-            if np.isfinite(mono).all():
-                raise AudioError(f"{name} holds values of {np.abs(mono).max():.0e}, expected a full scale of 1")
-            raise AudioError(f"{name} holds values that are not finite (NaN or infinite)")
-    return mono
+def _check_values(chunk: NDArray[np.float32], name: str) -> None:
+    """Refuse what is not finite, or no sound."""
+    # Written so that NaN fails it too.
+    if not (chunk.size == 0 or (chunk.min() >= -LOUDEST and chunk.max() <= LOUDEST)):
+        if np.isfinite(chunk).all():
+            raise AudioError(f"{name} holds values of {np.abs(chunk).max():.0e}, expected a full scale of 1")
+        raise AudioError(f"{name} holds values that are not finite (NaN or infinite)")
 
 
 def _too_long(reader: Reader, longest_s: float | None) -> AudioError:

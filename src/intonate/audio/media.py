@@ -1,96 +1,296 @@
-"""Containers that libsndfile does not read (webm, m4a, mp4…), through PyAV, the optional `media` extra.
+"""Containers and codecs that libsndfile does not read (webm, m4a, mp4…), through PyAV, the optional `media` extra.
 
-FFmpeg is never left to guess what a file is: its guesses include playlists, which open other files and web
-addresses. Only a file that starts as one of the containers below is given to it, and only as that container, and only
+Only a file that starts as one of the containers of `kinds.py` is given to FFmpeg, and only as that container, and only
 the codecs below are run: FFmpeg has hundreds, and the rare ones are where damaged files break out.
+
+A packet that cannot be decoded is passed over, and its time is kept as silence, as are gaps in the time stamps and a
+track that starts late: what is heard at second 7 of a video is at second 7 of the samples.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import math
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from intonate.audio.activity import has_speech
+from intonate.audio.kinds import Kind
+from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
+from intonate.audio.streams import View
 from intonate.errors import AudioError, MissingExtraError, require
 
-# (offset of the magic in bytes, the magic, FFmpeg's name of the container).
-MAGICS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x1a\x45\xdf\xa3", "matroska"),  # webm, mkv
-    (4, b"ftyp", "mp4"),  # mp4, m4a, mov, 3gp
-    (0, b"\xff\xf1", "aac"),  # ADTS, MPEG-4
-    (0, b"\xff\xf9", "aac"),  # ADTS, MPEG-2
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),  # wma
-    (0, b"#!AMR", "amr"),
-)
 CODECS = frozenset(
-    {"opus", "libopus", "vorbis", "aac", "mp3", "mp3float", "flac", "alac", "ac3", "eac3"}
-    | {"amrnb", "amrwb", "wmav1", "wmav2", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"}
+    {"opus", "libopus", "vorbis", "aac", "aac_latm", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "speex"}
+    | {"libspeex", "flac", "alac", "ac3", "eac3", "dca", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"}
+    | {"wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice", "g722", "g726", "g726le", "g723_1", "g729", "gsm"}
+    | {"gsm_ms", "ilbc", "qcelp", "evrc", "cook", "sipr", "real_144", "real_288", "dss_sp", "wavpack"}
+    | {"adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_yamaha", "nellymoser", "truespeech"}
+    | {"pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_dvd", "pcm_bluray"}
+    | {f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")}
 )
+# FFmpeg's own decoder of AMR knows no comfort noise, which is most of what a telephone sends in pauses.
+BETTER = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
 # Above 8 channels FFmpeg keeps the planes elsewhere, and PyAV 18 was seen to read beyond them (a damaged AAC header
 # that claimed 28): a crash of the process, not an exception.
 MOST_CHANNELS = 8
-HEAD_BYTES = 12  # enough for every magic above
+# Time stamps tremble by less (WebM's are whole milliseconds; one lost packet of Opus is 20 ms), seconds.
+LEAST_GAP_S = 0.08
+# A clock that jumps by more ran on while nothing was recorded, or is damaged, seconds.
+MOST_GAP_S = 3600.0
+# Packets that break one after another with no sound between them.
+MOST_FAULTS = 1000
+# What a codec may leave off at the ends without any harm: a frame of HE-AAC is 0.13 s.
+SLACK_S = 0.15
+# Kinds without a length of their own: FFmpeg guesses it from the bit rate.
+NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722"})
+# Kinds whose time stamps count from zero; the clock of the others starts anywhere.
+FROM_ZERO = frozenset({"mp4", "mov", "matroska"})
+# A track is listened to for this long for somebody who speaks, in pieces of 10 s.
+PROBE_S, PROBE_PIECE_S = 600.0, 10.0
 
 
-def container(head: bytes) -> str | None:
-    """FFmpeg's name of the container that starts with these bytes; None where it is none of ours."""
-    return next((name for at, magic, name in MAGICS if head[at : at + len(magic)] == magic), None)
+def open_media(
+    view: View,
+    name: str,
+    kind: Kind,
+    stack: contextlib.ExitStack,
+    promise: float = 1.0,
+    track: int | None = None,
+) -> Reader:
+    """A reader of one audio track of a container.
 
-
-def open_container(stream: BinaryIO, name: str, kind: str) -> tuple[Any, float | None]:
-    """Open a container with PyAV.
-
-    Returns:
-        The open `av` container, and the length in seconds that its header claims (None where it claims none).
+    Args:
+        view: the file.
+        name: what messages call it.
+        kind: what it is.
+        stack: closes it.
+        promise: NaN where the container itself is cut off (`streams.Part`).
+        track: which of its audio tracks, from 1 on; None for the first one in which somebody speaks.
 
     Raises:
-        AudioError: PyAV is not installed, the file is damaged, or it holds no sound.
+        AudioError: PyAV is not installed, the file is damaged, or it holds no sound, no such track, or a rare codec.
     """
+    av = _require_av(name, kind)
+    warnings: list[str] = []
+    opened = _opened(av, view, name, kind, promise)
+    stack.callback(opened.close)
+    count = len(opened.streams.audio)
+    if not count:
+        raise AudioError(f"{name} has no channels of sound: there is no audio track in it")
+    if track is not None and not 1 <= track <= count:
+        raise AudioError(f"{name} has {count} audio track{'s' * (count > 1)}, expected a track from 1 to {count}")
+    if track is None and count > 1:
+        chosen = _speaking_track(av, view, name, kind, count)
+        warnings.append(
+            f"{name} has {count} audio tracks: track {chosen} was heard; --track N (track=N in Python) names another"
+        )
+        view.seek(0)
+        opened = _opened(av, view, name, kind, promise)
+        stack.callback(opened.close)
+    else:
+        chosen = track or 1
+    return _reader(av, _Track(opened, chosen - 1, name, kind), promise, warnings)
+
+
+def _require_av(name: str, kind: Kind) -> Any:
     try:
-        av = require("av", "media")
+        return require("av", "media")
     except MissingExtraError as error:
         raise AudioError(
-            f"{name} is {kind}, which needs PyAV to be read; mend it with: pip install 'intonate[media]'"
+            f"{name} is {kind.name}, which needs PyAV to be read; mend it with: pip install 'intonate[media]'"
         ) from error
+
+
+def _opened(av: Any, view: View, name: str, kind: Kind, promise: float) -> Any:
     try:
-        opened = av.open(stream, mode="r", format=kind, metadata_errors="ignore")
+        return av.open(view, mode="r", format=kind.demuxer, metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        raise AudioError(f"{name} is damaged: it starts as {kind} but cannot be opened") from error
-    if not opened.streams.audio:
-        opened.close()
-        raise AudioError(f"{name} has no channels of sound: there is no audio track in it")
-    context = opened.streams.audio[0].codec_context
+        if kind.name in ("mp4", "mov"):
+            why = " because it is cut off" if math.isnan(promise) else ""
+            raise AudioError(
+                f"{name} is damaged: it starts as {kind.name} but cannot be opened{why}; its index (moov), which "
+                "recorders write last, may be missing"
+            ) from error
+        raise AudioError(f"{name} is damaged: it starts as {kind.name} but cannot be opened") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """An audio track of an open container, by its number from 0 on."""
+
+    container: Any
+    number: int
+    name: str
+    kind: Kind
+
+    @property
+    def stream(self) -> Any:
+        return self.container.streams.audio[self.number]
+
+
+def _reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Reader:
+    name = track.name
+    faults: list[str] = []
+    blocks = _on_the_clock(_frames(av, track, faults), track)
+    # The header may name another rate than the decoder gives (HE-AAC doubles it): ask the first block.
+    head = next(blocks, None)
+    if head is None:
+        broken = "is damaged: no sound could be decoded from it" if faults else "holds no samples"
+        raise AudioError(f"{name} {broken}")
+    rate = check_rate(head[0], name)
+    promised_s = _promised_s(track)
+
+    def chunks(first: int) -> Iterator[Block]:
+        at, waiting, held = 0, list[Block](), 0
+        for _, block, is_sound in itertools.chain([head], blocks):
+            at += len(block)
+            new = block[max(0, len(block) - max(0, at - first)) :]
+            waiting, held = [*waiting, new], held + new.size
+            if held >= CHUNK_SAMPLES // 8:
+                yield np.concatenate(waiting)
+                waiting, held = [], 0
+        if held:
+            yield np.concatenate(waiting)
+        heard_s = at / rate
+        if promised_s is not None and promised_s - heard_s > SLACK_S:
+            warnings.append(shortfall(name, heard_s, promised_s))
+        elif faults:
+            pieces = f"{len(faults)} piece{'s' * (len(faults) > 1)} could not be decoded"
+            warnings.append(f"{name} is damaged: {pieces} in {heard_s:.2f} s, and silence is in their place")
+        elif math.isnan(promise):
+            warnings.append(shortfall(name, heard_s, math.nan))
+
+    frames = None if promised_s is None else round(promised_s * rate)
+    return Reader(name, rate, head[1].shape[1], frames, track.kind.name, chunks, warnings)
+
+
+def _promised_s(track: _Track) -> float | None:
+    """When the track ends as its container says, seconds; None where it does not say."""
+    stream, container = track.stream, track.container
+    if track.kind.name in NO_LENGTH:
+        return None
+    if stream.duration is not None and stream.duration > 0:
+        start_s = float((stream.start_time or 0) * stream.time_base) - _origin_s(track)
+        return float(stream.duration * stream.time_base) + (start_s if 0 < start_s <= MOST_GAP_S else 0.0)
+    # A container's own length is that of its longest track.
+    if container.duration is not None and container.duration > 0 and len(container.streams) == 1:
+        return float(container.duration) / 1e6
+    return None
+
+
+def _origin_s(track: _Track) -> float:
+    """The time stamp of second 0."""
+    start = track.container.start_time
+    return 0.0 if track.kind.name in FROM_ZERO or start is None else start / 1e6
+
+
+def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block, bool]]:
+    """(rate, block, whether it is sound): the frames, with silence where their time stamps leave a gap."""
+    origin_s, clock_s = _origin_s(track), 0.0
+    for rate, time_s, block in frames:
+        if time_s is not None:
+            gap_s = time_s - origin_s - clock_s
+            if LEAST_GAP_S < gap_s <= MOST_GAP_S:
+                for start in range(0, round(gap_s * rate), CHUNK_SAMPLES):
+                    size = min(CHUNK_SAMPLES, round(gap_s * rate) - start)
+                    yield rate, np.zeros((size, block.shape[1]), np.float32), False
+                clock_s += gap_s
+            elif abs(gap_s) > LEAST_GAP_S:  # a clock that was set: it counts from here
+                origin_s = time_s - clock_s
+        clock_s += len(block) / rate
+        yield rate, block, True
+
+
+def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, float | None, Block]]:
+    """The track, frame by frame: (sample rate in Hz, time stamp in seconds, (samples, channels) float32).
+
+    All come in the rate and the channels of the first one. What cannot be decoded is noted in `faults`.
+    """
+    errors = (OSError, ValueError, av.FFmpegError)
+    decoder = _decoder(av, track)
+    setup = resampler = target = None
+    lost_s = 0.0
+    for packet in _packets(track, errors, faults):
+        try:
+            decoded = decoder.decode(packet)
+        except EOFError:
+            continue
+        except errors as error:
+            faults.append(str(error))
+            if packet.duration and packet.time_base is not None:
+                lost_s += float(packet.duration * packet.time_base)
+            if len(faults) > MOST_FAULTS:
+                return
+            continue
+        for frame in decoded:
+            channels = frame.layout.nb_channels
+            if channels > MOST_CHANNELS:
+                raise AudioError(f"{track.name} has {channels} channels, expected at most {MOST_CHANNELS} in such a file")
+            if (here := (frame.sample_rate, frame.layout.name, frame.format.name)) != setup:
+                target = target or (frame.layout, frame.sample_rate)
+                setup, resampler = here, av.AudioResampler(format="fltp", layout=target[0], rate=target[1])
+            time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+            frame.pts = None
+            if time_s is None and lost_s:
+                lost = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)
+                yield target[1], None, lost
+            lost_s = 0.0
+            for piece in resampler.resample(frame):
+                yield piece.sample_rate, time_s, np.asarray(piece.to_ndarray().T, np.float32)
+                time_s = None
+
+
+def _packets(track: _Track, errors: tuple[type[Exception], ...], faults: list[str]) -> Iterator[Any]:
+    """The packets of the track; where the container breaks, what comes after."""
+    for _ in range(MOST_FAULTS):
+        try:
+            yield from track.container.demux(track.stream)
+            return
+        except EOFError:
+            return
+        except errors as error:
+            faults.append(str(error))
+
+
+def _decoder(av: Any, track: _Track) -> Any:
+    """The codec's decoder, or a better one for the same codec where there is one.
+
+    Raises:
+        AudioError: the codec is not among `CODECS`.
+    """
+    context = track.stream.codec_context
     codec = context.name if context else "nothing that is known"
     if codec not in CODECS:
-        opened.close()
-        raise AudioError(f"{name} is coded as {codec}, which is not read; known: {', '.join(sorted(CODECS))}")
-    return opened, None if opened.duration is None else opened.duration / av.time_base
+        raise AudioError(f"{track.name} is coded as {codec}, which is not read; known: {', '.join(sorted(CODECS))}")
+    if codec in BETTER:
+        with contextlib.suppress(ValueError, av.FFmpegError):
+            better = av.CodecContext.create(BETTER[codec], "r")
+            better.extradata = context.extradata
+            return better
+    return context
 
 
-def frames(opened: Any, name: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The first audio track, frame by frame: (sample rate in Hz, (samples, channels) float32)."""
-    import av
-
-    planar = None
-    setup = None
-    got = False
-    try:
-        for frame in opened.decode(audio=0):
-            now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
-            if frame.layout.nb_channels > MOST_CHANNELS:
-                raise AudioError(f"{name} has {now[1]} channels, expected at most {MOST_CHANNELS} in such a file")
-            if planar is None:
-                setup, planar = now, av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
-            if now != setup:
-                raise AudioError(f"{name} changes its sample rate or its channels in the middle")
-            for piece in planar.resample(frame):
-                got = True
-                yield piece.sample_rate, np.asarray(piece.to_ndarray().T, np.float32)
-    except AudioError:
-        raise
-    except (OSError, ValueError, av.FFmpegError) as error:
-        # What was read before the damage stands, as with a truncated file.
-        if not got:
-            raise AudioError(f"{name} is damaged: no sound could be decoded from it") from error
+def _speaking_track(av: Any, view: View, name: str, kind: Kind, count: int) -> int:
+    """The number, from 1 on, of the first track in which somebody speaks; else of the first one that can be read."""
+    readable: list[int] = []
+    for number in range(1, count + 1):
+        view.seek(0)
+        with contextlib.suppress(AudioError), contextlib.closing(_opened(av, view, name, kind, 1.0)) as opened:
+            held, held_s, heard_s = list[Block](), 0.0, 0.0
+            for rate, _, block in _frames(av, _Track(opened, number - 1, name, kind), []):
+                readable = readable or [number]
+                held, held_s, heard_s = [*held, block.mean(axis=1)], held_s + len(block) / rate, heard_s + len(block) / rate
+                if held_s >= PROBE_PIECE_S:
+                    if has_speech(np.concatenate(held), rate):
+                        return number
+                    held, held_s = [], 0.0
+                if heard_s >= PROBE_S:
+                    break
+            if held and has_speech(np.concatenate(held), rate):
+                return number
+    return readable[0] if readable else 1

@@ -20,13 +20,16 @@ def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
     return parts[0] if len(parts) == 1 else np.concatenate([waveform[:0], *parts])
 
 
-def resample_blocks(blocks: Iterable[Waveform], from_hz: int, to_hz: int) -> Iterator[Waveform]:
-    """The same for a waveform that comes in blocks (samples,), in constant memory; no seams, no empty blocks."""
+def resample_blocks(blocks: Iterable[Waveform], from_hz: int, to_hz: int, channels: int = 1) -> Iterator[Waveform]:
+    """The same for a waveform that comes in blocks, in constant memory; no seams, no empty blocks.
+
+    Blocks are (samples,), or (samples, channels) where there is more than one channel.
+    """
     if from_hz == to_hz:
         yield from (block for block in blocks if len(block))
         return
-    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
-    lone = np.zeros(0, np.float32)
+    stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
+    lone = nothing = np.zeros((0, channels) if channels > 1 else 0, np.float32)
     empty = True
     for block in blocks:
         lone = lone if len(lone) else block[:1]
@@ -34,7 +37,7 @@ def resample_blocks(blocks: Iterable[Waveform], from_hz: int, to_hz: int) -> Ite
         if len(ready):
             empty = False
             yield ready
-    ready = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    ready = stream.resample_chunk(nothing, last=True)
     # Fewer samples than one at the new rate come out as none: keep the first, so that a sound never becomes no sound.
     ready = lone if empty and not len(ready) else ready
     if len(ready):

@@ -1,0 +1,67 @@
+"""Sound that is in memory already: (array, rate)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate
+from intonate.errors import AudioError
+
+# Floats beyond this were never divided by full scale: they are integers of 16 bits, or of 32.
+LOUDEST_FLOAT = 8.0
+
+
+def open_array(source: tuple[Any, ...], name: str) -> Reader:
+    """A reader of an array (samples,), (samples, channels) or (channels, samples).
+
+    Raises:
+        AudioError: it is no such array, or its rate is impossible.
+    """
+    if len(source) != 2:
+        raise AudioError(f"a tuple of {len(source)} is not a source of sound, expected (array, rate)")
+    if np.ndim(source[0]) == 0 and np.ndim(source[1]) > 0:
+        raise AudioError("the tuple holds (rate, array), expected (array, rate)")
+    rate = check_rate(source[1], name)
+    try:
+        samples = np.asarray(source[0])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(f"{name} cannot be made into an array: {error}") from error
+    if samples.ndim not in (1, 2):
+        raise AudioError(f"{name} has the shape {samples.shape}, expected (samples,) or (samples, channels)")
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    # (channels, samples), as torch has it: there are always more samples than channels.
+    columns = columns.T if columns.shape[0] < columns.shape[1] and columns.shape[0] > 0 else columns
+    if columns.shape[1] == 0:
+        raise AudioError(f"{name} has no channels")
+    warnings: list[str] = []
+    scaled = _scaled(columns, name, warnings)
+    step = max(1, CHUNK_SAMPLES // columns.shape[1])
+
+    def chunks(first: int) -> Iterator[Block]:
+        for start in range(first, len(scaled), step):
+            yield scaled[start : start + step]
+
+    return Reader(name, rate, columns.shape[1], len(columns), "array", chunks, warnings)
+
+
+def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:
+    """Integers to ±1, floats as they are where they can be a sound of full scale ±1."""
+    kind = samples.dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        if kind == np.uint8:
+            return (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
+        if kind.kind == "i" and kind.itemsize <= 4:
+            return (samples / np.float64(2 ** (8 * kind.itemsize - 1))).astype(np.float32)
+        if kind.kind == "f":
+            loudest = float(np.max(np.abs(samples))) if samples.size else 0.0
+            bits = next((bits for bits in (16, 32) if LOUDEST_FLOAT < loudest <= 2 ** (bits - 1)), 0)
+            if bits:
+                warnings.append(
+                    f"{name} holds floats up to {loudest:.0f}, where full scale is 1: read as integers of {bits} bits"
+                )
+            return samples.astype(np.float32) / np.float32(2 ** (bits - 1) if bits else 1)
+    raise AudioError(f"{name} holds {kind}, expected float samples (full scale ±1), int8, int16, int32 or uint8")

@@ -1,0 +1,100 @@
+"""Several channels as one, without losing what is said on any of them.
+
+An average is right where the channels agree. It is silence where one is the other turned upside down (a cable with two
+wires swapped), it is noise where one is a dead input that hums, and it is half as loud where one is empty. So the
+channels are compared, in pieces of `PIECE_S`, before they are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.activity import speech_frames
+from intonate.audio.energy import HOP_S
+
+Block = NDArray[np.float32]
+
+# What is compared at a time: long enough for a sentence, short enough for memory.
+PIECE_S = 10.0
+# Correlation of two channels: below the first they are one sound with opposite phases; above the second the same sound.
+OPPOSITE, SAME = -0.5, 0.5
+# A channel is left out as noise only beside one on which somebody speaks for this long, within a piece.
+SPOKEN_S = 0.8
+# A channel this far under the loudest one is empty: the crosstalk of a good converter, dB.
+EMPTY_DB = -50.0
+
+
+class Downmix:
+    """The channels of one sound as one channel; what was done to them is told by `warnings` at the end."""
+
+    def __init__(self, name: str, sample_rate_hz: int) -> None:
+        self._name, self._rate_hz = name, sample_rate_hz
+        self._turned: set[int] = set()
+        self._used: set[int] = set()
+        self._noisy: set[int] = set()
+        self._is_different = False
+        self._channels = 1
+
+    def mono(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Blocks (samples, channels) as blocks (samples,)."""
+        held: list[Block] = []
+        count, piece = 0, round(PIECE_S * self._rate_hz)
+        for block in blocks:
+            self._channels = block.shape[1]
+            if self._channels == 1:
+                yield block[:, 0]
+                continue
+            held.append(block)
+            count += len(block)
+            if count >= piece:
+                yield self._mixed(np.concatenate(held))
+                held, count = [], 0
+        if count:
+            yield self._mixed(np.concatenate(held))
+
+    def warnings(self) -> list[str]:
+        """A sentence each about channels that were turned, left out, or hold different sounds."""
+        sentences = []
+        empty = set(range(self._channels)) - self._used - self._noisy
+        if self._turned:
+            which = _listed(self._turned)
+            sentences.append(f"{self._name}: {which} in opposite phase to channel 1, and turned before the mix")
+        if noisy := self._noisy - self._used:
+            sentences.append(f"{self._name}: {_listed(noisy)} only noise, and left out of the mix")
+        if empty and self._used:
+            sentences.append(f"{self._name}: {_listed(empty)} silent, and left out of the mix")
+        if self._is_different:
+            sentences.append(f"{self._name}: its channels hold different sounds, and were mixed into one")
+        return sentences
+
+    def _mixed(self, piece: Block) -> Block:
+        """One piece (samples, channels) as (samples,)."""
+        if (piece[:, 1:] == piece[:, :1]).all():
+            self._used.update(range(piece.shape[1]) if piece.any() else ())
+            return piece[:, 0]
+        power = np.einsum("sc,sc->c", piece, piece, dtype=np.float64)
+        weights = np.where(power > power.max() * 10 ** (EMPTY_DB / 10), 1.0, 0.0)
+        live = np.flatnonzero(weights)
+        product = np.einsum("sc,sd->cd", piece[:, live], piece[:, live], dtype=np.float64)
+        correlation = product / np.sqrt(np.outer(power[live], power[live]))
+        for place, channel in enumerate(live[1:], start=1):
+            if correlation[0, place] < OPPOSITE:
+                weights[channel] = -1.0
+                self._turned.add(int(channel))
+        if (np.abs(correlation) < SAME).any():
+            spoken_s = {int(c): speech_frames(piece[:, c], self._rate_hz).sum() * HOP_S for c in live}
+            speaking = [channel for channel in spoken_s if spoken_s[channel] >= SPOKEN_S]
+            noisy = [channel for channel in spoken_s if not spoken_s[channel] and speaking]
+            weights[noisy] = 0.0
+            self._noisy.update(noisy)
+            self._is_different |= len(speaking) > 1
+        self._used.update(np.flatnonzero(weights).tolist())
+        return np.asarray(piece @ (weights / np.abs(weights).sum()).astype(np.float32), np.float32)
+
+
+def _listed(channels: set[int]) -> str:
+    numbers = [str(channel + 1) for channel in sorted(channels)]
+    return f"channel {numbers[0]} is" if len(numbers) == 1 else f"channels {', '.join(numbers)} are"

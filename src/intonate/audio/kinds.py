@@ -1,0 +1,190 @@
+"""What a file is, by its first bytes: never by its name.
+
+FFmpeg is never left to guess: its guesses include playlists, which open other files and web addresses. A file goes to a
+decoder only where it starts as one of the kinds below, and only as that kind.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from intonate.audio import mpeg
+
+# Enough for every magic below, and for three frames of MPEG audio.
+HEAD_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A container.
+
+    Attributes:
+        name: what messages call it.
+        demuxer: FFmpeg's name of it.
+        in_sndfile: whether libsndfile reads it, and is asked first.
+    """
+
+    name: str
+    demuxer: str
+    in_sndfile: bool = False
+
+
+# (offset in bytes, magic, kind); `.` stands for any byte.
+_MAGICS: tuple[tuple[int, bytes, Kind], ...] = (
+    (0, rb"RIFF....WAVE", Kind("wav", "wav", True)),
+    (0, rb"RF64....WAVE|BW64....WAVE|RIFX....WAVE", Kind("wav", "wav", True)),
+    (0, rb"riff\x2e\x91\xcf\x11", Kind("w64", "w64", True)),
+    (0, rb"FORM....AIF[FC]", Kind("aiff", "aiff", True)),
+    (0, rb"caff\0[\x01-\x03]", Kind("caf", "caf", True)),
+    (0, rb"\.snd", Kind("au", "au", True)),
+    (0, rb"fLaC", Kind("flac", "flac", True)),
+    (0, rb"OggS\0", Kind("ogg", "ogg", True)),
+    (0, rb"\x1a\x45\xdf\xa3", Kind("matroska", "matroska")),  # webm, mkv
+    (4, rb"ftyp", Kind("mp4", "mp4")),  # mp4, m4a, mov, 3gp
+    (4, rb"moov|mdat|wide|pnot|free|skip", Kind("mov", "mov")),  # QuickTime before there was `ftyp`
+    (0, rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Kind("asf", "asf")),  # wma
+    (0, rb"#!AMR", Kind("amr", "amr")),
+    (0, rb"RIFF....AVI ", Kind("avi", "avi")),
+    (0, rb"RIFF....QLCM", Kind("qcp", "qcp")),
+    (0, rb"FLV\x01", Kind("flv", "flv")),
+    (0, rb"\.RMF|\.ra\xfd", Kind("rm", "rm")),
+    (0, rb"\0\0\x01\xba", Kind("mpeg", "mpeg")),  # MPEG programme stream, vob
+    (0, rb"G.{187}G.{187}G", Kind("mpegts", "mpegts")),
+    (4, rb"G.{191}G.{191}G", Kind("mpegts", "mpegts")),  # m2ts
+    (0, rb"\x0b\x77", Kind("ac3", "ac3")),
+    (0, rb"wvpk", Kind("wavpack", "wv")),
+    (0, rb"[\x01-\xff]?ds[s2]", Kind("dss", "dss")),  # dictation machines
+    (0, rb"Creative Voice File", Kind("voc", "voc", True)),
+    (0, rb"NIST_1A", Kind("nist", "nistsphere", True)),
+)
+MAGICS = tuple((at, re.compile(pattern, re.DOTALL), kind) for at, pattern, kind in _MAGICS)
+MP3 = Kind("mp3", "mp3", True)
+ADTS = Kind("aac", "aac")
+LOAS = Kind("loas", "loas")
+
+# (offset, magic, what it is and how to go on): files that are no sound, by what people take for one.
+_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (
+        0,
+        rb"version https://git-lfs",
+        "is a Git LFS pointer, not the sound itself; fetch the sounds with: git lfs pull",
+    ),
+    (
+        0,
+        rb"/annex/objects/|\.\./.*?annex/objects/",
+        "is a git-annex pointer, not the sound itself; fetch the sounds with: git annex get or datalad get",
+    ),
+    (
+        0,
+        rb"\s*(<!doctype|<html|<\?xml|<head|<body)",
+        "is a web page (HTML or XML), not a sound: a download that failed, most likely; download it again",
+    ),
+    (0, rb"\s*[{\[]\s*[\"\]}\[{]", "is JSON, not a sound: the answer of a service, most likely; look into it"),
+    (0, rb"#EXTM3U|\[playlist\]", "is a playlist, which holds no sound itself; give the files that it lists"),
+    (0, rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ", "is an archive; unpack it first"),
+    (257, rb"ustar", "is an archive (tar); unpack it first"),
+    (0, rb"MAC |TTA1|MPCK|MP\+|DSD |FRM8", "is music in a rare codec (APE, TTA, Musepack, DSD), which is not read"),
+    (0, rb"MThd", "is MIDI: notes, not sound; play it into a sound file first"),
+    (0, rb".?#!SILK", "is SILK (a voice message of WeChat or QQ), which is not read; convert it first"),
+    (0, rb"#!iLBC", "is iLBC, which is not read; convert it first"),
+    (0, rb"%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "is a picture or a document, not a sound"),
+    (0, rb"SQLite format 3|\x93NUMPY|\x80[\x02-\x05]|\x89HDF", "is data (SQLite, NumPy, pickle or HDF5), not a sound file"),
+    (0, rb"\x7fELF|MZ\x90", "is a program, not a sound"),
+    (
+        4,
+        rb"moof|styp|sidx",
+        "is a later piece of an MP4 recording, without the header that only its first piece has; "
+        "join all pieces in their order, or record each as a file of its own",
+    ),
+)
+OTHERS = tuple((at, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for at, pattern, text in _OTHERS)
+LATER_WEBM = (
+    "is a later piece of a WebM recording (MediaRecorder), without the header that only its first piece has; "
+    "join all pieces in their order, or stop and start the recorder for each"
+)
+# What telephones and Asterisk write without a header, by suffix, and what to read it as.
+HEADERLESS = {
+    **dict.fromkeys((".ulaw", ".ul", ".mulaw", ".mu", ".pcmu"), "ulaw:8000"),
+    **dict.fromkeys((".alaw", ".al", ".pcma"), "alaw:8000"),
+    **dict.fromkeys((".sln", ".sln8", ".slin"), "s16le:8000"),
+    **dict.fromkeys((".sln16", ".slin16"), "s16le:16000"),
+    **dict.fromkeys((".gsm",), "gsm:8000"),
+    **dict.fromkeys((".vox",), "vox:8000"),
+    **dict.fromkeys((".g722",), "g722:16000"),
+    **dict.fromkeys((".pcm", ".raw", ".s16", ".sw", ".s16le", ".lpcm"), "s16le:16000"),
+    **dict.fromkeys((".f32", ".f32le"), "f32le:16000"),
+    **dict.fromkeys((".u8", ".ub"), "u8:8000"),
+    **dict.fromkeys((".s8", ".sb"), "s8:8000"),
+}
+
+
+def of(head: bytes) -> Kind | None:
+    """The kind of file that starts with these bytes (about `HEAD_BYTES`), ID3 tags skipped before; None: not ours."""
+    for at, magic, kind in MAGICS:
+        if magic.match(head, at):
+            return kind
+    if head[:2] == b"\x56\xe0" or (head[:1] == b"\x56" and len(head) > 1 and head[1] & 0xE0 == 0xE0):
+        return LOAS
+    if mpeg.adts_run(head, 0) >= 2:
+        return ADTS
+    return MP3 if mpeg.frames_run(head, 0) >= 2 else None
+
+
+def explanation(head: bytes, suffix: str = "") -> str | None:
+    """The end of a sentence for a file that is no sound, and how to go on; None for one that nobody knows.
+
+    Args:
+        head: its first bytes.
+        suffix: of its name, for a guess at headerless samples.
+    """
+    for at, magic, text in OTHERS:
+        if magic.match(head, at):
+            return text
+    if _is_later_webm(head):
+        return LATER_WEBM
+    if head[:4] == b"OggS":
+        return "is damaged: its first page cannot be read"
+    if (kind := _in_base64(head)) is not None:
+        return f"is text: {kind.name} in base64; decode it first, e.g. with: base64 -d"
+    if len(head) >= 16 and _is_text(head):
+        return None
+    if suffix.lower() in HEADERLESS:
+        return (
+            "has no header that says what it holds; if it is headerless sound, say how to read it, "
+            f"e.g. --raw {HEADERLESS[suffix.lower()]} (raw={HEADERLESS[suffix.lower()]!r} in Python)"
+        )
+    return None
+
+
+def _is_later_webm(head: bytes) -> bool:
+    """Whether three blocks of Matroska follow each other somewhere near the beginning, or a cluster starts there."""
+    if head[:4] == b"\x1f\x43\xb6\x75":
+        return True
+    for place in re.finditer(rb"\xa3", head):
+        at, blocks = place.start(), 0
+        while at + 6 < len(head) and head[at] == 0xA3:
+            first = head[at + 1]
+            length = 9 - first.bit_length() if first else 9
+            if length > 4 or head[at + 1 + length] & 0xF0 != 0x80:  # the number of the track, one byte
+                break
+            size = int.from_bytes(head[at + 1 : at + 1 + length], "big") & ((1 << 7 * length) - 1)
+            at, blocks = at + 1 + length + size, blocks + 1
+        if blocks >= 3:
+            return True
+    return False
+
+
+def _in_base64(head: bytes) -> Kind | None:
+    text = head[:400].partition(b",")[2] if head.startswith(b"data:") else head[:400]
+    text = b"".join(text.split()).translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        return of(base64.b64decode(text[: len(text) // 4 * 4], validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head[:256])

@@ -1,0 +1,79 @@
+"""The sound files of a folder: by their suffix, or, where that is not known, by their first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from intonate.audio import kinds, mpeg
+from intonate.errors import AudioError
+
+# What libsndfile reads, and what PyAV (the `media` extra) reads.
+_SNDFILE = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
+_MEDIA = (".webm", ".mkv", ".mka", ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".aac", ".wma", ".amr")
+AUDIO_SUFFIXES: frozenset[str] = frozenset(_SNDFILE + _MEDIA)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The sound files under a folder, sorted, and how many others there are by suffix."""
+
+    files: tuple[Path, ...]
+    left_out: Mapping[str, int]
+
+    def left_out_sentence(self) -> str:
+        """`3 files were left out, which hold no sound that is known: 2 .txt, 1 without suffix`; empty for none."""
+        count = sum(self.left_out.values())
+        if not count:
+            return ""
+        each = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in sorted(self.left_out.items()))
+        return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {each}"
+
+
+def listing(path: str | os.PathLike[str]) -> Listing:
+    """The audio files under a folder, hidden ones left out; or the file itself, whatever it is.
+
+    Raises:
+        AudioError: there is no such file or folder, or no audio in the folder.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        if not root.exists():
+            raise AudioError(f"{root} does not exist")
+        return Listing((root,), {})
+    found: list[Path] = []
+    left_out: Counter[str] = Counter()
+    for file in sorted(root.rglob("*")):
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        if file.suffix.lower() in AUDIO_SUFFIXES or _is_sound(file):
+            found.append(file)
+        else:
+            left_out[file.suffix.lower()] += 1
+    if not found:
+        others = Listing((), left_out).left_out_sentence()
+        raise AudioError(
+            f"{root} is a folder without audio (looked for {', '.join(sorted(AUDIO_SUFFIXES))}, and into the others"
+            f"{': ' + others if others else ''})"
+        )
+    return Listing(tuple(found), dict(left_out))
+
+
+def find(path: str | os.PathLike[str]) -> list[Path]:
+    """The files of `listing`."""
+    return list(listing(path).files)
+
+
+def _is_sound(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            if tag := mpeg.id3_bytes(stream.read(10)):
+                stream.seek(tag)
+            else:
+                stream.seek(0)
+            return kinds.of(stream.read(kinds.HEAD_BYTES)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,139 @@
+"""Frames of MPEG audio (MP3, MP2, MP1) and of bare AAC (ADTS): where each begins, and what a Xing header says.
+
+ISO/IEC 11172-3 (2.4.2.3, header), 13818-3 (lower rates), 13818-7 (6.2, ADTS). The Xing header is the encoder's: a first
+frame without sound that tells how many frames and bytes follow, and, after LAME's own word, how much to cut at the ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+# kbit/s by index 1 to 14, for MPEG-1 layers I, II, III and MPEG-2 layers I, II = III.
+_KBPS = {
+    (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the four bytes of a frame's header say: size in bytes, samples per channel, rate in Hz."""
+
+    size: int
+    samples: int
+    rate_hz: int
+    layer: int
+    is_mpeg1: bool
+    is_mono: bool
+
+    @property
+    def side_bytes(self) -> int:
+        """Bytes between the header and where a Xing header stands."""
+        return (17 if self.is_mono else 32) if self.is_mpeg1 else (9 if self.is_mono else 17)
+
+
+@lru_cache(maxsize=1024)
+def frame(header: bytes) -> Frame | None:
+    """The frame whose header these four bytes are; None where they are none (or of free bit rate)."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
+    kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if version == 1 or layer == 4 or rate_index == 3 or not 1 <= kbps_index <= 14:
+        return None
+    is_mpeg1, rate_hz = version == 3, _RATES_HZ[version][rate_index]
+    kbps = _KBPS[is_mpeg1, layer][kbps_index - 1]
+    samples = 384 if layer == 1 else 576 if layer == 3 and not is_mpeg1 else 1152
+    slot = 4 if layer == 1 else 1
+    size = (samples // 8 * kbps * 1000 // slot // rate_hz + padding) * slot
+    return Frame(size, samples, rate_hz, layer, is_mpeg1, header[3] >> 6 == 3)
+
+
+def frames_run(data: bytes, at: int) -> int:
+    """How many frames of one kind follow each other from `at` on, up to 4; the last one may be cut by `data`'s end."""
+    first, count = frame(data[at : at + 4]), 0
+    while first is not None and count < 4:
+        here = frame(data[at : at + 4])
+        if here is None or (here.layer, here.rate_hz) != (first.layer, first.rate_hz):
+            return count
+        at, count = at + here.size, count + 1
+    return count
+
+
+def adts_run(data: bytes, at: int) -> int:
+    """The same for frames of ADTS."""
+    count = 0
+    while count < 4 and at + 7 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
+        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+        if size < 7 or data[at + 2] >> 2 & 15 > 12:
+            return count
+        at, count = at + size, count + 1
+    return count
+
+
+def id3_bytes(head: bytes) -> int:
+    """The size of the ID3v2 tag that starts here; 0 where none does."""
+    if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte > 127 for byte in head[6:10]):
+        return 0
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return 10 + size + (10 if head[5] & 0x10 else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Xing:
+    """A Xing header: the frames and bytes that it promises (None where it leaves them out), and where they stand."""
+
+    frames: int | None
+    bytes: int | None
+    frames_at: int
+    bytes_at: int
+
+
+def xing(first: bytes) -> Xing | None:
+    """The Xing (or Info) header in a first frame; None where there is none."""
+    header = frame(first[:4])
+    if header is None or header.layer != 3:
+        return None
+    at = 4 + header.side_bytes
+    if first[at : at + 4] not in (b"Xing", b"Info") or len(first) < at + 16:
+        return None
+    flags = first[at + 7]
+    frames_at = at + 8
+    bytes_at = frames_at + (4 if flags & 1 else 0)
+    return Xing(
+        int.from_bytes(first[frames_at : frames_at + 4], "big") if flags & 1 else None,
+        int.from_bytes(first[bytes_at : bytes_at + 4], "big") if flags & 2 else None,
+        frames_at,
+        bytes_at,
+    )
+
+
+def mended_xing(first: bytes, header: Xing, frames: int, size: int) -> bytes:
+    """A first frame whose Xing header promises `frames` and `size` bytes, as far as it promises anything."""
+    mended = bytearray(first)
+    if header.frames is not None:
+        mended[header.frames_at : header.frames_at + 4] = frames.to_bytes(4, "big")
+    if header.bytes is not None:
+        mended[header.bytes_at : header.bytes_at + 4] = size.to_bytes(4, "big")
+    return bytes(mended)
+
+
+def made_xing(header: bytes, frames: int, size: int) -> bytes:
+    """A frame with a Xing header for a stream of layer III that has none, like the frame with this header.
+
+    Without it libmpg123 guesses the length from the size and the first frame's bit rate.
+    """
+    for kbps_index in range(1, 15):
+        # The same but for the bit rate, no padding and no checksum.
+        head = bytes((header[0], header[1] | 1, header[2] & 0x0D | kbps_index << 4, header[3]))
+        made = frame(head)
+        if made is not None and made.size >= 4 + made.side_bytes + 16:
+            numbers = (3).to_bytes(4, "big") + frames.to_bytes(4, "big") + (size + made.size).to_bytes(4, "big")
+            return (head + bytes(made.side_bytes) + b"Xing" + numbers).ljust(made.size, b"\0")
+    raise ValueError("no bit rate has room for a Xing header")

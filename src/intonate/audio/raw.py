@@ -1,0 +1,72 @@
+"""Samples without a header, as telephones and Asterisk write them: `ulaw:8000`, `s16le:16000:2`."""
+
+from __future__ import annotations
+
+import contextlib
+
+from intonate.audio.kinds import Kind
+from intonate.audio.media import open_media
+from intonate.audio.reader import Reader, check_rate
+from intonate.audio.sndfile import open_sndfile
+from intonate.audio.streams import View
+from intonate.errors import AudioError, did_you_mean
+
+# Our name -> libsndfile's subtype and byte order. G.722 is read by PyAV.
+ENCODINGS: dict[str, tuple[str, str]] = {
+    "ulaw": ("ULAW", "FILE"),
+    "alaw": ("ALAW", "FILE"),
+    "s8": ("PCM_S8", "FILE"),
+    "u8": ("PCM_U8", "FILE"),
+    "s16le": ("PCM_16", "LITTLE"),
+    "s16be": ("PCM_16", "BIG"),
+    "s24le": ("PCM_24", "LITTLE"),
+    "s24be": ("PCM_24", "BIG"),
+    "s32le": ("PCM_32", "LITTLE"),
+    "s32be": ("PCM_32", "BIG"),
+    "f32le": ("FLOAT", "LITTLE"),
+    "f32be": ("FLOAT", "BIG"),
+    "f64le": ("DOUBLE", "LITTLE"),
+    "gsm": ("GSM610", "FILE"),
+    "vox": ("VOX_ADPCM", "FILE"),
+    "g722": ("", ""),
+}
+ALIASES = {"mulaw": "ulaw", "pcmu": "ulaw", "pcma": "alaw", "s16": "s16le", "pcm": "s16le", "f32": "f32le"}
+G722 = Kind("g722", "g722")
+# Encodings of telephones hold one channel.
+ONE_CHANNEL = frozenset({"gsm", "vox", "g722"})
+
+
+def parsed(text: str) -> tuple[str, int, int]:
+    """Encoding, sample rate in Hz and channels of `ENCODING:RATE[:CHANNELS]`.
+
+    >>> parsed("mulaw:8000")
+    ('ulaw', 8000, 1)
+
+    Raises:
+        AudioError: it is not of that form, or an encoding is not known.
+    """
+    encoding, _, rest = text.partition(":")
+    rate, _, channels = rest.partition(":")
+    encoding = ALIASES.get(encoding.lower(), encoding.lower())
+    if encoding not in ENCODINGS:
+        raise AudioError(f"raw encoding {encoding!r} is not known; {did_you_mean(encoding, ENCODINGS)}")
+    count = int(channels or 1) if (channels or "1").isdecimal() else 0
+    if not rate.isdecimal() or not 1 <= count <= 256:
+        raise AudioError(f"raw {text!r} is not ENCODING:RATE[:CHANNELS], expected e.g. ulaw:8000 or s16le:16000:2")
+    if encoding in ONE_CHANNEL and count != 1:
+        raise AudioError(f"raw {text!r} has {count} channels, expected 1: {encoding} holds one")
+    return encoding, check_rate(int(rate), f"raw {text!r}"), count
+
+
+def open_raw(view: View, name: str, text: str, stack: contextlib.ExitStack) -> Reader:
+    """A reader of samples without a header.
+
+    Raises:
+        AudioError: `text` is no such description, or there is no whole sample.
+    """
+    encoding, rate, channels = parsed(text)
+    if encoding == "g722":
+        return open_media(view, name, G722, stack)
+    subtype, endian = ENCODINGS[encoding]
+    form = {"samplerate": rate, "channels": channels, "subtype": subtype, "format": "RAW", "endian": endian}
+    return open_sndfile(view, name, stack, raw=form)

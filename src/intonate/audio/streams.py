@@ -1,0 +1,203 @@
+"""From anything that was handed over to a stream of bytes that can be searched and cut.
+
+libsndfile is given a stream, never a path: given a path it takes any text named `.au` or `.vox` for headerless samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from intonate.errors import AudioError
+
+# A pipe cannot be read twice, so it is kept in memory: up to this many bytes, 3 hours of 48 kHz 16-bit stereo.
+LARGEST_PIPE_BYTES = 2 * 2**30
+# A search reads this much at a time.
+BLOCK_BYTES = 2**20
+# What messages show of a name, characters at each end.
+SHOWN = 60
+BASE64 = re.compile(r"(data:[\w/+.-]*[;,].*|[A-Za-z0-9+/=_-]{200,})", re.DOTALL)
+SOURCES = "a path, bytes, a binary file or (array, rate)"
+
+
+def name_of(source: object) -> str:
+    """What messages call a source: its path (shortened), `<stdin>`, `<bytes>`, `<array>` or `<file>`."""
+    if isinstance(source, str | os.PathLike):
+        path = str(os.fspath(source))
+        return path if len(path) <= 4096 else f"{path[:SHOWN]}…{path[-SHOWN:]}"
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if isinstance(source, tuple):
+        return "<array>"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and name else "<file>"
+
+
+def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO:
+    """A seekable stream at its beginning; what is opened here is closed by the stack.
+
+    Raises:
+        AudioError: there is nothing there that could be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source)
+    if isinstance(source, str | os.PathLike):
+        stream, is_seekable = _open_path(source, name, stack)
+    elif hasattr(source, "read"):
+        stream, is_seekable = source, None
+    else:
+        raise AudioError(_no_source(source))
+    try:
+        if is_seekable is None:
+            # Some file-likes (a spooled upload, before Python 3.11) have no `seekable`.
+            is_seekable = bool(stream.seekable()) if hasattr(stream, "seekable") else hasattr(stream, "seek")
+        if is_seekable:
+            stream.seek(0)
+        held = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{name} cannot be read: {error}") from error
+    if not isinstance(held, bytes):
+        raise AudioError(f"{name} is opened as text, expected a binary file; mend it with: open(…, 'rb')")
+    if is_seekable:
+        return stream
+    if len(held) > LARGEST_PIPE_BYTES:
+        raise AudioError(f"{name} is a pipe with more than {LARGEST_PIPE_BYTES} bytes; save it as a file first")
+    return io.BytesIO(held)
+
+
+def _no_source(source: object) -> str:
+    kind = type(source).__name__
+    if isinstance(source, dict):
+        arrays = [key for key in ("array", "raw", "audio") if key in source]
+        rates = [key for key in ("sampling_rate", "sample_rate", "rate") if key in source]
+        if arrays and rates:
+            return f"{kind} is not a source of sound, expected (sample[{arrays[0]!r}], sample[{rates[0]!r}])"
+    if hasattr(source, "__len__") and hasattr(source, "__getitem__") and not isinstance(source, dict):
+        return f"{kind} is not a source of sound: its sample rate is missing, expected {SOURCES}"
+    return f"{kind} is not a source of sound, expected {SOURCES}"
+
+
+def _open_path(source: str | os.PathLike[str], name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, bool]:
+    """An open file, and whether it is a regular one (not a pipe or a device)."""
+    path = os.fspath(source)
+    if os.path.isdir(path):  # unlike Path.is_dir, no exception for an impossible name
+        raise AudioError(f"{name} is a folder, expected an audio file")
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 (the stack closes it)
+        stack.enter_context(stream)
+        return stream, stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError) as error:
+        raise AudioError(_why_not_opened(str(path), name, error)) from None
+
+
+def _why_not_opened(path: str, name: str, error: Exception) -> str:
+    short = path if len(path) <= 2 * SHOWN else f"{path[:SHOWN]}…{path[-SHOWN:]}"
+    if re.match(r"\w+://", path):
+        return f"{short} is an address, expected a file on this machine; download it first"
+    if BASE64.fullmatch(path):
+        return (
+            f"the text {path[:24]!r}… of {len(path)} characters is not a path; if it is a sound in base64, "
+            "decode it first: base64.b64decode(text)"
+        )
+    if isinstance(error, FileNotFoundError):
+        return f"{name} does not exist"
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"{short!r} cannot be opened: {reason}" if isinstance(error, ValueError) else f"{short} cannot be opened: {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch [start, end) of a file that is a file by itself.
+
+    Attributes:
+        head: what is read before it, in place of its own header.
+        promise: how many times as much its header promises as is there: 1 for all; NaN where more was to come but the
+            file does not say how much.
+    """
+
+    start: int
+    end: int
+    head: bytes = b""
+    promise: float = 1.0
+
+
+# More parts than this are no joined file but an accident (or an attack).
+MOST_PARTS = 10_000
+
+
+class Content:
+    """The bytes of a stream, to be looked at in any place without reading them all into memory.
+
+    Attributes:
+        stream: what is read.
+        size: bytes.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.size = stream.seek(0, os.SEEK_END) or stream.tell()
+        self._block, self._at = b"", 0
+
+    def read(self, at: int, size: int) -> bytes:
+        """`size` bytes from `at` on, fewer at the end."""
+        start = at - self._at
+        if start < 0 or start + size > len(self._block):
+            self.stream.seek(at)
+            self._block, self._at, start = self.stream.read(max(size, BLOCK_BYTES)), at, 0
+        return self._block[start : start + size]
+
+    def find(self, pattern: bytes, at: int = 0, end: int | None = None) -> int:
+        """Where `pattern` first occurs as a whole in [at, end); -1 where it does not."""
+        end = self.size if end is None else end
+        while at + len(pattern) <= end:
+            block = self.read(at, min(BLOCK_BYTES, end - at))
+            if (place := block.find(pattern)) >= 0:
+                return at + place
+            at += max(1, len(block) - len(pattern) + 1)
+        return -1
+
+
+class View(io.BufferedIOBase):
+    """A stretch [start, end) of a stream as a stream of its own, after `head`, which stands before it.
+
+    Seeking never fails: damaged headers ask for places before the start.
+    """
+
+    def __init__(self, stream: BinaryIO, start: int, end: int, head: bytes = b"") -> None:
+        self._stream, self._start, self._head = stream, start, head
+        self._size = len(head) + end - start
+        self._at = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self._at)
+        size = left if size is None or size < 0 else min(size, left)
+        first = self._head[self._at : self._at + size]
+        if len(first) < size:
+            self._stream.seek(self._start + self._at + len(first) - len(self._head))
+            first += self._stream.read(size - len(first))
+        self._at += len(first)
+        return first
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset >= 0:
+            self._at = base + offset
+        return self._at
+
+    def is_at_end(self) -> bool:
+        return self._at >= self._size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
