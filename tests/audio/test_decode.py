@@ -330,8 +330,7 @@ def test_folders_closed_files_and_impossible_names(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} is a folder, expected an audio file"),
         (closed, "<file> cannot be read"),
         ("a\0b.wav", "cannot be opened"),
-        ("x" * 5000, "of 5000 characters is not a path"),
-        ("x/" * 2500, "cannot be opened"),
+        ("x" * 5000, "cannot be opened"),
     ):
         with pytest.raises(AudioError) as caught:
             load(source)

@@ -153,7 +153,7 @@ def au_parts(content: Content, start: int) -> list[Part]:
     at, size = int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big")
     there = content.size - start - at
     if len(header) < 24 or not 24 <= at <= LONGEST_HEADER_BYTES or there <= 0 or size == 0xFFFF_FFFF or size == there:
-        return []
+        return [Part(start, content.size)]
     if there < size < UNKNOWN_SIZE:
         return [Part(start, content.size, promise=size / there)]
     if content.read(start + at + size, 4) == b".snd" and size:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.activity import speech_frames
-from intonate.audio.energy import HOP_S
 
 Block = NDArray[np.float32]
 
@@ -21,8 +20,8 @@ Block = NDArray[np.float32]
 PIECE_S = 10.0
 # Correlation of two channels: below the first they are one sound with opposite phases; above the second the same sound.
 OPPOSITE, SAME = -0.5, 0.5
-# A channel is left out as noise only beside one on which somebody speaks for this long, within a piece.
-SPOKEN_S = 0.8
+# A channel is left out as noise only beside one on which somebody speaks for this share of a piece.
+SPOKEN_SHARE = 0.15
 # A channel this far under the loudest one is empty: the crosstalk of a good converter, dB.
 EMPTY_DB = -50.0
 
@@ -85,9 +84,9 @@ class Downmix:
                 weights[channel] = -1.0
                 self._turned.add(int(channel))
         if (np.abs(correlation) < SAME).any():
-            spoken_s = {int(c): speech_frames(piece[:, c], self._rate_hz).sum() * HOP_S for c in live}
-            speaking = [channel for channel in spoken_s if spoken_s[channel] >= SPOKEN_S]
-            noisy = [channel for channel in spoken_s if not spoken_s[channel] and speaking]
+            shares = {int(c): float(speech_frames(piece[:, c], self._rate_hz).mean()) for c in live}
+            speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
+            noisy = [channel for channel, share in shares.items() if not share and speaking]
             weights[noisy] = 0.0
             self._noisy.update(noisy)
             self._is_different |= len(speaking) > 1

@@ -147,7 +147,7 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
         return LATER_WEBM
     if head[:4] == b"OggS":
         return "is damaged: its first page cannot be read"
-    if (kind := _in_base64(head)) is not None:
+    if (kind := in_base64(head)) is not None:
         return f"is text: {kind.name} in base64; decode it first, e.g. with: base64 -d"
     if len(head) >= 16 and _is_text(head):
         return None
@@ -177,7 +177,8 @@ def _is_later_webm(head: bytes) -> bool:
     return False
 
 
-def _in_base64(head: bytes) -> Kind | None:
+def in_base64(head: bytes) -> Kind | None:
+    """The kind of sound whose first bytes are written here in base64, maybe behind `data:…,`; None where it is none."""
     text = head[:400].partition(b",")[2] if head.startswith(b"data:") else head[:400]
     text = b"".join(text.split()).translate(bytes.maketrans(b"-_", b"+/"))
     try:

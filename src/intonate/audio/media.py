@@ -162,8 +162,8 @@ def _reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Read
         elif faults:
             pieces = f"{len(faults)} piece{'s' * (len(faults) > 1)} could not be decoded"
             warnings.append(f"{name} is damaged: {pieces} in {heard_s:.2f} s, and silence is in their place")
-        elif math.isnan(promise):
-            warnings.append(shortfall(name, heard_s, math.nan))
+        elif promise != 1.0:
+            warnings.append(shortfall(name, heard_s, heard_s * promise))
 
     frames = None if promised_s is None else round(promised_s * rate)
     return Reader(name, rate, head[1].shape[1], frames, track.kind.name, chunks, warnings)

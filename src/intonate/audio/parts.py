@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from intonate.audio import chunks, mp3
 from intonate.audio.kinds import Kind
-from intonate.audio.streams import Content, Part
+from intonate.audio.streams import MOST_PARTS, Content, Part
 
 
 def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
@@ -20,22 +20,17 @@ def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
     return (split(content, start) if split else []) or [Part(start, content.size)]
 
 
-def _flac(content: Content, start: int) -> list[Part]:
-    """Each begins with `fLaC` and a block of type 0 (which may be the last) of 34 bytes."""
-    places, at = [start], start + 4
-    while (at := content.find(b"fLaC", at)) >= 0:
-        if content.read(at + 4, 4) in (b"\0\0\0\x22", b"\x80\0\0\x22"):
+def _marked(mark: bytes) -> Callable[[Content, int], list[Part]]:
+    """A splitter of kinds whose beginning is marked by bytes that occur nowhere else."""
+
+    def split(content: Content, start: int) -> list[Part]:
+        places, at = [start], start + len(mark)
+        while len(places) < MOST_PARTS and (at := content.find(mark, at)) >= 0:
             places.append(at)
-        at += 4
-    return [Part(a, b) for a, b in zip(places, [*places[1:], content.size], strict=True)]
+            at += len(mark)
+        return [Part(a, b) for a, b in zip(places, [*places[1:], content.size], strict=True)]
 
-
-def _amr(content: Content, start: int) -> list[Part]:
-    places, at = [start], start + 5
-    while (at := content.find(b"#!AMR", at)) >= 0:
-        places.append(at)
-        at += 5
-    return [Part(a, b) for a, b in zip(places, [*places[1:], content.size], strict=True)]
+    return split
 
 
 def _ogg(content: Content, start: int) -> list[Part]:
@@ -116,8 +111,10 @@ def _mp4(content: Content, start: int) -> list[Part]:
 SPLITTERS: dict[str, Callable[[Content, int], list[Part]]] = {
     **dict.fromkeys(("wav", "aiff", "caf", "w64"), chunks.parts),
     "au": chunks.au_parts,
-    "flac": _flac,
-    "amr": _amr,
+    # With the first block of its header, of type 0 and 34 bytes.
+    "flac": _marked(b"fLaC\0\0\0\x22"),
+    "amr": _marked(b"#!AMR"),
+    "asf": _marked(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"),
     "ogg": _ogg,
     "matroska": _matroska,
     "mp4": _mp4,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,8 @@ UNKNOWN_FRAMES = 2**62
 FIRST_LEAP = 1024
 # It does so no more often than this in one file.
 MOST_BREAKS = 200
+# What libsndfile notes about damage that it passed over.
+DAMAGE = re.compile(r"ERROR|reports a hole|Skipped \d+ bytes looking")
 # Codecs with a delay may end some samples early without any harm, seconds.
 LOSSY_SLACK_S = 0.06
 LOSSLESS = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "CAF", "AU", "W64", "RF64"})
@@ -70,7 +73,7 @@ def open_sndfile(
     def chunks(first: int) -> Iterator[Block]:
         nonlocal file
         size, total = max(1, CHUNK_SAMPLES // file.channels), file.frames
-        at, heard, gap, leap, breaks = min(first, total), 0, 0, 0, 0
+        at, heard, gap, leap, breaks, is_damaged = min(first, total), 0, 0, 0, 0, False
         try:
             if first:
                 file.seek(at)
@@ -93,6 +96,7 @@ def open_sndfile(
             # Damage: go on right behind what was read, or, where that gives nothing, further and further behind it.
             leap = 0 if len(chunk) else max(FIRST_LEAP, 2 * leap)
             at, gap = at + leap, gap + leap
+            is_damaged = True
             with contextlib.suppress(soundfile.LibsndfileError):  # the next read breaks as well
                 file.close()
                 file = opened()
@@ -105,6 +109,9 @@ def open_sndfile(
             promised = (frames - first) * promise
             if not promised - heard <= (0 if file.format in LOSSLESS else LOSSY_SLACK_S * rate):
                 warnings.append(shortfall(name, heard / rate, promised / rate))
+                return
+        if is_damaged or DAMAGE.search(file.extra_info):
+            warnings.append(f"{name} is damaged: {heard / rate:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from intonate.audio import kinds
 from intonate.errors import AudioError
 
 # A pipe cannot be read twice, so it is kept in memory: up to this many bytes, 3 hours of 48 kHz 16-bit stereo.
@@ -22,7 +23,6 @@ LARGEST_PIPE_BYTES = 2 * 2**30
 BLOCK_BYTES = 2**20
 # What messages show of a name, characters at each end.
 SHOWN = 60
-BASE64 = re.compile(r"(data:[\w/+.-]*[;,].*|[A-Za-z0-9+/=_-]{200,})", re.DOTALL)
 SOURCES = "a path, bytes, a binary file or (array, rate)"
 
 
@@ -100,9 +100,9 @@ def _why_not_opened(path: str, name: str, error: Exception) -> str:
     short = path if len(path) <= 2 * SHOWN else f"{path[:SHOWN]}…{path[-SHOWN:]}"
     if re.match(r"\w+://", path):
         return f"{short} is an address, expected a file on this machine; download it first"
-    if BASE64.fullmatch(path):
+    if (kind := kinds.in_base64(path[:800].encode(errors="replace"))) is not None:
         return (
-            f"the text {path[:24]!r}… of {len(path)} characters is not a path; if it is a sound in base64, "
+            f"the text {path[:SHOWN]!r}… of {len(path)} characters is not a path but a sound ({kind.name}) in base64; "
             "decode it first: base64.b64decode(text)"
         )
     if isinstance(error, FileNotFoundError):
