@@ -14,14 +14,13 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from intonate.audio.activity import has_speech
 from intonate.audio.kinds import Kind
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
-from intonate.audio.streams import View
 from intonate.errors import AudioError, MissingExtraError, require
 
 CODECS = frozenset(
@@ -55,7 +54,7 @@ PROBE_S, PROBE_PIECE_S = 600.0, 10.0
 
 
 def open_media(
-    view: View,
+    view: BinaryIO,
     name: str,
     kind: Kind,
     stack: contextlib.ExitStack,
@@ -106,7 +105,7 @@ def _require_av(name: str, kind: Kind) -> Any:
         ) from error
 
 
-def _opened(av: Any, view: View, name: str, kind: Kind, promise: float) -> Any:
+def _opened(av: Any, view: BinaryIO, name: str, kind: Kind, promise: float) -> Any:
     try:
         return av.open(view, mode="r", format=kind.demuxer, metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
@@ -275,7 +274,7 @@ def _decoder(av: Any, track: _Track) -> Any:
     return context
 
 
-def _speaking_track(av: Any, view: View, name: str, kind: Kind, count: int) -> int:
+def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) -> int:
     """The number, from 1 on, of the first track in which somebody speaks; else of the first one that can be read."""
     readable: list[int] = []
     for number in range(1, count + 1):

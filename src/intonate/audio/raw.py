@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from typing import BinaryIO
 
 from intonate.audio.kinds import Kind
 from intonate.audio.media import open_media
 from intonate.audio.reader import Reader, check_rate
 from intonate.audio.sndfile import open_sndfile
-from intonate.audio.streams import View
 from intonate.errors import AudioError, did_you_mean
 
 # Our name -> libsndfile's subtype and byte order. G.722 is read by PyAV.
@@ -58,7 +58,7 @@ def parsed(text: str) -> tuple[str, int, int]:
     return encoding, check_rate(int(rate), f"raw {text!r}"), count
 
 
-def open_raw(view: View, name: str, text: str, stack: contextlib.ExitStack) -> Reader:
+def open_raw(view: BinaryIO, name: str, text: str, stack: contextlib.ExitStack) -> Reader:
     """A reader of samples without a header.
 
     Raises:

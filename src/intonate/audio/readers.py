@@ -22,7 +22,7 @@ from intonate.audio.raw import open_raw
 from intonate.audio.reader import Block, Reader, check_rate
 from intonate.audio.resample import resample_blocks
 from intonate.audio.sndfile import UnknownFormatError, open_sndfile
-from intonate.audio.streams import Content, Part, View, name_of, open_stream
+from intonate.audio.streams import Content, Part, name_of, open_stream
 from intonate.errors import AudioError
 
 __all__ = ["Reader", "Sound", "Source", "check_rate", "name_of", "open_audio"]
@@ -63,7 +63,7 @@ def open_audio(source: Source) -> Iterator[Reader]:
         if not content.size:
             raise AudioError(f"{name} is empty (0 bytes)")
         if sound.raw is not None:
-            yield open_raw(View(content.stream, 0, content.size), name, sound.raw, stack)
+            yield open_raw(content.view(Part(0, content.size)), name, sound.raw, stack)
             return
         yield _open_file(content, name, sound.track, stack)
 
@@ -81,14 +81,14 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
     pieces = parts.of(content, kind, start)
 
     def opened(part: Part) -> Reader:
-        return _open_part(View(content.stream, part.start, part.end, part.head), name, kind, track, stack, part.promise)
+        return _open_part(content.view(part), name, kind, track, stack, part.promise)
 
     first = opened(pieces[0])
     return first if len(pieces) == 1 else _joined(first, [opened(part) for part in pieces[1:]])
 
 
 def _open_part(
-    view: View, name: str, kind: Kind | None, track: int | None, stack: contextlib.ExitStack, promise: float
+    view: BinaryIO, name: str, kind: Kind | None, track: int | None, stack: contextlib.ExitStack, promise: float
 ) -> Reader:
     """One part, by libsndfile where that knows it, else by PyAV."""
     if kind is not None and not kind.in_sndfile:

@@ -6,12 +6,12 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
-from intonate.audio.streams import View
 from intonate.errors import AudioError
 
 # libsndfile's word for "the header does not say how many" is 2^63 - 1.
@@ -36,7 +36,7 @@ class UnknownFormatError(AudioError):
 
 
 def open_sndfile(
-    view: View, name: str, stack: contextlib.ExitStack, promise: float = 1.0, raw: dict[str, object] | None = None
+    view: BinaryIO, name: str, stack: contextlib.ExitStack, promise: float = 1.0, raw: dict[str, Any] | None = None
 ) -> Reader:
     """A reader of a file that libsndfile knows.
 
@@ -103,14 +103,14 @@ def open_sndfile(
                 file.seek(min(at, total))
         if not heard and breaks:
             raise AudioError(f"{name} is damaged: no sound could be decoded from it")
-        if frames is None and breaks and not view.is_at_end():
+        if frames is None and breaks and view.read(1):
             warnings.append(shortfall(name, heard / rate, math.nan))
         elif frames is not None and first < frames:
             promised = (frames - first) * promise
             if not promised - heard <= (0 if file.format in LOSSLESS else LOSSY_SLACK_S * rate):
                 warnings.append(shortfall(name, heard / rate, promised / rate))
                 return
-        if is_damaged or DAMAGE.search(file.extra_info):
+        if is_damaged or (file.format not in LOSSLESS and DAMAGE.search(file.extra_info)):
             warnings.append(f"{name} is damaged: {heard / rate:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)

@@ -12,7 +12,7 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from intonate.audio import kinds
 from intonate.errors import AudioError
@@ -21,6 +21,8 @@ from intonate.errors import AudioError
 LARGEST_PIPE_BYTES = 2 * 2**30
 # A search reads this much at a time.
 BLOCK_BYTES = 2**20
+# A decoder's next bytes are read together.
+AHEAD_BYTES = 2**16
 # What messages show of a name, characters at each end.
 SHOWN = 60
 SOURCES = "a path, bytes, a binary file or (array, rate)"
@@ -149,8 +151,14 @@ class Content:
         start = at - self._at
         if start < 0 or start + size > len(self._block):
             self.stream.seek(at)
-            self._block, self._at, start = self.stream.read(max(size, BLOCK_BYTES)), at, 0
+            self._block, self._at, start = self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - at))), at, 0
         return self._block[start : start + size]
+
+    def view(self, part: Part) -> BinaryIO:
+        """A part as a stream of its own."""
+        if part.end - part.start <= BLOCK_BYTES:
+            return io.BytesIO(part.head + self.read(part.start, part.end - part.start))
+        return cast(BinaryIO, View(self.stream, part.start, part.end, part.head))
 
     def find(self, pattern: bytes, at: int = 0, end: int | None = None) -> int:
         """Where `pattern` first occurs as a whole in [at, end); -1 where it does not."""
@@ -163,26 +171,44 @@ class Content:
         return -1
 
 
-class View(io.BufferedIOBase):
+class View:
     """A stretch [start, end) of a stream as a stream of its own, after `head`, which stands before it.
 
-    Seeking never fails: damaged headers ask for places before the start.
+    Decoders ask for a few bytes at a time, so it reads ahead. Seeking never fails: damaged headers ask for places
+    before the start.
     """
 
     def __init__(self, stream: BinaryIO, start: int, end: int, head: bytes = b"") -> None:
         self._stream, self._start, self._head = stream, start, head
         self._size = len(head) + end - start
         self._at = 0
+        self._block, self._block_at = b"", 0
+
+    def readinto(self, buffer: Any, /) -> int:
+        size, at = len(buffer), self._at - self._block_at
+        if at < 0 or at + size > len(self._block):
+            data = self.read(size)
+            buffer[: len(data)] = data
+            return len(data)
+        buffer[:] = self._block[at : at + size]
+        self._at += size
+        return size
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self._size - self._at)
         size = left if size is None or size < 0 else min(size, left)
+        at = self._at - self._block_at
+        if at < 0 or at + size > len(self._block):
+            self._fill(min(left, max(size, AHEAD_BYTES)))
+            at = 0
+        self._at += len(data := self._block[at : at + size])
+        return data
+
+    def _fill(self, size: int) -> None:
+        """Read `size` bytes from here on."""
         first = self._head[self._at : self._at + size]
-        if len(first) < size:
-            self._stream.seek(self._start + self._at + len(first) - len(self._head))
-            first += self._stream.read(size - len(first))
-        self._at += len(first)
-        return first
+        self._stream.seek(self._start + self._at + len(first) - len(self._head))
+        self._block, self._block_at = first + self._stream.read(size - len(first)), self._at
 
     def tell(self) -> int:
         return self._at
@@ -192,12 +218,3 @@ class View(io.BufferedIOBase):
         if base + offset >= 0:
             self._at = base + offset
         return self._at
-
-    def is_at_end(self) -> bool:
-        return self._at >= self._size
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
