@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from intonate.errors import ModelError, require
 
@@ -79,28 +80,18 @@ def hub_folder(
             reason=reason,
         )
 
-    try:
-        # Asked for one file alone: of all that are wanted, the client would miss the least of them.
-        cached_folder = hub.snapshot_download(
-            repository, revision=revision, allow_patterns=["config.json"], local_files_only=True
-        )
-        if _is_complete(Path(cached_folder), required_files):
-            return Path(cached_folder)
-    except hub.errors.LocalEntryNotFoundError:
-        pass
+    cached = _cached_folder(hub, repository, revision)
+    if cached is not None and _is_complete(cached, required_files):
+        return cached
     if hub.constants.HF_HUB_OFFLINE:
         raise unreachable("HF_HUB_OFFLINE is set")
     try:
-        model_info = hub.HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT_S)
-    except hub.errors.HfHubHTTPError as error:
-        raise ModelError(
-            f"the hub does not give out {repository}{f' at {revision}' if revision else ''} "
-            f"({type(error).__name__}); check the name at https://huggingface.co/{repository}, and if it is private or "
-            "its terms have to be accepted, do that there and log in with: hf auth login"
-        ) from error
+        files = _hub_files(hub, repository, revision)
+    except ModelError:
+        raise
     except Exception as error:  # what its HTTP library raises without a network has no common base but Exception
         raise unreachable(type(error).__name__) from error
-    patterns = [*select_patterns({entry.rfilename for entry in model_info.siblings or ()})]
+    patterns = [*select_patterns(files)]
     try:
         # By its own name, not by the commit just seen: under a commit it would not be found again by the name.
         folder = Path(hub.snapshot_download(repository, revision=revision, allow_patterns=patterns))
@@ -109,6 +100,35 @@ def hub_folder(
     if not _is_complete(folder, required_files):
         raise ModelError(f"{repository} on the hub has not all of {_names_of(required_files)}; give another checkpoint")
     return folder
+
+
+def _cached_folder(hub: ModuleType, repository: str, revision: str | None) -> Path | None:
+    """The folder of a repository in the cache of the hub's client, complete or not."""
+    try:
+        # For one file alone: of all that are wanted, the client would miss the least of them.
+        return Path(
+            hub.snapshot_download(repository, revision=revision, allow_patterns=["config.json"], local_files_only=True)
+        )
+    except hub.errors.LocalEntryNotFoundError:
+        return None
+
+
+def _hub_files(hub: ModuleType, repository: str, revision: str | None) -> set[str]:
+    """The names of a repository's files on the hub, by one attempt.
+
+    Raises:
+        ModelError: the hub does not give it out.
+        Exception: the hub is out of reach.
+    """
+    try:
+        info = hub.HfApi().model_info(repository, revision=revision, timeout=HUB_TIMEOUT_S)
+    except hub.errors.HfHubHTTPError as error:
+        raise ModelError(
+            f"the hub does not give out {repository}{f' at {revision}' if revision else ''} "
+            f"({type(error).__name__}); check the name at https://huggingface.co/{repository}, and if it is private or "
+            "its terms have to be accepted, do that there and log in with: hf auth login"
+        ) from error
+    return {entry.rfilename for entry in info.siblings or ()}
 
 
 def refuse_without_safetensors(files: Collection[str], name: str, kind: str, remedy: str) -> None:
