@@ -20,6 +20,7 @@ _HOMES = {
     "ModelSpec": "intonate.schema",
     "SpeakerStatistics": "intonate.features.normalise",
     "Utterance": "intonate.schema",
+    "Sound": "intonate.audio.readers",
     "IntonateError": "intonate.errors",
 }
 __all__ = [
@@ -28,12 +29,14 @@ __all__ = [
     "Prediction",
     "Recognizer",
     "Segment",
+    "Sound",
     "SpeakerStatistics",
     "Utterance",
     "load_model",
 ]
 
 if TYPE_CHECKING:
+    from intonate.audio.readers import Sound
     from intonate.errors import IntonateError
     from intonate.features.normalise import SpeakerStatistics
     from intonate.recognizer.recognizer import Recognizer, load_model

@@ -86,6 +86,12 @@ def predict(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write here (a folder for srt of several).")
     ] = None,
+    raw: Annotated[
+        str | None, typer.Option(metavar="ENCODING:RATE", help="Sound without a header: ulaw:8000, s16le:16000:2...")
+    ] = None,
+    track: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Audio track of a video; else the first that speaks.")
+    ] = None,
 ) -> None:
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
@@ -104,6 +110,8 @@ def predict(
         top_k=top_k,
         style=style.value,
         output=output,
+        raw=raw,
+        track=track,
     )
     raise typer.Exit(0 if is_complete else 1)
 

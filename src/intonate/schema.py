@@ -230,6 +230,8 @@ class Prediction:
         abstained: the best probability is under the model's threshold.
         model: the model's name.
         file: where the sound came from; empty for an array or bytes.
+        warnings: a sentence each about what was not heard: a damaged piece, an end that is missing, a channel that
+            was left out.
     """
 
     label: str
@@ -239,6 +241,7 @@ class Prediction:
     abstained: bool = False
     model: str = ""
     file: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def transcribed(self) -> bool:
@@ -271,6 +274,7 @@ class Prediction:
             "transcript": self.transcript,
             "abstained": self.abstained,
             "model": self.model,
+            "warnings": list(self.warnings),
         }
 
 

@@ -157,7 +157,7 @@ class Content:
     def view(self, part: Part) -> BinaryIO:
         """A part as a stream of its own."""
         if part.end - part.start <= BLOCK_BYTES:
-            return io.BytesIO(part.head + self.read(part.start, part.end - part.start))
+            return _HeldView(part.head + self.read(part.start, part.end - part.start))
         return cast(BinaryIO, View(self.stream, part.start, part.end, part.head))
 
     def find(self, pattern: bytes, at: int = 0, end: int | None = None) -> int:
@@ -169,6 +169,16 @@ class Content:
                 return at + place
             at += max(1, len(block) - len(pattern) + 1)
         return -1
+
+
+class _HeldView(io.BytesIO):
+    """A short part in memory; seeking never fails, as in `View`."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 class View:

@@ -100,6 +100,7 @@ class _QueuedClip:
     duration_s: float
     clip: Clip | None
     request: _Request
+    warnings: tuple[str, ...]
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
@@ -147,7 +148,7 @@ class Recognizer:
 
         Args:
             source: a path, the bytes of an audio file, an open binary file, or (waveform, sample rate in Hz) with a
-                waveform (samples,) or (samples, channels).
+                waveform (samples,) or (samples, channels); or one of these in a `Sound`, which says how to read it.
             text: what was said, for a model that reads it.
             transcribe: write down what is said, by a recogniser of speech (`transcripts.recognisers`); True for the
                 best that is here. The words go into the answer, and into a model that reads.
@@ -259,7 +260,7 @@ class Recognizer:
         self, sources: list[Source], progress: bool, same_speaker: bool, request: _Request
     ) -> Iterator[Prediction | Failure]:
         if same_speaker or request.transcriber is not None:
-            sources = [source if recording.can_be_read_twice(source) else source.read() for source in sources]  # type: ignore[union-attr]
+            sources = [recording.repeatable(source) for source in sources]
         if same_speaker:
             request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
         queue: list[_QueuedClip | Prediction | Failure] = []
@@ -289,17 +290,20 @@ class Recognizer:
     def _predict_or_queue(self, source: Source, request: _Request) -> _QueuedClip | Prediction:
         """Read one recording: queued for its batch if it is short, answered if it is long."""
         file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
-        if request.transcriber is not None and not recording.can_be_read_twice(source):
-            source = source.read()  # type: ignore[union-attr]
+        if request.transcriber is not None:
+            source = recording.repeatable(source)
         request = request.for_recording(source)
-        waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool)
+        warnings: list[str] = []
+        waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None and not request.timeline:
-            return _QueuedClip(file, len(waveform) / rate_hz, self._clip(waveform, request, speaker), request)
+            clip = self._clip(waveform, request, speaker)
+            return _QueuedClip(file, len(waveform) / rate_hz, clip, request, tuple(warnings))
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
         segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below)
-        return self._prediction(file, np.mean(probabilities, axis=0) if probabilities else None, segments, request)
+        mean = np.mean(probabilities, axis=0) if probabilities else None
+        return self._prediction(file, mean, segments, request, tuple(warnings))
 
     def _windows_with_clips(
         self, blocks: Iterable[Waveform], request: _Request, speaker: SpeakerStatistics
@@ -361,11 +365,16 @@ class Recognizer:
             scores = {} if mean is None else item.request.scores(mean)
             label = label_or_unsure(scores, self.spec.abstain_below) if scores else SILENCE
             whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
-            predictions.append(self._prediction(item.file, mean, (whole,), item.request))
+            predictions.append(self._prediction(item.file, mean, (whole,), item.request, item.warnings))
         return predictions
 
     def _prediction(
-        self, file: str, mean: NDArray[np.float64] | None, segments: tuple[Segment, ...], request: _Request
+        self,
+        file: str,
+        mean: NDArray[np.float64] | None,
+        segments: tuple[Segment, ...],
+        request: _Request,
+        warnings: tuple[str, ...] = (),
     ) -> Prediction:
         scores = {} if mean is None else request.scores(mean)
         return Prediction(
@@ -376,6 +385,7 @@ class Recognizer:
             abstained=bool(scores) and max(scores.values()) < self.spec.abstain_below,
             model=self.spec.name,
             file=file,
+            warnings=warnings,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -10,19 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio import decode
-from intonate.audio.decode import Source
+from intonate.audio.decode import Sound, Source
 from intonate.schema import Pool
 
 Waveform = NDArray[np.float32]
 
 
-def open_recording(source: Source, sample_rate_hz: int, pool: Pool) -> tuple[Waveform | None, Iterator[Waveform]]:
+def open_recording(
+    source: Source, sample_rate_hz: int, pool: Pool, warnings: list[str] | None = None
+) -> tuple[Waveform | None, Iterator[Waveform]]:
     """The whole recording (samples,) if it is no longer than `pool.longest_s`, else None; and it in blocks.
+
+    What was not heard of it is added to `warnings` once the last block is there.
 
     Raises:
         AudioError: the sound is missing, unreadable, empty or not finite, as far as the first blocks show it.
     """
-    blocks = decode.blocks(source, sample_rate_hz, pool.longest_s)
+    blocks = decode.blocks(source, sample_rate_hz, pool.longest_s, warnings)
     first = next(blocks)
     second = next(blocks, None)
     if second is None:
@@ -51,13 +56,24 @@ def windows(blocks: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iter
 
 def file_of(source: Source) -> str:
     """The file's name in a prediction: its path, or nothing for bytes and arrays."""
+    source = source.source if isinstance(source, Sound) else source
     name = decode.name_of(source)
     return "" if name.startswith("<") and not isinstance(source, str | os.PathLike) else name
 
 
 def can_be_read_twice(source: Source) -> bool:
     """Whether decoding it a second time gives the same: anything but a pipe or socket that is open already."""
+    source = source.source if isinstance(source, Sound) else source
     if not hasattr(source, "read"):
         return True
     seekable = getattr(source, "seekable", None)
     return bool(seekable and seekable())
+
+
+def repeatable(source: Source) -> Source:
+    """The source, in memory where it could not be read a second time."""
+    if can_be_read_twice(source):
+        return source
+    if isinstance(source, Sound):
+        return dataclasses.replace(source, source=source.source.read())  # type: ignore[union-attr]
+    return source.read()  # type: ignore[union-attr]

@@ -34,6 +34,8 @@ FORM: dict[str, Any] = {
         "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
         "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
         "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
+        "raw": {"type": "string", "description": "Sound without a header: ENCODING:RATE.", "example": "ulaw:8000"},
+        "track": {"type": "integer", "minimum": 1, "description": "Audio track of a video.", "example": 1},
         "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
     },
 }
@@ -47,6 +49,7 @@ EXAMPLE: dict[str, Any] = {
     "transcript": "",
     "abstained": False,
     "model": "compact",
+    "warnings": [],
 }
 
 
@@ -88,12 +91,16 @@ def _predict(upload: Upload, longest_s: float, options: dict[str, Any]) -> Predi
     """In a thread of its own: decode up to the limit, and answer."""
     recognizer: Recognizer = options.pop("recognizer")
     rate_hz = recognizer.spec.sample_rate_hz
-    waveform = decode.load(upload.audio, rate_hz, longest_s=longest_s)
+    warnings: list[str] = []
+    sound = decode.Sound(upload.audio, options.pop("raw"), options.pop("track"))
+    waveform = decode.load(sound, rate_hz, longest_s=longest_s, warnings=warnings)
     if options.pop("denoise"):
         waveform = clean(waveform, rate_hz, [{"step": "denoise"}])
     # The name as the client gave it, without the folders of its disk.
     name = PurePath(upload.file.replace("\\", "/")).name
-    return dataclasses.replace(recognizer.predict((waveform, rate_hz), **options), file=name)
+    answer = recognizer.predict((waveform, rate_hz), **options)
+    heard = tuple(warning.replace("<bytes>", "the upload") for warning in warnings)
+    return dataclasses.replace(answer, file=name, warnings=(*heard, *answer.warnings))
 
 
 def _options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
@@ -101,17 +108,16 @@ def _options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
     name = fields.get("model") or state.settings.default
     if name not in models:
         raise RefusedError(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
-    top_k = fields.get("top_k") or None
-    if top_k is not None and not (top_k.isdecimal() and 1 <= len(top_k) <= 4 and int(top_k)):
-        raise RefusedError(400, f"field top_k={top_k[:20]!r} is not a whole number from 1 on")
     return {
         "recognizer": models[name],
-        "top_k": int(top_k) if top_k else None,
+        "top_k": _whole_number(fields, "top_k"),
         "text": fields.get("text") or None,
         "transcribe": _transcriber(fields, state),
         "labels": fields.get("labels") or None,
         "timeline": _flag(fields, "timeline"),
         "denoise": _flag(fields, "denoise"),
+        "raw": fields.get("raw") or None,
+        "track": _whole_number(fields, "track"),
     }
 
 
@@ -122,6 +128,13 @@ def _transcriber(fields: dict[str, str], state: ServiceState) -> Transcriber | N
     if is_requested and transcriber is None:
         raise RefusedError(400, "this service makes no transcripts; it has to be started with --transcribe")
     return transcriber if is_requested or not (fields.get("text") or fields.get("transcribe")) else None
+
+
+def _whole_number(fields: dict[str, str], name: str) -> int | None:
+    value = fields.get(name) or None
+    if value is not None and not (value.isdecimal() and 1 <= len(value) <= 4 and int(value)):
+        raise RefusedError(400, f"field {name}={value[:20]!r} is not a whole number from 1 on")
+    return int(value) if value else None
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:

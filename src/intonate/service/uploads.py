@@ -15,7 +15,7 @@ from starlette.requests import Request
 from intonate.errors import did_you_mean
 from intonate.service.settings import MIB, Limits
 
-FIELDS = ("audio", "text", "top_k", "timeline", "transcribe", "model", "denoise", "labels")
+FIELDS = ("audio", "text", "top_k", "timeline", "transcribe", "model", "denoise", "labels", "raw", "track")
 # Room for the other fields and the boundaries.
 OTHER_BYTES = 64 * 1024
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from intonate.audio.decode import Source, find
+from intonate.audio.decode import Sound, Source, listing
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
 from intonate.recognizer import builtin, conversions
@@ -36,6 +36,8 @@ def predict(
     top_k: int | None = None,
     style: str = "text",
     output: Path | None = None,
+    raw: str | None = None,
+    track: int | None = None,
 ) -> bool:
     """Answer files, folders and standard input, and print or write the answers.
 
@@ -50,14 +52,19 @@ def predict(
         top_k: how many scores to show.
         style: `text`, or one of `formats.FORMATS`.
         output: a file to write to; for the subtitles of several recordings, a folder.
+        raw: `ENCODING:RATE[:CHANNELS]` of samples without a header.
+        track: which audio track of a video; None for the first one in which somebody speaks.
 
     Returns:
-        Whether every recording was answered. Failures are printed on standard error, after the answers.
+        Whether every recording was answered. Failures, and what was not heard, are printed on standard
+        error, after the answers.
 
     Raises:
         IntonateError: nothing could be answered at all: no such model, a folder without audio…
     """
-    sources, names = _sources(paths)
+    sources, names, notes = _sources(paths)
+    if raw is not None or track is not None:
+        sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
     is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
     if style == "srt" and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
@@ -76,9 +83,9 @@ def predict(
     )
     failures: list[Failure] = []
     layout = Layout(_answerable_labels(recognizer, labels), top_k, timeline, single=is_single)
-    _write_to(output, _with_names(answers, names, failures), style, layout)
-    for failure in failures:
-        print(f"intonate: {failure.error}", file=sys.stderr)
+    _write_to(output, _with_names(answers, names, failures, notes), style, layout)
+    for sentence in [*notes, *(failure.error for failure in failures)]:
+        print(f"intonate: {sentence}", file=sys.stderr)
     if failures and not is_single:
         print(f"intonate: {len(failures)} of {len(sources)} recordings could not be answered", file=sys.stderr)
     return not failures
@@ -98,7 +105,9 @@ def transcribe(paths: Sequence[str], *, by: str) -> bool:
     Raises:
         IntonateError: there is no such recogniser of speech, or a folder has no audio.
     """
-    sources, names = _sources(paths)
+    sources, names, notes = _sources(paths)
+    for note in notes:
+        print(f"intonate: {note}", file=sys.stderr)
     transcriber, is_complete = open_transcriber(by), True
     with _open_output(None) as out:
         for source, name in zip(sources, names, strict=True):
@@ -177,8 +186,9 @@ def models() -> None:
     )
 
 
-def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str]]:
-    """The recordings, and their names in the answers."""
+def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
+    """The sources, their names, and sentences about files that are left out."""
+    notes: list[str] = []
     sources: list[Source] = []
     names: list[str] = []
     for path in paths:
@@ -186,23 +196,28 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str]]:
             path_sources: list[Source] = [sys.stdin.buffer.read()]
             names.append(STANDARD_INPUT)
         elif Path(path).is_dir():
-            path_sources = list(find(path))
+            folder = listing(path)
+            path_sources = list(folder.files)
             names += map(str, path_sources)
+            notes += filter(None, [folder.left_out_sentence()])
         else:
             path_sources = [path]  # a missing file is one failure among the others
             names.append(path)
         sources += path_sources
-    return sources, names
+    return sources, names, notes
 
 
-def _with_names(answers: Answers, names: list[str], failures: list[Failure]) -> Iterator[Prediction | Failure]:
-    """The answers under the names that the user gave; the failures are kept for the end."""
+def _with_names(
+    answers: Answers, names: list[str], failures: list[Failure], notes: list[str]
+) -> Iterator[Prediction | Failure]:
+    """The answers under the names that the user gave; failures and warnings are kept for the end."""
     for answer, name in zip(answers, names, strict=True):
         if isinstance(answer, Failure):
             failure = Failure(name, answer.error)
             failures.append(failure)
             yield failure
         else:
+            notes += answer.warnings
             yield dataclasses.replace(answer, file=name)
 
 

@@ -56,10 +56,11 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
-    yield _row(["file", "start", "end", "label", "score", "abstained", *layout.labels, "transcript", "model", "error"])
+    first, last = ("file", "start", "end", "label", "score", "abstained"), ("transcript", "model", "error", "warnings")
+    yield _row([*first, *layout.labels, *last])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(layout.labels) + 7), answer.error])
+            yield _row([answer.file, *[""] * (len(layout.labels) + 7), answer.error, ""])
             continue
         end_s = answer.segments[-1].end_s if answer.segments else 0.0
         whole = Segment(0.0, end_s, answer.label, answer.scores)
@@ -71,7 +72,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             flag = str(is_unsure).lower()
             transcript = segment.text if layout.timeline and answer.transcribed else answer.transcript
-            yield _row([answer.file, *times, segment.label, best, flag, *columns, transcript, answer.model, ""])
+            last = (transcript, answer.model, "", "; ".join(answer.warnings))
+            yield _row([answer.file, *times, segment.label, best, flag, *columns, *last])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
