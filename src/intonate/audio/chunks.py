@@ -94,12 +94,18 @@ def _after(content: Content, end: int, layout: _Layout) -> int | None:
     """Where the part whose data ends at `end` ends, by its last chunks; None where what follows is no chunk."""
     for at in dict.fromkeys((end + -end % layout.align, end)):
         while at < content.size:
-            if content.read(at, 4) in _LAYOUTS or content.read(at, 3) in (b"ID3", b"TAG") or not any(
-                content.read(at, 64)
+            if (
+                content.read(at, 4) in _LAYOUTS
+                or content.read(at, 3) in (b"ID3", b"TAG")
+                or not any(content.read(at, 64))
             ):
                 return at
             name = content.read(at, 4)
-            if len(name) < 4 or not all(32 <= byte < 127 for byte in name) or content.size < at + layout.id + layout.size:
+            if (
+                len(name) < 4
+                or not all(32 <= byte < 127 for byte in name)
+                or content.size < at + layout.id + layout.size
+            ):
                 break
             size = _size(content, at, layout)
             at = at + layout.id + layout.size + size + -size % layout.align

@@ -91,7 +91,11 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, rb".?#!SILK", "is SILK (a voice message of WeChat or QQ), which is not read; convert it first"),
     (0, rb"#!iLBC", "is iLBC, which is not read; convert it first"),
     (0, rb"%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "is a picture or a document, not a sound"),
-    (0, rb"SQLite format 3|\x93NUMPY|\x80[\x02-\x05]|\x89HDF", "is data (SQLite, NumPy, pickle or HDF5), not a sound file"),
+    (
+        0,
+        rb"SQLite format 3|\x93NUMPY|\x80[\x02-\x05]|\x89HDF",
+        "is data (SQLite, NumPy, pickle or HDF5), not a sound file",
+    ),
     (0, rb"\x7fELF|MZ\x90", "is a program, not a sound"),
     (
         4,

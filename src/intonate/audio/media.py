@@ -146,7 +146,7 @@ def _reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Read
 
     def chunks(first: int) -> Iterator[Block]:
         at, waiting, held = 0, list[Block](), 0
-        for _, block, is_sound in itertools.chain([head], blocks):
+        for _, block in itertools.chain([head], blocks):
             at += len(block)
             new = block[max(0, len(block) - max(0, at - first)) :]
             waiting, held = [*waiting, new], held + new.size
@@ -188,8 +188,8 @@ def _origin_s(track: _Track) -> float:
     return 0.0 if track.kind.name in FROM_ZERO or start is None else start / 1e6
 
 
-def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block, bool]]:
-    """(rate, block, whether it is sound): the frames, with silence where their time stamps leave a gap."""
+def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block]]:
+    """(rate, block): the frames, with silence where their time stamps leave a gap."""
     origin_s, clock_s = _origin_s(track), 0.0
     for rate, time_s, block in frames:
         if time_s is not None:
@@ -197,12 +197,12 @@ def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Tra
             if LEAST_GAP_S < gap_s <= MOST_GAP_S:
                 for start in range(0, round(gap_s * rate), CHUNK_SAMPLES):
                     size = min(CHUNK_SAMPLES, round(gap_s * rate) - start)
-                    yield rate, np.zeros((size, block.shape[1]), np.float32), False
+                    yield rate, np.zeros((size, block.shape[1]), np.float32)
                 clock_s += gap_s
             elif abs(gap_s) > LEAST_GAP_S:  # a clock that was set: it counts from here
                 origin_s = time_s - clock_s
         clock_s += len(block) / rate
-        yield rate, block, True
+        yield rate, block
 
 
 def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, float | None, Block]]:
@@ -212,7 +212,9 @@ def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, fl
     """
     errors = (OSError, ValueError, av.FFmpegError)
     decoder = _decoder(av, track)
-    setup = resampler = target = None
+    setup: Any = None
+    resampler: Any = None
+    target: Any = None
     lost_s = 0.0
     for packet in _packets(track, errors, faults):
         try:
@@ -229,7 +231,9 @@ def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, fl
         for frame in decoded:
             channels = frame.layout.nb_channels
             if channels > MOST_CHANNELS:
-                raise AudioError(f"{track.name} has {channels} channels, expected at most {MOST_CHANNELS} in such a file")
+                raise AudioError(
+                    f"{track.name} has {channels} channels, expected at most {MOST_CHANNELS} in such a file"
+                )
             if (here := (frame.sample_rate, frame.layout.name, frame.format.name)) != setup:
                 target = target or (frame.layout, frame.sample_rate)
                 setup, resampler = here, av.AudioResampler(format="fltp", layout=target[0], rate=target[1])
@@ -283,7 +287,11 @@ def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) 
             held, held_s, heard_s = list[Block](), 0.0, 0.0
             for rate, _, block in _frames(av, _Track(opened, number - 1, name, kind), []):
                 readable = readable or [number]
-                held, held_s, heard_s = [*held, block.mean(axis=1)], held_s + len(block) / rate, heard_s + len(block) / rate
+                held, held_s, heard_s = (
+                    [*held, block.mean(axis=1)],
+                    held_s + len(block) / rate,
+                    heard_s + len(block) / rate,
+                )
                 if held_s >= PROBE_PIECE_S:
                     if has_speech(np.concatenate(held), rate):
                         return number

@@ -1,7 +1,7 @@
 """Frames of MPEG audio (MP3, MP2, MP1) and of bare AAC (ADTS): where each begins, and what a Xing header says.
 
 ISO/IEC 11172-3 (2.4.2.3, header), 13818-3 (lower rates), 13818-7 (6.2, ADTS). The Xing header is the encoder's: a first
-frame without sound that tells how many frames and bytes follow, and, after LAME's own word, how much to cut at the ends.
+frame without sound that tells how many frames and bytes follow, and, after LAME, how much to cut at the ends.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _ogg(content: Content, start: int) -> list[Part]:
             parts.append(Part(opened, at, promise=1.0 if is_ended else math.nan))
             opened, is_ended = at, False
         is_beginning = bool(flags & 2)
-        is_ended = is_ended or bool(flags & 4) and end <= content.size
+        is_ended = is_ended or (bool(flags & 4) and end <= content.size)
         at = end
     parts.append(Part(opened, content.size, promise=1.0 if is_ended else math.nan))
     return parts

@@ -125,9 +125,7 @@ def _joined(first: Reader, others: list[Reader]) -> Reader:
             first.warnings.extend(warning for warning in reader.warnings if warning not in first.warnings)
 
     total = sum(length for length in lengths if length is not None)
-    return Reader(
-        first.name, rate, channels, None if None in lengths else total, first.format, chunks, first.warnings
-    )
+    return Reader(first.name, rate, channels, None if None in lengths else total, first.format, chunks, first.warnings)
 
 
 def _converted(reader: Reader, first: int, rate_hz: int, channels: int) -> Iterator[Block]:

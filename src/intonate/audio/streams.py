@@ -110,7 +110,8 @@ def _why_not_opened(path: str, name: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{name} does not exist"
     reason = error.strerror if isinstance(error, OSError) else error
-    return f"{short!r} cannot be opened: {reason}" if isinstance(error, ValueError) else f"{short} cannot be opened: {reason}"
+    shown = short if isinstance(error, OSError) else repr(short)  # with a character in it that no name can have
+    return f"{shown} cannot be opened: {reason}"
 
 
 @dataclass(frozen=True, slots=True)

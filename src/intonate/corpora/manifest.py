@@ -177,7 +177,9 @@ def _seconds(text: str, column: str, location: str) -> float | None:
         return None
     try:
         days, _, clock = text.rpartition("days")
-        parts = [float(part) for part in clock.strip().removesuffix("s").split(":")]
+        # pandas leaves the clock out where every time of a column is midnight: `0 days`.
+        clock = clock.strip() or ("0" if days else "")
+        parts = [float(part) for part in clock.removesuffix("s").split(":")]
         value = sum(part * 60.0**power for power, part in enumerate(reversed(parts))) + 86_400 * float(days or 0)
     except ValueError:
         value = -1.0

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,10 @@ class _Task(NamedTuple):
     clip: str
     change: Change | None
     front_ends: dict[str, tuple[str, Mapping[str, Any]]]
+
+
+# What a task gives: an entry per front end, or why there is none.
+_Result: TypeAlias = dict[str, Entry] | AudioError
 
 
 def default_folder() -> Path:
@@ -265,10 +269,14 @@ def _compute(
 ) -> None:
     """Fill `stored` with what the tasks ask for, and keep it, whatever happens."""
     fresh: dict[str, dict[str, Entry]] = {folder_name: {} for folder_name in stored}
+    errors: list[str] = []
     size, last_write_s = 0, time.monotonic()
     results = _task_results(tasks, analysis, processes)
     try:
         for task, _, entries in zip(tasks, bar(tasks), results, strict=True):
+            if isinstance(entries, AudioError):
+                errors.append(str(entries))
+                continue
             for folder_name, entry in entries.items():
                 fresh[folder_name][task.clip] = entry
                 size += entry.array.nbytes
@@ -282,6 +290,7 @@ def _compute(
                 stored[folder_name] |= entries
         else:
             _write_packs(folder, fresh, stored)
+    _raise_together(list(dict.fromkeys(errors)))
 
 
 def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[str, dict[str, Entry]]) -> None:
@@ -299,9 +308,9 @@ def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[
 
 def _task_results(
     tasks: Sequence[_Task], analysis: Analysis, processes: int
-) -> Generator[dict[str, Entry], None, None]:
+) -> Generator[_Result, None, None]:
     """What comes of each task, in their order: by several processes, or by this one."""
-    analyse_clip = partial(_analyse_clip, analysis.sample_rate_hz, analysis.clean)
+    analyse_clip = partial(_result, analysis.sample_rate_hz, analysis.clean)
     count = 0
     if processes > 1 and len(tasks) >= WORTH_A_PROCESS:
         # A fork of a process that has threads (torch, BLAS) may hang: new ones are spawned.
@@ -344,6 +353,23 @@ def _light_start() -> Iterator[None]:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _raise_together(errors: Sequence[str]) -> None:
+    """One error about every file that could not be used: up to ten, then how many more."""
+    if len(errors) > 1:
+        more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
+        raise AudioError(f"{len(errors)} clips cannot be used: {'; '.join(errors[:10])}{more}")
+    if errors:
+        raise AudioError(errors[0])
+
+
+def _result(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> _Result:
+    """What a task gives: one broken file does not hide the others."""
+    try:
+        return _analyse_clip(sample_rate_hz, steps, task)
+    except AudioError as error:
+        return error
 
 
 def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:

@@ -230,6 +230,7 @@ async function answer(file, tape) {
   if (tape) showSession(session);
   ribbon.fit();
   const [blob, name] = toSend(file, tape);
+  const warnings = new Set();
   const abort = new AbortController();
   $("#cancel").onclick = () => abort.abort();
   try {
@@ -238,12 +239,15 @@ async function answer(file, tape) {
       const onUpload = (share) =>
         share < 1 ? progress(`Sending ${file.name}`, share) : progress(`${model} listens${sound}`);
       const options = { model, denoise: $("#denoise").checked, onUpload, signal: abort.signal };
-      takePrediction(session, model, await predict(blob, name, options));
+      const answer = await predict(blob, name, options);
+      for (const warning of answer.warnings ?? []) warnings.add(warning.replace("the upload", file.name));
+      takePrediction(session, model, answer);
       ribbon.refresh();
     }
     showSession(session);
     finishSession();
-    if (!tape) notice("This browser cannot play this file; its answer is complete.");
+    if (warnings.size) notice([...warnings].join(". "), "info", true);
+    else if (!tape) notice("This browser cannot play this file; its answer is complete.");
   } catch (error) {
     state.session = undefined;
     if (before) showSession(before);
