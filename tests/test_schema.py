@@ -140,6 +140,7 @@ def test_a_prediction_has_the_public_shape():
         "transcript": "yes",
         "abstained": False,
         "model": "toy",
+        "warnings": [],
     }
 
 

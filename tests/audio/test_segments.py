@@ -1,12 +1,13 @@
 """Windows cover everything."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate.audio.segments import windows
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5_000), st.integers(1, 500), st.integers(1, 500))
 def test_windows_cover_everything(samples: int, window: int, hop: int) -> None:
     window, hop = max(window, hop), min(window, hop)

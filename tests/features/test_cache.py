@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_decoded_is_named_and_the_others_are_kept(clips, t
     for _ in range(2):
         with pytest.raises(AudioError, match=r"3\.wav"):
             analyse(clips, ANALYSIS, tmp_path / "cache")
-    assert listened == ["0.wav", "1.wav", "2.wav", "3.wav", "3.wav", "4.wav"][: len(listened)]
+    assert listened == ["0.wav", "1.wav", "2.wav", "3.wav", "4.wav", "3.wav"]
     assert listened.count("0.wav") == 1
     with pytest.raises(AudioError, match=r"missing\.wav cannot be read: no such file"):
         analyse([replace(clips[0], path=str(tmp_path / "missing.wav"))], ANALYSIS, tmp_path / "cache")
