@@ -306,9 +306,7 @@ def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[
             entries.clear()
 
 
-def _task_results(
-    tasks: Sequence[_Task], analysis: Analysis, processes: int
-) -> Generator[_Result, None, None]:
+def _task_results(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Generator[_Result, None, None]:
     """What comes of each task, in their order: by several processes, or by this one."""
     analyse_clip = partial(_result, analysis.sample_rate_hz, analysis.clean)
     count = 0
