@@ -75,14 +75,14 @@ def test_training_meets_every_state_between(examples, recipe, inputs):
     counts = set()
     for epoch in range(60):
         rng = np.random.default_rng((0, epoch, 5))
-        counts.add(len(served._others(5, rng)))
+        counts.add(len(served._draw_mates(5, rng)))
     assert {0, 1, 4, 8, 11} <= counts, "alone, with a few, and with all eleven others"
 
 
 def test_statistics_come_from_the_part_that_is_served(examples, recipe, inputs):
     half = np.flatnonzero([row.path.endswith("-0.wav") for row in examples.utterances])
     served = clips(examples, recipe, inputs, training=True, rows=half, whole_speaker=1.0)
-    assert set(served._others(int(half[0]), np.random.default_rng(0))) <= set(half.tolist())
+    assert set(served._draw_mates(int(half[0]), np.random.default_rng(0))) <= set(half.tolist())
 
 
 def test_a_row_is_drawn_from_seed_epoch_and_row_alone(examples, recipe, inputs):
@@ -245,7 +245,7 @@ def test_a_copys_mates_are_the_same_copies_of_the_speakers_other_clips(expanded,
     rows = expanded.with_copies(folds[0].train)
     served = clips(expanded, recipe, inputs, training=True, rows=rows, whole_speaker=1.0)
     for row in (rows[0], rows[len(rows) // 2], rows[-1]):
-        mates = served._others(int(row), np.random.default_rng(0))
+        mates = served._draw_mates(int(row), np.random.default_rng(0))
         assert len(mates) == 11
         assert (expanded.number[mates] == expanded.number[row]).all()
         assert {expanded.utterances[mate].speaker for mate in mates} == {expanded.utterances[row].speaker}

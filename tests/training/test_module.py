@@ -88,9 +88,13 @@ def test_the_schedule_warms_up_and_falls_to_nothing():
     assert factors[-1] == pytest.approx(0, abs=1e-9)
 
 
+class Linear(torch.nn.Linear, Network):
+    pass
+
+
 @pytest.mark.parametrize("name", ["adamw", "adam", "adamax"])
 def test_the_optimizer_is_the_one_of_the_recipe(name):
-    module = Classifier(torch.nn.Linear(3, 2), Training(optimizer=name), 10, np.array(["one"]))
+    module = Classifier(Linear(3, 2), Training(optimizer=name), 10, np.array(["one"]))
     found = module.configure_optimizers()["optimizer"]
     assert type(found).__name__.lower() == name
     assert [group["weight_decay"] for group in found.param_groups] == [Training().weight_decay, 0]
@@ -126,7 +130,7 @@ def test_an_encoder_learns_at_a_rate_of_its_own():
 
 def test_the_rate_is_halved_after_as_many_epochs_as_asked_for():
     options = Training(halve_after=3, learning_rate=0.8)
-    found = Classifier(torch.nn.Linear(3, 2), options, 10, np.array(["one"])).configure_optimizers()
+    found = Classifier(Linear(3, 2), options, 10, np.array(["one"])).configure_optimizers()
     schedule = found["lr_scheduler"]["scheduler"]
     assert found["lr_scheduler"]["monitor"] == "validation/loss"
     rates = []
