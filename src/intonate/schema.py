@@ -203,8 +203,8 @@ class Segment:
     Attributes:
         start_s: seconds from the start of the recording.
         end_s: seconds.
-        label: the best label, `unsure` where the model abstains, `silence` where there is no speech.
-        scores: {label: probability}, best first; empty in silence.
+        label: the best label, `unsure` where the model abstains, `silence` or `noise` where there is no speech.
+        scores: {label: probability}, best first; empty where there is no speech.
         speech: whether there was speech.
         text: the words in it, where a transcript was asked for.
     """
@@ -222,8 +222,8 @@ class Prediction:
     """What a recording sounds like.
 
     Attributes:
-        label: the best label (`silence` if nothing was spoken). Where `abstained` is true it is still the best
-            guess: print `unsure` instead.
+        label: the best label; `silence` or `noise` if there is no speech. Where `abstained` is true it is still the
+            best guess: print `unsure` instead.
         scores: {label: calibrated probability}, best first.
         segments: the timeline; one segment for a short recording.
         transcript: what was said, where text was given or asked for.

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.clean import clean
+from intonate.audio.voice import SILENCE, level_dbfs
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.streaming import SPEECH, Event, label_scores, level_dbfs
-from intonate.recognizer.timeline import SILENCE
+from intonate.recognizer.streaming import SPEECH, Event, label_scores
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
 
 PIECE_S = 2.0

@@ -10,16 +10,16 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.activity import has_speech, speech_frames
 from intonate.audio.clean import clean
 from intonate.audio.decode import Source, Waveform
+from intonate.audio.energy import HOP_S
+from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
 from intonate.errors import IntonateError, ModelError
 from intonate.features.normalise import SpeakerStatistics
@@ -27,80 +27,15 @@ from intonate.recognizer import inputs, late_fusion, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
+from intonate.recognizer.request import Failure as Failure
+from intonate.recognizer.request import QueuedClip, Request
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import SILENCE, Window, label_or_unsure, segments_of
+from intonate.recognizer.timeline import Window, label_or_unsure, overall_unvoiced_label, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
-from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber, with_words
+from intonate.transcripts.recognisers import Transcriber, transcriber, with_words
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
 TranscriberChoice: TypeAlias = str | bool | Transcriber | None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A recording that could not be answered, among others that could.
-
-    Attributes:
-        file: where the sound came from; empty for an array or bytes.
-        error: one sentence.
-    """
-
-    file: str
-    error: str
-
-    def to_dict(self) -> dict[str, str]:
-        return {"file": self.file, "error": self.error}
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The options of one call, and what belongs to one recording or window of it."""
-
-    spec: ModelSpec
-    text: str | None
-    timeline: bool
-    labels: str | None
-    speaker: SpeakerStatistics | None = None  # of earlier recordings; each recording is added
-    fixed_speaker: SpeakerStatistics | None = None  # of all recordings; nothing is added
-    tokens: NDArray[np.int64] | None = None
-    batch_size: int = 16
-    transcriber: Transcriber | None = None
-    transcript: Transcript | None = None  # of one recording
-
-    def for_recording(self, source: Source) -> _Request:
-        """The request for one recording, with its transcript if there is a transcriber."""
-        if self.transcriber is None:
-            return self
-        transcript = self.transcriber(source)
-        return dataclasses.replace(
-            self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
-        )
-
-    def for_window(self, start_s: float, end_s: float) -> _Request:
-        """The request for a window of the recording, with the tokens of the words in it."""
-        if self.transcript is None or self.tokens is None:
-            return self
-        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.text_between(start_s, end_s)))
-
-    def _token_ids(self, text: str) -> NDArray[np.int64] | None:
-        return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None
-
-    def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
-        """{label: probability}, best first, merged if the request has a merge."""
-        names, values = self.spec.labels, probabilities.tolist()
-        scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
-        return dict(sorted(scores.items(), key=lambda item: -item[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class _QueuedClip:
-    """A short recording that waits for its batch; `clip` is None where there is no speech."""
-
-    file: str
-    duration_s: float
-    clip: Clip | None
-    request: _Request
-    warnings: tuple[str, ...]
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
@@ -247,23 +182,23 @@ class Recognizer:
         labels: str | None,
         speaker: SpeakerStatistics | None,
         transcribe: TranscriberChoice = None,
-    ) -> _Request:
+    ) -> Request:
         if labels is not None:
             merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
         if transcribe is None or transcribe is False:
-            return _Request(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
+            return Request(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
         if text is not None:
             raise ModelError("the words are either given (text) or transcribed (transcribe); leave out one of them")
-        return _Request(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
+        return Request(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
 
     def _predict_many(
-        self, sources: list[Source], progress: bool, same_speaker: bool, request: _Request
+        self, sources: list[Source], progress: bool, same_speaker: bool, request: Request
     ) -> Iterator[Prediction | Failure]:
         if same_speaker or request.transcriber is not None:
             sources = [recording.repeatable(source) for source in sources]
         if same_speaker:
             request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
-        queue: list[_QueuedClip | Prediction | Failure] = []
+        queue: list[QueuedClip | Prediction | Failure] = []
         for source in _with_progress_bar(sources) if progress else sources:
             try:
                 queue.append(self._predict_or_queue(source, request))
@@ -274,20 +209,20 @@ class Recognizer:
                 queue = []
         yield from self._predict_queue(queue, request)
 
-    def _speaker_statistics(self, sources: list[Source], request: _Request) -> SpeakerStatistics:
+    def _speaker_statistics(self, sources: list[Source], request: Request) -> SpeakerStatistics:
         """The statistics of one speaker over all recordings; those that cannot be read are reported later."""
         speaker = SpeakerStatistics()
         for source in sources:
             with contextlib.suppress(IntonateError):
                 waveform, blocks = recording.open_recording(source, self.spec.sample_rate_hz, self.spec.pool)
                 if waveform is not None and not request.timeline:
-                    self._clip(waveform, request, speaker)
+                    self._clip_if_voiced(waveform, request, speaker)
                 else:
                     for _ in self._windows_with_clips(blocks, request, speaker):
                         pass
         return speaker
 
-    def _predict_or_queue(self, source: Source, request: _Request) -> _QueuedClip | Prediction:
+    def _predict_or_queue(self, source: Source, request: Request) -> QueuedClip | Prediction:
         """Read one recording: queued for its batch if it is short, answered if it is long."""
         file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
         if request.transcriber is not None:
@@ -297,8 +232,8 @@ class Recognizer:
         waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None and not request.timeline:
-            clip = self._clip(waveform, request, speaker)
-            return _QueuedClip(file, len(waveform) / rate_hz, clip, request, tuple(warnings))
+            clip, label = self._clip_if_voiced(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
+            return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
         segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below)
@@ -306,26 +241,32 @@ class Recognizer:
         return self._prediction(file, mean, segments, request, tuple(warnings))
 
     def _windows_with_clips(
-        self, blocks: Iterable[Waveform], request: _Request, speaker: SpeakerStatistics
+        self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics
     ) -> Iterator[tuple[Window, Clip | None]]:
         """The windows of a recording, and their clips where there is speech.
 
         Overlapping windows hold the same speech twice: one that begins before the last counted one has ended is
         normalised with itself in the statistics, but not counted in those of the windows after it.
         """
-        rate_hz, counted_end_s = self.spec.sample_rate_hz, 0.0
+        rate_hz, counted_end_s, known_s = self.spec.sample_rate_hz, 0.0, 0.0
+        detect = detector(None, rate_hz)
         for start_s, waveform in recording.windows(blocks, rate_hz, self.spec.pool):
             end_s = start_s + len(waveform) / rate_hz
             is_counted = start_s >= counted_end_s
-            clip = self._clip(waveform, request.for_window(start_s, end_s), speaker if is_counted else speaker.copy())
-            counted_end_s = end_s if is_counted and clip is not None else counted_end_s
-            yield Window(start_s, end_s, speech_frames(waveform, rate_hz), None), clip
+            speech = detect(waveform, round((end_s - known_s) * rate_hz))
+            known_s, clip = end_s, None
+            if np.count_nonzero(speech) * HOP_S >= detect.least_s:
+                window_request = request.for_window(start_s, end_s)
+                clip = self._clip(waveform, window_request, speaker if is_counted else speaker.copy())
+                counted_end_s = end_s if is_counted else counted_end_s
+            yield Window(start_s, end_s, speech, None, level_dbfs(waveform)), clip
 
-    def _clip(self, waveform: Waveform, request: _Request, speaker: SpeakerStatistics) -> Clip | None:
-        """The normalised clip of a piece of sound, which is added to `speaker`; None where there is no speech."""
+    def _clip_if_voiced(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> Clip | None:
+        return self._clip(waveform, request, speaker) if has_voice(waveform, self.spec.sample_rate_hz) else None
+
+    def _clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> Clip:
+        """The normalised clip of a piece of speech, which is added to `speaker`."""
         spec = self.spec
-        if not has_speech(waveform, spec.sample_rate_hz):
-            return None
         clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
         if request.fixed_speaker is None:
             inputs.update_speaker(spec, clip, speaker)
@@ -339,10 +280,10 @@ class Recognizer:
                 yield window if clip is None else dataclasses.replace(window, probabilities=next(answers))
 
     def _predict_queue(
-        self, queue: Sequence[_QueuedClip | Prediction | Failure], request: _Request
+        self, queue: Sequence[QueuedClip | Prediction | Failure], request: Request
     ) -> Iterator[Prediction | Failure]:
         """Answer the queue in one batch, or one by one if that fails, to find out which clip is at fault."""
-        queued_clips = [item for item in queue if isinstance(item, _QueuedClip)]
+        queued_clips = [item for item in queue if isinstance(item, QueuedClip)]
         answers: list[Prediction | Failure] = []
         try:
             answers += self._predictions(queued_clips, request.batch_size)
@@ -354,16 +295,16 @@ class Recognizer:
                     answers.append(Failure(clip.file, str(error)))
         remaining = iter(answers)
         for item in queue:
-            yield next(remaining) if isinstance(item, _QueuedClip) else item
+            yield next(remaining) if isinstance(item, QueuedClip) else item
 
-    def _predictions(self, queued_clips: Sequence[_QueuedClip], batch_size: int = 1) -> list[Prediction]:
+    def _predictions(self, queued_clips: Sequence[QueuedClip], batch_size: int = 1) -> list[Prediction]:
         clips = [item.clip for item in queued_clips if item.clip is not None]
         answers = iter(self.probabilities(clips, batch_size))
         predictions = []
         for item in queued_clips:
             mean = None if item.clip is None else next(answers)
             scores = {} if mean is None else item.request.scores(mean)
-            label = label_or_unsure(scores, self.spec.abstain_below) if scores else SILENCE
+            label = label_or_unsure(scores, self.spec.abstain_below) if scores else item.unvoiced_label
             whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
             predictions.append(self._prediction(item.file, mean, (whole,), item.request, item.warnings))
         return predictions
@@ -373,12 +314,12 @@ class Recognizer:
         file: str,
         mean: NDArray[np.float64] | None,
         segments: tuple[Segment, ...],
-        request: _Request,
+        request: Request,
         warnings: tuple[str, ...] = (),
     ) -> Prediction:
         scores = {} if mean is None else request.scores(mean)
         return Prediction(
-            label=next(iter(scores), SILENCE),
+            label=next(iter(scores)) if scores else overall_unvoiced_label(segments),
             scores=scores,
             segments=segments if request.transcript is None else with_words(segments, request.transcript),
             transcript=request.text or "",

@@ -19,21 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.activity import has_speech
 from intonate.audio.clean import clean
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import Waveform
-from intonate.audio.voice import detector
+from intonate.audio.voice import QUIETEST_DBFS, detector, level_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.timeline import SILENCE, UNSURE
+from intonate.recognizer.timeline import UNSURE
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
 from intonate.schema import listed
 
-SPEECH, NOISE = "speech", "noise"
+SPEECH = "speech"
 
 # The first answer comes after this much sound, not after a whole window: two seconds of nothing look broken, and a
 # single word is over by then. Such short windows never go into the speaker's statistics.
@@ -46,9 +45,6 @@ SMOOTHING_S = 1.0
 SWITCH_BY = 0.04
 # An utterance ends with a pause this long: pauses between the words of a sentence are shorter.
 PAUSE_S = 0.7
-# Softer than this without speech is silence, louder is noise: a quiet room through a laptop's microphone lies below.
-NOISE_DBFS = -50.0
-QUIETEST_DBFS = -120.0
 
 Scores = Mapping[str, float]
 
@@ -168,8 +164,8 @@ class Stream:
     def _window_events(self, window: StreamWindow) -> list[Event]:
         rate = self._spec.sample_rate_hz
         new_samples = max(1, round((window.end_s - window.new_start_s) * rate))
-        voiced_frames = self._detect(window.waveform, new_samples)
-        self._voiced_frames = np.concatenate([self._voiced_frames, voiced_frames])[-math.ceil(self.window_s / HOP_S) :]
+        self._voiced_frames = self._detect(window.waveform, new_samples)
+        voiced_frames = self._voiced_frames[-max(1, math.ceil(new_samples / round(HOP_S * rate))) :]
         level = level_dbfs(window.waveform[-new_samples:])
         probabilities = self._window_probabilities(window)
         speech_s = min(float(np.count_nonzero(voiced_frames)) * HOP_S, window.end_s - window.new_start_s)
@@ -178,7 +174,7 @@ class Stream:
             self._extend_utterance(window, voiced_frames, speech_s, probabilities)
             state = SPEECH
         else:
-            state = label = NOISE if level > NOISE_DBFS else SILENCE
+            state = label = unvoiced_label(level)
             scores, speech_s = {}, 0.0
         raw = {} if probabilities is None else self._scores(probabilities)
         segment = Event("segment", window.new_start_s, window.end_s, label, scores, state, raw, level, speech_s)
@@ -191,9 +187,7 @@ class Stream:
         As in `Recognizer`, a window goes into the speaker's statistics unless it overlaps one that did (or is
         shorter than the others, which only a stream has).
         """
-        if not has_speech(window.waveform, self._spec.sample_rate_hz):
-            return None
-        if self.activity == "neural" and np.count_nonzero(self._voiced_frames) * HOP_S < self._detect.least_s:
+        if np.count_nonzero(self._voiced_frames) * HOP_S < self._detect.least_s:
             return None
         is_whole = window.end_s - window.start_s >= self.window_s - HOP_S
         is_counted = is_whole and window.start_s >= self._counted_end_s
@@ -249,8 +243,7 @@ class Stream:
         mean = np.asarray(utterance.probability_sum / utterance.window_count)
         if utterance.end_s - utterance.start_s <= self._spec.pool.longest_s:
             waveform = self._buffer.waveform(utterance.start_s, utterance.end_s)
-            if has_speech(waveform, self._spec.sample_rate_hz):
-                mean = self._clip_probabilities(waveform, self.speaker.copy())
+            mean = self._clip_probabilities(waveform, self.speaker.copy())
         scores = self._scores(mean)
         best = next(iter(scores))
         label = best if scores[best] >= self._spec.abstain_below else UNSURE
@@ -266,9 +259,3 @@ def label_scores(labels: tuple[str, ...], probabilities: NDArray[np.float64], me
     values = probabilities.tolist()
     scores = merge_scores(labels, values, merge) if merge else dict(zip(labels, values, strict=True))
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
-
-
-def level_dbfs(samples: Waveform) -> float:
-    """RMS in dB of full scale."""
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return max(QUIETEST_DBFS, 10 * math.log10(max(power, 1e-12)))

@@ -1,7 +1,8 @@
 """From overlapping windows to a timeline of segments that do not overlap.
 
 The rule: the recording is cut into stretches of one hop (a rest shorter than half a hop joins the last one). A
-stretch without speech is `silence`. Any other one has the mean of the probabilities of the windows that cover
+stretch without speech is `noise` if a loud window covers it that has no speech at all, so never between two words;
+else it is `silence`. Any other one has the mean of the probabilities of the windows that cover
 it. Neighbours with one label become one segment, with the mean of their probabilities weighted by their length.
 """
 
@@ -14,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.voice import NOISE, QUIETEST_DBFS, SILENCE, unvoiced_label
 from intonate.schema import Segment
 
-SILENCE = "silence"
 UNSURE = "unsure"
 
-# A stretch counts as spoken from a short syllable (0.1 s) with its hang-over (0.2 s, `audio/activity.py`) on.
-SHORTEST_SPEECH_S = 0.3
+# A stretch counts as spoken from a short syllable on.
+SHORTEST_SPEECH_S = 0.1
 
 Scores = Mapping[str, float]
 
@@ -34,12 +35,14 @@ class Window:
         end_s: where it ends, seconds.
         speech: (frames,) bool, evenly over the window.
         probabilities: (classes,), or None where there is no speech.
+        level_dbfs: RMS of all of it, in dB of full scale.
     """
 
     start_s: float
     end_s: float
     speech: NDArray[np.bool_]
     probabilities: NDArray[np.float64] | None
+    level_dbfs: float = QUIETEST_DBFS
 
     def has_speech(self, start_s: float, end_s: float) -> bool:
         """Whether there is speech between two times of the recording, as far as this window covers them."""
@@ -60,27 +63,35 @@ def segments_of(
         scores_of: probabilities (classes,) -> {label: probability}, best first.
         abstain_below: a best probability under this is labelled `unsure`.
     """
-    stretches: list[tuple[float, float, NDArray[np.float64] | None]] = []
+    stretches: list[tuple[float, float, NDArray[np.float64] | str]] = []
     for start_s, end_s, covering in _stretches(windows, hop_s):
         probabilities = [window.probabilities for window in covering if window.probabilities is not None]
         has_speech = any(window.has_speech(start_s, end_s) for window in covering)
-        mean = np.mean(probabilities, axis=0) if probabilities and has_speech else None
-        stretches.append((start_s, end_s, mean))
+        is_answered = bool(probabilities) and has_speech
+        stretches.append((start_s, end_s, np.mean(probabilities, axis=0) if is_answered else _unvoiced(covering)))
 
-    def label(stretch: tuple[float, float, NDArray[np.float64] | None]) -> str:
-        return SILENCE if stretch[2] is None else label_or_unsure(scores_of(stretch[2]), abstain_below)
+    def label(stretch: tuple[float, float, NDArray[np.float64] | str]) -> str:
+        answer = stretch[2]
+        return answer if isinstance(answer, str) else label_or_unsure(scores_of(answer), abstain_below)
 
     timeline = []
     for name, group in itertools.groupby(stretches, label):
         members = list(group)
-        scores: Scores = {}
-        if name != SILENCE:
-            lengths_s = [end_s - start_s for start_s, end_s, _ in members]
-            scores = scores_of(
-                np.average([mean for _, _, mean in members if mean is not None], axis=0, weights=lengths_s)
-            )
-        timeline.append(Segment(members[0][0], members[-1][1], name, scores, speech=name != SILENCE))
+        means = [answer for *_, answer in members if not isinstance(answer, str)]
+        lengths_s = [end_s - start_s for start_s, end_s, _ in members]
+        scores: Scores = scores_of(np.average(means, axis=0, weights=lengths_s)) if means else {}
+        timeline.append(Segment(members[0][0], members[-1][1], name, scores, speech=bool(means)))
     return tuple(timeline)
+
+
+def overall_unvoiced_label(segments: Sequence[Segment]) -> str:
+    """`noise` or `silence`: what a recording without speech is for most of its time."""
+    noise_s = sum(segment.end_s - segment.start_s for segment in segments if segment.label == NOISE)
+    return NOISE if segments and noise_s > (segments[-1].end_s - segments[0].start_s) / 2 else SILENCE
+
+
+def _unvoiced(covering: Sequence[Window]) -> str:
+    return unvoiced_label(max((window.level_dbfs for window in covering if not window.speech.any()), default=-np.inf))
 
 
 def label_or_unsure(scores: Scores, abstain_below: float) -> str:

@@ -20,10 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from intonate.audio import decode
+from intonate.audio.voice import level_dbfs
 from intonate.errors import AudioError, IntonateError, require
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.recognizer import load_model
-from intonate.recognizer.streaming import Event, Stream, level_dbfs
+from intonate.recognizer.streaming import Event, Stream
 from intonate.transcripts.recognisers import Transcriber
 from intonate.transcripts.stream_transcriber import StreamTranscriber, TranscriptEvent
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from intonate.audio.voice import NOISE, SILENCE
 from intonate.recognizer.recognizer import Failure
-from intonate.recognizer.timeline import SILENCE, UNSURE
+from intonate.recognizer.timeline import UNSURE
 from intonate.schema import Prediction, Segment
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ COLOURS: Mapping[str, str] = {
     "calm": "bright_green",
     "neutral": "white",
     SILENCE: "bright_black",
+    NOISE: "bright_black",
     UNSURE: "bright_black",
 }
 BAR = 24  # columns of a full bar
@@ -69,7 +71,7 @@ def _headline(answer: Prediction) -> Text:
     name = answer.file or answer.transcript
     prefix: list[str | tuple[str, str]] = [(name, "dim"), "  "] if name else []
     if not answer.scores:
-        return _text(*prefix, (SILENCE, f"bold {COLOURS[SILENCE]}"), ("  no speech", "dim"))
+        return _text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
     best = f"{answer.label} {answer.scores[answer.label]:.0%}"
     if answer.abstained:
         return _text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"))

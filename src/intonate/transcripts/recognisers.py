@@ -4,7 +4,8 @@
     transcribe("clip.wav").text
 
 A recording of any length is cut at its quietest moments into pieces of at most 30 s, in constant memory, and pieces
-without speech are left out: recognisers write down words even where there are none.
+without speech are left out, and words at a time at which nobody speaks: recognisers write down words even where there
+are none.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from intonate.audio.activity import has_speech
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
+from intonate.audio.voice import voice_frames
 from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, first_line, require
 from intonate.published.files import not_here
 from intonate.schema import Segment
@@ -35,6 +37,8 @@ RATE_HZ = 16_000
 # Whisper hears 30 s at a time (Radford et al. 2022); a piece is cut in its last third, in the middle of the quietest
 # 0.3 s, which is longer than the closure of any consonant.
 PIECE_S, CUT_AFTER_S, PAUSE_S = 30.0, 20.0, 0.3
+# Recognisers give the times of words this well, seconds.
+NEAR_S = 0.25
 # What `whisper` alone looks for, in this order: good and small enough for a CPU first.
 SIZES = ("small", "small.en", "base", "base.en", "tiny", "tiny.en", "medium", "medium.en", "turbo", "large-v3")
 # Weights are stored in 16 bits: twice the millions of parameters of the paper's table 1 (of turbo: of its model card).
@@ -110,13 +114,24 @@ class Transcriber:
         words: list[Word] = []
         language = ""
         for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S)):
-            if not has_speech(piece, RATE_HZ):
+            voiced = voice_frames(piece, RATE_HZ)
+            if not voiced.any():
                 continue
             with self._lock:
                 piece_words, language = self.recognise(piece, language)
             offset_s += start_s
-            words += [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in piece_words]
+            words += [
+                Word(word.text, word.start_s + offset_s, word.end_s + offset_s)
+                for word in piece_words
+                if _is_voiced(word, voiced)
+            ]
         return Transcript(tuple(words), language if words else "")
+
+
+def _is_voiced(word: Word, voiced: NDArray[np.bool_]) -> bool:
+    """Whether somebody speaks in a word's time or near it, by frames of `HOP_S`."""
+    first, last = (round(time_s / HOP_S) for time_s in (word.start_s - NEAR_S, word.end_s + NEAR_S))
+    return bool(voiced[max(0, first) : last + 1].any())
 
 
 def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:

@@ -1,0 +1,86 @@
+"""What one call asks for, and what is known of one recording on its way to an answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.decode import Source
+from intonate.emotions import merge_scores
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import inputs
+from intonate.recognizer.inputs import Clip
+from intonate.schema import ModelSpec
+from intonate.transcripts.recognisers import Transcriber, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording that could not be answered, among others that could.
+
+    Attributes:
+        file: where the sound came from; empty for an array or bytes.
+        error: one sentence.
+    """
+
+    file: str
+    error: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"file": self.file, "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options of one call, and what belongs to one recording or window of it."""
+
+    spec: ModelSpec
+    text: str | None
+    timeline: bool
+    labels: str | None
+    speaker: SpeakerStatistics | None = None  # of earlier recordings; each recording is added
+    fixed_speaker: SpeakerStatistics | None = None  # of all recordings; nothing is added
+    tokens: NDArray[np.int64] | None = None
+    batch_size: int = 16
+    transcriber: Transcriber | None = None
+    transcript: Transcript | None = None  # of one recording
+
+    def for_recording(self, source: Source) -> Request:
+        """The request for one recording, with its transcript if there is a transcriber."""
+        if self.transcriber is None:
+            return self
+        transcript = self.transcriber(source)
+        return dataclasses.replace(
+            self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
+        )
+
+    def for_window(self, start_s: float, end_s: float) -> Request:
+        """The request for a window of the recording, with the tokens of the words in it."""
+        if self.transcript is None or self.tokens is None:
+            return self
+        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.text_between(start_s, end_s)))
+
+    def _token_ids(self, text: str) -> NDArray[np.int64] | None:
+        return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None
+
+    def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
+        """{label: probability}, best first, merged if the request has a merge."""
+        names, values = self.spec.labels, probabilities.tolist()
+        scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedClip:
+    """A short recording that waits for its batch; `clip` is None where there is no speech, but `unvoiced_label`."""
+
+    file: str
+    duration_s: float
+    clip: Clip | None
+    unvoiced_label: str
+    request: Request
+    warnings: tuple[str, ...]
