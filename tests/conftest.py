@@ -3,7 +3,12 @@
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A test measures no seconds: on a busy machine any of them may take longer than hypothesis allows.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -288,8 +288,7 @@ def test_the_neural_detector_tells_noise_from_speech(recognizer):
 
 def test_detectors_answer_per_frame():
     for name in ("energy", "neural"):
-        if name == "neural":
-                listen = detector(name, RATE)
+        listen = detector(name, RATE)
         window = tiny.speech(2.0)
         for fresh in (16_000, 8_000, 8_000, 1, 161, 500):
             assert listen(window, fresh).shape == (200,)
