@@ -12,10 +12,12 @@ from typing import Literal
 
 from intonate.audio.streams import MOST_PARTS, Content, Part
 
+# Zeros behind the data that pad a file, not more of its sound, bytes.
+PADDING_BYTES = 4096
 # A header that must be written again is no longer than this (it may hold a picture).
 LONGEST_HEADER_BYTES = 16 * 2**20
 # From here on, 32 bits are a streaming encoder's word for "unknown", not a size.
-UNKNOWN_SIZE = 0x7FFF_0000
+UNKNOWN_SIZE = 0x7F00_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _after(content: Content, end: int, layout: _Layout) -> int | None:
             if (
                 content.read(at, 4) in _LAYOUTS
                 or content.read(at, 3) in (b"ID3", b"TAG")
-                or not any(content.read(at, 64))
+                or (content.size - at <= PADDING_BYTES and not any(content.read(at, PADDING_BYTES)))
             ):
                 return at
             name = content.read(at, 4)

@@ -54,7 +54,10 @@ def parts(content: Content, start: int) -> list[Part]:
 def first_frame(content: Content, at: int) -> int | None:
     """Where the first frame stands within 64 KiB of `at`, behind something else; None where there is none."""
     place = _next_frame(content, at, min(content.size, at + 2**16))
-    return place if place >= 0 and mpeg.frames_run(content.read(place, 8192), 0) >= 3 else None
+    if place < 0:
+        return None
+    block = content.read(place, 8 * LONGEST_FRAME_BYTES)
+    return place if block[:3] == b"ID3" or mpeg.frames_run(block, 0, most=8) == 8 else None
 
 
 def _fits(content: Content, end: int) -> bool:

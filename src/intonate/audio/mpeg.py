@@ -55,10 +55,10 @@ def frame(header: bytes) -> Frame | None:
     return Frame(size, samples, rate_hz, layer, is_mpeg1, header[3] >> 6 == 3)
 
 
-def frames_run(data: bytes, at: int) -> int:
-    """How many frames of one kind follow each other from `at` on, up to 4; the last one may be cut by `data`'s end."""
+def frames_run(data: bytes, at: int, most: int = 4) -> int:
+    """How many frames of one kind follow each other from `at` on, up to `most`; the last one may be cut by `data`'s end."""
     first, count = frame(data[at : at + 4]), 0
-    while first is not None and count < 4:
+    while first is not None and count < most:
         here = frame(data[at : at + 4])
         if here is None or (here.layer, here.rate_hz) != (first.layer, first.rate_hz):
             return count

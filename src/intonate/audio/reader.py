@@ -69,4 +69,5 @@ def shortfall(name: str, heard_s: float, promised_s: float) -> str:
     """
     if math.isnan(promised_s):
         return f"{name} is damaged or cut off: {heard_s:.2f} s were heard, and its end is missing"
-    return f"{name} is damaged or cut off: {heard_s:.2f} s of {promised_s:.2f} s were heard"
+    digits = 2 if promised_s - heard_s >= 0.01 else 5
+    return f"{name} is damaged or cut off: {heard_s:.{digits}f} s of {promised_s:.{digits}f} s were heard"

@@ -23,7 +23,7 @@ from intonate.audio.reader import Block, Reader, check_rate
 from intonate.audio.resample import resample_blocks
 from intonate.audio.sndfile import UnknownFormatError, open_sndfile
 from intonate.audio.streams import Content, Part, name_of, open_stream
-from intonate.errors import AudioError
+from intonate.errors import AudioError, MissingExtraError
 
 __all__ = ["Reader", "Sound", "Source", "check_rate", "name_of", "open_audio"]
 
@@ -103,7 +103,11 @@ def _open_part(
             return open_media(view, name, kind, stack, promise, track)
         except AudioError as other:
             # A codec that only PyAV could tell is named by it; damage is described by libsndfile.
-            raise (other if error.is_coding or "is coded as" in str(other) else error) from error
+            if error.is_coding or "is coded as" in str(other):
+                raise other from error
+            if isinstance(other.__cause__, MissingExtraError):
+                raise AudioError(f"{error}; PyAV may be able to: pip install 'intonate[media]'") from error
+            raise error from None
 
 
 def _joined(first: Reader, others: list[Reader]) -> Reader:
@@ -132,4 +136,7 @@ def _converted(reader: Reader, first: int, rate_hz: int, channels: int) -> Itera
     blocks = reader.chunks(first)
     if reader.channels != channels:
         blocks = (np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1) for block in blocks)
-    return resample_blocks(blocks, reader.sample_rate_hz, rate_hz, channels)
+    if channels > 1:
+        return resample_blocks(blocks, reader.sample_rate_hz, rate_hz, channels)
+    mono = resample_blocks((block[:, 0] for block in blocks), reader.sample_rate_hz, rate_hz)
+    return (block[:, None] for block in mono)

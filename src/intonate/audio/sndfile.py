@@ -24,7 +24,8 @@ MOST_BREAKS = 200
 DAMAGE = re.compile(r"ERROR|reports a hole|Skipped \d+ bytes looking")
 # Codecs with a delay may end some samples early without any harm, seconds.
 LOSSY_SLACK_S = 0.06
-LOSSLESS = frozenset({"WAV", "WAVEX", "FLAC", "AIFF", "CAF", "AU", "W64", "RF64"})
+# The subtypes of libsndfile that have none begin so.
+LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 
 
 class UnknownFormatError(AudioError):
@@ -72,6 +73,7 @@ def open_sndfile(
 
     def chunks(first: int) -> Iterator[Block]:
         nonlocal file
+        slack = 0.0 if file.subtype.startswith(LOSSLESS) else LOSSY_SLACK_S * rate
         size, total = max(1, CHUNK_SAMPLES // file.channels), file.frames
         at, heard, gap, leap, breaks, is_damaged = min(first, total), 0, 0, 0, 0, False
         try:
@@ -107,10 +109,10 @@ def open_sndfile(
             warnings.append(shortfall(name, heard / rate, math.nan))
         elif frames is not None and first < frames:
             promised = (frames - first) * promise
-            if not promised - heard <= (0 if file.format in LOSSLESS else LOSSY_SLACK_S * rate):
+            if not promised - heard < max(1, slack):
                 warnings.append(shortfall(name, heard / rate, promised / rate))
                 return
-        if is_damaged or (file.format not in LOSSLESS and DAMAGE.search(file.extra_info)):
+        if is_damaged or (slack and DAMAGE.search(file.extra_info)):
             warnings.append(f"{name} is damaged: {heard / rate:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
