@@ -25,6 +25,8 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     srt = "srt"
+    vtt = "vtt"
+    rttm = "rttm"
 
 
 class _NamingCommand(TyperCommand):
@@ -92,6 +94,12 @@ def predict(
     track: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Audio track of a video; else the first that speaks.")
     ] = None,
+    channels: Annotated[
+        str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
+    ] = "mix",
+    speakers: Annotated[
+        str | None, typer.Option(metavar="auto|N", help="Tell the speakers of one channel apart, turn by turn.")
+    ] = None,
 ) -> None:
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
@@ -112,6 +120,8 @@ def predict(
         output=output,
         raw=raw,
         track=track,
+        channels=channels,
+        speakers=speakers,
     )
     raise typer.Exit(0 if is_complete else 1)
 

@@ -207,6 +207,7 @@ class Segment:
         scores: {label: probability}, best first; empty where there is no speech.
         speech: whether there was speech.
         text: the words in it, where a transcript was asked for.
+        speaker: who speaks, where speakers or channels were told apart.
     """
 
     start_s: float
@@ -215,6 +216,26 @@ class Segment:
     scores: Mapping[str, float]
     speech: bool = True
     text: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What one person in a conversation sounds like, all turns together.
+
+    Attributes:
+        name: `Speaker 1`, `Left`, `Channel 3`… as in the segments.
+        label: the best label.
+        scores: {label: probability}, best first: the mean of the turns by their length.
+        speech_s: seconds of speech.
+        abstained: the best probability is under the model's threshold.
+    """
+
+    name: str
+    label: str
+    scores: Mapping[str, float]
+    speech_s: float
+    abstained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +253,8 @@ class Prediction:
         file: where the sound came from; empty for an array or bytes.
         warnings: a sentence each about what was not heard: a damaged piece, an end that is missing, a channel that
             was left out.
+        speakers: who speaks, where speakers or channels were told apart; the segments are their turns then, in the
+            order in which they begin, and may overlap.
     """
 
     label: str
@@ -242,6 +265,12 @@ class Prediction:
     model: str = ""
     file: str = ""
     warnings: tuple[str, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Where the last segment ends, seconds."""
+        return max((segment.end_s for segment in self.segments), default=0.0)
 
     @property
     def transcribed(self) -> bool:
@@ -251,7 +280,8 @@ class Prediction:
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
         """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines.
 
-        A segment has a `text` where a transcript was asked for and words were heard in it.
+        A segment has a `text` where a transcript was asked for and words were heard in it, and a `speaker` where
+        speakers or channels were told apart; then there is a list of `speakers`, too.
 
         Args:
             top_k: how many scores of the recording and of each segment; None for all.
@@ -269,13 +299,24 @@ class Prediction:
                     "scores": listed(segment.scores, top_k),
                 }
                 | ({"text": segment.text} if segment.text else {})
+                | ({"speaker": segment.speaker} if segment.speaker else {})
                 for segment in self.segments
             ],
             "transcript": self.transcript,
             "abstained": self.abstained,
             "model": self.model,
             "warnings": list(self.warnings),
-        }
+        } | ({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {})
+
+
+def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
+    return {
+        "speaker": speaker.name,
+        "label": speaker.label,
+        "scores": listed(speaker.scores, top_k),
+        "speech": round(speaker.speech_s, 2),
+        "abstained": speaker.abstained,
+    }
 
 
 def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:

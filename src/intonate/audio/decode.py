@@ -123,10 +123,22 @@ def _stream(
     to_hz = check_rate(sample_rate_hz, "the answer")
     with open_audio(source) as reader:
         downmix = Downmix(reader.name, reader.sample_rate_hz)
-        mono = downmix.mono(_stretch(reader, start_s, end_s, longest_s))
+        stretch = _stretch(reader, start_s, end_s, longest_s)
+        if isinstance(source, Sound) and source.channel is not None:
+            stretch = _channel(stretch, source.channel, reader)
+        mono = downmix.mono(stretch)
         yield from resample_blocks(mono, reader.sample_rate_hz, to_hz)
         if warnings is not None:
             warnings += [*reader.warnings, *downmix.warnings()]
+
+
+def _channel(blocks: Iterator[NDArray[np.float32]], channel: int, reader: Reader) -> Iterator[NDArray[np.float32]]:
+    """One of the channels, (samples, 1)."""
+    if not 1 <= channel <= reader.channels:
+        have = "one channel" if reader.channels == 1 else f"{reader.channels} channels"
+        raise AudioError(f"{reader.name} has {have}, so there is no channel {channel}")
+    for block in blocks:
+        yield block[:, channel - 1 : channel]
 
 
 def _stretch(

@@ -36,11 +36,13 @@ class Sound:
         source: a path, bytes, a binary file or (array, rate).
         raw: for samples without a header, `ENCODING:RATE[:CHANNELS]`, e.g. `ulaw:8000` (see `raw.ENCODINGS`).
         track: which audio track of a video, from 1 on; None for the first one in which somebody speaks.
+        channel: which channel alone, from 1 on; None for all of them in one.
     """
 
     source: str | os.PathLike[str] | bytes | BinaryIO | tuple[Any, int]
     raw: str | None = None
     track: int | None = None
+    channel: int | None = None
 
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | tuple[Any, int] | Sound

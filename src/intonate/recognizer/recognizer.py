@@ -21,9 +21,9 @@ from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
 from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
-from intonate.errors import IntonateError, ModelError
+from intonate.errors import AudioError, IntonateError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import inputs, late_fusion, recording
+from intonate.recognizer import conversation, inputs, late_fusion, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
@@ -74,6 +74,8 @@ class Recognizer:
         timeline: bool = False,
         labels: str | None = None,
         speaker: SpeakerStatistics | None = None,
+        channels: str | int = "mix",
+        speakers: str | int | None = None,
     ) -> Prediction:
         """What one recording sounds like.
 
@@ -91,13 +93,17 @@ class Recognizer:
             labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`; probabilities are summed.
             speaker: the statistics of this person's earlier recordings. This recording is added to them, so that
                 answers get better from one to the next; None to judge the recording by itself.
+            channels: `mix` for all in one, `left`, `right` or a number from 1 on for one of them, `each` for an answer
+                by channel, with one person on each (a call): the segments are their turns then.
+            speakers: how many people to tell apart in one channel, or `auto`; None for taking all for one. The
+                segments are their turns then, and each is normalised by its own speaker.
 
         Raises:
-            AudioError: the sound is missing, unreadable, empty or not finite.
+            AudioError: the sound is missing, unreadable, empty or not finite, or has no such channel.
             ModelError: the model cannot answer this (a text is missing, for instance), or nothing can transcribe.
             LabelError: there is no such merge, or it has no place for the model's labels.
         """
-        request = self._request(text, timeline, labels, speaker, transcribe)
+        request = self._request(text, timeline, labels, speaker, transcribe, channels, speakers)
         answer = self._predict_or_queue(source, request)
         return answer if isinstance(answer, Prediction) else self._predictions([answer])[0]
 
@@ -110,6 +116,8 @@ class Recognizer:
         transcribe: TranscriberChoice = None,
         timeline: bool = False,
         labels: str | None = None,
+        channels: str | int = "mix",
+        speakers: str | int | None = None,
         batch_size: int = 16,
         progress: bool = False,
     ) -> Iterator[Prediction | Failure]:
@@ -123,6 +131,8 @@ class Recognizer:
             transcribe: as in `predict`.
             timeline: as in `predict`.
             labels: as in `predict`.
+            channels: as in `predict`.
+            speakers: as in `predict`.
             batch_size: recordings that the model sees at once.
             progress: show a bar on standard error.
 
@@ -130,7 +140,9 @@ class Recognizer:
             ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
-        request = self._request(text, timeline, labels, None, transcribe)
+        request = self._request(text, timeline, labels, None, transcribe, channels, speakers)
+        if same_speaker and request.is_conversation:
+            raise AudioError("the recordings are of one speaker or of several; leave out one of the two")
         request = dataclasses.replace(request, batch_size=max(1, batch_size))
         return self._predict_many(list(sources), progress, same_speaker, request)
 
@@ -182,14 +194,27 @@ class Recognizer:
         labels: str | None,
         speaker: SpeakerStatistics | None,
         transcribe: TranscriberChoice = None,
+        channels: str | int = "mix",
+        speakers: str | int | None = None,
     ) -> Request:
         if labels is not None:
             merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
+        request = Request(
+            self.spec,
+            text,
+            timeline,
+            labels,
+            speaker,
+            channels=conversation.chosen_channel(channels),
+            speakers=conversation.chosen_speakers(speakers),
+        )
+        if request.channels == "each" and request.speakers is not None:
+            raise AudioError("with channels each, every channel is one speaker; leave out the speakers")
         if transcribe is None or transcribe is False:
-            return Request(self.spec, text, timeline, labels, speaker, tokens=inputs.token_ids(self.spec, text))
+            return dataclasses.replace(request, tokens=inputs.token_ids(self.spec, text))
         if text is not None:
             raise ModelError("the words are either given (text) or transcribed (transcribe); leave out one of them")
-        return Request(self.spec, None, timeline, labels, speaker, transcriber=transcriber(transcribe))
+        return dataclasses.replace(request, transcriber=transcriber(transcribe))
 
     def _predict_many(
         self, sources: list[Source], progress: bool, same_speaker: bool, request: Request
@@ -214,6 +239,8 @@ class Recognizer:
         speaker = SpeakerStatistics()
         for source in sources:
             with contextlib.suppress(IntonateError):
+                if request.channels != "mix":
+                    source = conversation.with_channel(source, int(request.channels))
                 waveform, blocks = recording.open_recording(source, self.spec.sample_rate_hz, self.spec.pool)
                 if waveform is not None and not request.timeline:
                     self._clip_if_voiced(waveform, request, speaker)
@@ -224,7 +251,10 @@ class Recognizer:
 
     def _predict_or_queue(self, source: Source, request: Request) -> QueuedClip | Prediction:
         """Read one recording: queued for its batch if it is short, answered if it is long."""
+        if request.is_conversation:
+            return conversation.predict_conversation(self, source, request)
         file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
+        source = source if request.channels == "mix" else conversation.with_channel(source, int(request.channels))
         if request.transcriber is not None:
             source = recording.repeatable(source)
         request = request.for_recording(source)

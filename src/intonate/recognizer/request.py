@@ -48,6 +48,13 @@ class Request:
     batch_size: int = 16
     transcriber: Transcriber | None = None
     transcript: Transcript | None = None  # of one recording
+    channels: str = "mix"  # `mix`, `each`, or the number of one
+    speakers: int | None = None  # how many to tell apart; 0 to find out, None for taking all for one
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the answer is told by speaker."""
+        return self.channels == "each" or self.speakers is not None
 
     def for_recording(self, source: Source) -> Request:
         """The request for one recording, with its transcript if there is a transcriber."""

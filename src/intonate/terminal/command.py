@@ -38,6 +38,8 @@ def predict(
     output: Path | None = None,
     raw: str | None = None,
     track: int | None = None,
+    channels: str = "mix",
+    speakers: str | None = None,
 ) -> bool:
     """Answer files, folders and standard input, and print or write the answers.
 
@@ -54,6 +56,8 @@ def predict(
         output: a file to write to; for the subtitles of several recordings, a folder.
         raw: `ENCODING:RATE[:CHANNELS]` of samples without a header.
         track: which audio track of a video; None for the first one in which somebody speaks.
+        channels: `mix`, `left`, `right`, `each` or a number.
+        speakers: how many people to tell apart, or `auto`; None for taking all for one.
 
     Returns:
         Whether every recording was answered. Failures, and what was not heard, are printed on standard
@@ -66,7 +70,7 @@ def predict(
     if raw is not None or track is not None:
         sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
     is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
-    if style == "srt" and not is_single and (output is None or output.is_file()):
+    if style in formats.SUBTITLES and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     recognizer = load_model(model)
     is_interactive = output is None and sys.stdout.isatty()
@@ -75,14 +79,18 @@ def predict(
         same_speaker=same_speaker,
         text=text,
         transcribe=None if transcribe is None else open_transcriber(transcribe),
-        timeline=timeline or style == "srt",
+        timeline=timeline or style in formats.TIMELINES,
         labels=labels,
+        channels=channels,
+        speakers=speakers,
         # One at a time is seen at once; many at a time is quicker.
         batch_size=1 if is_interactive else 16,
         progress=len(sources) > 1 and not is_interactive and sys.stderr.isatty(),
     )
     failures: list[Failure] = []
-    layout = Layout(_answerable_labels(recognizer, labels), top_k, timeline, single=is_single)
+    layout = Layout(
+        _answerable_labels(recognizer, labels), top_k, timeline, is_single, channels == "each" or speakers is not None
+    )
     _write_to(output, _with_names(answers, names, failures, notes), style, layout)
     for sentence in [*notes, *(failure.error for failure in failures)]:
         print(f"intonate: {sentence}", file=sys.stderr)
@@ -134,12 +142,12 @@ def read(
         model: a built-in name, a model file or a run folder.
         labels: a merge of the emotions.
         top_k: how many scores to show.
-        style: `text`, or one of `formats.FORMATS` but `srt`.
+        style: `text`, or one of `formats.FORMATS` but subtitles.
 
     Raises:
         IntonateError: no such model or merge, or a text is empty.
     """
-    if style == "srt":
+    if style in formats.TIMELINES:
         raise IntonateError("subtitles need a sound; use --format text, json, jsonl or csv")
     recognizer = load_model(model)
     is_piped = list(texts) == [STANDARD_INPUT]
@@ -228,8 +236,8 @@ def _write_to(output: Path | None, answers: Answers, style: str, layout: Layout)
         IntonateError: that cannot be written to.
     """
     try:
-        if style == "srt" and not layout.single and output is not None:
-            _write_subtitles(answers, output, layout)
+        if style in formats.SUBTITLES and not layout.single and output is not None:
+            _write_subtitles(answers, output, style, layout)
         else:
             with _open_output(output) as out:
                 _write(answers, out, style, layout)
@@ -254,7 +262,7 @@ def _write(answers: Answers, out: TextIO, style: str, layout: Layout) -> None:
     out.flush()
 
 
-def _write_subtitles(answers: Answers, folder: Path, layout: Layout) -> None:
+def _write_subtitles(answers: Answers, folder: Path, style: str, layout: Layout) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     used_names: set[str] = set()
     for answer in answers:
@@ -266,7 +274,7 @@ def _write_subtitles(answers: Answers, folder: Path, layout: Layout) -> None:
             name for name in (stem, *(f"{stem}-{n}" for n in range(2, len(used_names) + 3))) if name not in used_names
         )
         used_names.add(name)
-        (folder / f"{name}.srt").write_text("".join(formats.as_srt([answer], layout)), encoding="utf-8")
+        (folder / f"{name}.{style}").write_text("".join(formats.FORMATS[style]([answer], layout)), encoding="utf-8")
 
 
 @contextlib.contextmanager

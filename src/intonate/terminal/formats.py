@@ -1,4 +1,4 @@
-"""Answers as a person or a program wants to read them: text, JSON, JSON lines, CSV, SRT.
+"""Answers as a person or a program wants to read them: text, JSON, JSON lines, CSV, SRT, WebVTT, RTTM.
 
 Each format is a generator of pieces of text, so that the first answer is seen before the last one is made.
 """
@@ -27,12 +27,14 @@ class Layout:
         top_k: how many scores; None for all.
         timeline: one row per segment in the CSV.
         single: one object in the JSON instead of an array.
+        speakers: tell them: a row per turn in the CSV, and a column with who speaks.
     """
 
     labels: tuple[str, ...]
     top_k: int | None = None
     timeline: bool = False
     single: bool = False
+    speakers: bool = False
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -57,36 +59,53 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
     first, last = ("file", "start", "end", "label", "score", "abstained"), ("transcript", "model", "error", "warnings")
-    yield _row([*first, *layout.labels, *last])
+    is_timeline = layout.timeline or layout.speakers
+    extra = ("speaker",) if layout.speakers else ()
+    yield _row([*first, *layout.labels, *last, *extra])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(layout.labels) + 7), answer.error, ""])
+            yield _row([answer.file, *[""] * (len(layout.labels) + 7), answer.error, "", *("" for _ in extra)])
             continue
-        end_s = answer.segments[-1].end_s if answer.segments else 0.0
-        whole = Segment(0.0, end_s, answer.label, answer.scores)
-        for segment in answer.segments if layout.timeline else (whole,):
+        whole = Segment(0.0, answer.duration_s, answer.label, answer.scores)
+        for segment in answer.segments if is_timeline else (whole,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
-            is_unsure = segment.label == UNSURE or (not layout.timeline and answer.abstained)
+            is_unsure = segment.label == UNSURE or (not is_timeline and answer.abstained)
             best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
             columns = (f"{scores[label]:.6f}" if label in scores else "" for label in layout.labels)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             flag = str(is_unsure).lower()
-            transcript = segment.text if layout.timeline and answer.transcribed else answer.transcript
+            transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
             last = (transcript, answer.model, "", "; ".join(answer.warnings))
-            yield _row([answer.file, *times, segment.label, best, flag, *columns, *last])
+            speaker = (segment.speaker,) if extra else ()
+            yield _row([answer.file, *times, segment.label, best, flag, *columns, *last, *speaker])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
     """Subtitles of one recording: a cue per segment with speech, with its words where they were written down."""
+    for number, segment in enumerate(_spoken(answers), start=1):
+        speaker = f"{segment.speaker}: " if segment.speaker else ""
+        times = f"{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}"
+        yield f"{number}\n{times}\n{speaker}{_cue(segment, layout)}\n\n"
+
+
+def as_vtt(answers: Answers, layout: Layout) -> Iterator[str]:
+    """The same as WebVTT, where a voice tag tells who speaks: `<v Speaker 1>`."""
+    yield "WEBVTT\n\n"
+    for segment in _spoken(answers):
+        speaker = f"<v {segment.speaker}>" if segment.speaker else ""
+        text = _cue(segment, layout).replace("&", "&amp;").replace("<", "&lt;")
+        yield f"{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n{speaker}{text}\n\n"
+
+
+def as_rttm(answers: Answers, layout: Layout) -> Iterator[str]:
+    """Who speaks when, as NIST's Rich Transcription Time Marked; `speech` where speakers were not told apart."""
     for answer in answers:
         if isinstance(answer, Prediction):
-            spoken = [segment for segment in answer.segments if segment.speech]
-            for number, segment in enumerate(spoken, start=1):
-                best = list(segment.scores.items())[: layout.top_k or 1]
-                text = ", ".join(f"{label} {score:.0%}" for label, score in best)
-                text = f"{UNSURE} ({text})" if segment.label == UNSURE else text
-                lines = "\n".join(filter(None, (text, segment.text)))
-                yield f"{number}\n{_srt_time(segment.start_s)} --> {_srt_time(segment.end_s)}\n{lines}\n\n"
+            file = "_".join(answer.file.split()) or "recording"
+            for segment in _spoken([answer]):
+                speaker = segment.speaker.replace(" ", "_") or "speech"
+                length_s = segment.end_s - segment.start_s
+                yield f"SPEAKER {file} 1 {segment.start_s:.3f} {length_s:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
 
 
 FORMATS: dict[str, Callable[[Answers, Layout], Iterator[str]]] = {
@@ -94,7 +113,26 @@ FORMATS: dict[str, Callable[[Answers, Layout], Iterator[str]]] = {
     "jsonl": as_jsonl,
     "csv": as_csv,
     "srt": as_srt,
+    "vtt": as_vtt,
+    "rttm": as_rttm,
 }
+# A recording each is a file each.
+SUBTITLES = ("srt", "vtt")
+# They are made of segments.
+TIMELINES = (*SUBTITLES, "rttm")
+
+
+def _spoken(answers: Answers) -> Iterator[Segment]:
+    for answer in answers:
+        if isinstance(answer, Prediction):
+            yield from (segment for segment in answer.segments if segment.speech)
+
+
+def _cue(segment: Segment, layout: Layout) -> str:
+    best = list(segment.scores.items())[: layout.top_k or 1]
+    text = ", ".join(f"{label} {score:.0%}" for label, score in best)
+    text = f"{UNSURE} ({text})" if segment.label == UNSURE else text
+    return "\n".join(filter(None, (text, segment.text)))
 
 
 def _dict(answer: Prediction | Failure, layout: Layout) -> Mapping[str, object]:
@@ -107,8 +145,8 @@ def _row(cells: list[str]) -> str:
     return line.getvalue()
 
 
-def _srt_time(seconds: float) -> str:
+def _clock(seconds: float, point: str) -> str:
     """`00:01:02,500`."""
     thousandths = round(seconds * 1000)
     minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d},{rest % 1000:03d}"
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
         console.print(_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
+    if answer.speakers:
+        _print_speakers(console, answer)
     if timeline or len(answer.segments) > 1:
         _print_timeline(console, answer.segments, has_unicode)
     console.print()
@@ -78,16 +81,40 @@ def _headline(answer: Prediction) -> Text:
     return _text(*prefix, (best, f"bold {_colour(answer.label)}"))
 
 
+def _print_speakers(console: Console, answer: Prediction) -> None:
+    width = max(len(speaker.name) for speaker in answer.speakers)
+    for speaker in answer.speakers:
+        best = f"{speaker.label} {next(iter(speaker.scores.values())):.0%}"
+        shown = f"{UNSURE}  at best {best}" if speaker.abstained else best
+        colour = COLOURS[UNSURE] if speaker.abstained else _colour(speaker.label)
+        name = f"  {speaker.name:<{width}}  "
+        console.print(_text(name, (shown, f"bold {colour}"), (f"  {speaker.speech_s:.1f} s of speech", "dim")))
+
+
+def _band(segments: tuple[Segment, ...], columns: int, end_s: float) -> Text:
+    """The segments of one speaker (or of all) as a line of blocks, coloured by label."""
+    cells = [("·", COLOURS[SILENCE])] * columns
+    for segment in segments:
+        first, last = (round(columns * time_s / max(end_s, 1e-9)) for time_s in (segment.start_s, segment.end_s))
+        cells[first:last] = [("█" if segment.speech else "·", _colour(segment.label))] * (min(last, columns) - first)
+    return _text(*(("".join(mark for mark, _ in run), colour) for colour, run in _runs(cells)))
+
+
+def _runs(cells: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    return [(colour, list(group)) for colour, group in itertools.groupby(cells, key=lambda cell: cell[1])]
+
+
 def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode: bool) -> None:
-    end_s = segments[-1].end_s
+    end_s = max(segment.end_s for segment in segments)
     if has_unicode and len(segments) > 1:
         columns = min(BAND, max(20, console.width - 4))
-        edges = [round(columns * segment.start_s / max(end_s, 1e-9)) for segment in segments] + [columns]
-        band = [
-            (("█" if segment.speech else "·") * (right - left), _colour(segment.label))
-            for segment, left, right in zip(segments, edges[:-1], edges[1:], strict=True)
-        ]
-        console.print(_text("\n  ", *band))
+        speakers = list(dict.fromkeys(segment.speaker for segment in segments))
+        width = max(map(len, speakers))
+        console.print()
+        for speaker in speakers:
+            own = tuple(segment for segment in segments if segment.speaker == speaker)
+            name = f"  {speaker:<{width}}  " if width else "  "
+            console.print(_text(name).append(_band(own, columns, end_s)))
     else:
         console.print()
     clock = len(_clock(end_s, end_s))
@@ -105,7 +132,8 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
 
 def _segment_name(segment: Segment) -> str:
     """The label, and the best guess where it is unsure."""
-    return f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
+    name = f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
+    return f"{segment.speaker}  {name}" if segment.speaker else name
 
 
 def _text(*spans: str | tuple[str, str]) -> Text:

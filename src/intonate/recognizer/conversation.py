@@ -1,0 +1,261 @@
+"""Conversations: who speaks when, and what each of them sounds like, turn by turn.
+
+A *track* is a sound with its turns: each channel of a call is one, with one person on it (`--channels each`); a
+recording of several people is one, with the turns of all of them (`--speakers`, told apart by `voices.py`). Each turn
+is answered as a recording by itself would be, but normalised by all that its own speaker says in the conversation.
+
+The whole recording is held in memory: 230 MB an hour at 16 kHz, and about a third of that for its features.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio import decode
+from intonate.audio.clean import clean
+from intonate.audio.decode import Sound, Source
+from intonate.audio.energy import HOP_S, runs
+from intonate.audio.segments import windows
+from intonate.audio.voice import level_dbfs, unvoiced_label, voice_frames
+from intonate.errors import AudioError
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import inputs, recording, voices
+from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.inputs import Clip
+from intonate.recognizer.request import Request
+from intonate.recognizer.timeline import UNSURE, label_or_unsure
+from intonate.schema import Prediction, Segment, Speaker
+from intonate.transcripts.recognisers import with_words
+
+Waveform = NDArray[np.float32]
+
+NAMED_CHANNELS = {"left": 1, "right": 2}
+# A turn goes on through pauses shorter than this: the pauses between the words of a sentence.
+PAUSE_S = 0.7
+# Soft first and last consonants lie this far outside of what is surely speech.
+MARGIN_S = 0.1
+# The other side of a call that leaks into a channel: softer by this much, and the same sound within this delay.
+LEAK_DB, LEAK_CORRELATION, LEAK_DELAY_S = 10.0, 0.5, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch in which one person speaks, seconds."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    sound: Sound
+    waveform: Waveform
+    turns: Sequence[Turn]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of a turn that the model sees at once."""
+
+    turn: int
+    speaker: str
+    clip: Clip
+    is_counted: bool
+
+
+def chosen_channel(channels: str | int) -> str:
+    """A choice of channels as a request has it: `mix`, `each`, or the number of one.
+
+    Raises:
+        AudioError: it is none.
+    """
+    choice = str(channels).lower()
+    choice = str(NAMED_CHANNELS.get(choice, choice))
+    if choice in ("mix", "each") or (choice.isdecimal() and int(choice) >= 1):
+        return choice
+    raise AudioError(f"channels {channels!r} is not known; expected mix, left, right, each, or a number from 1 on")
+
+
+def chosen_speakers(speakers: str | int | None) -> int | None:
+    """A choice of speakers as a request has it: None, 0 for `auto`, or how many.
+
+    Raises:
+        AudioError: it is none.
+    """
+    if speakers is None:
+        return None
+    if str(speakers).lower() == "auto":
+        return 0
+    if str(speakers).isdecimal() and 1 <= int(speakers) <= voices.MOST_SPEAKERS:
+        return int(speakers)
+    raise AudioError(f"speakers {speakers!r} is not possible; expected auto, or 1 to {voices.MOST_SPEAKERS}")
+
+
+def with_channel(source: Source, channel: int | None) -> Sound:
+    """The source, of which only one channel is read."""
+    sound = source if isinstance(source, Sound) else Sound(source)
+    return dataclasses.replace(sound, channel=channel)
+
+
+def predict_conversation(model: ClipModel, source: Source, request: Request) -> Prediction:
+    """Answer a recording by its speakers.
+
+    Raises:
+        AudioError: as in `Recognizer.predict`.
+    """
+    spec, warnings = model.spec, list[str]()
+    source = recording.repeatable(source)
+    make_tracks = _channel_tracks if request.channels == "each" else _voice_tracks
+    tracks = make_tracks(source, request, warnings)
+    segments: list[Segment] = []
+    means: list[tuple[str, float, NDArray[np.float64]]] = []  # speaker, seconds, probabilities
+    texts: list[str] = []
+    for track in tracks:
+        track_request = request.for_recording(track.sound)
+        answers = _turn_probabilities(model, track, track_request)
+        spoken = []
+        for turn, answer in zip(track.turns, answers, strict=True):
+            scores = request.scores(answer)
+            label = label_or_unsure(scores, spec.abstain_below)
+            spoken.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker))
+            means.append((turn.speaker, turn.end_s - turn.start_s, answer))
+        if track_request.transcript is not None:
+            spoken = list(with_words(spoken, track_request.transcript))
+            texts.append(track_request.transcript.text)
+        segments += spoken
+    segments.sort(key=lambda segment: (segment.start_s, segment.end_s))
+    if not means:
+        level = max((level_dbfs(track.waveform) for track in tracks), default=-np.inf)
+        end_s = max((len(track.waveform) for track in tracks), default=0) / spec.sample_rate_hz
+        segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False)]
+    everybody = _speaker("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
+    names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
+    return Prediction(
+        label=everybody.label,
+        scores=everybody.scores,
+        segments=tuple(segments),
+        transcript=_in_order(segments) if len(texts) > 1 else "".join(texts) or request.text or "",
+        abstained=everybody.abstained,
+        model=spec.name,
+        file=recording.file_of(source),
+        warnings=tuple(dict.fromkeys(warnings)),
+        speakers=tuple(_speaker(name, [mean for mean in means if mean[0] == name], request) for name in names),
+    )
+
+
+def turns_of(speech: NDArray[np.bool_], speakers: NDArray[np.intp], names: Sequence[str], end_s: float) -> list[Turn]:
+    """Turns from frames: whether there is speech, and whose, per 10 ms.
+
+    A pause shorter than `PAUSE_S` within the words of one speaker belongs to the turn.
+    """
+    found: list[list[float]] = []  # start, end, number of the speaker
+    for first, last in runs(speech):
+        changes = first + 1 + np.flatnonzero(np.diff(speakers[first:last]))
+        for start, stop in itertools.pairwise([int(first), *changes.tolist(), int(last)]):
+            start_s, stop_s, number = start * HOP_S, stop * HOP_S, float(speakers[start])
+            if found and found[-1][2] == number and start_s - found[-1][1] < PAUSE_S:
+                found[-1][1] = stop_s
+            else:
+                found.append([start_s, stop_s, number])
+    turns = []
+    for place, (start_s, stop_s, number) in enumerate(found):
+        # Into the pause around it, but not into what others say.
+        before_s = found[place - 1][1] if place else 0.0
+        after_s = found[place + 1][0] if place + 1 < len(found) else end_s
+        start_s = max(start_s - MARGIN_S, min(start_s, before_s))
+        stop_s = min(stop_s + MARGIN_S, max(stop_s, after_s), end_s)
+        turns.append(Turn(round(start_s, 3), round(stop_s, 3), names[int(number)]))
+    return turns
+
+
+def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> list[_Track]:
+    """Each channel with the turns of the one person on it."""
+    rate_hz, info = request.spec.sample_rate_hz, decode.info(source)
+    sounds = [with_channel(source, channel) for channel in range(1, info.channels + 1)]
+    waveforms = [decode.load(sound, rate_hz, warnings=warnings) for sound in sounds]
+    names = ["Left", "Right"] if len(sounds) == 2 else [f"Channel {place + 1}" for place in range(len(sounds))]
+    tracks = []
+    for place, (sound, waveform, name) in enumerate(zip(sounds, waveforms, names, strict=True)):
+        speech = voice_frames(waveform, rate_hz)
+        others = waveforms[:place] + waveforms[place + 1 :]
+        turns = turns_of(speech, np.zeros(len(speech), np.intp), [name], len(waveform) / rate_hz)
+        own = [turn for turn in turns if not any(_leaks(turn, waveform, other, rate_hz) for other in others)]
+        if not own:
+            warnings.append(f"{decode.name_of(sound.source)}: nobody speaks on channel {place + 1}")
+        tracks.append(_Track(sound, waveform, own))
+    return tracks
+
+
+def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list[_Track]:
+    """The whole recording with the turns of all voices."""
+    rate_hz = request.spec.sample_rate_hz
+    channel = None if request.channels == "mix" else int(request.channels)
+    sound = with_channel(source, channel)
+    waveform = decode.load(sound, rate_hz, warnings=warnings)
+    speech = voice_frames(waveform, rate_hz)
+    speakers = voices.tell_apart(waveform, rate_hz, speech, request.speakers or None)
+    names = [f"Speaker {number + 1}" for number in range(int(speakers.max(initial=0)) + 1)]
+    return [_Track(sound, waveform, turns_of(speech, speakers, names, len(waveform) / rate_hz))]
+
+
+def _leaks(turn: Turn, waveform: Waveform, other: Waveform, rate_hz: int) -> bool:
+    """Whether a turn is only the other channel, heard through the wire."""
+    first, last = round(turn.start_s * rate_hz), round(turn.end_s * rate_hz)
+    here, there = waveform[first:last], other[first:last]
+    if len(here) != len(there) or level_dbfs(there) < level_dbfs(here) + LEAK_DB:
+        return False
+    size = 2 * len(here)
+    products = np.fft.irfft(np.fft.rfft(here, size) * np.conj(np.fft.rfft(there, size)), size)
+    delay = round(LEAK_DELAY_S * rate_hz)
+    highest = float(np.abs(np.concatenate([products[: delay + 1], products[-delay:]])).max())
+    norm = float(np.linalg.norm(here) * np.linalg.norm(there))
+    return norm > 0 and highest / norm >= LEAK_CORRELATION
+
+
+def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> list[NDArray[np.float64]]:
+    """The answer (classes,) to each turn, normalised by all that its speaker says."""
+    spec, statistics = model.spec, dict[str, SpeakerStatistics]()
+    pieces = [piece for number in range(len(track.turns)) for piece in _pieces(number, track, request)]
+    for piece in pieces:
+        speaker = statistics.setdefault(piece.speaker, SpeakerStatistics())
+        if piece.is_counted:
+            inputs.update_speaker(spec, piece.clip, speaker)
+    clips = [inputs.normalise_clip(spec, piece.clip, statistics[piece.speaker]) for piece in pieces]
+    answers = model.probabilities(clips, request.batch_size)
+    numbers = np.array([piece.turn for piece in pieces], np.intp)
+    return [answers[numbers == number].mean(axis=0) for number in range(len(track.turns))]
+
+
+def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
+    """A turn whole, or where it is long in windows; each sound is counted once in the speaker's statistics."""
+    spec, turn = request.spec, track.turns[number]
+    rate_hz, pool = spec.sample_rate_hz, spec.pool
+    offset = round(turn.start_s * rate_hz)
+    waveform = track.waveform[offset : max(offset + 1, round(turn.end_s * rate_hz))]
+    is_whole = len(waveform) <= pool.longest_s * rate_hz
+    cuts = [(0, len(waveform))] if is_whole else windows(len(waveform), rate_hz, pool.window_s, pool.hop_s)
+    found, counted_end = [], 0
+    for first, last in cuts:
+        tokens = request.for_window((offset + first) / rate_hz, (offset + last) / rate_hz).tokens
+        clip = inputs.extract(spec, clean(waveform[first:last], rate_hz, spec.clean), tokens)
+        found.append(_Piece(number, turn.speaker, clip, first >= counted_end))
+        counted_end = last if first >= counted_end else counted_end
+    return found
+
+
+def _speaker(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
+    lengths_s = [seconds for _, seconds, _ in means]
+    scores = request.scores(np.average([answer for *_, answer in means], axis=0, weights=lengths_s))
+    is_unsure = label_or_unsure(scores, request.spec.abstain_below) == UNSURE
+    return Speaker(name, next(iter(scores)), scores, sum(lengths_s), is_unsure)
+
+
+def _in_order(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.text for segment in segments if segment.text)
