@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.decode import LOUDEST
 from intonate.audio.readers import check_rate
 from intonate.audio.resample import Waveform, resample
 from intonate.errors import AudioError
 
 # Longer than the resampling filter reaches back at any rate from 8 kHz on.
 CONTEXT_S = 0.1
+# Full scale is 1. What is louder than this live is no float, but integers that were never scaled.
+LOUDEST = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +126,7 @@ def _as_float32(chunk: NDArray[Any]) -> Waveform:
         samples = np.array(chunk, np.float32)
     # Written so that NaN fails it too.
     if len(samples) and not (samples.min() >= -LOUDEST and samples.max() <= LOUDEST):
-        raise AudioError("the chunk holds values that are not finite, or far beyond the full scale of 1")
+        raise AudioError(
+            "the chunk holds values that are not finite, or far beyond the full scale of 1; are they integers?"
+        )
     return samples

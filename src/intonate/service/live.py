@@ -16,9 +16,11 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
-from intonate.service.query import BAD, FORMATS, FULL, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
-from intonate.service.sessions import AnyStream, Session, new_samples
+from intonate.service.query import BAD, FULL, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
+from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
+from intonate.service.sessions import AnyStream, Session
 from intonate.service.state import ServiceState
 
 # A message is processed in pieces this long, so that others get their turn.
@@ -55,6 +57,7 @@ class _Connection:
     def __init__(self, ws: WebSocket, state: ServiceState) -> None:
         self._ws, self._state, self._limits = ws, state, state.settings.limits
         self._query = parse(ws, state.settings)
+        self._head = b""  # the first bytes of this connection
         self._partial_sample = b""  # the beginning of a sample whose end has not come yet
 
     async def run(self) -> None:
@@ -114,10 +117,17 @@ class _Connection:
                 raise WebSocketDisconnect(message.get("code", 1006))
             data = message.get("bytes")
             if data is not None:
-                for piece in self._pieces(data, session.rate_hz):
-                    await self._process(session, piece)
+                await self._process_all(session, data)
             elif await self._run_command(session, message.get("text") or ""):
                 return
+
+    async def _process_all(self, session: Session, data: bytes) -> None:
+        """The sound of one message, refused where it begins like something else than samples."""
+        if len(self._head) < kinds.HEAD_BYTES:
+            self._head += data[: kinds.HEAD_BYTES - len(self._head)]
+            check_beginning(self._head, self._query.format)
+        for piece in self._pieces(data, session.rate_hz):
+            await self._process(session, piece)
 
     async def _receive(self) -> Any:
         try:
@@ -128,7 +138,7 @@ class _Connection:
 
     def _pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
         """A message in whole samples, some at a time."""
-        width = FORMATS[self._query.format]
+        width = ENCODINGS[self._query.format].width
         data = self._partial_sample + data
         whole = len(data) - len(data) % width
         self._partial_sample = data[whole:]
@@ -138,7 +148,7 @@ class _Connection:
 
     async def _process(self, session: Session, piece: bytes) -> None:
         received_at = time.monotonic()
-        samples = new_samples(piece, self._query.format)
+        samples = ENCODINGS[self._query.format].decode(piece)
         async with session.lock:
             self._check_owner(session)
             if session.received + len(samples) > self._limits.session_s * session.rate_hz:
@@ -163,6 +173,12 @@ class _Connection:
             kind = command.get("type")
         except (ValueError, AttributeError, RecursionError):
             raise ConnectionEnd(BAD, "message", 'text messages are JSON objects, e.g. {"type": "finish"}') from None
+        if kind is None and "event" in command:
+            sound = gateway_sound(command, self._query.format, session.rate_hz)
+            if sound is not None:
+                await self._process_all(session, sound)
+                return False
+            kind = "finish"
         if kind == "ping":
             await self._send(json.dumps({"type": "pong", "t": command.get("t")}))
             return False

@@ -11,10 +11,10 @@ from starlette.websockets import WebSocket
 
 from intonate.errors import did_you_mean
 from intonate.service.guard import TOKEN_PROTOCOL, bearer
+from intonate.service.samples import ENCODINGS
 from intonate.service.settings import Settings
 
 PROTOCOL = "intonate.v1"
-FORMATS = {"s16le": 2, "f32le": 4}
 PARAMETERS = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
 # Close codes (RFC 6455 leaves 4000-4999 to applications).
 BAD, TOKEN, UNKNOWN_MODEL, SLOW, TAKEN, TOO_LONG, FULL = 4400, 4401, 4404, 4408, 4409, 4413, 4429
@@ -71,16 +71,16 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
             known = did_you_mean(name[:50], settings.models)
             raise ConnectionEnd(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
     sample_format = query.get("format", "s16le")
-    if sample_format not in FORMATS:
+    if sample_format not in ENCODINGS:
         raise ConnectionEnd(
-            BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, FORMATS)}"
+            BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, ENCODINGS)}"
         )
     plain = query.get("plain", "0") in ("1", "true")
     options: dict[str, Any] = {"window_s": _number(query, "window", 2.0), "labels": query.get("labels") or None}
     if not plain:
         options |= {"hop_s": _number(query, "hop", 0.5), "activity": query.get("activity") or None}
     return Query(
-        rate_hz=int(_number(query, "rate", 16_000.0)),
+        rate_hz=int(_number(query, "rate", ENCODINGS[sample_format].rate_hz)),
         format=sample_format,
         models=names,
         plain=plain,

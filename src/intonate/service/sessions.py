@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from intonate.recognizer.plain_stream import PlainStream
@@ -147,8 +146,3 @@ class Sessions:
             if session.connection is None and session.lost_at < oldest_kept
         ]:
             self.drop(session)
-
-
-def new_samples(data: bytes, sample_format: str) -> NDArray[Any]:
-    """Little-endian PCM as numpy reads it."""
-    return np.frombuffer(data, "<i2" if sample_format == "s16le" else "<f4")

@@ -1,0 +1,156 @@
+"""What a WebSocket sends as sound: samples in one of a few encodings, alone or in a telephone gateway's JSON.
+
+Live sound has no header, so what is sent in another encoding than the query says would be heard as noise. What can be
+recognised by its first bytes (a container, floats in place of integers) is refused by name instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio import kinds
+from intonate.errors import AudioError
+
+Bytes = NDArray[np.uint8]
+
+# Full scale is 1; the loudest mistake that still is one of gain, not of encoding.
+LOUDEST = 8.0
+# What telephone gateways call the encodings (Twilio, Telnyx, Plivo, Vonage), without `audio/`.
+GATEWAY_NAMES = {
+    **dict.fromkeys(("x-mulaw", "mulaw", "ulaw", "pcmu", "basic"), "mulaw"),
+    **dict.fromkeys(("x-alaw", "alaw", "pcma"), "alaw"),
+    **dict.fromkeys(("x-l16", "l16", "linear16", "s16le"), "s16le"),
+}
+# Their messages without sound.
+IGNORED_EVENTS = ("connected", "mark", "dtmf", "clear", "playedStream", "clearedAudio", "websocket:connected")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How samples are written: bytes of one, the usual rate in Hz, and what reads them."""
+
+    width: int
+    rate_hz: int
+    decode: Callable[[bytes], NDArray[Any]]
+
+
+def _floats(data: bytes) -> NDArray[Any]:
+    samples = np.frombuffer(data, "<f4")
+    # Written so that NaN fails it too.
+    if len(samples) and not (samples.min() >= -LOUDEST and samples.max() <= LOUDEST):
+        raise AudioError(
+            "the samples are not finite or far beyond the full scale of 1, so they are no 32-bit floats; "
+            "if they are 16-bit integers, say format=s16le"
+        )
+    return samples
+
+
+def _mulaw_table() -> NDArray[np.int16]:
+    """G.711: sign, three bits of exponent, four of mantissa, all inverted."""
+    code = ~np.arange(256, dtype=np.int32) & 0xFF
+    size = (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84
+    return np.where(code & 0x80, -size, size).astype(np.int16)
+
+
+def _alaw_table() -> NDArray[np.int16]:
+    """G.711: sign, exponent and mantissa, every other bit inverted."""
+    code = np.arange(256, dtype=np.int32) ^ 0x55
+    exponent, mantissa = code >> 4 & 7, ((code & 0x0F) << 4) + 8
+    size = np.where(exponent == 0, mantissa, mantissa + 0x100 << np.maximum(exponent - 1, 0))
+    return np.where(code & 0x80, size, -size).astype(np.int16)
+
+
+_MULAW, _ALAW = _mulaw_table(), _alaw_table()
+
+ENCODINGS: Mapping[str, Encoding] = {
+    "s16le": Encoding(2, 16_000, lambda data: np.frombuffer(data, "<i2")),
+    "f32le": Encoding(4, 16_000, _floats),
+    "mulaw": Encoding(1, 8_000, lambda data: _MULAW[np.frombuffer(data, np.uint8)]),
+    "alaw": Encoding(1, 8_000, lambda data: _ALAW[np.frombuffer(data, np.uint8)]),
+}
+
+
+def check_beginning(head: bytes, encoding: str) -> None:
+    """Refuse what does not begin like bare samples of this encoding.
+
+    Args:
+        head: the first bytes of a stream, up to `kinds.HEAD_BYTES`.
+        encoding: a name of `ENCODINGS`.
+
+    Raises:
+        AudioError: it is a container, or floats sent as integers.
+    """
+    kind = next(
+        # Two bytes may be samples by chance.
+        (kind for at, magic, kind in kinds.MAGICS if (found := magic.match(head, at)) and found.end() - at >= 4),
+        kinds.MP3 if head[:3] == b"ID3" else None,
+    )
+    if kind is None and len(head) >= kinds.HEAD_BYTES // 2:
+        kind = found_kind if (found_kind := kinds.of(head)) in (kinds.MP3, kinds.ADTS) else None
+    if kind is not None:
+        raise AudioError(
+            f"this is a {kind.name} file or recording, not bare samples; "
+            f"send {encoding} without a container, or upload the file to /v1/predictions"
+        )
+    if encoding == "s16le" and _are_floats(head):
+        raise AudioError("these samples are 32-bit floats, not 16-bit integers; say format=f32le")
+
+
+def _are_floats(head: bytes) -> bool:
+    """Whether nearly all would be plausible as floats: of 16-bit speech, hardly any pair of samples is."""
+    sizes = np.abs(np.frombuffer(head[: len(head) // 4 * 4], "<f4"))
+    sizes = sizes[sizes != 0]
+    return len(sizes) >= 500 and bool(np.mean((sizes > 1e-9) & (sizes <= LOUDEST)) > 0.99)
+
+
+def gateway_sound(message: Mapping[str, Any], encoding: str, rate_hz: int) -> bytes | None:
+    """The sound in a message of a telephone gateway (`{"event": "media", "media": {"payload": BASE64}}`).
+
+    Only what the caller says (`inbound`) is heard, where a message names its track.
+
+    Returns:
+        Its bytes, empty for a message without sound; None for the last message.
+
+    Raises:
+        AudioError: it cannot be read, or tells another encoding or rate than the query.
+    """
+    event = message.get("event")
+    if event == "stop":
+        return None
+    if event == "start":
+        _check_format(message, encoding, rate_hz)
+        return b""
+    if event in IGNORED_EVENTS:
+        return b""
+    media = message.get("media")
+    if event != "media" or not isinstance(media, dict):
+        raise AudioError(f"event {str(event)[:50]!r} is not known; expected start, media or stop")
+    if media.get("track", "inbound") not in ("inbound", "inbound_track"):
+        return b""
+    try:
+        return base64.b64decode(media["payload"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise AudioError("the media message has no payload in base64") from None
+
+
+def _check_format(message: Mapping[str, Any], encoding: str, rate_hz: int) -> None:
+    start = message.get("start")
+    start = start if isinstance(start, dict) else {}
+    shape = start.get("mediaFormat") or start.get("media_format") or {}
+    if not isinstance(shape, dict):
+        return
+    name = str(shape.get("encoding", "")).lower().removeprefix("audio/")
+    theirs = GATEWAY_NAMES.get(name, name) or encoding
+    rate = shape.get("sampleRate", shape.get("sample_rate", rate_hz))
+    if theirs != encoding or str(rate) != str(rate_hz):
+        raise AudioError(
+            f"the gateway sends {theirs} at {rate} Hz, but the address says {encoding} at {rate_hz} Hz; "
+            f"give it /v1/stream?format={theirs}&rate={rate}"
+        )
