@@ -25,7 +25,7 @@ from latency import DURATION_S, RATE_HZ, ROOT, milliseconds, summary
 from threadpoolctl import threadpool_limits
 
 import intonate
-from intonate.converters import transformers_classifier as hub
+from intonate.converters import convert
 from intonate.emotions import SEVEN
 from intonate.export.quantize import quantized
 
@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, threadpool_limits(1):  # the BLAS of numpy
         folder = checkpoint(Path(place) / "hubert", asked.layers)
         pipeline = transformers.pipeline("audio-classification", model=str(folder), device="cpu")
-        file = hub.convert(folder, Path(place) / "made")
+        file = convert(folder, Path(place) / "made")
         small = quantized(file, Path(place) / "made")
         float32, int8 = intonate.load_model(file), intonate.load_model(small.path)
         answers: dict[str, Callable[[], object]] = {

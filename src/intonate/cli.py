@@ -84,6 +84,7 @@ def predict(
     ] = False,
     labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
     style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write here (a folder for srt of several).")
@@ -116,6 +117,7 @@ def predict(
         same_speaker=same_speaker,
         labels=labels,
         top_k=top_k,
+        whole=whole,
         style=style.value,
         output=output,
         raw=raw,
@@ -286,12 +288,13 @@ def evaluate(
     report: Annotated[Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")] = Path(
         "report"
     ),
+    whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
 ) -> None:
     """Score a model on a manifest."""
     _convert_checkpoints(model)
     from intonate.training.evaluate import evaluate as score
 
-    print(score(model, manifest, report))
+    print(score(model, manifest, report, whole=whole))
 
 
 @app.command(cls=_NamingCommand, rich_help_panel=TRAIN)
@@ -348,11 +351,11 @@ def ensemble(
 
 
 def _convert_checkpoints(*models: str | None) -> None:
-    """Checkpoints of transformers become model files the first time that they are named: all else reads only those."""
+    """Checkpoints of others become model files the first time that they are named: all else reads only those."""
     from intonate.recognizer.conversions import unconverted_checkpoints
 
     for name in dict.fromkeys(part for model in models for part in unconverted_checkpoints(model)):
-        from intonate.converters.transformers_classifier import convert
+        from intonate.converters import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 

@@ -10,9 +10,13 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from intonate.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,10 @@ class ModelSpec:
         recipe_hash: SHA-256 of the resolved recipe, first 12 hex digits.
         intonate_version: version that wrote the file.
         scores: held-out figures, {name: figure}.
+        dimensions: numbers beside the labels, or instead of them: `arousal`, `valence`, `dominance`…, each from 0 to
+            1. In the graph's output they follow the labels.
+        multi_label: several labels may be true at once: each has a score of its own from 0 to 1, and they need not
+            sum to one.
     """
 
     name: str
@@ -163,6 +171,13 @@ class ModelSpec:
     recipe_hash: str = ""
     intonate_version: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
+    dimensions: tuple[str, ...] = ()
+    multi_label: bool = False
+
+    def dimensions_of(self, answer: NDArray[np.float64] | None) -> dict[str, float]:
+        """{dimension: 0 to 1} of one answer (labels + dimensions,); empty for None and where there are none."""
+        values = [] if answer is None else answer[len(self.labels) :].tolist()
+        return dict(zip(self.dimensions, values, strict=False))
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
@@ -208,6 +223,7 @@ class Segment:
         speech: whether there was speech.
         text: the words in it, where a transcript was asked for.
         speaker: who speaks, where speakers or channels were told apart.
+        dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them; empty in silence.
     """
 
     start_s: float
@@ -217,6 +233,7 @@ class Segment:
     speech: bool = True
     text: str = ""
     speaker: str = ""
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +260,8 @@ class Prediction:
     """What a recording sounds like.
 
     Attributes:
-        label: the best label; `silence` or `noise` if there is no speech. Where `abstained` is true it is still the
-            best guess: print `unsure` instead.
+        label: the best label; `silence` or `noise` if there is no speech, `speech` of a model that has no labels. Where
+            `abstained` is true it is still the best guess: print `unsure` instead.
         scores: {label: calibrated probability}, best first.
         segments: the timeline; one segment for a short recording.
         transcript: what was said, where text was given or asked for.
@@ -255,6 +272,7 @@ class Prediction:
             was left out.
         speakers: who speaks, where speakers or channels were told apart; the segments are their turns then, in the
             order in which they begin, and may overlap.
+        dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them.
     """
 
     label: str
@@ -266,6 +284,7 @@ class Prediction:
     file: str = ""
     warnings: tuple[str, ...] = ()
     speakers: tuple[Speaker, ...] = ()
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:
@@ -300,13 +319,16 @@ class Prediction:
                 }
                 | ({"text": segment.text} if segment.text else {})
                 | ({"speaker": segment.speaker} if segment.speaker else {})
+                | _rounded(segment.dimensions)
                 for segment in self.segments
             ],
             "transcript": self.transcript,
             "abstained": self.abstained,
             "model": self.model,
             "warnings": list(self.warnings),
-        } | ({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {})
+            **_rounded(self.dimensions),
+            **({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {}),
+        }
 
 
 def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
@@ -317,6 +339,11 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
         "speech": round(speaker.speech_s, 2),
         "abstained": speaker.abstained,
     }
+
+
+def _rounded(dimensions: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """`dimensions`, as they stand in JSON: only where there are any."""
+    return {"dimensions": {name: round(value, 6) for name, value in dimensions.items()}} if dimensions else {}
 
 
 def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ import soundfile
 from typer.testing import CliRunner
 
 from intonate.cli import app
-from intonate.converters import transformers_classifier as hub
+from intonate.converters import convert, transformers_classifier
+from intonate.converters.checkpoint import labels_of
 from intonate.corpora import manifest, read
 from intonate.errors import LabelError, ModelError
 from intonate.evaluation import table
@@ -169,6 +170,7 @@ def changed(file, **entries):
 
 
 def pickled(folder):
+    """Not even a pickle, in the place of one."""
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
@@ -198,15 +200,18 @@ REFUSED = {
         "does not classify recordings",
     ),
     "spectrograms": (
-        changed("preprocessor_config.json", feature_extractor_type="WhisperFeatureExtractor"),
-        "WhisperFeatureExtractor, which intonate cannot compute yet",
+        changed("preprocessor_config.json", feature_extractor_type="EncodecFeatureExtractor"),
+        "EncodecFeatureExtractor, which intonate cannot compute yet",
     ),
     "nothing about sound": (without("preprocessor_config.json"), "has no preprocessor_config.json"),
     "no weights": (without("model.safetensors"), "has no model.safetensors"),
-    "a pickle": (pickled, r"a pickle .* convert it once with: python -c"),
+    "a pickle that is none": (pickled, r"pytorch_model.bin cannot be read as weights of torch"),
     "no head": (headless, r"no weights for classifier.bias, classifier.weight .* answers would be random"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
-    "weights that are damaged": (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
+    "weights that are damaged": (
+        lambda folder: (folder / "model.safetensors").write_bytes(b"no"),
+        "cannot be read as safeten",
+    ),
 }
 
 
@@ -216,7 +221,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(case, hubert, tmp_path):
     folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
     change(folder)
     with pytest.raises(ModelError, match=sentence) as refused:
-        hub.convert(folder, tmp_path / "out")
+        convert(folder, tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.glob("out/*"))
 
@@ -224,9 +229,11 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(case, hubert, tmp_path):
 def test_labels_are_canonical_where_that_leaves_them_different():
     own = ["ANGRY", "Sadness ", "Wut", "colère", "😀 laut", "hap", "non-speech"]
     ours = ["angry", "sad", "Wut", "colère", "😀 laut", "happy", "non-speech"]
-    assert hub.labels_of({"id2label": {str(place): label for place, label in enumerate(own)}}, "it") == ours
-    assert hub.labels_of({"id2label": {"1": "Happiness", "0": "ANG"}}, "it") == ["angry", "happy"]
-    assert hub.labels_of({"id2label": {"0": "joy", "1": "happy", "2": "sad"}}, "it") == ["joy", "happy", "sad"]
+    assert labels_of(own, "it", "config.json") == ours
+    assert labels_of(["ANG", "Happiness"], "it", "config.json") == ["angry", "happy"]
+    assert labels_of(["joy", "happy", "sad"], "it", "config.json") == ["joy", "happy", "sad"]
+    outputs = {"1": "Happiness", "0": "ANG", "10": "x"}
+    assert transformers_classifier.raw_labels({"id2label": outputs}, "it") == ["ANG", "Happiness", "x"]
 
 
 def test_without_a_network_it_says_how_to_get_it(monkeypatch):
@@ -289,11 +296,25 @@ def test_with_a_network_it_is_fetched_once(network, hubert):
     assert not any(pattern.endswith((".bin", ".py", "*")) for pattern in theirs.asked[1]["allow_patterns"])
 
 
-def test_a_pickle_is_not_even_fetched(network):
+def test_a_pickle_is_fetched_where_there_are_no_safetensors(network):
     theirs = network(["config.json", "pytorch_model.bin"])
-    with pytest.raises(ModelError, match=r"from_pretrained\('org/name'\)"):
-        find("hf:org/name", CLASSIFIER)
-    assert [asked["local"] for asked in theirs.asked] == [True]
+    find("hf:org/name", CLASSIFIER)
+    wanted = theirs.asked[1]["allow_patterns"]
+    assert "pytorch_model*.bin" in wanted
+    assert not any(pattern.endswith(".py") or pattern == "*" for pattern in wanted)
+
+
+def test_tensors_of_a_pickle_are_as_good(hubert, tmp_path):
+    """Only tensors are read of it, so nothing has to be converted by hand first."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    clip = EXAMPLES / "plain.flac"
+    answer = load_model(convert(folder, tmp_path / "out")).predict(clip).scores
+    assert answer == pytest.approx(dict(load_model(hubert.file).predict(clip).scores), abs=1e-6)
 
 
 def test_a_name_that_the_hub_does_not_know(monkeypatch):

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from intonate.cli import app
-from intonate.converters.transformers_classifier import convert
+from intonate.converters import convert
 from intonate.corpora import manifest, read
 from intonate.errors import ModelError
 from intonate.export import convolutions, quantize

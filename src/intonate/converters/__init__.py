@@ -1,0 +1,76 @@
+"""Models of others, one file for each family: a checkpoint as it is published becomes a model file of ours.
+
+    convert("hf:emotion2vec/emotion2vec_plus_base")   # into the user's cache; --model takes the same name from then on
+    convert("some/folder", "out")                      # out/folder.onnx and its card
+
+A family is a module with three functions (`checkpoint.Family`): `recognises` its layout, `describe` what the model file
+will be (before torch is loaded, so that what cannot be used is refused at once), and build the `network`. Of files that
+are pickles only tensors are read, and no code that lies beside the weights is run, whatever config.json says.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from intonate.converters.card import card
+from intonate.converters.checkpoint import Checkpoint, Family
+from intonate.converters.foreign import refusal
+from intonate.export.onnx import move, write_torch
+from intonate.export.probes import probes
+from intonate.published.checkpoints import CLASSIFIER, find
+from intonate.recognizer import conversions
+
+# In this order: the first that recognises a checkpoint takes it.
+FAMILIES: dict[str, str] = {
+    "emotion2vec": "intonate.converters.emotion2vec",
+    "own_head": "intonate.converters.own_head",
+    "transformers": "intonate.converters.transformers_classifier",
+}
+
+
+def family_of(checkpoint: Checkpoint) -> str:
+    """The name in `FAMILIES` of what a checkpoint is.
+
+    Raises:
+        ModelError: of none; the sentence says what it looks like, and which door is the right one.
+    """
+    for name, module in FAMILIES.items():
+        if cast(Family, import_module(module)).recognises(checkpoint):
+            return name
+    raise refusal(checkpoint)
+
+
+def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> Path:
+    """Make a model file of a checkpoint.
+
+    Args:
+        model: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`, or a folder.
+        output: the folder for `NAME.onnx` and its card `NAME.md`; None for the user's cache, where every command then
+            finds it by the checkpoint's own name.
+
+    Returns:
+        The model file, checked against the network that it was made from at three lengths.
+
+    Raises:
+        ModelError: it is not here and cannot be fetched, or is none that can be used; the sentence says which and why.
+        MissingExtraError: torch or transformers is not installed.
+    """
+    name = os.fspath(model)
+    checkpoint = Checkpoint(name, find(name, CLASSIFIER))
+    family = cast(Family, import_module(FAMILIES[family_of(checkpoint)]))
+    description = family.describe(checkpoint)
+    spec = description.spec
+    network = family.network(checkpoint, spec)
+    target = conversions.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        written = Path(place) / target.name
+        write_torch(network, spec, probes(spec), written)
+        move(written, target)
+    if output is not None:
+        target.with_suffix(".md").write_text(card(name, description), encoding="utf-8")
+    return target

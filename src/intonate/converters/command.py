@@ -23,7 +23,7 @@ def export(
     """Write the model file of a run or of a checkpoint, with its card; and, where asked, one of 8-bit weights.
 
     Args:
-        model: a run folder; a checkpoint of transformers; with `quantize`, a built-in name or a model file as well.
+        model: a run folder; a checkpoint of others; with `quantize`, a built-in name or a model file as well.
         output: the folder to write to.
         unseen: reports of `intonate evaluate` on corpora that a run's model never saw, for the card.
         fold: which fit of a run.
@@ -39,7 +39,7 @@ def export(
     if quantize not in (None, INT8):
         raise ModelError(f"weights cannot be quantised to {quantize!r}; {did_you_mean(str(quantize), (INT8,))}")
     if conversions.is_checkpoint(model):
-        from intonate.converters.transformers_classifier import convert
+        from intonate.converters import convert
 
         file = convert(model, output)
     elif Path(model).is_dir():
@@ -48,7 +48,7 @@ def export(
         file = builtin.path_of(model)
     else:
         raise ModelError(
-            f"{model} is no folder; give the folder of a run, a checkpoint of transformers (hf:ORG/NAME or its "
+            f"{model} is no folder; give the folder of a run, a checkpoint of others (hf:ORG/NAME or its "
             "folder), or a model file with --quantize int8"
         )
     if not quantize:

@@ -1,83 +1,54 @@
-"""Others' models: an audio-classification checkpoint of Hugging Face transformers becomes a model file of ours.
+"""Audio classifiers of Hugging Face transformers: `config.json`, `preprocessor_config.json` and the weights.
 
-    convert("hf:superb/hubert-base-superb-er")      # into the user's cache; --model takes the same name from then on
-    convert("some/folder", "out")                   # out/folder.onnx and its card
-
-Only JSON and safetensors are read: never a pickle, never code that lies beside the weights. What cannot be used
-honestly is refused before torch is loaded: models of arousal and valence, outputs without names, heads without weights.
+What cannot be used honestly is refused: outputs without names, heads without weights, code that lies beside them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from intonate import __version__
-from intonate.emotions import canonical
-from intonate.errors import LabelError, ModelError, require
-from intonate.export.onnx import move, write_torch
-from intonate.export.probes import probes
-from intonate.published.checkpoints import CLASSIFIER, find
-from intonate.recognizer import conversions
-from intonate.schema import ModelInput, ModelSpec
+from intonate.converters.checkpoint import Checkpoint, Description, labels_of
+from intonate.converters.transformers_inputs import sound_of
+from intonate.errors import ModelError, require
+from intonate.published import tensors
+from intonate.schema import ModelSpec, Pool
 
+CONFIG, EXTRACTOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
 # What a model of dimensions calls its outputs.
 DIMENSIONS = frozenset({"arousal", "valence", "dominance", "activation", "pleasure"})
-WAVEFORM = "Wav2Vec2FeatureExtractor"
+# Encoders of transformers that halve the frames and double them again.
+SQUEEZED = frozenset({"SEWEncoder", "SEWDEncoder"})
+# A recording up to this long is answered whole, s.
+LONGEST_S = 30.0
 
 
-def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> Path:
-    """Make a model file of a checkpoint.
+def recognises(checkpoint: Checkpoint) -> bool:
+    return checkpoint.has(CONFIG)
 
-    Args:
-        model: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`, or a folder.
-        output: the folder for `NAME.onnx` and its card `NAME.md`; None for the user's cache, where every command then
-            finds it by the checkpoint's own name.
 
-    Returns:
-        The model file, checked against the checkpoint at three lengths.
+def describe(checkpoint: Checkpoint) -> Description:
+    """What will come of it.
 
     Raises:
-        ModelError: it is not here and cannot be fetched, or is none that can be used; the sentence says which and why.
-        MissingExtraError: transformers is not installed.
+        ModelError: it cannot be used; the sentence says why.
     """
-    name = os.fspath(model)
-    folder = find(name, CLASSIFIER)
-    config, extractor = _config(folder, name), _extractor(folder, name)
-    labels = labels_of(config, name)
-    about = _front_matter(folder)
-    waveform = ModelInput("waveform", "waveform", {} if extractor.get("do_normalize", True) else {"scale": False})
-    spec = ModelSpec(
-        name=conversions.checkpoint_title(name),
-        labels=tuple(sorted(labels)),
-        inputs=(waveform,),
+    config, extractor = _config(checkpoint), extractor_of(checkpoint)
+    raw = raw_labels(config, checkpoint.name)
+    labels = labels_of(raw, checkpoint.name, "id2label of its config.json")
+    tensors.file_in(checkpoint.folder, checkpoint.name)
+    sound = sound_of(extractor, checkpoint.name)
+    spec = checkpoint.spec(
+        labels=sorted(labels),
+        inputs=(sound.item,),
         sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
-        # A clip is never padded: with the group norm of HuBERT-base padding would change the answer.
-        batching="equal_length",
-        languages=tuple(_listed(about.get("language"))),
-        licence=_licence(about, name),
-        recipe_hash=_hash(folder),
-        intonate_version=__version__,
+        pool=Pool(longest_s=min(LONGEST_S, sound.longest_s or LONGEST_S)),
     )
-    network = _network(folder, name, [labels.index(label) for label in spec.labels])
-    target = conversions.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as place:
-        written = Path(place) / target.name
-        write_torch(network, spec, probes(spec), written)
-        move(written, target)
-    if output is not None:
-        target.with_suffix(".md").write_text(_card(spec, name, labels, config), encoding="utf-8")
-    return target
+    return Description(spec, config["architectures"][0], dict(zip(raw, labels, strict=True)))
 
 
-def labels_of(config: Mapping[str, Any], name: str) -> list[str]:
-    """The names of a checkpoint's outputs, in its own order: canonical where they are known, else as they are.
+def raw_labels(config: Mapping[str, Any], name: str) -> list[str]:
+    """The names of a checkpoint's outputs, in its own order.
 
     Raises:
         ModelError: it has dimensions instead of labels, or no names for them.
@@ -85,8 +56,8 @@ def labels_of(config: Mapping[str, Any], name: str) -> list[str]:
     raw = [label for _, label in sorted((int(place), str(label)) for place, label in config["id2label"].items())]
     if config.get("problem_type") == "regression" or DIMENSIONS & {label.strip().lower() for label in raw}:
         raise ModelError(
-            f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}) and names no emotion; "
-            "give a checkpoint that was trained on labels"
+            f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
+            "known here (classifier.dense and classifier.out_proj); give one of audEERING's, or one trained on labels"
         )
     if config.get("problem_type") == "multi_label_classification":
         raise ModelError(
@@ -98,38 +69,12 @@ def labels_of(config: Mapping[str, Any], name: str) -> list[str]:
             f"{name} does not say what its outputs mean ({', '.join(raw)}); download it, write the names into id2label "
             f'of its config.json ({{"0": "angry", ...}}), and give that folder'
         )
-    known = [_canonical(label) for label in raw]
-    labels = [mine if known.count(mine) == 1 else own.strip() for mine, own in zip(known, raw, strict=True)]
-    if len(set(labels)) < len(labels):
-        raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend id2label in config.json")
-    return labels
+    return raw
 
 
-def _canonical(label: str) -> str:
-    try:
-        return canonical(label)
-    except LabelError:
-        return label.strip()
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where there is no such file."""
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path} is not JSON ({error}); fetch the checkpoint again") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} holds no JSON object; fetch the checkpoint again")
-    return found
-
-
-def _config(folder: Path, name: str) -> dict[str, Any]:
+def _config(checkpoint: Checkpoint) -> dict[str, Any]:
     """The checkpoint's config.json, if it is one that classifies sound with transformers' own code."""
-    config = _json(folder / "config.json")
-    if config is None:
-        raise ModelError(f"{name} has no config.json, so it is no checkpoint of transformers; give its own folder")
+    config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
     if config.get("auto_map") or config.get("custom_pipelines"):
         raise ModelError(
             f"{name} brings code of its own (auto_map in config.json), and code of others is never run here; "
@@ -147,116 +92,113 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     return config
 
 
-def _extractor(folder: Path, name: str) -> dict[str, Any]:
-    """How the checkpoint wants its sound: a waveform, or it is refused."""
-    found = _json(folder / "preprocessor_config.json")
-    if found is None:
-        found = (_json(folder / "processor_config.json") or {}).get("feature_extractor")
+def extractor_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Its preprocessor_config.json."""
+    name = checkpoint.name
+    found = checkpoint.json(EXTRACTOR) or (checkpoint.json(PROCESSOR) or {}).get("feature_extractor")
     if not isinstance(found, dict):
         raise ModelError(
             f"{name} has no preprocessor_config.json, so it takes no sound, or what sound is not known; "
             "put the file that belongs to it beside config.json"
         )
-    if found.get("auto_map"):
-        raise ModelError(
-            f"{name} brings code of its own (auto_map in preprocessor_config.json), and code of others is never run "
-            "here; give a checkpoint whose feature extractor is part of transformers"
-        )
-    kind = found.get("feature_extractor_type") or WAVEFORM
-    if kind != WAVEFORM or found.get("feature_size", 1) != 1:
-        raise ModelError(
-            f"{name} hears through {kind}, which intonate cannot compute yet; give one that takes the waveform "
-            f"({WAVEFORM}: HuBERT, wav2vec 2.0, WavLM, UniSpeech, SEW, Data2Vec)"
-        )
     return found
 
 
-def _network(folder: Path, name: str, order: Sequence[int]) -> Any:
-    """(batch, samples) -> (batch, classes), the classes in `order`."""
-    from intonate.models.contract import Network
+def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+    """The spec's input -> (batch, classes), in the order of its labels.
 
-    torch, transformers = require("torch", "train"), require("transformers", "train")
-    transformers.utils.logging.disable_progress_bar()
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()
+    Raises:
+        ModelError: the weights cannot be read, or some are missing.
+    """
+    name, torch = checkpoint.name, require("torch", "train")
+    sound = sound_of(extractor_of(checkpoint), name)
+    loaded = load(checkpoint, tensors.read(tensors.file_in(checkpoint.folder, name)))
+    labels = labels_of(raw_labels(_config(checkpoint), name), name, "id2label of its config.json")
+
+    class Classifier(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        EXPORTER = "dynamo"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.classifier = loaded
+            self.register_buffer("order", torch.tensor([labels.index(label) for label in spec.labels]))
+
+        def answer(self, prepared: Any) -> Any:
+            return self.classifier(prepared).logits[:, self.order]
+
+    # The exporter knows the inputs by the names of the arguments.
+    class OfWaveform(Classifier):
+        def forward(self, waveform: Any) -> Any:
+            return self.answer(sound.prepare(waveform))
+
+    class OfFeatures(Classifier):
+        def forward(self, features: Any) -> Any:
+            return self.answer(sound.prepare(features))
+
+    return OfWaveform() if sound.item.name == "waveform" else OfFeatures()
+
+
+def load(checkpoint: Checkpoint, weights: Mapping[str, Any]) -> Any:
+    """transformers' own network of a config.json with these weights, in full precision.
+
+    Raises:
+        ModelError: there is no such architecture, or a weight is missing, or has another shape.
+    """
+    transformers, name = require("transformers", "train"), checkpoint.name
+    logging = transformers.utils.logging
+    logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
     try:
-        loaded, told = transformers.AutoModelForAudioClassification.from_pretrained(
-            str(folder), use_safetensors=True, trust_remote_code=False, local_files_only=True,
-            attn_implementation="eager", output_loading_info=True,
-        )  # fmt: skip
+        config = transformers.AutoConfig.from_pretrained(
+            str(checkpoint.folder), local_files_only=True, trust_remote_code=False
+        )
+        loaded, loading_info = getattr(transformers, config.architectures[0]).from_pretrained(
+            None, config=config, state_dict=dict(weights), attn_implementation="eager", output_loading_info=True
+        )
     except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{name} cannot be loaded as an audio classifier of transformers: {reason}") from error
     finally:
-        transformers.utils.logging.set_verbosity(verbosity)
+        logging.set_verbosity(verbosity)
     # Weights that are not in the checkpoint are drawn at random: it would load, run, and say nothing.
-    if lacking := sorted({*told["missing_keys"], *(str(key[0]) for key in told["mismatched_keys"])}):
+    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
+    if lacking := sorted(random):
         raise ModelError(
             f"{name} has no weights for {', '.join(lacking[:3])}{' ...' * (len(lacking) > 3)} of its architecture "
             f"{type(loaded).__name__}, so its answers would be random; it was written for code of its own, or has "
             "not been fine-tuned"
         )
+    return _with_lengths_open(loaded.float())
 
-    class Classifier(Network):
-        EXPORTER = "dynamo"
 
-        def __init__(self) -> None:
+def _with_lengths_open(loaded: Any) -> Any:
+    """SEW fills up what it shortened where the frames are odd in number, and an export would settle that once.
+
+    So that it always fills up, and by as many rows as are lacking: where none are, by none.
+    """
+    torch = require("torch", "train")
+
+    class Pool(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, pool: Any) -> None:
             super().__init__()
-            self.classifier = loaded.float()
-            self.register_buffer("order", torch.tensor(order))
+            self.pool, self.frames = pool, 0
 
-        def forward(self, waveform: Any) -> Any:
-            return self.classifier(waveform).logits[:, self.order]
+        def forward(self, hidden_states: Any) -> Any:
+            self.frames = hidden_states.shape[-1]
+            return self.pool(hidden_states)
 
-    return Classifier()
+    class Upsample(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, upsample: Any, pool: Any) -> None:
+            super().__init__()
+            self.upsample, self.lengths = upsample, [pool]
 
+        def forward(self, hidden_states: Any) -> Any:
+            made = self.upsample(hidden_states)
+            return torch.nn.functional.pad(made, (0, 0, 0, self.lengths[0].frames - made.shape[1]))
 
-def _hash(folder: Path) -> str:
-    """No recipe of ours made it: which files did. First 12 hex digits of SHA-256 over configuration and weights."""
-    whole = hashlib.sha256()
-    for path in sorted((folder / "config.json", *folder.glob("*.safetensors"))):
-        with path.open("rb") as content:
-            whole.update(hashlib.file_digest(content, "sha256").digest())
-    return whole.hexdigest()[:12]
-
-
-def _front_matter(folder: Path) -> dict[str, Any]:
-    """What the checkpoint's own card says at its top, as YAML between two lines of dashes; empty if nothing."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return {}
-    yaml = require("yaml", "train")
-    before, _, rest = card.read_text(encoding="utf-8", errors="replace").partition("---\n")
-    try:
-        found = yaml.safe_load(rest.partition("\n---")[0]) if not before.strip() else None
-    except yaml.YAMLError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _listed(entry: Any) -> Collection[str]:
-    return [str(item) for item in (entry if isinstance(entry, list) else [entry] if entry else [])]
-
-
-def _licence(about: Mapping[str, Any], name: str) -> str:
-    stated = " ".join(map(str, filter(None, [*_listed(about.get("license")), about.get("license_name")])))
-    return stated or f"not stated by {name}; ask its authors before you use it"
-
-
-def _card(spec: ModelSpec, name: str, labels: Sequence[str], config: Mapping[str, Any]) -> str:
-    own = config["id2label"]
-    named = "; ".join(f"{own.get(str(place), own.get(place))} is `{label}`" for place, label in enumerate(labels))
-    return "\n\n".join(
-        [
-            f"# {spec.name}",
-            f"A checkpoint of others, {name}, converted by intonate {spec.intonate_version} "
-            f"({config['architectures'][0]}; SHA-256 of its files begins with {spec.recipe_hash}). "
-            "The answers are the checkpoint's own; the conversion was checked against it at three lengths.",
-            f"Its outputs: {named}.",
-            "## Licence of the weights",
-            spec.licence,
-            "## Scores",
-            "None are known here. Its probabilities are not calibrated, it never abstains, and which speakers it was "
-            "trained on is not recorded: test it with `intonate evaluate` on a corpus that it cannot have seen.",
-        ]
-    ) + "\n"  # fmt: skip
+    for module in [*loaded.modules()]:
+        if type(module).__name__ in SQUEEZED:
+            module.pool = Pool(module.pool)
+            module.upsample = Upsample(module.upsample, module.pool)
+    return loaded

@@ -24,6 +24,7 @@ CATALOGUE: dict[str, str] = {
     "descriptors": "intonate.features.descriptors:descriptors",
     "frames": "intonate.features.waveform:frames",
     "jet_image": "intonate.features.images:jet_image",
+    "kaldi_fbank": "intonate.features.kaldi:kaldi_fbank",
     "log_mel": "intonate.features.spectral:log_mel",
     "mfcc": "intonate.features.spectral:mfcc",
     "mfcc_image": "intonate.features.images:mfcc_image",
@@ -32,6 +33,7 @@ CATALOGUE: dict[str, str] = {
     "spectrogram": "intonate.features.spectral:spectrogram",
     "voice_functionals": "intonate.features.functionals:voice_functionals",
     "waveform": "intonate.features.waveform:waveform",
+    "whisper_mel": "intonate.features.whisper:whisper_mel",
     "windows": "intonate.features.windows:windows",
 }
 # Those that give uint8: a network takes them as they are, and nothing centres or scales them on the way.

@@ -1,7 +1,7 @@
-"""Checkpoints of Hugging Face transformers: a folder, or a name on the hub, found here or fetched once.
+"""Checkpoints that others publish: a folder, or a name on the hub, found here or fetched once.
 
-Two uses: an encoder inside a network of ours (`ENCODER`), and a classifier of recordings that becomes a model file
-(`CLASSIFIER`). Only JSON and safetensors are read: never a pickle, never code that lies beside the weights. Without a
+Two uses: an encoder inside a network of ours (`ENCODER`, of transformers), and a model that becomes a model file of
+ours (`CLASSIFIER`, of any family in `converters/`). Code that lies beside the weights is not even fetched. Without a
 network one sentence says what is missing, how large it is, and where to get and to put it.
 """
 
@@ -50,12 +50,15 @@ class Use:
         required_files: of each of these groups one file at least has to be there.
         patterns: the files to fetch, and nothing else of what lies beside them.
         remedy: what has to be put beside converted weights, after "convert it …, ".
+        pickles: patterns of the files to fetch where there are no safetensors; none to refuse those. Whoever wants
+            them reads the tensors in them and nothing else (`published/tensors.py`).
     """
 
     reader: str
     required_files: tuple[Collection[str], ...]
     patterns: tuple[str, ...]
     remedy: str
+    pickles: tuple[str, ...] = ()
 
 
 ENCODER = Use(
@@ -64,11 +67,13 @@ ENCODER = Use(
     (CONFIG, EXTRACTOR, *TOKENIZER, *WEIGHTS),
     "with its tokenizer if it has one, and",
 )
+# Configuration and weights as FunASR, SpeechBrain and transformers call them.
 CLASSIFIER = Use(
     "AutoModelForAudioClassification",
-    ((CONFIG,), (EXTRACTOR, PROCESSOR), SAFETENSORS),
-    (CONFIG, EXTRACTOR, PROCESSOR, "README.md", *WEIGHTS),
+    (("config.json", "config.yaml", "hyperparams.yaml"), (*SAFETENSORS, "model.pt", "pytorch_model.bin", "model.ckpt")),
+    ("*.json", "*.yaml", "*.txt", "*.mvn", "*.bpe.model", "README.md", *WEIGHTS),
     "put its preprocessor_config.json into FOLDER as well, and",
+    ("*.pt", "*.ckpt", "pytorch_model*.bin"),
 )
 
 
@@ -90,13 +95,15 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
     folder = Path(name).expanduser()
 
     def refuse(files: Collection[str]) -> None:
-        refuse_without_safetensors(files, bare_name, use.reader, f"{use.remedy} {option}")
+        if not use.pickles:
+            refuse_without_safetensors(files, bare_name, use.reader, f"{use.remedy} {option}")
 
     if not name.startswith(HUB) and folder.is_dir():
         files = {path.name for path in folder.iterdir()}
         refuse(files)
-        if CONFIG not in files:
-            raise ModelError(f"{name} has no {CONFIG}; put the file there, or fetch the whole checkpoint again")
+        if not files & set(use.required_files[0]):
+            first = " or ".join(use.required_files[0])
+            raise ModelError(f"{name} has no {first}; put the file there, or fetch the whole checkpoint again")
         return folder
     match = _NAME.fullmatch(bare_name)
     if match is None and parameter:
@@ -109,7 +116,7 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
 
     def patterns(files: Collection[str]) -> tuple[str, ...]:
         refuse(files)
-        return use.patterns
+        return use.patterns if set(SAFETENSORS) & set(files) else (*use.patterns, *use.pickles)
 
     repository = match["repository"]
     hub_option = option if parameter else "give --model FOLDER"

@@ -80,7 +80,7 @@ def hub_folder(
             reason=reason,
         )
 
-    cached = _cached_folder(hub, repository, revision)
+    cached = _cached_folder(hub, repository, revision, required_files[0])
     if cached is not None and _is_complete(cached, required_files):
         return cached
     if hub.constants.HF_HUB_OFFLINE:
@@ -102,12 +102,12 @@ def hub_folder(
     return folder
 
 
-def _cached_folder(hub: ModuleType, repository: str, revision: str | None) -> Path | None:
+def _cached_folder(hub: ModuleType, repository: str, revision: str | None, required: Collection[str]) -> Path | None:
     """The folder of a repository in the cache of the hub's client, complete or not."""
     try:
-        # For one file alone: of all that are wanted, the client would miss the least of them.
+        # For these files alone: of all that are wanted, the client would miss the least of them.
         return Path(
-            hub.snapshot_download(repository, revision=revision, allow_patterns=["config.json"], local_files_only=True)
+            hub.snapshot_download(repository, revision=revision, allow_patterns=[*required], local_files_only=True)
         )
     except hub.errors.LocalEntryNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""Checkpoints of Hugging Face transformers, by name (`hf:ORG/NAME`) or as a folder with a `config.json`.
+"""Checkpoints of others, by name (`hf:ORG/NAME`) or as a folder with their configuration (`CONFIGURATION`).
 
 The product reads model files only. A checkpoint is converted into one once, by the workshop (`converters/`), and
 from then on it is found here by the checkpoint's name: neither torch nor a network is needed again.
@@ -13,15 +13,20 @@ from pathlib import Path
 from intonate.errors import ModelError
 from intonate.published.checkpoints import HUB
 
+# One of these is in the folder of every checkpoint that can be converted: of transformers, FunASR, SpeechBrain.
+CONFIGURATION = ("config.json", "config.yaml", "hyperparams.yaml")
+# What of it leads to another conversion where it changes.
+READ = ("*.json", "*.yaml", "*.txt", "*.mvn", "*.safetensors", "*.pt", "*.bin", "*.ckpt")
 # Raise it where a conversion comes out differently: what older versions converted is then converted anew.
-CONVERSION_VERSION = 1
+CONVERSION_VERSION = 2
 
 
 def is_checkpoint(model: str | os.PathLike[str]) -> bool:
     """Whether a model's name is that of a checkpoint, and not of a model file or a run."""
     name = os.fspath(model)
     folder = Path(name).expanduser()
-    return name.startswith(HUB) or ((folder / "config.json").is_file() and not (folder / "model.onnx").is_file())
+    configured = any((folder / file).is_file() for file in CONFIGURATION)
+    return name.startswith(HUB) or (configured and not (folder / "model.onnx").is_file())
 
 
 def file_of(model: str | os.PathLike[str]) -> Path:
@@ -35,7 +40,7 @@ def file_of(model: str | os.PathLike[str]) -> Path:
     if not name.startswith(HUB):
         folder = Path(name).expanduser().resolve()
         identity = [str(CONVERSION_VERSION), str(folder)]
-        for path in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
+        for path in sorted(path for pattern in READ for path in folder.glob(pattern)):
             stat = path.stat()
             identity.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
     return (
@@ -51,6 +56,16 @@ def _cache_folder() -> Path:
 def model_files() -> list[Path]:
     """The model files of all checkpoints that were converted so far, those of changed folders too."""
     return sorted(_cache_folder().glob("*.onnx"))
+
+
+def state_of(repository: str) -> str:
+    """`converted`, `fetched` (in the hub's own cache) or `not on this machine`, of ORG/NAME; nothing is opened."""
+    if file_of(f"{HUB}{repository}").is_file():
+        return "converted"
+    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    is_fetched = any((cache / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*/*"))
+    return "fetched" if is_fetched else "not on this machine"
 
 
 def checkpoint_title(model: str) -> str:
@@ -69,7 +84,7 @@ def converted_file(model: str | os.PathLike[str]) -> Path:
     file = file_of(model)
     if not file.is_file():
         raise ModelError(
-            f"{os.fspath(model)} is a checkpoint of transformers that has not been converted yet; do it once with "
+            f"{os.fspath(model)} is a checkpoint of others that has not been converted yet; do it once with "
             f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]') and give the file"
         )
     return file

@@ -38,7 +38,9 @@ class ModelFile:
     session: Any
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """Calibrated probabilities (batch, classes) of a padded batch, every row summing to one.
+        """Calibrated probabilities (batch, labels + dimensions) of a padded batch.
+
+        Those of the labels sum to one in every row, unless several may be true; dimensions, from 0 to 1, follow.
 
         Raises:
             ModelError: the graph refused the shapes, or answered with something that is not a number.
@@ -47,11 +49,17 @@ class ModelFile:
             output = self.session.run(None, feeds)[0]
         except Exception as error:  # onnxruntime's exceptions have no common base but Exception
             raise ModelError(f"model {self.spec.name!r} could not be run on this sound: {first_line(error)}") from error
-        logits = np.asarray(output, np.float64) / self.spec.temperature
-        if logits.ndim != 2 or logits.shape[1] != len(self.spec.labels) or np.isnan(logits).any():
-            raise ModelError(f"model {self.spec.name!r} gave no usable answer (shape {logits.shape}, or not a number)")
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        columns, count = np.asarray(output, np.float64), len(self.spec.labels)
+        if columns.ndim != 2 or columns.shape[1] != count + len(self.spec.dimensions) or np.isnan(columns).any():
+            raise ModelError(f"model {self.spec.name!r} gave no usable answer (shape {columns.shape}, or not a number)")
+        logits, dimensions = columns[:, :count] / self.spec.temperature, np.clip(columns[:, count:], 0.0, 1.0)
+        if self.spec.multi_label:
+            # Without overflow where a label is as good as ruled out.
+            scores = np.exp(-np.logaddexp(0.0, -logits))
+        else:
+            odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+            scores = odds / odds.sum(axis=1, keepdims=True)
+        return np.concatenate([scores, dimensions], axis=1)
 
 
 def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
@@ -96,7 +104,8 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
 
 def _disagreement(spec: ModelSpec, session: Any) -> str:
     """Where the spec contradicts itself, this version of intonate, or the graph; empty if it does not."""
-    if not spec.labels or len(set(spec.labels)) != len(spec.labels):
+    outputs = (*spec.labels, *spec.dimensions)
+    if not outputs or len(set(outputs)) != len(outputs):
         return "its labels are missing or repeated"
     if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
         return f"output {spec.output!r} with batching {spec.batching!r} is not known to this version"
@@ -120,8 +129,9 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
     if expected != actual:
         return f"the graph takes {_signature(actual)}, the spec says {_signature(expected)}"
     classes = session.get_outputs()[0].shape[-1:]
-    if classes and isinstance(classes[0], int) and classes[0] != len(spec.labels):
-        return f"the graph has {classes[0]} outputs, the spec {len(spec.labels)} labels"
+    if classes and isinstance(classes[0], int) and classes[0] != len(outputs):
+        what = f"{len(spec.labels)} labels" + (f" and {len(spec.dimensions)} dimensions" if spec.dimensions else "")
+        return f"the graph has {classes[0]} outputs, the spec {what}"
     return ""
 
 

@@ -21,7 +21,7 @@ from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
 from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
-from intonate.errors import AudioError, IntonateError, ModelError
+from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import conversation, inputs, late_fusion, recording
 from intonate.recognizer.inputs import Clip
@@ -30,7 +30,7 @@ from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import Window, label_or_unsure, overall_unvoiced_label, segments_of
+from intonate.recognizer.timeline import SPEECH, Window, label_or_unsure, overall_unvoiced_label, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcriber, transcriber, with_words
 
@@ -76,6 +76,7 @@ class Recognizer:
         speaker: SpeakerStatistics | None = None,
         channels: str | int = "mix",
         speakers: str | int | None = None,
+        whole: bool = False,
     ) -> Prediction:
         """What one recording sounds like.
 
@@ -97,6 +98,7 @@ class Recognizer:
                 by channel, with one person on each (a call): the segments are their turns then.
             speakers: how many people to tell apart in one channel, or `auto`; None for taking all for one. The
                 segments are their turns then, and each is normalised by its own speaker.
+            whole: answer it whole, whatever its length; a transformer takes time and memory with the square of it.
 
         Raises:
             AudioError: the sound is missing, unreadable, empty or not finite, or has no such channel.
@@ -104,6 +106,7 @@ class Recognizer:
             LabelError: there is no such merge, or it has no place for the model's labels.
         """
         request = self._request(text, timeline, labels, speaker, transcribe, channels, speakers)
+        request = dataclasses.replace(request, whole=whole)
         answer = self._predict_or_queue(source, request)
         return answer if isinstance(answer, Prediction) else self._predictions([answer])[0]
 
@@ -120,6 +123,7 @@ class Recognizer:
         speakers: str | int | None = None,
         batch_size: int = 16,
         progress: bool = False,
+        whole: bool = False,
     ) -> Iterator[Prediction | Failure]:
         """What many recordings sound like, in order; a bad one gives a `Failure` and the rest go on.
 
@@ -135,6 +139,7 @@ class Recognizer:
             speakers: as in `predict`.
             batch_size: recordings that the model sees at once.
             progress: show a bar on standard error.
+            whole: as in `predict`.
 
         Raises:
             ModelError: the model needs a text and there is none, or takes none and there is one.
@@ -143,7 +148,7 @@ class Recognizer:
         request = self._request(text, timeline, labels, None, transcribe, channels, speakers)
         if same_speaker and request.is_conversation:
             raise AudioError("the recordings are of one speaker or of several; leave out one of the two")
-        request = dataclasses.replace(request, batch_size=max(1, batch_size))
+        request = dataclasses.replace(request, batch_size=max(1, batch_size), whole=whole)
         return self._predict_many(list(sources), progress, same_speaker, request)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
@@ -163,7 +168,7 @@ class Recognizer:
             raise ModelError("there is nothing to read: the text is empty")
         request = self._request(text, False, labels, None)
         clip = inputs.extract(self.spec, np.zeros(0, np.float32), request.tokens)
-        return self._prediction("", self.probabilities([clip])[0], (), request)
+        return self._prediction("", self.answers([clip])[0], (), request)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
         """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).
@@ -178,11 +183,19 @@ class Recognizer:
             LabelError: as in `predict`.
             ModelError: the model needs a text.
         """
+        if not self.spec.labels:
+            raise ModelError(
+                f"model {self.spec.name!r} has no labels, and a stream tells labels; use predict --timeline"
+            )
         return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
-        """Calibrated probabilities (clips, classes) of normalised clips (`inputs.extract`, `inputs.normalise_clip`)."""
-        answers = np.empty((len(clips), len(self.spec.labels)))
+        """Calibrated probabilities (clips, labels) of normalised clips (`inputs.extract`, `inputs.normalise_clip`)."""
+        return self.answers(clips, batch_size)[:, : len(self.spec.labels)]
+
+    def answers(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
+        """The same with the dimensions behind the labels, (clips, labels + dimensions)."""
+        answers = np.empty((len(clips), len(self.spec.labels) + len(self.spec.dimensions)))
         for positions, feeds in inputs.batches(self.spec, clips, batch_size):
             answers[positions] = self._model.run(feeds)
         return answers
@@ -197,6 +210,8 @@ class Recognizer:
         channels: str | int = "mix",
         speakers: str | int | None = None,
     ) -> Request:
+        if labels is not None and not self.spec.labels:
+            raise LabelError(f"model {self.spec.name!r} has no labels that could be merged into {labels!r}")
         if labels is not None:
             merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
         request = Request(
@@ -224,7 +239,7 @@ class Recognizer:
         if same_speaker:
             request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
         queue: list[QueuedClip | Prediction | Failure] = []
-        for source in _with_progress_bar(sources) if progress else sources:
+        for source in recording.with_progress_bar(sources) if progress else sources:
             try:
                 queue.append(self._predict_or_queue(source, request))
             except IntonateError as error:
@@ -241,7 +256,9 @@ class Recognizer:
             with contextlib.suppress(IntonateError):
                 if request.channels != "mix":
                     source = conversation.with_channel(source, int(request.channels))
-                waveform, blocks = recording.open_recording(source, self.spec.sample_rate_hz, self.spec.pool)
+                waveform, blocks = recording.open_recording(
+                    source, self.spec.sample_rate_hz, self.spec.pool, request.whole
+                )
                 if waveform is not None and not request.timeline:
                     self._clip_if_voiced(waveform, request, speaker)
                 else:
@@ -259,14 +276,16 @@ class Recognizer:
             source = recording.repeatable(source)
         request = request.for_recording(source)
         warnings: list[str] = []
-        waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, warnings)
+        waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, request.whole, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None and not request.timeline:
             clip, label = self._clip_if_voiced(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
             return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-        segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below)
+        segments = segments_of(
+            windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, self.spec.dimensions_of
+        )
         mean = np.mean(probabilities, axis=0) if probabilities else None
         return self._prediction(file, mean, segments, request, tuple(warnings))
 
@@ -305,7 +324,7 @@ class Recognizer:
     def _with_probabilities(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
         """The windows with their probabilities; only one batch of clips is held at a time."""
         while batch := list(itertools.islice(windows, batch_size)):
-            answers = iter(self.probabilities([clip for _, clip in batch if clip is not None], batch_size))
+            answers = iter(self.answers([clip for _, clip in batch if clip is not None], batch_size))
             for window, clip in batch:
                 yield window if clip is None else dataclasses.replace(window, probabilities=next(answers))
 
@@ -329,13 +348,14 @@ class Recognizer:
 
     def _predictions(self, queued_clips: Sequence[QueuedClip], batch_size: int = 1) -> list[Prediction]:
         clips = [item.clip for item in queued_clips if item.clip is not None]
-        answers = iter(self.probabilities(clips, batch_size))
+        answers = iter(self.answers(clips, batch_size))
         predictions = []
         for item in queued_clips:
             mean = None if item.clip is None else next(answers)
             scores = {} if mean is None else item.request.scores(mean)
-            label = label_or_unsure(scores, self.spec.abstain_below) if scores else item.unvoiced_label
-            whole = Segment(0.0, item.duration_s, label, scores, speech=bool(scores))
+            label = item.unvoiced_label if mean is None else label_or_unsure(scores, self.spec.abstain_below)
+            dimensions = self.spec.dimensions_of(mean)
+            whole = Segment(0.0, item.duration_s, label, scores, speech=mean is not None, dimensions=dimensions)
             predictions.append(self._prediction(item.file, mean, (whole,), item.request, item.warnings))
         return predictions
 
@@ -349,7 +369,7 @@ class Recognizer:
     ) -> Prediction:
         scores = {} if mean is None else request.scores(mean)
         return Prediction(
-            label=next(iter(scores)) if scores else overall_unvoiced_label(segments),
+            label=overall_unvoiced_label(segments) if mean is None else next(iter(scores), SPEECH),
             scores=scores,
             segments=segments if request.transcript is None else with_words(segments, request.transcript),
             transcript=request.text or "",
@@ -357,13 +377,5 @@ class Recognizer:
             model=self.spec.name,
             file=file,
             warnings=warnings,
+            dimensions=self.spec.dimensions_of(mean),
         )
-
-
-def _with_progress_bar(sources: list[Source]) -> Iterable[Source]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # Nothing but the bar goes to standard error: what is printed meanwhile stays where it was sent.
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
-        yield from bar.track(sources, description="listening")

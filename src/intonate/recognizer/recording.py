@@ -18,16 +18,20 @@ Waveform = NDArray[np.float32]
 
 
 def open_recording(
-    source: Source, sample_rate_hz: int, pool: Pool, warnings: list[str] | None = None
+    source: Source, sample_rate_hz: int, pool: Pool, whole: bool = False, warnings: list[str] | None = None
 ) -> tuple[Waveform | None, Iterator[Waveform]]:
     """The whole recording (samples,) if it is no longer than `pool.longest_s`, else None; and it in blocks.
 
-    What was not heard of it is added to `warnings` once the last block is there.
+    Where `whole`, all of it whatever its length. What was not heard of it is added to `warnings` once the last block is
+    there.
 
     Raises:
         AudioError: the sound is missing, unreadable, empty or not finite, as far as the first blocks show it.
     """
     blocks = decode.blocks(source, sample_rate_hz, pool.longest_s, warnings)
+    if whole:
+        everything = np.concatenate(list(blocks))
+        return everything, iter([everything])
     first = next(blocks)
     second = next(blocks, None)
     if second is None:
@@ -77,3 +81,13 @@ def repeatable(source: Source) -> Source:
     if isinstance(source, Sound):
         return dataclasses.replace(source, source=source.source.read())  # type: ignore[union-attr]
     return source.read()  # type: ignore[union-attr]
+
+
+def with_progress_bar(sources: list[Source]) -> Iterable[Source]:
+    """The same, with a bar on standard error that tells how many are done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Nothing but the bar goes to standard error: what is printed meanwhile stays where it was sent.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+        yield from bar.track(sources, description="listening")

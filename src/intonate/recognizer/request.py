@@ -46,6 +46,7 @@ class Request:
     fixed_speaker: SpeakerStatistics | None = None  # of all recordings; nothing is added
     tokens: NDArray[np.int64] | None = None
     batch_size: int = 16
+    whole: bool = False
     transcriber: Transcriber | None = None
     transcript: Transcript | None = None  # of one recording
     channels: str = "mix"  # `mix`, `each`, or the number of one
@@ -76,7 +77,8 @@ class Request:
 
     def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
         """{label: probability}, best first, merged if the request has a merge."""
-        names, values = self.spec.labels, probabilities.tolist()
+        # Behind the labels' probabilities may come dimensions.
+        names, values = self.spec.labels, probabilities[: len(self.spec.labels)].tolist()
         scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
 

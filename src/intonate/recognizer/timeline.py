@@ -19,6 +19,8 @@ from intonate.audio.voice import NOISE, QUIETEST_DBFS, SILENCE, unvoiced_label
 from intonate.schema import Segment
 
 UNSURE = "unsure"
+# Where a model that has no labels hears somebody.
+SPEECH = "speech"
 
 # A stretch counts as spoken from a short syllable on.
 SHORTEST_SPEECH_S = 0.1
@@ -34,7 +36,7 @@ class Window:
         start_s: where it starts in the recording, seconds.
         end_s: where it ends, seconds.
         speech: (frames,) bool, evenly over the window.
-        probabilities: (classes,), or None where there is no speech.
+        probabilities: (labels + dimensions,), or None where there is no speech.
         level_dbfs: RMS of all of it, in dB of full scale.
     """
 
@@ -53,15 +55,20 @@ class Window:
 
 
 def segments_of(
-    windows: Sequence[Window], hop_s: float, scores_of: Callable[[NDArray[np.float64]], Scores], abstain_below: float
+    windows: Sequence[Window],
+    hop_s: float,
+    scores_of: Callable[[NDArray[np.float64]], Scores],
+    abstain_below: float,
+    dimensions_of: Callable[[NDArray[np.float64]], Scores] = lambda _: {},
 ) -> tuple[Segment, ...]:
     """The timeline of a recording.
 
     Args:
         windows: in order; the recording ends where the last one ends.
         hop_s: length of a stretch, seconds.
-        scores_of: probabilities (classes,) -> {label: probability}, best first.
+        scores_of: what a window has -> {label: probability}, best first.
         abstain_below: a best probability under this is labelled `unsure`.
+        dimensions_of: what a window has -> {dimension: 0 to 1}. Of a model without labels every stretch is a segment.
     """
     stretches: list[tuple[float, float, NDArray[np.float64] | str]] = []
     for start_s, end_s, covering in _stretches(windows, hop_s):
@@ -77,10 +84,14 @@ def segments_of(
     timeline = []
     for name, group in itertools.groupby(stretches, label):
         members = list(group)
-        means = [answer for *_, answer in members if not isinstance(answer, str)]
-        lengths_s = [end_s - start_s for start_s, end_s, _ in members]
-        scores: Scores = scores_of(np.average(means, axis=0, weights=lengths_s)) if means else {}
-        timeline.append(Segment(members[0][0], members[-1][1], name, scores, speech=bool(means)))
+        # Of a model without labels every window stays by itself: its dimensions move.
+        for run in [[member] for member in members] if name == SPEECH else [members]:
+            means = [answer for *_, answer in run if not isinstance(answer, str)]
+            lengths_s = [end_s - start_s for start_s, end_s, _ in run]
+            mean = np.average(means, axis=0, weights=lengths_s) if means else None
+            scores: Scores = {} if mean is None else scores_of(mean)
+            dimensions = {} if mean is None else dimensions_of(mean)
+            timeline.append(Segment(run[0][0], run[-1][1], name, scores, speech=bool(means), dimensions=dimensions))
     return tuple(timeline)
 
 
@@ -95,7 +106,9 @@ def _unvoiced(covering: Sequence[Window]) -> str:
 
 
 def label_or_unsure(scores: Scores, abstain_below: float) -> str:
-    """The best label, or `unsure`."""
+    """The best label, or `unsure`; `speech` where there are none."""
+    if not scores:
+        return SPEECH
     best = next(iter(scores))
     return best if scores[best] >= abstain_below else UNSURE
 

@@ -13,6 +13,8 @@ from typing import TextIO
 from intonate.audio.decode import Sound, Source, listing
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
+from intonate.published.checkpoints import HUB
+from intonate.published.known import KNOWN
 from intonate.recognizer import builtin, conversions
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 from intonate.schema import ModelSpec, Prediction
@@ -21,6 +23,8 @@ from intonate.terminal.formats import Answers, Layout
 from intonate.transcripts.recognisers import Transcriber, transcriber
 
 STANDARD_INPUT = "-"
+# Of a weight, as they are published.
+BYTES = 4
 TEXT_MODEL = "text"
 
 
@@ -34,6 +38,7 @@ def predict(
     same_speaker: bool = False,
     labels: str | None = None,
     top_k: int | None = None,
+    whole: bool = False,
     style: str = "text",
     output: Path | None = None,
     raw: str | None = None,
@@ -52,6 +57,7 @@ def predict(
         same_speaker: all the recordings are of one person.
         labels: a merge of the emotions.
         top_k: how many scores to show.
+        whole: answer recordings of any length whole, and not in windows.
         style: `text`, or one of `formats.FORMATS`.
         output: a file to write to; for the subtitles of several recordings, a folder.
         raw: `ENCODING:RATE[:CHANNELS]` of samples without a header.
@@ -83,13 +89,19 @@ def predict(
         labels=labels,
         channels=channels,
         speakers=speakers,
+        whole=whole,
         # One at a time is seen at once; many at a time is quicker.
         batch_size=1 if is_interactive else 16,
         progress=len(sources) > 1 and not is_interactive and sys.stderr.isatty(),
     )
     failures: list[Failure] = []
     layout = Layout(
-        _answerable_labels(recognizer, labels), top_k, timeline, is_single, channels == "each" or speakers is not None
+        _answerable_labels(recognizer, labels),
+        top_k,
+        timeline,
+        is_single,
+        channels == "each" or speakers is not None,
+        recognizer.spec.dimensions,
     )
     _write_to(output, _with_names(answers, names, failures, notes), style, layout)
     for sentence in [*notes, *(failure.error for failure in failures)]:
@@ -170,6 +182,7 @@ def models() -> None:
         console.print(f"[bold]{name}[/bold]{default}")
         for key, value in {
             "labels": ", ".join(spec.labels),
+            "dimensions": ", ".join(spec.dimensions),
             "languages": ", ".join(spec.languages),
             "trained on": ", ".join(spec.corpora),
             "licence": spec.licence,
@@ -187,6 +200,25 @@ def models() -> None:
         console.print(
             f"{path}\n  converted from a checkpoint of others, {megabytes:.1f} MB\n", soft_wrap=True, markup=False
         )
+    console.print("[bold]open models of others[/bold], with what is published of them (nothing of it measured here)\n")
+    for known in KNOWN:
+        state = conversions.state_of(known.repository)
+        console.print(f"[bold]{known.repository}[/bold]  ({state})", soft_wrap=True)
+        for what, value in {
+            "answers": known.answers,
+            "languages": known.languages,
+            "licence": known.licence,
+            "size": f"{known.parameters} million parameters, {known.parameters * BYTES / 1000:.1f} GB",
+            "published": f"{known.figure} ({known.source})" if known.figure else "",
+            "use it" if state == "converted" else "fetch it": (
+                f"intonate predict CLIP --model {HUB}{known.repository}"
+                if state == "converted"
+                else f"intonate export {HUB}{known.repository}"
+            ),
+        }.items():
+            if value:
+                console.print(f"  {what:<11}{value}", soft_wrap=True, markup=False)
+        console.print()
     console.print(
         "A model of your own: intonate predict CLIP --model runs/NAME (or its model.onnx); intonate train makes them.\n"
         "A model of others: --model hf:ORG/NAME, or a folder with its checkpoint; it is converted once.",

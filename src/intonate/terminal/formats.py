@@ -28,6 +28,7 @@ class Layout:
         timeline: one row per segment in the CSV.
         single: one object in the JSON instead of an array.
         speakers: tell them: a row per turn in the CSV, and a column with who speaks.
+        dimensions: every dimension that can be answered, for the columns of the CSV behind the labels.
     """
 
     labels: tuple[str, ...]
@@ -35,6 +36,7 @@ class Layout:
     timeline: bool = False
     single: bool = False
     speakers: bool = False
+    dimensions: tuple[str, ...] = ()
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -59,19 +61,21 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
     first, last = ("file", "start", "end", "label", "score", "abstained"), ("transcript", "model", "error", "warnings")
+    numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
     extra = ("speaker",) if layout.speakers else ()
-    yield _row([*first, *layout.labels, *last, *extra])
+    yield _row([*first, *numbers, *last, *extra])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(layout.labels) + 7), answer.error, "", *("" for _ in extra)])
+            yield _row([answer.file, *[""] * (len(numbers) + 7), answer.error, "", *("" for _ in extra)])
             continue
-        whole = Segment(0.0, answer.duration_s, answer.label, answer.scores)
+        whole = Segment(0.0, answer.duration_s, answer.label, answer.scores, dimensions=answer.dimensions)
         for segment in answer.segments if is_timeline else (whole,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
             is_unsure = segment.label == UNSURE or (not is_timeline and answer.abstained)
             best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
-            columns = (f"{scores[label]:.6f}" if label in scores else "" for label in layout.labels)
+            scores |= segment.dimensions
+            columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             flag = str(is_unsure).lower()
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
@@ -130,7 +134,7 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 
 def _cue(segment: Segment, layout: Layout) -> str:
     best = list(segment.scores.items())[: layout.top_k or 1]
-    text = ", ".join(f"{label} {score:.0%}" for label, score in best)
+    text = ", ".join(f"{label} {score:.0%}" for label, score in (*best, *segment.dimensions.items()))
     text = f"{UNSURE} ({text})" if segment.label == UNSURE else text
     return "\n".join(filter(None, (text, segment.text)))
 

@@ -56,8 +56,9 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
         return
     has_unicode = _can_encode(console)
     console.print(_headline(answer), soft_wrap=True)
-    width = max((len(label) for label in answer.scores), default=0)
-    for label, score in list(answer.scores.items())[:top_k]:
+    bars = [*list(answer.scores.items())[:top_k], *answer.dimensions.items()]
+    width = max((len(label) for label, _ in bars), default=0)
+    for label, score in bars:
         console.print(_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}"))
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
@@ -73,6 +74,8 @@ def _headline(answer: Prediction) -> Text:
     # A text has no file; its words stand for it.
     name = answer.file or answer.transcript
     prefix: list[str | tuple[str, str]] = [(name, "dim"), "  "] if name else []
+    if not answer.scores and answer.dimensions:
+        return _text(*prefix, (", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()), "bold"))
     if not answer.scores:
         return _text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
     best = f"{answer.label} {answer.scores[answer.label]:.0%}"

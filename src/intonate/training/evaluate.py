@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
+from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merged_labels, target_of
 from intonate.errors import LabelError
@@ -21,12 +23,16 @@ from intonate.evaluation.table import PredictionTable
 from intonate.features.cache import Change
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
+from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, scoring
 
 
 def evaluate(
-    model: str | os.PathLike[str] | None, manifest_path: str | os.PathLike[str], report: str | os.PathLike[str]
+    model: str | os.PathLike[str] | None,
+    manifest_path: str | os.PathLike[str],
+    report: str | os.PathLike[str],
+    whole: bool = False,
 ) -> Path:
     """Answer every row of a manifest and write the report.
 
@@ -37,6 +43,8 @@ def evaluate(
         model: a built-in name, a model file or a run folder; None for the built-in `compact`.
         manifest_path: a CSV written by `intonate manifest`, or any table with file and emotion.
         report: the folder to write to.
+        whole: answer recordings of any length whole. Else those longer than the model answers whole are answered in
+            windows, as `predict` answers them.
 
     Returns:
         The HTML page.
@@ -50,14 +58,20 @@ def evaluate(
     rows = manifest.read(manifest_path)
     if inputs.takes_text(spec):
         rows = transcripts.fill(rows, manifest_path)
+    if not spec.labels:
+        raise LabelError(
+            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels, and a report of numbers is not "
+            "written yet; give a model with labels"
+        )
     merge_name = merge_of(spec)
     omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.with_labels(rows, merge_name)
     bar = data.bar(console, "listening")
-    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=Path(manifest_path).parent)
+    root = Path(manifest_path).parent
+    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=root, whole=whole)
     return write_report(
         Path(report), predictions, title=f"{spec.name} on {Path(manifest_path).name}",
-        notes=_notes(spec, utterances, omitted_counts),
+        notes=_notes(spec, utterances, omitted_counts, whole),
     )  # fmt: skip
 
 
@@ -68,6 +82,7 @@ def answers(
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     root: Path | None = None,
     change: Change | None = None,
+    whole: bool = True,
 ) -> PredictionTable:
     """What a model says of utterances that it has labels for, once per statistics of the speaker that it can use.
 
@@ -78,6 +93,8 @@ def answers(
         bar: wraps what has to be computed in a progress bar.
         root: the folder that file names are written from.
         change: what is laid over every sound first (`intonate.augment.waveform.change`).
+        whole: answer recordings of any length whole, and not the longest of them in windows as `predict` does; changed
+            ones are always answered whole.
 
     Raises:
         AudioError, LabelError
@@ -97,7 +114,9 @@ def answers(
                 utterances,
                 [examples.labels[target] for target in examples.targets],
                 examples.labels,
-                scorer.probabilities(all_rows, statistics),
+                _in_windows(model, utterances, scorer.probabilities(all_rows, statistics), whole or change is not None)
+                if statistics == table.CLIP_ALONE
+                else scorer.probabilities(all_rows, statistics),
                 statistics=statistics,
                 protocol=protocol,
                 abstain_below=spec.abstain_below,
@@ -106,6 +125,27 @@ def answers(
             for statistics in (scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,))
         ]
     )
+
+
+def _in_windows(
+    model: ModelFile | late_fusion.LateFusion,
+    utterances: Sequence[Utterance],
+    probabilities: NDArray[np.float64],
+    whole: bool,
+) -> NDArray[np.float64]:
+    """The answers (rows, labels) with those to recordings that are too long to be answered whole as `predict` has them.
+
+    Where nobody speaks in any window, the answer to the whole stays.
+    """
+    rate, recognizer = model.spec.sample_rate_hz, Recognizer(model)
+    for row, utterance in enumerate(utterances if not whole and not inputs.takes_text(model.spec) else ()):
+        end_s = duration_s(utterance.path) if utterance.end_s is None else utterance.end_s
+        if end_s - utterance.start_s <= model.spec.pool.longest_s:
+            continue
+        waveform = load(utterance.path, rate, start_s=utterance.start_s, end_s=utterance.end_s)
+        if scores := recognizer.predict((waveform, rate)).scores:
+            probabilities[row] = [scores[label] for label in model.spec.labels]
+    return probabilities
 
 
 def merge_of(spec: ModelSpec) -> str:
@@ -133,11 +173,15 @@ def _tokens(spec: ModelSpec, text: str) -> data.Array:
     return np.zeros(0, np.int64) if tokens is None else tokens
 
 
-def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str]) -> list[str]:
+def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str], whole: bool) -> list[str]:
     notes = []
     if omitted_counts:
         emotion_counts = ", ".join(f"{count} {emotion}" for emotion, count in omitted_counts.most_common())
         notes.append(f"Left out, for the model has no such label: {emotion_counts}.")
+    notes.append(
+        f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
+        + ("too." if whole else "in windows, as by predict, where each is answered alone.")
+    )
     if not spec.corpora:
         notes.append(
             "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "

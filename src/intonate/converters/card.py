@@ -1,0 +1,33 @@
+"""The card of a converted model: whose it is, what its outputs mean, and what is not known of it."""
+
+from __future__ import annotations
+
+from intonate.converters.checkpoint import Description
+
+
+def card(name: str, description: Description) -> str:
+    """Markdown.
+
+    Args:
+        name: of the checkpoint, as the user called it.
+        description: of the model file.
+    """
+    spec = description.spec
+    named = "; ".join(f"{own} is `{label}`" for own, label in description.outputs.items())
+    longest = f"A recording up to {spec.pool.longest_s:g} s is answered whole, as its own code would answer it; a "
+    return "\n\n".join(
+        [
+            f"# {spec.name}",
+            f"A checkpoint of others, {name}, converted by intonate {spec.intonate_version} "
+            f"({description.architecture}; SHA-256 of its files begins with {spec.recipe_hash}). "
+            "The answers are the checkpoint's own; the conversion was checked against it at three lengths.",
+            f"Its outputs: {named}.",
+            f"{longest}longer one in windows of {spec.pool.window_s:g} s.",
+            *([description.remark] if description.remark else []),
+            "## Licence of the weights",
+            spec.licence,
+            "## Scores",
+            "None are known here. Its probabilities are not calibrated, it never abstains, and which speakers it was "
+            "trained on is not recorded: test it with `intonate evaluate` on a corpus that it cannot have seen.",
+        ]
+    ) + "\n"  # fmt: skip

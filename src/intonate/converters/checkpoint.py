@@ -1,0 +1,211 @@
+"""A checkpoint of others on this machine: its folder, the small files in it, and what they say of licence and labels.
+
+Nothing here loads torch: what can be refused by its configuration is refused before that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from intonate import __version__
+from intonate.emotions import canonical
+from intonate.errors import LabelError, ModelError, require
+from intonate.recognizer.conversions import READ, checkpoint_title
+from intonate.schema import ModelInput, ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where it is.
+
+    Attributes:
+        name: what the user called it: `hf:ORG/NAME`, or a folder.
+        folder: with its files.
+    """
+
+    name: str
+    folder: Path
+
+    def has(self, *files: str) -> bool:
+        return all((self.folder / file).is_file() for file in files)
+
+    def require(self, *files: str) -> None:
+        """Raises: ModelError: one of them is missing."""
+        for file in files:
+            if not self.has(file):
+                raise ModelError(f"{self.name} has no {file}; put the file there, or fetch the whole checkpoint again")
+
+    def text(self, file: str) -> str:
+        self.require(file)
+        return (self.folder / file).read_text(encoding="utf-8", errors="replace")
+
+    def json(self, file: str) -> dict[str, Any] | None:
+        """The object in a JSON file; None where there is no such file."""
+        if not self.has(file):
+            return None
+        try:
+            found = json.loads(self.text(file))
+        except ValueError as error:
+            raise ModelError(f"{self.folder / file} is not JSON ({error}); fetch the checkpoint again") from error
+        return _mapping(found, self.folder / file)
+
+    def yaml(self, file: str) -> dict[str, Any] | None:
+        """The mapping in a YAML file, in which nothing is built or run; None where there is no such file."""
+        if not self.has(file):
+            return None
+        yaml = require("yaml", "train")
+        try:
+            found = yaml.load(self.text(file), _data_alone(yaml))
+        except yaml.YAMLError as error:
+            raise ModelError(
+                f"{self.folder / file} is not YAML ({' '.join(str(error).split())[:120]}); fetch the checkpoint again"
+            ) from error
+        return _mapping(found, self.folder / file)
+
+    def front_matter(self) -> dict[str, Any]:
+        """What its own card says at its top, as YAML between two lines of dashes; empty if nothing."""
+        if not self.has("README.md"):
+            return {}
+        yaml = require("yaml", "train")
+        before, _, rest = self.text("README.md").partition("---\n")
+        try:
+            found = yaml.safe_load(rest.partition("\n---")[0]) if not before.strip() else None
+        except yaml.YAMLError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def licence(self) -> str:
+        about = self.front_matter()
+        stated = " ".join(map(str, filter(None, [*listing(about.get("license")), about.get("license_name")])))
+        return stated or f"not stated by {self.name}; ask its authors before you use it"
+
+    def fingerprint(self) -> str:
+        """No recipe of ours made it: which files did. First 12 hex digits of SHA-256 over configuration and weights."""
+        whole = hashlib.sha256()
+        for path in files_of(self.folder):
+            with path.open("rb") as content:
+                whole.update(hashlib.file_digest(content, "sha256").digest())
+        return whole.hexdigest()[:12]
+
+    def spec(self, labels: Sequence[str], inputs: tuple[ModelInput, ...], **more: Any) -> ModelSpec:
+        """The spec of the model file, with what every checkpoint has."""
+        return ModelSpec(
+            name=checkpoint_title(self.name),
+            labels=tuple(labels),
+            inputs=inputs,
+            **{
+                # A clip is never padded: beside a longer one its answer would change.
+                "batching": "equal_length",
+                "languages": tuple(map(str, listing(self.front_matter().get("language")))),
+                "licence": self.licence(),
+                "recipe_hash": self.fingerprint(),
+                "intonate_version": __version__,
+                **more,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a checkpoint will be.
+
+    Attributes:
+        spec: of the model file.
+        architecture: what its authors call the network.
+        outputs: {the checkpoint's own name of an output: its name here}.
+        remark: for the card: what else there is to know; empty for nothing.
+    """
+
+    spec: ModelSpec
+    architecture: str
+    outputs: Mapping[str, str]
+    remark: str = ""
+
+
+class Family(Protocol):
+    """What a module in `converters/` does for one family of checkpoints."""
+
+    def recognises(self, checkpoint: Checkpoint) -> bool:
+        """Whether the layout is this family's, by its configuration alone."""
+
+    def describe(self, checkpoint: Checkpoint) -> Description:
+        """What will come of it. Raises a ModelError, before torch is loaded, where it cannot be used."""
+
+    def network(self, checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+        """A torch module from the spec's inputs to logits in the order of its labels, with the published weights."""
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files by which a checkpoint is known: configuration and weights, in order."""
+    return sorted({path for pattern in READ for path in folder.glob(pattern)})
+
+
+def labels_of(raw: Sequence[str], name: str, where: str) -> list[str]:
+    """The names of outputs, in their own order: canonical where they are known, else as they are.
+
+    Args:
+        raw: as the checkpoint has them.
+        name: of the checkpoint.
+        where: they are written, for the sentence: `id2label of its config.json`.
+
+    Raises:
+        ModelError: two have the same name, or there are none to choose from.
+    """
+    if len(raw) < 2:
+        raise ModelError(f"{name} has {len(raw)} labels in {where}, and to choose there have to be two")
+    known = [_canonical(label) for label in raw]
+    labels = [mine if known.count(mine) == 1 else own.strip() for mine, own in zip(known, raw, strict=True)]
+    if len(set(labels)) < len(labels):
+        raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend {where}")
+    return labels
+
+
+def listing(entry: Any) -> Collection[Any]:
+    return entry if isinstance(entry, list) else [entry] if entry else []
+
+
+def setting(settings: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    """A value of a configuration file.
+
+    Raises:
+        ModelError: there is none, or of another type.
+    """
+    value = settings.get(key)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ModelError(f"{where} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
+
+
+def _canonical(label: str) -> str:
+    try:
+        return canonical(label)
+    except LabelError:
+        return label.strip()
+
+
+def _mapping(found: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} holds no settings by name; fetch the checkpoint again")
+    return found
+
+
+def _data_alone(yaml: Any) -> Any:
+    """A loader that takes tags of others (`!new:torch.nn.Linear`, as SpeechBrain has them) as the data behind them."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        pass
+
+    def plain(loader: Any, _tag: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node)
+
+    Loader.add_multi_constructor("!", plain)
+    return Loader

@@ -1,0 +1,32 @@
+"""What a checkpoint that no converter takes looks like, and the right door for it, in one sentence."""
+
+from __future__ import annotations
+
+from intonate.converters.checkpoint import Checkpoint
+from intonate.errors import ModelError
+
+# File in the folder -> what it is, and what to do instead.
+MARKS = {
+    "config.yaml": "looks like a checkpoint of FunASR, and of those emotion2vec and SenseVoice Small can be converted; "
+    "give one of them",
+    "hyperparams.yaml": "looks like a checkpoint of SpeechBrain, and of those the wav2vec 2.0 classifiers can be "
+    "converted; give one with wav2vec2.ckpt and label_encoder.txt",
+    "adapter_config.json": "holds adapters alone; merge them into the model that they belong to (merge_and_unload in "
+    "peft), save that, and give its folder",
+    "modules.json": "is a checkpoint of sentence-transformers, which reads text; give one that hears",
+    "model_index.json": "is a pipeline of diffusers; give one that classifies recordings",
+    "saved_model.pb": "is a SavedModel of TensorFlow; give a checkpoint of transformers, FunASR or SpeechBrain",
+}
+
+
+def refusal(checkpoint: Checkpoint) -> ModelError:
+    """The error to raise."""
+    found = next((mark for mark in MARKS if checkpoint.has(mark)), None)
+    if found is None:
+        return ModelError(
+            f"{checkpoint.name} is no checkpoint of transformers, FunASR or SpeechBrain (no config.json, config.yaml "
+            "or hyperparams.yaml); give the folder that its authors publish, or hf:ORG/NAME"
+        )
+    model = (checkpoint.yaml(found) or {}).get("model") if found == "config.yaml" else None
+    what = f" ({model})" if isinstance(model, str) else ""
+    return ModelError(f"{checkpoint.name}{what} {MARKS[found]}")

@@ -1,0 +1,142 @@
+"""wav2vec 2.0 and its kin with a head of their own, which transformers would draw at random and only warn of.
+
+The head is recognised by its tensors: two layers on the pooled frames (`classifier.dense`, tanh, `classifier.out_proj`
+or `.output`), for labels or, as audEERING's (Wagner et al. 2023), for arousal, dominance and valence. Or it is a
+recogniser of speech (`...ForCTC`) whose letters are emotions: the mean of the frames' logits is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from intonate.converters.checkpoint import Checkpoint, Description, labels_of
+from intonate.converters.transformers_classifier import CONFIG, LONGEST_S, extractor_of, raw_labels
+from intonate.converters.transformers_inputs import WAVEFORM, sound_of
+from intonate.errors import ModelError, require
+from intonate.published import tensors
+from intonate.schema import ModelSpec, Pool
+
+FIRST, SECONDS = "classifier.dense", ("classifier.out_proj", "classifier.output")
+LETTERS = "lm_head"
+POOLINGS = ("mean", "sum", "max")
+# What others call them.
+DIMENSIONS = {"activation": "arousal", "pleasure": "valence"} | {
+    name: name for name in ("arousal", "valence", "dominance")
+}
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    config = checkpoint.json(CONFIG)
+    if config is None or config.get("auto_map"):
+        return False
+    if _is_of_letters(config):
+        return not set(map(str.upper, map(str, config["id2label"].values()))) <= {"LABEL_0", "LABEL_1"}
+    try:
+        found = tensors.names(tensors.file_in(checkpoint.folder, checkpoint.name))
+    except ModelError:
+        return False
+    return f"{FIRST}.weight" in found and any(f"{second}.weight" in found for second in SECONDS)
+
+
+def describe(checkpoint: Checkpoint) -> Description:
+    """What will come of it.
+
+    Raises:
+        ModelError: its sound is no waveform, its outputs have no names, or its frames are pooled in an unknown way.
+    """
+    config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
+    extractor = extractor_of(checkpoint)
+    sound = sound_of(extractor, name)
+    if (extractor.get("feature_extractor_type") or WAVEFORM) != WAVEFORM:
+        raise ModelError(f"{name} has a head of its own and no waveform as its input, which cannot be converted yet")
+    if (pooling := config.get("pooling_mode", "mean")) not in POOLINGS:
+        raise ModelError(
+            f"{name} pools its frames by {pooling!r} (pooling_mode), and only {', '.join(POOLINGS)} are known"
+        )
+    outputs = outputs_of(config, name)
+    numbers = bool(dimensions_of(config))
+    spec = checkpoint.spec(
+        labels=() if numbers else sorted(outputs),
+        dimensions=tuple(outputs) if numbers else (),
+        inputs=(sound.item,),
+        sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
+        pool=Pool(longest_s=LONGEST_S),
+    )
+    architecture = str((config.get("architectures") or ["a head of its own"])[0])
+    remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
+    return Description(spec, architecture, dict(zip(_raw(config), outputs, strict=True)), remark)
+
+
+def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+    """(batch, samples) -> (batch, labels or dimensions).
+
+    Raises:
+        ModelError: weights are missing, or do not belong to the configuration.
+    """
+    from intonate.converters.encoders import encoder_of
+
+    torch, transformers = require("torch", "train"), require("transformers", "train")
+    config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
+    weights = tensors.read(tensors.file_in(checkpoint.folder, name))
+    settings = transformers.AutoConfig.from_pretrained(
+        str(checkpoint.folder), local_files_only=True, trust_remote_code=False
+    )
+    encoder = encoder_of(settings, weights, name)
+    outputs = outputs_of(config, name)
+    order = [outputs.index(output) for output in (*spec.labels, *spec.dimensions)]
+    width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_of_letters(config)
+    last = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
+
+    class OwnHead(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        EXPORTER = "dynamo"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+            self.first = torch.nn.Identity() if letters else torch.nn.Linear(width, width)
+            self.last = torch.nn.Linear(width, len(outputs))
+            self.register_buffer("order", torch.tensor(order), persistent=False)
+
+        def forward(self, waveform: Any) -> Any:
+            frames = self.encoder(waveform).last_hidden_state
+            if letters:
+                return self.last(frames).mean(dim=1)[:, self.order]
+            pooled = getattr(torch, "amax" if pooling == "max" else pooling)(frames, dim=1)
+            return self.last(torch.tanh(self.first(pooled)))[:, self.order]
+
+    made = OwnHead()
+    places: Mapping[str, str] = {"last": last} | ({} if letters else {"first": FIRST})
+    for part, published in places.items():
+        own = {
+            key.removeprefix(f"{published}."): value
+            for key, value in weights.items()
+            if key.startswith(f"{published}.")
+        }
+        tensors.fill(getattr(made, part), own, f"{name}: {published}")
+    return made
+
+
+def outputs_of(config: Mapping[str, Any], name: str) -> list[str]:
+    """The names of its outputs here, in its own order."""
+    if numbers := dimensions_of(config):
+        return numbers
+    return labels_of(raw_labels(config, name), name, "id2label of its config.json")
+
+
+def dimensions_of(config: Mapping[str, Any]) -> list[str]:
+    """Its outputs where they are dimensions, in its own order; empty where they are labels."""
+    raw = [label.strip().lower() for label in _raw(config)]
+    return [DIMENSIONS[label] for label in raw] if raw and all(label in DIMENSIONS for label in raw) else []
+
+
+def _raw(config: Mapping[str, Any]) -> list[str]:
+    return [
+        str(label) for _, label in sorted((int(place), label) for place, label in config.get("id2label", {}).items())
+    ]
+
+
+def _is_of_letters(config: Mapping[str, Any]) -> bool:
+    """Whether it is a recogniser of speech with a letter for every label."""
+    architecture = str((config.get("architectures") or [""])[0])
+    return architecture.endswith("ForCTC") and len(config.get("id2label", {})) == config.get("vocab_size")

@@ -1,0 +1,71 @@
+"""Open models of emotion that people use, with what their authors and others say of them in public.
+
+None of it was measured here. A figure says whose it is; where nothing could be cited, there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One of them.
+
+    Attributes:
+        repository: ORG/NAME on the Hugging Face hub.
+        family: its converter in `intonate.converters.FAMILIES`.
+        parameters: in millions.
+        answers: what it tells, in words.
+        languages: what it was trained on.
+        licence: of the weights, as published.
+        figure: a published one, in words; empty where none is known.
+        source: of the figure.
+    """
+
+    repository: str
+    family: str
+    parameters: int
+    answers: str
+    languages: str
+    licence: str
+    figure: str = ""
+    source: str = ""
+
+
+FUNASR = "FunASR Model License"
+ORUK = "oruk-bench 0.1.1 (PyPI), 2026"
+SUPERB = "Yang et al. 2021, SUPERB"
+KNOWN: tuple[Known, ...] = (
+    Known(
+        "emotion2vec/emotion2vec_plus_large", "emotion2vec", 300, "9 emotions", "many", FUNASR,
+        "emotion2vec+: 68.5 to 68.7 % of 64,384 clips, zero-shot", ORUK,
+    ),
+    Known(
+        "emotion2vec/emotion2vec_plus_base", "emotion2vec", 90, "9 emotions", "many", FUNASR,
+        "emotion2vec+: 68.5 to 68.7 % of 64,384 clips, zero-shot", ORUK,
+    ),
+    Known("emotion2vec/emotion2vec_plus_seed", "emotion2vec", 90, "9 emotions", "many", FUNASR),
+    Known("emotion2vec/emotion2vec_base_finetuned", "emotion2vec", 90, "9 emotions", "many", FUNASR),
+    Known(
+        "superb/hubert-large-superb-er", "transformers", 316, "4 emotions", "English (IEMOCAP)", "Apache-2.0",
+        "67.6 % on IEMOCAP, five folds", SUPERB,
+    ),
+    Known(
+        "superb/hubert-base-superb-er", "transformers", 95, "4 emotions", "English (IEMOCAP)", "Apache-2.0",
+        "64.9 % on IEMOCAP, five folds", SUPERB,
+    ),
+    Known(
+        "superb/wav2vec2-base-superb-er", "transformers", 95, "4 emotions", "English (IEMOCAP)", "Apache-2.0",
+        "63.4 % on IEMOCAP, five folds", SUPERB,
+    ),
+    Known(
+        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", "own_head", 165, "arousal, dominance, valence",
+        "English (MSP-Podcast)", "CC-BY-NC-SA-4.0", "CCC of valence 0.638 on MSP-Podcast",
+        "Wagner et al. 2023, doi:10.1109/TPAMI.2023.3263585",
+    ),
+    Known(
+        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "own_head", 316, "8 emotions",
+        "English (RAVDESS)", "Apache-2.0", "82 % on a random split of RAVDESS (speakers overlap)", "its own card",
+    ),
+)  # fmt: skip

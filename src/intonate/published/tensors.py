@@ -1,0 +1,120 @@
+"""The tensors of a file of weights that others publish, and nothing else of it: no code in it is ever run."""
+
+from __future__ import annotations
+
+import json
+import pickletools
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from intonate.errors import ModelError, require
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Under what name trainers put the weights among their other things, outermost first.
+INSIDE = ("state_dict", "model_state_dict", "model")
+SAFETENSORS, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """Where the weights of a checkpoint of transformers are: safetensors if there are any.
+
+    Raises:
+        ModelError: there are none.
+    """
+    for file in (SAFETENSORS, INDEX, PICKLE, f"{PICKLE}.index.json"):
+        if (folder / file).is_file():
+            return folder / file
+    raise ModelError(f"{name} has no {SAFETENSORS}; put the file there, or fetch the whole checkpoint again")
+
+
+def names(path: Path) -> frozenset[str]:
+    """The names of the tensors in a file, without torch; for a pickle every text in it, which the names are among.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    try:
+        if path.name.endswith(".index.json"):
+            return frozenset(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {}))
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                return frozenset(json.loads(file.read(int.from_bytes(file.read(8), "little"))))
+        with zipfile.ZipFile(path) as archive:
+            inside = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+            # The instructions of the pickle are listed, and none is carried out.
+            steps = pickletools.genops(archive.read(inside))
+            return frozenset(value for _, value, _ in steps if isinstance(value, str))
+    except (ValueError, OSError, OverflowError, MemoryError, StopIteration, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} cannot be read as weights ({type(error).__name__}); fetch it again") from error
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """{name: tensor} of a .safetensors, of the index of several, or of a pickle.
+
+    Of a pickle, torch's own reader of tensors is used, which imports and calls nothing else.
+
+    Raises:
+        ModelError: the file is missing or damaged, holds code, or no tensors.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; fetch the whole checkpoint again")
+    if path.name.endswith(".index.json"):
+        parts = set(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {}).values())
+        return {name: tensor for part in sorted(parts) for name, tensor in read(path.with_name(part)).items()}
+    if path.suffix == ".safetensors":
+        try:
+            return dict(require("safetensors.torch", "train").load_file(path))
+        except Exception as error:  # safetensors has an error of its own, in a module of its own
+            raise ModelError(f"{path} cannot be read as safetensors ({error}); fetch it again") from error
+    return _pickled(path)
+
+
+def _pickled(path: Path) -> dict[str, Tensor]:
+    torch = require("torch", "train")
+    try:
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a file that is none makes torch stumble over
+        text = " ".join(str(error).split())
+        if match := re.search(r"(?:GLOBAL|global|Global:?) ([\w.]+)", text):
+            raise ModelError(
+                f"{path} holds {match[1]}, which is code and no tensor, and code of others is never run here; give a "
+                "file that holds tensors only"
+            ) from error
+        raise ModelError(f"{path} cannot be read as weights of torch: {text[:160]}") from error
+    for name in INSIDE:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+    tensors = {
+        str(name).removeprefix("module."): value
+        for name, value in (found.items() if isinstance(found, Mapping) else ())
+        if isinstance(value, torch.Tensor)
+    }
+    if not tensors:
+        raise ModelError(f"{path} holds no tensors by name; give the file of weights that belongs to the checkpoint")
+    return tensors
+
+
+def fill(network: Any, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Give every weight of a network its tensor, as float32. Tensors that it has no place for are left out.
+
+    Raises:
+        ModelError: one is missing, or has another shape.
+    """
+    wanted = network.state_dict()
+    if missing := sorted(set(wanted) - set(tensors)):
+        raise ModelError(
+            f"{where} has no weights for {', '.join(missing[:3])}{' ...' * (len(missing) > 3)}, so its answers would "
+            "be random; fetch the whole checkpoint again"
+        )
+    for name, tensor in wanted.items():
+        if tensors[name].shape != tensor.shape:
+            raise ModelError(
+                f"{where}: {name} has the shape {tuple(tensors[name].shape)}, and its configuration says "
+                f"{tuple(tensor.shape)}; the files do not belong together"
+            )
+    network.load_state_dict({name: tensors[name].float() for name in wanted})

@@ -1,0 +1,78 @@
+"""For each family of `converters/`: a checkpoint at random in its authors' layout, and what it ought to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import small_classifiers
+import small_emotion2vec
+import small_transformers
+
+from intonate.emotions import canonical
+
+IEMOCAP = ("neu", "hap", "ang", "sad")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layout.
+
+    Attributes:
+        family: the name in the catalogue.
+        write: makes the checkpoint in a folder that is not there yet.
+        answer: (folder, waveform at 16 kHz) -> {label: probability}, reckoned without any code of intonate.
+        weights: the file of weights that is damaged to see what is said.
+    """
+
+    family: str
+    write: Callable[[Path], object]
+    answer: Callable[[Path, np.ndarray], Mapping[str, float]]
+    weights: str
+
+
+def renamed(answer: Mapping[str, float]) -> dict[str, float]:
+    """The same under the names that intonate uses."""
+    if "arousal" in answer:
+        return dict(answer)
+    names = {label: label.rpartition("/")[2].replace("<unk>", "unknown") for label in answer}
+    return {canonical(names[label]): score for label, score in answer.items()}
+
+
+def emotion2vec(labels: tuple[str, ...], normalise: bool = True) -> Case:
+    small = small_emotion2vec
+    return Case(
+        "emotion2vec",
+        lambda folder: small.checkpoint(folder, labels, small.TINY, normalise),
+        lambda folder, waveform: small.answer(small.TINY, labels, waveform, normalise),
+        "model.pt",
+    )
+
+
+def transformers(write: Callable[[Path], object]) -> Case:
+    return Case("transformers", write, small_transformers.answer, "model.safetensors")
+
+
+def own_head(labels: tuple[str, ...], second: str = "out_proj") -> Case:
+    return Case(
+        "own_head",
+        lambda folder: small_transformers.own_head(folder, labels, second),
+        small_transformers.own_head_answer,
+        "model.safetensors",
+    )
+
+
+CASES: dict[str, Case] = {
+    "emotion2vec_plus": emotion2vec(small_emotion2vec.LABELS),
+    "emotion2vec, some outputs unused": emotion2vec(small_emotion2vec.FEW_LABELS, normalise=False),
+    "HuBERT": transformers(lambda folder: small_classifiers.checkpoint(folder, IEMOCAP)),
+    **{
+        kind: transformers(lambda folder, kind=kind: small_transformers.checkpoint(folder, kind, IEMOCAP))
+        for kind in small_transformers.CONFIGS
+    },
+    "audEERING": own_head(("arousal", "dominance", "valence")),
+    "two layers of its own": own_head(IEMOCAP, "output"),
+    "letters that are emotions": own_head(IEMOCAP, "lm_head"),
+}
