@@ -51,6 +51,8 @@ SPECS = st.builds(
     recipe_hash=NAMES,
     intonate_version=NAMES,
     scores=PARAMS,
+    dimensions=st.lists(NAMES, max_size=3).map(tuple),
+    multi_label=st.booleans(),
 )
 PLAIN = ModelSpec("toy", ("happy", "sad"), (ModelInput("mel", "log_mel"),))
 

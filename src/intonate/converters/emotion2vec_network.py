@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from intonate.converters.emotion2vec_config import Sizes
+from intonate.models.contract import Network
 
 # Added to the variance of the waveform, and of the frames where the checkpoint does not say otherwise.
 EPSILON = 1e-5
@@ -85,7 +86,7 @@ class Block(nn.Module):
         return fed
 
 
-class Emotion2vec(nn.Module):
+class Emotion2vec(Network):
     """(batch, samples) at 16 kHz -> (batch, classes)."""
 
     EXPORTER = "dynamo"

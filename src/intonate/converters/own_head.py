@@ -75,6 +75,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
         ModelError: weights are missing, or do not belong to the configuration.
     """
     from intonate.converters.encoders import encoder_of
+    from intonate.models.contract import Network
 
     torch, transformers = require("torch", "train"), require("transformers", "train")
     config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
@@ -88,7 +89,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_of_letters(config)
     last = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
 
-    class OwnHead(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    class OwnHead(Network):
         EXPORTER = "dynamo"
 
         def __init__(self) -> None:

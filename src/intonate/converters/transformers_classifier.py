@@ -110,12 +110,14 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: the weights cannot be read, or some are missing.
     """
+    from intonate.models.contract import Network
+
     name, torch = checkpoint.name, require("torch", "train")
     sound = sound_of(extractor_of(checkpoint), name)
     loaded = load(checkpoint, tensors.read(tensors.file_in(checkpoint.folder, name)))
     labels = labels_of(raw_labels(_config(checkpoint), name), name, "id2label of its config.json")
 
-    class Classifier(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+    class Classifier(Network):
         EXPORTER = "dynamo"
 
         def __init__(self) -> None:
