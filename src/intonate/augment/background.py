@@ -23,15 +23,15 @@ def sounds(path: str) -> list[str]:
     Raises:
         RecipeError: there is nothing of that name, or no sound in the folder.
     """
-    place = Path(path).expanduser()
-    if place.is_file():
-        return [str(place)]
-    if not place.is_dir():
+    folder = Path(path).expanduser()
+    if folder.is_file():
+        return [str(folder)]
+    if not folder.is_dir():
         raise RecipeError(f"noise folder {path} does not exist; set path to a folder of sounds, or to one sound")
-    found = sorted(str(file) for file in place.iterdir() if file.suffix.lower() in ENDINGS)
-    if not found:
+    files = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
+    if not files:
         raise RecipeError(f"noise folder {path} holds no sound ({', '.join(ENDINGS)})")
-    return found
+    return files
 
 
 @lru_cache(KEPT)

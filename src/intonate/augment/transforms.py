@@ -45,8 +45,8 @@ def _signalsmith(waveform: Waveform, sample_rate_hz: int, faster: float = 1.0, s
     stretcher.preset(1, sample_rate_hz)
     stretcher.setTransposeSemitones(semitones)
     stretcher.timeFactor = faster
-    changed: Waveform = stretcher.process(np.ascontiguousarray(waveform[None]))[0]
-    return _as_long(changed, max(1, round(len(waveform) / faster)))
+    output: Waveform = stretcher.process(np.ascontiguousarray(waveform[None]))[0]
+    return _as_long(output, max(1, round(len(waveform) / faster)))
 
 
 def speed(waveform: Waveform, sample_rate_hz: int, factor: float) -> Waveform:
@@ -105,18 +105,18 @@ def room(waveform: Waveform, sample_rate_hz: int, rt60_s: float, direct_db: floa
     response = np.concatenate([[1.0], tail * 10 ** (-direct_db / 20) / np.sqrt(np.square(tail).sum())])
     # Long enough that nothing comes around; powers of two transform quickly.
     size = 1 << (len(waveform) + len(response)).bit_length()
-    heard = np.fft.irfft(np.fft.rfft(waveform, size) * np.fft.rfft(response, size), size)[: len(waveform)]
-    return np.asarray(heard * np.sqrt(_power(waveform) / max(_power(heard), 1e-30)), np.float32)
+    output = np.fft.irfft(np.fft.rfft(waveform, size) * np.fft.rfft(response, size), size)[: len(waveform)]
+    return np.asarray(output * np.sqrt(_power(waveform) / max(_power(output), 1e-30)), np.float32)
 
 
 def telephone(waveform: Waveform, sample_rate_hz: int, low_hz: float, high_hz: float) -> Waveform:
     """8,000 samples per second and the band that a telephone carries, then the old rate again."""
-    narrow = resample(waveform, sample_rate_hz, min(TELEPHONE_HZ, sample_rate_hz))
-    frequencies_hz = np.fft.rfftfreq(len(narrow), 1 / min(TELEPHONE_HZ, sample_rate_hz))
+    narrow_band = resample(waveform, sample_rate_hz, min(TELEPHONE_HZ, sample_rate_hz))
+    frequencies_hz = np.fft.rfftfreq(len(narrow_band), 1 / min(TELEPHONE_HZ, sample_rate_hz))
     inside = np.minimum(frequencies_hz - low_hz, high_hz - frequencies_hz) / EDGE_HZ
     band = 0.5 - 0.5 * np.cos(np.pi * np.clip(inside + 1, 0, 1))
-    narrow = np.fft.irfft(np.fft.rfft(narrow) * band, len(narrow)).astype(np.float32)
-    return _as_long(resample(narrow, min(TELEPHONE_HZ, sample_rate_hz), sample_rate_hz), len(waveform))
+    narrow_band = np.fft.irfft(np.fft.rfft(narrow_band) * band, len(narrow_band)).astype(np.float32)
+    return _as_long(resample(narrow_band, min(TELEPHONE_HZ, sample_rate_hz), sample_rate_hz), len(waveform))
 
 
 def spec_augment(
@@ -151,8 +151,8 @@ def spec_augment(
     answer = np.zeros((count + OVERLAP - 1, hop))
     for part in range(OVERLAP):
         answer[part : part + count] += parts[:, part]
-    whole = answer.reshape(-1) / (OVERLAP * 3 / 8)
-    return np.asarray(whole[size - hop : size - hop + len(waveform)], np.float32)
+    output = answer.reshape(-1) / (OVERLAP * 3 / 8)
+    return np.asarray(output[size - hop : size - hop + len(waveform)], np.float32)
 
 
 def p4_noise(waveform: Waveform, sample_rate_hz: int, ratio: float, uniform: float, seed: int = 0) -> Waveform:
@@ -175,8 +175,12 @@ def _power(waveform: NDArray[Any]) -> float:
 
 def _under(waveform: Waveform, sound: Waveform, snr_db: float) -> Waveform:
     """The sound under the clip, that much quieter; as it was where either is silent."""
-    own, other = _power(waveform), _power(sound)
-    return waveform + np.float32(np.sqrt(own / other) * 10 ** (-snr_db / 20)) * sound if own and other else waveform
+    signal_power, noise_power = _power(waveform), _power(sound)
+    return (
+        waveform + np.float32(np.sqrt(signal_power / noise_power) * 10 ** (-snr_db / 20)) * sound
+        if signal_power and noise_power
+        else waveform
+    )
 
 
 def _as_long(waveform: Waveform, samples: int) -> Waveform:

@@ -54,15 +54,15 @@ def get(name: str) -> FrontEnd:
 
 
 def rows(
-    name: str, waveform: NDArray[np.float32], sample_rate_hz: int, params: Mapping[str, Any] | None, what_for: str
+    name: str, waveform: NDArray[np.float32], sample_rate_hz: int, params: Mapping[str, Any] | None, purpose: str
 ) -> NDArray[np.float32]:
     """The (rows, columns) of another front end, for those that are made of one (`pooled`, `windows`).
 
     Raises:
-        ModelError: there is none of that name, or it has no rows `what_for`.
+        ModelError: there is none of that name, or it has no rows `purpose`.
     """
-    found = get(name)(waveform, sample_rate_hz, **(params or {}))
-    if found.ndim != 2:
-        kind = {1: "one vector", 4: "images"}.get(found.ndim, f"{found.ndim} dimensions")
-        raise ModelError(f"front end {name!r} gives {kind} and has no rows {what_for}; use it by itself")
-    return found
+    array = get(name)(waveform, sample_rate_hz, **(params or {}))
+    if array.ndim != 2:
+        kind = {1: "one vector", 4: "images"}.get(array.ndim, f"{array.ndim} dimensions")
+        raise ModelError(f"front end {name!r} gives {kind} and has no rows {purpose}; use it by itself")
+    return array

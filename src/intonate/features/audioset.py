@@ -63,9 +63,9 @@ def audioset_patches(
 
 def _filled(samples: Float, hop: int, keep_tail: bool) -> Float:
     """Zeros after the sound: up to one patch, and with `keep_tail` up to a whole number of hops more."""
-    beyond = max(0, len(samples) - PATCH)
-    wanted = PATCH + (-(-beyond // hop) * hop if keep_tail else beyond)
-    return np.pad(samples, (0, wanted - len(samples)))
+    excess = max(0, len(samples) - PATCH)
+    target_length = PATCH + (-(-excess // hop) * hop if keep_tail else excess)
+    return np.pad(samples, (0, target_length - len(samples)))
 
 
 def _log_mel(samples: Float, offset: float) -> Float:

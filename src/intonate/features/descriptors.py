@@ -37,9 +37,9 @@ def bin_hz(sample_rate_hz: int, bins: int) -> Float:
     return np.linspace(0, sample_rate_hz / 2, bins, dtype=np.float32)
 
 
-def ratio(above: Float, under: Float) -> Float:
+def ratio(numerator: Float, denominator: Float) -> Float:
     """`above / under`, and zero where that is divided by zero: of silence, nothing has a share."""
-    return np.divide(above, under, out=np.zeros_like(above), where=under > 0)
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def crossing_rate(waveform: Float, frame: int, hop: int) -> Float:
@@ -52,14 +52,14 @@ def crossing_rate(waveform: Float, frame: int, hop: int) -> Float:
     # The starts and ends of all frames lie on the borders of blocks of so many samples.
     step = math.gcd(frame, hop, frame // 2)
     # changed[i]: sample i has another sign than sample i - 1.
-    changed = np.zeros((len(waveform) // step + 1) * step, np.float32)
-    changed[1 : len(waveform)] = negative[1:] != negative[:-1]
-    sums = changed.reshape(-1, step) @ np.ones(step, np.float32)
+    sign_changes = np.zeros((len(waveform) // step + 1) * step, np.float32)
+    sign_changes[1 : len(waveform)] = negative[1:] != negative[:-1]
+    sums = sign_changes.reshape(-1, step) @ np.ones(step, np.float32)
     before = np.concatenate([[0], sums.cumsum()])
     starts = np.arange(1 + len(waveform) // hop) * hop - frame // 2
-    first, last = np.maximum(starts, 0), np.minimum(starts + frame, len(changed))
+    first, last = np.maximum(starts, 0), np.minimum(starts + frame, len(sign_changes))
     # The first sample of a frame has none before it there.
-    return np.asarray((before[last // step] - before[first // step] - changed[first]) / frame, np.float32)
+    return np.asarray((before[last // step] - before[first // step] - sign_changes[first]) / frame, np.float32)
 
 
 class _Sound:
@@ -93,13 +93,13 @@ class _Sound:
 
 
 def _bandwidth(sound: _Sound) -> Float:
-    away = sound.hz - sound.centroid[:, None]
-    return np.asarray(np.sqrt(np.einsum("tf,tf,tf->t", sound.share, away, away)))
+    distance = sound.hz - sound.centroid[:, None]
+    return np.asarray(np.sqrt(np.einsum("tf,tf,tf->t", sound.share, distance, distance)))
 
 
 def _rolloff(sound: _Sound) -> Float:
-    reached = np.cumsum(sound.share, axis=1, dtype=np.float64)
-    return np.asarray(sound.hz[np.argmax(reached >= ROLLOFF * reached[:, -1:], axis=1)])
+    cumulative = np.cumsum(sound.share, axis=1, dtype=np.float64)
+    return np.asarray(sound.hz[np.argmax(cumulative >= ROLLOFF * cumulative[:, -1:], axis=1)])
 
 
 def _flatness(sound: _Sound) -> Float:

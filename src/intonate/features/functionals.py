@@ -68,7 +68,7 @@ def functionals_of(logs: Float, f0_hz: Float, strength: Float) -> Float:
     cepstra = floored @ dct_matrix(BANDS, CEPSTRA)
     speech = cepstra[active]
     level = logs @ np.full(BANDS, 1 / BANDS, np.float32)
-    heard = level[active]
+    active_level = level[active]
     values = (
         speech.mean(axis=0),
         speech.std(axis=0),
@@ -78,7 +78,7 @@ def functionals_of(logs: Float, f0_hz: Float, strength: Float) -> Float:
         _modulation(floored),
         _pitch_statistics(f0_hz, strength, voiced),
         _rhythm(level, floored, active),
-        (heard.mean(), level.max(), level[voiced].mean() if voiced.any() else heard.mean()),
+        (active_level.mean(), level.max(), level[voiced].mean() if voiced.any() else active_level.mean()),
     )
     return np.concatenate([np.asarray(value, np.float32) for value in values])
 
@@ -128,43 +128,50 @@ def _modulation_means(frames: int) -> Float:
 
 def _pitch_statistics(f0_hz: Float, strength: Float, voiced: NDArray[np.bool_]) -> list[float]:
     """Pitch in semitones over 100 Hz; a clip without voice gets zeros, as far from extreme as can be."""
-    where = np.flatnonzero(voiced)
-    if len(where) < 3:
-        return [0.0] * 10 + [len(where) / len(voiced), float(strength.mean()), float(strength.std()), 0.0, 0.0, 0.0]
-    semitones = 12 * np.log2(f0_hz[where] / 100)
+    voiced_frames = np.flatnonzero(voiced)
+    if len(voiced_frames) < 3:
+        return [0.0] * 10 + [
+            len(voiced_frames) / len(voiced),
+            float(strength.mean()),
+            float(strength.std()),
+            0.0,
+            0.0,
+            0.0,
+        ]
+    semitones = 12 * np.log2(f0_hz[voiced_frames] / 100)
     # Octave errors are further than half an octave from the median: pull them back.
     (middle,) = _interpolated(semitones, (50,))
     semitones = np.clip(semitones, middle - 9, middle + 12)
     low, p50, high = _interpolated(semitones, (10, 50, 90))
     mean, sd = _mean_and_sd(semitones)
-    gaps = np.diff(where)
+    gaps = np.diff(voiced_frames)
     steps = np.diff(semitones)[gaps == 1]
     steps = steps[np.abs(steps) < 3]
-    spread = (where - where.mean()) * HOP_S
+    spread = (voiced_frames - voiced_frames.mean()) * HOP_S
     slope = float(spread @ (semitones - mean) / max(float(spread @ spread), 1e-6))
     tail = float(semitones[-max(3, len(semitones) // 4) :].mean())
-    strong = strength[where]
+    strong = strength[voiced_frames]
     runs = 1 + np.count_nonzero(gaps > 1)
     return [
         mean, sd, low, p50, high, high - low,
         float(np.abs(steps).mean()) if len(steps) else 0.0, float(steps.mean()) if len(steps) else 0.0,
         slope, tail - mean,
-        len(where) / len(voiced), *_mean_and_sd(strong), *_interpolated(strong, (90,)),
-        runs / (len(voiced) * HOP_S), len(where) / runs * HOP_S,
+        len(voiced_frames) / len(voiced), *_mean_and_sd(strong), *_interpolated(strong, (90,)),
+        runs / (len(voiced) * HOP_S), len(voiced_frames) / runs * HOP_S,
     ]  # fmt: skip
 
 
 def _mean_and_sd(values: Float) -> tuple[float, float]:
     """Of a vector, in a third of the time of its methods."""
     mean = float(values.sum()) / len(values)
-    away = values - np.float32(mean)
-    return mean, float(np.sqrt(away @ away / len(values)))
+    deviation = values - np.float32(mean)
+    return mean, float(np.sqrt(deviation @ deviation / len(values)))
 
 
 def _rhythm(level: Float, floored: Float, active: NDArray[np.bool_]) -> list[float]:
     frames = len(level)
-    heard = level[active]
-    low, high = _interpolated(heard, (10, 90))
+    active_level = level[active]
+    low, high = _interpolated(active_level, (10, 90))
     # Syllables: peaks of the energy smoothed over 90 ms.
     smooth = np.convolve(level, np.full(9, 1 / 9))[4 : 4 + frames]
     inner = smooth[1:-1]
@@ -173,6 +180,6 @@ def _rhythm(level: Float, floored: Float, active: NDArray[np.bool_]) -> list[flo
     rises = floored[1:] - floored[:-1]
     flux = np.maximum(rises, 0, out=rises).mean() if frames > 1 else 0.0
     return [
-        float(np.log(frames * HOP_S)), float(active.mean()), _mean_and_sd(heard)[1], high - low,
+        float(np.log(frames * HOP_S)), float(active.mean()), _mean_and_sd(active_level)[1], high - low,
         float(np.abs(steps).mean()), float(peaks) / (frames * HOP_S), float(flux),
     ]  # fmt: skip

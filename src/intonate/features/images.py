@@ -61,8 +61,8 @@ def mfcc_image(
     axis = 0 if scaling == "coefficient" else None
     low, high = rows.min(axis=axis), rows.max(axis=axis)
     values = (rows - low) / np.maximum(high - low, np.float32(1e-6))
-    drawn = coloured(resized(np.flipud(values.T), DRAWN, DRAWN), colormap)
-    return np.rint(resized(drawn.astype(np.float32), side, side)).astype(np.uint8)[None]
+    image = coloured(resized(np.flipud(values.T), DRAWN, DRAWN), colormap)
+    return np.rint(resized(image.astype(np.float32), side, side)).astype(np.uint8)[None]
 
 
 def jet_image(

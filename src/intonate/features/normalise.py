@@ -62,8 +62,8 @@ class SpeakerStatistics:
         return other
 
 
-def centre_and_scale(normalisation: Normalisation, heard: Moments) -> tuple[Float, Float]:
-    """The mean and standard deviation per column that `normalisation` uses after hearing `heard`.
+def centre_and_scale(normalisation: Normalisation, moments: Moments) -> tuple[Float, Float]:
+    """The mean and standard deviation per column that `normalisation` uses after hearing `moments`.
 
     Returns:
         mean (columns,), sd (columns,), float32.
@@ -73,29 +73,29 @@ def centre_and_scale(normalisation: Normalisation, heard: Moments) -> tuple[Floa
     if normalisation.kind == "corpus":
         mean, variance = mean0, np.square(sd0)
     elif normalisation.kind == "clip":
-        mean = heard.total / heard.count
-        variance = heard.squares / heard.count - np.square(mean)
+        mean = moments.total / moments.count
+        variance = moments.squares / moments.count - np.square(mean)
     elif normalisation.kind == "speaker":
         prior = np.asarray(normalisation.prior, np.float64)
-        mean = (prior * mean0 + heard.total) / np.maximum(prior + heard.count, _TINY)
-        around = np.maximum(heard.squares - 2 * mean * heard.total + heard.count * np.square(mean), 0.0)
+        mean = (prior * mean0 + moments.total) / np.maximum(prior + moments.count, _TINY)
+        around = np.maximum(moments.squares - 2 * mean * moments.total + moments.count * np.square(mean), 0.0)
         weight = normalisation.prior_sd
-        variance = (weight * np.square(sd0) + around) / (weight + heard.count)
+        variance = (weight * np.square(sd0) + around) / (weight + moments.count)
     else:
         raise ValueError(f"normalisation {normalisation.kind!r} is not known (known: clip, corpus, speaker)")
     return mean.astype(np.float32), np.sqrt(np.maximum(variance, _TINY**2)).astype(np.float32)
 
 
-def normalise(features: Float, normalisation: Normalisation | None, heard: Moments | None = None) -> Float:
+def normalise(features: Float, normalisation: Normalisation | None, moments: Moments | None = None) -> Float:
     """Centre and scale (rows, columns) or (columns,) features.
 
     Args:
         features: the front end's output.
         normalisation: None returns the features as they are.
-        heard: everything heard of the speaker, this clip included; None for this clip alone.
+        moments: everything heard of the speaker, this clip included; None for this clip alone.
     """
     if normalisation is None:
         return features
-    mean, sd = centre_and_scale(normalisation, Moments.of(features) if heard is None else heard)
+    mean, sd = centre_and_scale(normalisation, Moments.of(features) if moments is None else moments)
     scaled = (features - mean) / sd
     return np.clip(scaled, -normalisation.clip, normalisation.clip) if normalisation.clip else scaled

@@ -38,10 +38,13 @@ def _matrices() -> tuple[Float, Float, Float]:
     # Two samples, n and its mirror image, for each row: the mean is a 160th of the sum of the 80.
     cosines -= 2 * cosines.sum(axis=0) / WINDOW
 
-    both = np.concatenate([window, window[::-1]])[:, 0]
-    own = np.fft.irfft(np.square(np.abs(np.fft.rfft(both, N_FFT))))
-    wanted = np.r_[0, SHORTEST - 1 : LONGEST + 2]
-    lags = np.fft.irfft(np.eye(N_FFT // 2 + 1), axis=1)[:, wanted] / np.r_[1, own[wanted[1:]] / own[0]]
+    symmetric_window = np.concatenate([window, window[::-1]])[:, 0]
+    window_autocorrelation = np.fft.irfft(np.square(np.abs(np.fft.rfft(symmetric_window, N_FFT))))
+    lags_used = np.r_[0, SHORTEST - 1 : LONGEST + 2]
+    lags = (
+        np.fft.irfft(np.eye(N_FFT // 2 + 1), axis=1)[:, lags_used]
+        / np.r_[1, window_autocorrelation[lags_used[1:]] / window_autocorrelation[0]]
+    )
     return cosines.astype(np.float32), sines.astype(np.float32), lags.astype(np.float32)
 
 

@@ -147,13 +147,6 @@ def mel_filters(sample_rate_hz: int, n_fft: int, bands: int, low_hz: float, high
     return (np.maximum(0, np.minimum(rising, falling)) * area).astype(np.float32)
 
 
-def mel_power(
-    power: Float, sample_rate_hz: int, *, bands: int = 80, low_hz: float = 40.0, high_hz: float = 7800.0
-) -> Float:
-    """Power in mel bands, (frames, bands), from a power spectrogram (frames, bins)."""
-    return power @ mel_filters(sample_rate_hz, 2 * (power.shape[1] - 1), bands, low_hz, high_hz)
-
-
 def spectrogram(waveform: Float, sample_rate_hz: int) -> Float:
     """Natural logarithm of the power of every line of the spectrum.
 
@@ -212,10 +205,10 @@ def _mel_of(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, hig
     return mel
 
 
-def active_frames(logs: Float, below: float = 6.9) -> NDArray[np.bool_]:
-    """Frames whose mean log energy is within `below` nepers (6.9 = 30 dB) of the loudest frame; at least one."""
+def active_frames(logs: Float, below_peak: float = 6.9) -> NDArray[np.bool_]:
+    """Frames whose mean log energy is within `below_peak` nepers (6.9 = 30 dB) of the loudest frame; at least one."""
     energy = np.ascontiguousarray(logs.T).max(axis=0)  # twice as quick as along the short rows
-    return np.asarray(energy >= energy.max() - below)
+    return np.asarray(energy >= energy.max() - below_peak)
 
 
 def remove_level(logs: Float) -> Float:

@@ -52,10 +52,10 @@ def spectral_functionals(waveform: Float, sample_rate_hz: int) -> Float:
     power = power_spectrogram(waveform, frame=N_FFT, hop=HOP, n_fft=N_FFT)
     chroma, mel = np.empty((len(power), len(NOTES)), np.float32), np.empty((len(power), CEPSTRAL_MELS), np.float32)
     for start in range(0, len(power), FRAMES_TOGETHER):
-        some = slice(start, start + FRAMES_TOGETHER)
-        np.matmul(power[some], chroma_filters(sample_rate_hz, N_FFT), out=chroma[some])
+        block = slice(start, start + FRAMES_TOGETHER)
+        np.matmul(power[block], chroma_filters(sample_rate_hz, N_FFT), out=chroma[block])
         for bands, lines, filters in _cepstral_filters(sample_rate_hz):
-            np.matmul(power[some, lines], filters, out=mel[some, bands])
+            np.matmul(power[block, lines], filters, out=mel[block, bands])
     decibels = np.log10(np.maximum(mel, np.float32(1e-10), out=mel), out=mel)
     decibels *= np.float32(10)
     np.maximum(decibels, decibels.max() - np.float32(TOP_DB), out=decibels)
@@ -82,13 +82,13 @@ def _cepstral_filters(sample_rate_hz: int) -> tuple[tuple[slice, slice, Float], 
 
     All filters at once would mostly multiply by zero: four times the products.
     """
-    whole = mel_filters(sample_rate_hz, N_FFT, CEPSTRAL_MELS, 0.0, sample_rate_hz / 2)
+    filters_all = mel_filters(sample_rate_hz, N_FFT, CEPSTRAL_MELS, 0.0, sample_rate_hz / 2)
     pieces = []
     for start in range(0, CEPSTRAL_MELS, TOGETHER):
         bands = slice(start, start + TOGETHER)
-        heard = np.flatnonzero(whole[:, bands].any(axis=1))
-        lines = slice(int(heard[0]), int(heard[-1]) + 1)
-        pieces.append((bands, lines, np.ascontiguousarray(whole[lines, bands])))
+        covered_bins = np.flatnonzero(filters_all[:, bands].any(axis=1))
+        lines = slice(int(covered_bins[0]), int(covered_bins[-1]) + 1)
+        pieces.append((bands, lines, np.ascontiguousarray(filters_all[lines, bands])))
     return tuple(pieces)
 
 
@@ -111,8 +111,8 @@ def chroma_filters(sample_rate_hz: int, n_fft: int) -> Float:
     # The line at 0 Hz has no pitch: it is set one and a half octaves under the next.
     semitones = np.concatenate([[semitones[0] - 18], semitones])
     width = np.append(np.maximum(np.diff(semitones), 1), 1)
-    away = np.remainder(semitones[:, None] - np.arange(12) + 6, 12) - 6
-    bumps = np.exp(-0.5 * np.square(2 * away / width[:, None]))
+    distance = np.remainder(semitones[:, None] - np.arange(12) + 6, 12) - 6
+    bumps = np.exp(-0.5 * np.square(2 * distance / width[:, None]))
     bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
     bumps *= np.exp(-0.5 * np.square((semitones / 12 - CHROMA_OCTAVE) / CHROMA_WIDTH))[:, None]
     # Semitones count from A; the columns begin with C, three above.
