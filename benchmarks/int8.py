@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args()
 
-    waveform = np.resize(sf.read(ROOT / "examples/plain.flac", dtype="float32")[0], int(DURATION_S * RATE_HZ))
+    waveform = np.resize(sf.read(ROOT / "examples/neutral.flac", dtype="float32")[0], int(DURATION_S * RATE_HZ))
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place, threadpool_limits(1):  # the BLAS of numpy
         folder = checkpoint(Path(place) / "hubert", asked.layers)

@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--model", default="compact", help="a built-in name or a model file")
     name = parser.parse_args().model
 
-    waveform = np.resize(sf.read(ROOT / "examples/plain.flac", dtype="float32")[0], int(DURATION_S * RATE_HZ))
+    waveform = np.resize(sf.read(ROOT / "examples/neutral.flac", dtype="float32")[0], int(DURATION_S * RATE_HZ))
     recognizer, pipeline = intonate.load_model(name), hubert_base()
 
     def ours() -> object:

@@ -182,7 +182,7 @@ async def measure(port: int, pid: int, asked: argparse.Namespace) -> dict[str, A
             "rss_mib": resident_mib(pid),
         }
     if asked.uploads:
-        clip = (ROOT / "examples/plain.flac").read_bytes()
+        clip = (ROOT / "examples/neutral.flac").read_bytes()
         disposition = b'Content-Disposition: form-data; name="audio"; filename="clip.flac"'
         body = b"--x\r\n" + disposition + b"\r\n\r\n" + clip + b"\r\n--x--\r\n"
         result["uploads"] = await uploads(port, asked.uploads, asked.clients, body, lambda: resident_mib(pid))

@@ -51,7 +51,7 @@ def main() -> None:
         commands = {
             "bare": [python, "-c", "pass"],
             "import": [python, "-c", "import intonate"],
-            "predict": [str(programs / "intonate"), "predict", "examples/plain.flac"],
+            "predict": [str(programs / "intonate"), "predict", "examples/neutral.flac"],
         }
         for command in commands.values():
             seconds(command)  # warms the disk cache

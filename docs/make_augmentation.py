@@ -40,7 +40,7 @@ COLUMNS = 4
 
 def chatter(folder: Path) -> None:
     """A background of our own: three other examples at once, twice, the second time backwards."""
-    voices = [load(EXAMPLES / f"{name}.flac", RATE_HZ) for name in ("lively", "subdued", "changing")]
+    voices = [load(EXAMPLES / f"{name}.flac", RATE_HZ) for name in ("angry", "sad", "changing")]
     together = sum(np.resize(voice, 3 * RATE_HZ) / np.sqrt(np.square(voice).mean()) for voice in voices)
     soundfile.write(folder / "chatter.wav", 0.03 * (together + together[::-1]), RATE_HZ)
 
@@ -92,7 +92,7 @@ def picture(sounds: dict[str, np.ndarray], path: Path) -> None:
 
 
 def main() -> None:
-    sounds = copies(load(EXAMPLES / "plain.flac", RATE_HZ)[: int(SECONDS * RATE_HZ)])
+    sounds = copies(load(EXAMPLES / "neutral.flac", RATE_HZ)[: int(SECONDS * RATE_HZ)])
     picture(sounds, HERE / "augmentation.png")
     folder = HERE / "augmentation"
     folder.mkdir(exist_ok=True)

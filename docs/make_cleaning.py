@@ -72,7 +72,7 @@ def draw(sounds: dict[str, np.ndarray], path: Path) -> None:
 
 
 def main() -> None:
-    before = spoilt(load(HERE.parent / "examples" / "plain.flac", RATE_HZ), np.random.default_rng(0))
+    before = spoilt(load(HERE.parent / "examples" / "neutral.flac", RATE_HZ), np.random.default_rng(0))
     sounds = {"before": before, "after": clean(before, RATE_HZ, STEPS)}
     draw(sounds, HERE / "cleaning.png")
     for name, sound in sounds.items():

@@ -52,7 +52,7 @@ def hubert(tmp_path_factory):
     folder = small_classifiers.checkpoint(tmp_path_factory.mktemp("hubert") / "small", IEMOCAP)
     with pytest.raises(ModelError, match=r"has not been converted yet; do it once with `intonate export .*small`"):
         load_model(folder)
-    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "plain.flac"), "--model", str(folder)])
+    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "neutral.flac"), "--model", str(folder)])
     assert done.exit_code == 0, done.output
     assert "is converted once, into " in done.stderr
     return Converted(folder, conversions.file_of(folder))
@@ -76,7 +76,7 @@ def test_it_answers_as_transformers_does(name, request):
     pipeline = transformers.pipeline("audio-classification", model=str(model.folder), device="cpu", top_k=None)
     renamed = {"neu": "neutral", "hap": "happy", "ang": "angry", "joy": "happy", "anger": "angry"}
     recognizer, best = load_model(model.file), []
-    for path in (EXAMPLES / f"{name}.flac" for name in ("lively", "plain", "subdued")):
+    for path in (EXAMPLES / f"{name}.flac" for name in ("angry", "neutral", "sad")):
         samples, rate_hz = soundfile.read(path, dtype="float32")
         theirs = {entry["label"]: entry["score"] for entry in pipeline({"raw": samples, "sampling_rate": rate_hz})}
         ours = recognizer.predict(path).scores
@@ -97,9 +97,9 @@ def test_it_is_a_model_like_any_other(hubert, wav2vec, tmp_path):
     # The timeline of a longer recording, merged labels, and an ensemble with itself.
     model = load_model(hubert.folder)
     assert len(model.predict(EXAMPLES / "changing.flac").segments) >= 1
-    assert set(model.predict(EXAMPLES / "plain.flac", labels="valence").scores) == {"negative", "neutral", "positive"}
+    assert set(model.predict(EXAMPLES / "neutral.flac", labels="valence").scores) == {"negative", "neutral", "positive"}
     together = load_model(combine(tmp_path / "two.onnx", [hubert.folder, hubert.file]))
-    alone, both = (each.predict(EXAMPLES / "plain.flac").scores for each in (model, together))
+    alone, both = (each.predict(EXAMPLES / "neutral.flac").scores for each in (model, together))
     assert both == pytest.approx(dict(alone), abs=1e-4)
 
 
@@ -113,7 +113,7 @@ def test_a_sound_shorter_than_the_first_frame_is_answered(samples, hubert):
 def test_the_second_use_needs_no_torch(hubert):
     code = (
         "import json, sys\nfrom intonate.cli import main\n"
-        f"sys.argv = ['intonate', 'predict', {str(EXAMPLES / 'plain.flac')!r}, '--model', {str(hubert.folder)!r}]\n"
+        f"sys.argv = ['intonate', 'predict', {str(EXAMPLES / 'neutral.flac')!r}, '--model', {str(hubert.folder)!r}]\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\nprint(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, timeout=60)
@@ -237,7 +237,7 @@ def test_labels_are_canonical_where_that_leaves_them_different():
 
 
 def test_without_a_network_it_says_how_to_get_it(monkeypatch):
-    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "plain.flac"), "--model", "hf:org/name@v1.0"])
+    done = CliRunner().invoke(app, ["predict", str(EXAMPLES / "neutral.flac"), "--model", "hf:org/name@v1.0"])
     assert done.exit_code == 1
     assert "hf download org/name --revision v1.0 --local-dir name" in done.stderr
     assert "HF_HUB_OFFLINE is set" in done.stderr

@@ -336,7 +336,7 @@ def test_the_command_line(tmp_path):
     run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
     made = subprocess.run([*command, "ensemble", "both.onnx", "compact", "compact-open"], **run)
     assert (made.returncode, made.stdout.strip()) == (0, "both.onnx"), made.stderr
-    clip = str(folder / "examples" / "lively.flac")
+    clip = str(folder / "examples" / "angry.flac")
     asked = [*command, "predict", clip, "--format", "json", "--model"]
     scores = {}
     for model in ("compact", "compact-open", "both.onnx"):

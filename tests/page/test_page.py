@@ -128,7 +128,7 @@ def test_at_the_end_it_plays_from_the_start_again(site):
     until(page, "/At 0:00/.test(document.querySelector('#now-title').textContent)")
 
 
-@pytest.mark.parametrize("name", ["lively.flac", "changing.flac"])
+@pytest.mark.parametrize("name", ["angry.flac", "changing.flac"])
 def test_a_file_is_answered_and_drawn(any_site, name):
     page = any_site.open()
     page.set_input_files("#file", ROOT / "examples" / name)
@@ -144,7 +144,7 @@ def test_a_file_is_answered_and_drawn(any_site, name):
 
 def test_a_file_can_be_dropped(site):
     page = site.open()
-    data = list((ROOT / "examples" / "lively.flac").read_bytes())
+    data = list((ROOT / "examples" / "angry.flac").read_bytes())
     holding = "d => { const t = new DataTransfer(); t.items.add(new File([new Uint8Array(d)], 'x.flac')); return t; }"
     transfer = page.evaluate_handle(holding, data)
     page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_sound_is_refused_in_one_sentence(any_site, tmp_path):
 def test_a_long_answer_shows_progress_and_can_be_cancelled(site):
     site.fake.slow_s = 5.0
     page = site.open()
-    page.set_input_files("#file", ROOT / "examples" / "lively.flac")
+    page.set_input_files("#file", ROOT / "examples" / "angry.flac")
     until(page, "document.querySelector('#progress-text').textContent.includes('listens')")
     page.click("#cancel")
     until(page, "document.querySelector('#notice-text').textContent === 'Stopped.'")
