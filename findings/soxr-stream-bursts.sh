@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # soxr 1.1.0: ResampleStream from 48 to 16 kHz does not answer a push of 100 ms with 1,600 samples, nor with any even number:
-# 1,468 or 1,958 come, and about 12 ms are held back until the end. Nothing is lost. A live answer that counts on one block
+# 1,468 or 1,958 come, and up to 35 ms are held back until the end. Nothing is lost. A live answer that counts on one block
 # out for one in lags or tears; intonate's streams keep what came until a window is whole.
 set -euo pipefail
 folder=$(mktemp -d)
