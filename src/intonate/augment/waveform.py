@@ -6,7 +6,8 @@
 
 Steps are data, and so is what was drawn: the same steps with every range narrowed to one number. A parameter that is a
 list [low, high] is drawn evenly between the two for each clip; a number is fixed; one that is left out is drawn from,
-or is, its default. Between the transforms may stand steps of cleaning: `{"step": "trim"}`, as in `data.clean`.
+or is, its default. A step with `chance: 0.3` is drawn for three clips of ten, and left out of the others. Between the
+transforms may stand steps of cleaning: `{"step": "trim"}`, as in `data.clean`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.clean import check_steps as check_cleaning
 from intonate.audio.clean import clean
-from intonate.augment import background, transforms
+from intonate.augment import background, channels, transforms
 from intonate.errors import RecipeError, did_you_mean, require
 from intonate.features.cache import Change
 
@@ -52,6 +53,8 @@ SEED = Parameter((0, 2**32 - 1), 0, 2**32 - 1, is_integer=True)
 SHARE = Parameter((0.0, 1.0), 0.0, 1.0)
 # Parameters that are a path, and must be given.
 PATH = "path"
+# How likely a step is; without it, it is certain.
+CHANCE = "chance"
 
 TRANSFORMS: dict[str, Transform] = {
     "stretch": Transform(transforms.stretch, {"factor": Parameter((0.85, 1.15), 0.25, 4)}),
@@ -85,6 +88,25 @@ TRANSFORMS: dict[str, Transform] = {
             "seconds_at": SHARE,
         },
     ),
+    "equalise": Transform(
+        channels.equalise, {"db": Parameter(5, 0, 40), "tilt_db": Parameter((-6, 6), -40, 40), "seed": SEED}
+    ),
+    "codec": Transform(
+        channels.codec, {"kind": Parameter((0, 1), 0, 1, whole=True), "compression": Parameter((0.7, 0.98), 0, 0.99)}
+    ),
+    "hum": Transform(
+        channels.hum,
+        {"mains_hz": Parameter((50, 60), 16, 400), "dbfs": Parameter((-60, -35), -120, 0), "harmonics": SHARE},
+    ),
+    "rumble": Transform(channels.rumble, {"dbfs": Parameter((-50, -30), -120, 0), "seed": SEED}),
+    "coloured": Transform(
+        channels.coloured,
+        {"snr_db": Parameter((2, 25), -60, 100), "slope": Parameter((0, 1.2), -2, 4), "seed": SEED},
+    ),
+    "offset": Transform(channels.offset, {"level": Parameter((-0.02, 0.02), -1, 1)}),
+    "overdrive": Transform(channels.overdrive, {"share": Parameter((0.15, 0.6), 0.001, 1)}),
+    "level": Transform(channels.level, {"peak_dbfs": Parameter((-44, -4), -100, 0)}),
+    "excerpt": Transform(channels.excerpt, {"seconds": Parameter((0.4, 1.6), 0.05, 3600), "at": SHARE}),
     "p4_noise": Transform(
         transforms.p4_noise, {"ratio": Parameter(0.035, 0, 10), "uniform": SHARE, "seed": SEED}
     ),
@@ -100,7 +122,10 @@ def check(steps: Steps) -> None:
     """
     if not isinstance(steps, Sequence) or not all(isinstance(step, Mapping) for step in steps):
         raise RecipeError(f"a copy is a list of transforms, such as [{{transform: pitch}}]; got {steps!r}")
-    for step in steps:
+    for whole in steps:
+        if not 0 < whole.get(CHANCE, 1) <= 1:
+            raise RecipeError(f"{CHANCE} of a step is over 0 and at most 1; got {whole[CHANCE]!r}")
+        step = {key: value for key, value in whole.items() if key != CHANCE}
         if "step" in step:
             check_cleaning([step])
             continue
@@ -140,11 +165,11 @@ def draw(steps: Steps, rng: np.random.Generator) -> list[dict[str, Any]]:
         RecipeError: as in `check`.
     """
     check(steps)
-    return [_draw_step(step, rng) for step in steps]
+    return [_draw_step(step, rng) for step in steps if CHANCE not in step or rng.random() < step[CHANCE]]
 
 
 def _draw_step(step: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    values = dict(step)
+    values = {key: value for key, value in step.items() if key != CHANCE}
     for key, parameter in TRANSFORMS[step["transform"]].parameters.items() if "transform" in step else ():
         value = step.get(key, parameter.default)
         if isinstance(value, list | tuple):
@@ -210,6 +235,6 @@ def code_version() -> str:
     """Changes with every line of the transforms, and with the library that stretches."""
     require("python_stretch", "train")
     digest = hashlib.sha256(importlib.metadata.version("python-stretch").encode())
-    for name in ("transforms.py", "background.py"):
+    for name in ("transforms.py", "channels.py", "background.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()[:12]

@@ -43,7 +43,7 @@ def _whisper(extractor: Extractor) -> Sound:
     """30 s, or as many as it was trained on: what is shorter is followed by silence."""
     seconds = int(extractor.get("chunk_length", 30))
     params = {"bands": int(extractor.get("feature_size", 80)), "seconds": seconds}
-    return Sound(ModelInput("features", "whisper_mel", params), lambda rows: rows.transpose(1, 2), float(seconds))
+    return Sound(ModelInput("features", "whisper_log_mel", params), lambda rows: rows.transpose(1, 2), float(seconds))
 
 
 def _spectrogram_transformer(extractor: Extractor) -> Sound:

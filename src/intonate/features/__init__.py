@@ -22,6 +22,7 @@ FrontEnd = Callable[..., NDArray[Any]]
 CATALOGUE: dict[str, str] = {
     "audioset_patches": "intonate.features.audioset:audioset_patches",
     "descriptors": "intonate.features.descriptors:descriptors",
+    "encoded": "intonate.features.encoded:encoded",
     "frames": "intonate.features.waveform:frames",
     "jet_image": "intonate.features.images:jet_image",
     "kaldi_fbank": "intonate.features.kaldi:kaldi_fbank",
@@ -33,7 +34,7 @@ CATALOGUE: dict[str, str] = {
     "spectrogram": "intonate.features.spectral:spectrogram",
     "voice_functionals": "intonate.features.functionals:voice_functionals",
     "waveform": "intonate.features.waveform:waveform",
-    "whisper_mel": "intonate.features.whisper:whisper_mel",
+    "whisper_log_mel": "intonate.features.whisper:whisper_log_mel",
     "windows": "intonate.features.windows:windows",
 }
 # Those that give uint8: a network takes them as they are, and nothing centres or scales them on the way.

@@ -1,0 +1,108 @@
+"""`encoded`: what a speech encoder that others trained makes of a sound, row by row: a front end that was learnt.
+
+The encoder is an ONNX graph, Whisper's log-mel (1, frames, bands) in, rows (1, rows, columns) out, and is called by the
+SHA-256 of its bytes: the same in the recipe's cache, in the training and in a model file, which carries it along. Who
+opens a model file adds it here (`add`); a training finds it in the user's cache folder, in every one of its processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError
+from intonate.features.whisper import whisper_log_mel
+
+Float = NDArray[np.float32]
+
+# Hex digits of the digest that an encoder is called by.
+DIGITS = 16
+
+_SESSIONS: dict[str, Any] = {}
+_LOCK = threading.Lock()
+
+
+def encoded(waveform: Float, sample_rate_hz: int, *, encoder: str) -> Float:
+    """The encoder's rows for a clip as long as it is.
+
+    Args:
+        waveform: (samples,) float32.
+        sample_rate_hz: the rate that the encoder was trained at: 16 kHz.
+        encoder: what `add` or `keep` called it.
+
+    Returns:
+        (rows, columns) float32; for Whisper a row every 20 ms.
+
+    Raises:
+        ModelError: there is no such encoder.
+    """
+    session = _session(encoder)
+    (entry,) = session.get_inputs()
+    mel = whisper_log_mel(waveform, sample_rate_hz, bands=entry.shape[2])
+    return np.asarray(session.run(None, {entry.name: mel[None]})[0][0], np.float32)
+
+
+def name_of(graph: bytes) -> str:
+    """What an encoder is called: the first digits of the SHA-256 of its file."""
+    return hashlib.sha256(graph).hexdigest()[:DIGITS]
+
+
+def add(graph: bytes) -> str:
+    """Make an encoder usable in this process, and return its name.
+
+    Raises:
+        ModelError: it is no ONNX graph, or not of one input and one output.
+    """
+    name = name_of(graph)
+    with _LOCK:
+        if name not in _SESSIONS:
+            _SESSIONS[name] = _opened(graph)
+    return name
+
+
+def keep(graph: bytes) -> str:
+    """Write an encoder to the user's cache folder, where every process finds it, and return its name."""
+    path = path_of(name_of(graph))
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.write_bytes(graph)
+        unfinished.replace(path)
+    return name_of(graph)
+
+
+def path_of(name: str) -> Path:
+    """Where an encoder of that name is kept: `$XDG_CACHE_HOME/intonate/encoders`, or under `~/.cache`."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return folder / "intonate" / "encoders" / f"{name}.onnx"
+
+
+def _session(name: str) -> Any:
+    if name not in _SESSIONS:
+        path = path_of(name)
+        if not path.is_file() or add(path.read_bytes()) != name:
+            raise ModelError(
+                f"encoder {name!r} is neither in the model file nor in {path.parent}; train or export the model again"
+            )
+    return _SESSIONS[name]
+
+
+def _opened(graph: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # clips are short, and many come side by side
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base but Exception
+        raise ModelError(f"the encoder inside the model cannot be read: {str(error).splitlines()[0]}") from error
+    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1 or len(session.get_inputs()[0].shape) != 3:
+        raise ModelError("the encoder inside the model does not turn rows into rows; export the model again")
+    return session
