@@ -137,6 +137,8 @@ class ModelSpec:
         temperature: logits are divided by this; fitted on validation speakers.
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
         prior: the share of each label in training, in their order, where it was not evened out; empty for even.
+        encoders: what the front end `encoded` runs, {its name, a digest: where it comes from, and its licence}; the file
+            carries them along.
         languages: ISO codes trained on.
         corpora: catalogue names trained on.
         unseen_speakers: the speakers kept out of training.
@@ -164,6 +166,7 @@ class ModelSpec:
     temperature: float = 1.0
     abstain_below: float = 0.0
     prior: tuple[float, ...] = ()
+    encoders: Mapping[str, str] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
     unseen_speakers: tuple[str, ...] = ()

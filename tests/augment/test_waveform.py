@@ -104,7 +104,7 @@ def test_no_sound_stays_no_sound(name, sounds):
     assert len(apply(nothing, RATE_HZ, draw([step(name, sounds)], np.random.default_rng(0)))) == 0
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("name", sorted(TRANSFORMS.keys() - {"hum", "rumble", "offset"}))
 def test_silence_stays_silent(name, sounds):
     assert not one(name, np.zeros(RATE_HZ // 2, np.float32), **step(name, sounds)).any()
 

@@ -22,6 +22,7 @@ CATALOGUE: dict[str, str] = {
     "banglaser": "intonate.corpora.banglaser:CORPUS",
     "cremad": "intonate.corpora.cremad:CORPUS",
     "emodb": "intonate.corpora.emodb:CORPUS",
+    "emogator": "intonate.corpora.emogator:CORPUS",
     "folder": "intonate.corpora.folder:CORPUS",
     "goemotions": "intonate.corpora.goemotions:CORPUS",
     "iemocap": "intonate.corpora.iemocap:CORPUS",

@@ -164,6 +164,7 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         tokenizer=next((spec.tokenizer for spec in specs if spec.tokenizer), ""),
         text_required=any(spec.text_required for spec in specs),
         temperature=1.0,
+        encoders={name: origin for spec in specs for name, origin in spec.encoders.items()},
         abstain_below=round(float(np.mean([spec.abstain_below for spec in specs])), 4),
         languages=tuple(sorted({language for spec in specs for language in spec.languages})),
         corpora=tuple(sorted({corpus for spec in specs for corpus in spec.corpora})),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,22 @@ Float = NDArray[np.float32]
 DIGITS = 16
 
 _SESSIONS: dict[str, Any] = {}
+_GRAPHS: dict[str, bytes] = {}
 _LOCK = threading.Lock()
 
 
-def encoded(waveform: Float, sample_rate_hz: int, *, encoder: str) -> Float:
+def encoded(
+    waveform: Float, sample_rate_hz: int, *, encoder: str, layers: Sequence[int] = (), int8: bool = True
+) -> Float:
     """The encoder's rows for a clip as long as it is.
 
     Args:
         waveform: (samples,) float32.
         sample_rate_hz: the rate that the encoder was trained at: 16 kHz.
-        encoder: what `add` or `keep` called it.
+        encoder: what `add` or `keep` called it. A recipe names the checkpoint instead (folder or hub name), of which the
+            training makes the graph (`intonate.training.encoders`), with
+        layers: whose rows stand side by side, counted from 1; and
+        int8: weights of 8 bits. Both are settled once the graph is there.
 
     Returns:
         (rows, columns) float32; for Whisper a row every 20 ms.
@@ -62,7 +69,7 @@ def add(graph: bytes) -> str:
     name = name_of(graph)
     with _LOCK:
         if name not in _SESSIONS:
-            _SESSIONS[name] = _opened(graph)
+            _GRAPHS[name], _SESSIONS[name] = graph, _opened(graph)
     return name
 
 
@@ -83,13 +90,23 @@ def path_of(name: str) -> Path:
     return folder / "intonate" / "encoders" / f"{name}.onnx"
 
 
-def _session(name: str) -> Any:
-    if name not in _SESSIONS:
+def graph_of(name: str) -> bytes:
+    """The file of an encoder that was added to this process, or is kept in the user's cache folder.
+
+    Raises:
+        ModelError: it is in neither.
+    """
+    if name not in _GRAPHS:
         path = path_of(name)
         if not path.is_file() or add(path.read_bytes()) != name:
             raise ModelError(
                 f"encoder {name!r} is neither in the model file nor in {path.parent}; train or export the model again"
             )
+    return _GRAPHS[name]
+
+
+def _session(name: str) -> Any:
+    graph_of(name)
     return _SESSIONS[name]
 
 

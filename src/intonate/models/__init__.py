@@ -28,6 +28,7 @@ CATALOGUE: dict[str, str] = {
     "resnet_roberta": "intonate.models.resnet_roberta:ResNetRoBERTa",
     "speech_encoder": "intonate.models.speech:SpeechEncoder",
     "hubert_bert": "intonate.models.fusion:SpeechTextFusion",
+    "head": "intonate.models.head:Head",
     "mlp_network": "intonate.models.mlp:MLP",
     "knn": "intonate.models.classical:knn",
     "mlp": "intonate.models.classical:mlp",

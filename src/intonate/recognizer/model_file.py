@@ -6,7 +6,9 @@ checked here, once, so that the recognizer need not check it again.
 
 from __future__ import annotations
 
+import base64
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ from numpy.typing import NDArray
 
 from intonate import features
 from intonate.errors import ModelError, first_line
+from intonate.features import encoded
 from intonate.schema import ModelSpec
 
 SPEC_KEY = "intonate.spec"
+# Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
+ENCODER_KEY = "intonate.encoder."
 TOKENS = "tokens"
 NORMALISATIONS = ("corpus", "clip", "speaker")
 
@@ -86,7 +91,8 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
-    text = session.get_modelmeta().custom_metadata_map.get(SPEC_KEY)
+    metadata = session.get_modelmeta().custom_metadata_map
+    text = metadata.get(SPEC_KEY)
     if text is None:
         raise ModelError(
             f"{path} is an ONNX model, but not one that intonate wrote: its metadata has no {SPEC_KEY!r}; "
@@ -94,12 +100,22 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
         )
     try:
         spec = ModelSpec.from_json(text)
-        problem = _disagreement(spec, session)
+        problem = _encoders_added(spec, metadata) or _disagreement(spec, session)
     except (ModelError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {error}") from error
     if problem:
         raise ModelError(f"{path} does not agree with its own spec: {problem}; export it again")
     return ModelFile(path, spec, session)
+
+
+def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str]) -> str:
+    """Make the encoders that the file carries usable; what is wrong with them, empty if nothing is."""
+    for name in spec.encoders:
+        graph = base64.b64decode(metadata.get(ENCODER_KEY + name, ""))
+        if encoded.name_of(graph) != name:
+            return f"its encoder {name} is missing or damaged"
+        encoded.add(graph)
+    return ""
 
 
 def _disagreement(spec: ModelSpec, session: Any) -> str:

@@ -103,6 +103,8 @@ class Clips(Dataset[dict[str, Any]]):
     def _draw_mates(self, row: int, rng: np.random.Generator) -> NDArray[np.int64]:
         voice_rows = self.voice_rows[self._voice(row)]
         mates = np.asarray(voice_rows[voice_rows != row])
+        if self.options.alone and rng.random() < self.options.alone:
+            return mates[:0]
         if rng.random() < self.options.whole_speaker:
             return mates
         count = min(len(mates), int(rng.integers(0, self.options.others_at_most + 1)))

@@ -18,6 +18,7 @@ from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, def
 from intonate.features.normalise import Moments
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelSpec, Utterance
+from intonate.training import encoders
 from intonate.training.recipe import Input, Recipe
 
 SAMPLE_RATE_HZ = 16_000
@@ -227,7 +228,9 @@ def _moments(clips: Sequence[Clip], speaker_inputs: Iterable[str]) -> dict[str, 
 
 def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
     """The analysis that a recipe asks for; `tokenize` turns text into (tokens,) int64, where an input is `tokens`."""
-    inputs = {name: (item.front_end, item.params) for name, item in recipe.inputs.items()}
+    inputs = {
+        name: (item.front_end, encoders.settled(item.front_end, item.params)) for name, item in recipe.inputs.items()
+    }
     return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
 
 

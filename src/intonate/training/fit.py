@@ -36,7 +36,7 @@ from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, fitting, network, provenance, recipe_names, scoring
+from intonate.training import data, encoders, fitting, network, provenance, recipe_names, scoring
 from intonate.training.fitting import normalised_clip
 from intonate.training.recipe import Recipe, load
 
@@ -267,6 +267,7 @@ def _spec(
         tokenizer=tokenizer,
         text_required=bool(tokenizer),
         prior=_prior(recipe, examples, split, fitted_model),
+        encoders=encoders.origins(recipe),
         languages=tuple(sorted({row.language for row in rows if row.language})),
         corpora=tuple(sorted({row.corpus for row in rows})),
         unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - train_speakers)),

@@ -24,7 +24,7 @@ from intonate.features.normalise import normalise
 from intonate.models.contract import Network, is_network
 from intonate.models.views import Views
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import input_statistics, network
+from intonate.training import encoders, input_statistics, network
 from intonate.training.data import Array, Clip, Examples
 from intonate.training.recipe import Recipe
 
@@ -101,7 +101,7 @@ def _model_inputs(recipe: Recipe, examples: Examples, split: Split) -> tuple[Mod
         ModelInput(
             name=name,
             front_end=item.front_end,
-            params=item.params,
+            params=encoders.settled(item.front_end, item.params),
             lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
             normalisation=normalisations[name],
         )

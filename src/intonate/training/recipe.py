@@ -37,6 +37,7 @@ LATER_KEYS = (
     ("data", "expand"),
     ("data", "balance"),
     ("training", "other_voices"),
+    ("training", "alone"),
     ("training", "optimizer"),
     ("training", "halve_after"),
     ("training", "soft_labels"),
@@ -149,6 +150,9 @@ class Training(_Part):
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
     alike: bool = Field(default=False, description="clips of like length in a batch: less padding, quicker")
     whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
+    alone: float = Field(
+        default=0.0, ge=0, le=1, description="share of the clips that see no other of their speaker, before the others"
+    )
     others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
     other_voices: float = Field(
         default=0.0,

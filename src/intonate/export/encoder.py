@@ -1,0 +1,74 @@
+"""The first layers of a published Whisper as a graph of a few megabytes, for the front end `encoded`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from intonate.errors import ModelError, RecipeError, require
+from intonate.export.onnx import OPSET, TOLERANCE, quiet
+from intonate.published import checkpoints
+
+# Frames that the graph is checked at: half a second to ten.
+FRAMES = (50, 301, 1000)
+
+
+def whisper_graph(checkpoint: str, layers: Sequence[int], int8: bool = True) -> bytes:
+    """An ONNX graph (1, frames, bands) -> (1, rows, width × layers), checked against the network that it is made of.
+
+    Args:
+        checkpoint: folder, or name on the hub, of a Whisper.
+        layers: whose outputs stand side by side, counted from 1; the graph ends at the last of them.
+        int8: weights of 8 bits (of 7, so that CPUs without VNNI do not overflow), a quarter of the size.
+
+    Raises:
+        ModelError: the checkpoint is not here and cannot be fetched, or the graph answers differently.
+        RecipeError: it is no Whisper, or has no such layer.
+    """
+    torch = require("torch", "train")
+    from intonate.models.whisper_rows import WhisperRows
+
+    network = checkpoints.load(checkpoint, "encoder")
+    if network.config.model_type != "whisper":
+        raise RecipeError(f"encoder {checkpoint} is a {network.config.model_type}; expected a Whisper")
+    rows = WhisperRows(network.encoder, layers).eval()
+    bands = network.config.num_mel_bins
+    moving = {name: {0: "batch", 1: name} for name in ("frames", "rows")}
+    with tempfile.TemporaryDirectory() as folder, quiet(), torch.no_grad():
+        raw, small = Path(folder) / "raw.onnx", Path(folder) / "int8.onnx"
+        torch.onnx.export(
+            rows, (torch.zeros(1, FRAMES[0] + 1, bands),), str(raw), dynamo=False, opset_version=OPSET,
+            input_names=["frames"], output_names=["rows"], dynamic_axes=moving, verbose=False,
+        )  # fmt: skip
+        _check(raw, rows, bands)
+        if int8:
+            tools = require("onnxruntime.quantization", "train")
+            tools.quantize_dynamic(
+                raw, small, op_types_to_quantize=["MatMul"], weight_type=tools.QuantType.QInt8, per_channel=True,
+                reduce_range=True, extra_options={"MatMulConstBOnly": True},
+            )  # fmt: skip
+        return _without_sources(small if int8 else raw)
+
+
+def _check(path: Path, network: object, bands: int) -> None:
+    torch, onnxruntime = require("torch", "train"), require("onnxruntime")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for frames in FRAMES:
+        mel = np.random.default_rng(frames).normal(0, 0.5, (1, frames, bands)).astype(np.float32)
+        wanted = np.asarray(network(torch.from_numpy(mel)))  # type: ignore[operator]
+        (found,) = session.run(None, {"frames": mel})
+        if not np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max():
+            raise ModelError(f"the exported encoder answers differently from the network at {frames} frames")
+
+
+def _without_sources(path: Path) -> bytes:
+    """The file without the paths of the machine that exporters note."""
+    onnx = require("onnx", "train")
+    graph = onnx.load(str(path))
+    for node in graph.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    return bytes(graph.SerializeToString())
