@@ -136,6 +136,9 @@ class ModelSpec:
         text_required: whether the model cannot answer without text.
         temperature: logits are divided by this; fitted on validation speakers.
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
+        unsure_below_s: with less sound than this after cleaning, seconds, the answer is `unsure`.
+        distances: how far clips of corpora that were left out lie from training, by `features.normalise.distance` on the
+            first input: its quantiles from the nearest to the farthest, evenly spaced. Empty where nobody measured it.
         prior: the share of each label in training, in their order, where it was not evened out; empty for even.
         encoders: what the front end `encoded` runs, {its name, a digest: where it comes from, and its licence}; the file
             carries them along.
@@ -165,6 +168,8 @@ class ModelSpec:
     text_required: bool = False
     temperature: float = 1.0
     abstain_below: float = 0.0
+    unsure_below_s: float = 0.0
+    distances: tuple[float, ...] = ()
     prior: tuple[float, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
@@ -269,6 +274,8 @@ class Prediction:
         segments: the timeline; one segment for a short recording.
         transcript: what was said, where text was given or asked for.
         abstained: the best probability is under the model's threshold.
+        familiarity: the share of clips of recordings unknown to the model that lie farther from what it was trained on:
+            1 is like training, 0 like nothing it was ever tested on; None where the model does not tell.
         model: the model's name.
         file: where the sound came from; empty for an array or bytes.
         warnings: a sentence each about what was not heard: a damaged piece, an end that is missing, a channel that
@@ -283,6 +290,7 @@ class Prediction:
     segments: tuple[Segment, ...] = ()
     transcript: str = ""
     abstained: bool = False
+    familiarity: float | None = None
     model: str = ""
     file: str = ""
     warnings: tuple[str, ...] = ()
@@ -331,6 +339,7 @@ class Prediction:
             "warnings": list(self.warnings),
             **_rounded(self.dimensions),
             **({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {}),
+            **({} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)}),
         }
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from intonate.errors import ModelError
 from intonate.features.kaldi import FLOOR, kaldi_fbank
-from intonate.features.whisper import whisper_mel
 
 RATE_HZ = 16_000
 
@@ -38,25 +37,9 @@ def test_it_is_the_extractor_of_the_audio_spectrogram_transformer(sound):
     np.testing.assert_allclose(ours, theirs, atol=1e-2)
 
 
-def test_it_is_the_extractor_of_whisper(sound):
-    transformers = pytest.importorskip("transformers")
-    for bands in (80, 128):
-        extractor = transformers.WhisperFeatureExtractor(feature_size=bands)
-        theirs = extractor(sound, sampling_rate=RATE_HZ, return_tensors="np")["input_features"][0].T
-        ours = whisper_mel(sound, RATE_HZ, bands=bands)
-        assert ours.shape == theirs.shape == (3000, bands)
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-
-def test_what_is_beyond_thirty_seconds_is_not_heard():
-    sound = np.random.default_rng(0).standard_normal(40 * RATE_HZ).astype(np.float32)
-    assert whisper_mel(sound, RATE_HZ).shape == (3000, 80)
-
-
 def test_silence_and_nothing_are_the_floor():
     for samples in (0, 1, 399, 4_000):
         assert np.allclose(kaldi_fbank(np.zeros(samples, np.float32), RATE_HZ), np.log(FLOOR))
-    assert np.isfinite(whisper_mel(np.zeros(0, np.float32), RATE_HZ)).all()
 
 
 def test_a_window_that_is_not_known():

@@ -28,3 +28,15 @@ def test_nothing_is_more_than_80_db_under_the_loudest():
     time_s = np.arange(16_000) / 16_000
     found = features.get("whisper_log_mel")(np.sin(2 * np.pi * 440 * time_s).astype(np.float32), 16_000)
     assert found.max() - found.min() == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("bands", "seconds"), [(80, 3), (128, 3), (80, 40)])
+def test_padded_it_is_that_of_transformers_too(bands, seconds):
+    """With silence behind a shorter clip, and without what is beyond 30 s of a longer one."""
+    transformers = pytest.importorskip("transformers")
+    waveform = np.random.default_rng(0).standard_normal(seconds * 16_000).astype(np.float32) * np.float32(0.1)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=bands)
+    wanted = extractor(waveform, sampling_rate=16_000, return_tensors="np")["input_features"][0].T
+    found = features.get("whisper_log_mel")(waveform, 16_000, bands=bands, seconds=30)
+    assert found.shape == wanted.shape == (3000, bands)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -54,7 +54,9 @@ def whisper_graph(checkpoint: str, layers: Sequence[int], int8: bool = True) -> 
 
 
 def _check(path: Path, network: object, bands: int) -> None:
-    torch, onnxruntime = require("torch", "train"), require("onnxruntime")
+    import onnxruntime
+
+    torch = require("torch", "train")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for frames in FRAMES:
         mel = np.random.default_rng(frames).normal(0, 0.5, (1, frames, bands)).astype(np.float32)

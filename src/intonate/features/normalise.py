@@ -99,3 +99,9 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
     mean, sd = centre_and_scale(normalisation, Moments.of(features) if moments is None else moments)
     scaled = (features - mean) / sd
     return np.clip(scaled, -normalisation.clip, normalisation.clip) if normalisation.clip else scaled
+
+
+def distance(features: Float, normalisation: Normalisation) -> float:
+    """How far a clip lies from what training heard: the RMS of its columns in training deviations, about 1 for those."""
+    mean, sd = np.asarray(normalisation.mean, np.float64), np.asarray(normalisation.sd, np.float64)
+    return float(np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _TINY)).mean()))

@@ -20,7 +20,7 @@ from intonate.augment import spectrogram
 from intonate.features.normalise import normalise
 from intonate.schema import ModelInput, Normalisation
 from intonate.training.data import Array, Examples, shares
-from intonate.training.recipe import Recipe
+from intonate.training.recipe import Recipe, Training
 
 # Batches that are sorted together by length: few enough to meet other company in each epoch.
 SORTED_BATCHES = 32
@@ -146,6 +146,19 @@ class Clips(Dataset[dict[str, Any]]):
         return array
 
 
+def _preference(
+    corpora: NDArray[np.str_], copied: NDArray[np.bool_], weight: NDArray[np.float64], options: Training
+) -> NDArray[np.float64]:
+    """Factors on the weights of rows: those of their corpora, and what makes copies the share that is wanted."""
+    factor = np.array([options.shares.get(corpus, 1.0) for corpus in corpora])
+    if options.copies and copied.any():
+        whole = factor * weight
+        factor = factor * np.where(
+            copied, options.copies / whole[copied].sum(), (1 - options.copies) / whole[~copied].sum()
+        )
+    return factor
+
+
 def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each row, how often it came before."""
     _, counts = np.unique(rows, return_counts=True)
@@ -217,6 +230,9 @@ class EpochSampler(Sampler[int]):
         _, corpus_index, corpus_counts = np.unique(corpora, return_inverse=True, return_counts=True)
         classes = np.array([len(np.unique(examples.targets[rows][corpora == corpus])) for corpus in np.unique(corpora)])
         weight = corpus_counts[corpus_index] / classes[corpus_index] / counts[group]
+        if clips.options.shares or clips.options.copies:
+            weight = weight * _preference(corpora, examples.number[rows] > 0, weight, clips.options)
+            balance = True
         self.weight = weight / weight.sum() if balance else None
         self.clips, self.epoch = clips, 0
         self.count = len(rows) // batch_size * batch_size or len(rows)

@@ -36,7 +36,7 @@ from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, encoders, fitting, network, provenance, recipe_names, scoring
+from intonate.training import data, encoders, fitting, network, provenance, recipe_names, scoring, strangers
 from intonate.training.fitting import normalised_clip
 from intonate.training.recipe import Recipe, load
 
@@ -204,7 +204,10 @@ def _fit(
     if not facts.get("converged", True):
         console.print("  [yellow]not converged[/] within the iterations of the recipe", highlight=False)
 
-    spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
+    if fit_recipe.training.leave_out:
+        spec = strangers.calibrated(spec, fit_recipe, examples, split, seed, folder)
+    else:
+        spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)
     scorer = scoring.Scorer(read_model(target), examples)
     start_s = time.perf_counter()

@@ -38,6 +38,9 @@ LATER_KEYS = (
     ("data", "balance"),
     ("training", "other_voices"),
     ("training", "alone"),
+    ("training", "shares"),
+    ("training", "copies"),
+    ("training", "leave_out"),
     ("training", "optimizer"),
     ("training", "halve_after"),
     ("training", "soft_labels"),
@@ -148,6 +151,15 @@ class Training(_Part):
     mixup: float = Field(default=0.6, ge=0, le=1, description="share of the batches, Beta(0.3, 0.3)")
     branch_loss: float = Field(default=0.5, ge=0, description="weight of the own loss of each branch that a model has")
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
+    shares: dict[str, float] = Field(
+        default={}, description="how often the clips of a corpus are drawn, where not as often as others: {emogator: 0.4}"
+    )
+    copies: float = Field(
+        default=0.0, ge=0, lt=1, description="share of copies (data.expand) in what is drawn; 0: as many as there are"
+    )
+    leave_out: list[str] = Field(
+        default=[], description="corpora that are left out in turn, so that confidence is calibrated on strangers"
+    )
     alike: bool = Field(default=False, description="clips of like length in a batch: less padding, quicker")
     whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
     alone: float = Field(

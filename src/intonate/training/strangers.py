@@ -1,0 +1,96 @@
+"""Confidence that holds on people and recordings that a model never met: fitted on corpora that are left out in turn.
+
+Validation speakers of a known corpus say too little: the microphone is known, and so is the way of acting. For each
+corpus of `training.leave_out` the model is fitted once more without it, and answers all of it, each clip alone. From those
+answers come the temperature, the threshold of `unsure`, and how far unknown recordings lie from those of the training.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from intonate.corpora.splits import Split
+from intonate.errors import RecipeError
+from intonate.evaluation import calibration
+from intonate.features.normalise import distance
+from intonate.models.contract import Network
+from intonate.schema import ModelSpec
+from intonate.training import fitting
+from intonate.training.batches import collate
+from intonate.training.data import Examples
+from intonate.training.recipe import Recipe
+
+# Of the clips of corpora that were left out, the least certain tenth is answered `unsure`.
+COVERAGE = 0.9
+# Quantiles of the distances that the model file keeps.
+QUANTILES = 21
+BATCH = 256
+
+
+def calibrated(
+    spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path
+) -> ModelSpec:
+    """The spec with temperature, threshold and distances from the corpora that are left out in turn.
+
+    Raises:
+        RecipeError: a corpus to leave out is not trained on, or the model is no network.
+    """
+    corpora = np.array([utterance.corpus for utterance in examples.utterances])
+    logits, truth, distances, share = [], [], [], []
+    for corpus in recipe.training.leave_out:
+        left_out = split.train[corpora[split.train] == corpus]
+        if not len(left_out) or len(left_out) == len(split.train):
+            raise RecipeError(f"training.leave_out: {corpus!r} is not one of several corpora that are trained on")
+        place = folder / f"without-{corpus}"
+        part = replace(split, train=split.train[corpora[split.train] != corpus])
+        fitted = fitting.fit(recipe, examples, part, seed, place)
+        if not isinstance(fitted.model, Network):
+            raise RecipeError("training.leave_out is for networks; leave it out for a scikit-learn model")
+        shutil.rmtree(place, ignore_errors=True)
+        logits.append(_logits(fitted, examples, left_out))
+        truth.append(examples.targets[left_out])
+        distances.append([_distance(fitted, examples, row) for row in left_out])
+        # Every corpus counts the same, however large.
+        share.append(np.full(len(left_out), 1 / len(left_out)))
+    picked = _evenly(np.concatenate(share), sum(map(len, truth)), seed)
+    answers, labels = np.concatenate(logits)[picked], np.concatenate(truth)[picked]
+    temperature = calibration.temperature(answers, labels)
+    odds = np.exp((answers - answers.max(axis=1, keepdims=True)) / temperature)
+    threshold = calibration.abstain_threshold(odds / odds.sum(axis=1, keepdims=True), labels, coverage=COVERAGE)
+    quantiles = np.quantile(np.concatenate(distances)[picked], np.linspace(0, 1, QUANTILES))
+    return replace(
+        spec,
+        temperature=round(temperature, 4),
+        abstain_below=round(threshold, 4),
+        distances=tuple(quantiles.round(4).tolist()),
+    )
+
+
+def _logits(fitted: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    names = [item.name for item in fitted.inputs]
+    answers = []
+    with torch.no_grad():
+        network = fitted.model.eval()
+        for start in range(0, len(rows), BATCH):
+            clips = [fitting.normalised_clip(examples.clips[row], fitted.inputs) for row in rows[start : start + BATCH]]
+            batch = collate(clips)
+            wanted = {name: batch[name] for name in names}
+            wanted |= {item.lengths: batch[item.lengths] for item in fitted.inputs if item.lengths}
+            answers.append(np.asarray(network(**wanted), np.float64))
+    return np.concatenate(answers)
+
+
+def _distance(fitted: fitting.Fitted, examples: Examples, row: int) -> float:
+    first = fitted.inputs[0]
+    return 0.0 if first.normalisation is None else distance(examples.clips[row][first.name], first.normalisation)
+
+
+def _evenly(share: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int64]:
+    """Rows drawn by their share: a resampling in which every corpus weighs the same."""
+    return np.random.default_rng(seed).choice(len(share), count, p=share / share.sum())
