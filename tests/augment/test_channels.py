@@ -21,7 +21,9 @@ def voice():
 def test_each_changes_the_clip_the_same_way_twice(name, voice):
     drawn = draw([{"transform": name}], np.random.default_rng(1))
     once, twice = apply(voice, RATE_HZ, drawn), apply(voice, RATE_HZ, drawn)
-    assert once.dtype == np.float32 and np.isfinite(once).all() and not np.array_equal(once, voice)
+    assert once.dtype == np.float32
+    assert np.isfinite(once).all()
+    assert not np.array_equal(once, voice)
     assert len(once) == len(voice) or name == "excerpt"
     np.testing.assert_array_equal(once, twice)
 

@@ -14,14 +14,16 @@ def test_it_is_that_of_transformers(samples):
     extractor = transformers.WhisperFeatureExtractor(feature_size=80)
     wanted = extractor(waveform, sampling_rate=16_000, padding=False, truncation=False, return_tensors="np")
     found = features.get("whisper_log_mel")(waveform, 16_000)
-    assert found.shape == (samples // 160, 80) and found.dtype == np.float32
+    assert found.shape == (samples // 160, 80)
+    assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted.input_features[0].T, atol=1e-4)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 159])
 def test_less_than_a_frame_is_one_frame(samples):
     found = features.get("whisper_log_mel")(np.full(samples, 0.1, np.float32), 16_000)
-    assert found.shape == (1, 80) and np.isfinite(found).all()
+    assert found.shape == (1, 80)
+    assert np.isfinite(found).all()
 
 
 def test_nothing_is_more_than_80_db_under_the_loudest():

@@ -54,7 +54,9 @@ def codec(waveform: Waveform, sample_rate_hz: int, kind: int, compression: float
 def hum(waveform: Waveform, sample_rate_hz: int, mains_hz: float, dbfs: float, harmonics: float = 0.3) -> Waveform:
     """The hum of the mains under the voice: a sine of `dbfs`, twice and three times as high `harmonics` of it."""
     time_s = np.arange(len(waveform)) / sample_rate_hz
-    tones = sum(share * np.sin(2 * np.pi * k * mains_hz * time_s) for k, share in ((1, 1), (2, harmonics), (3, harmonics)))
+    tones = sum(
+        share * np.sin(2 * np.pi * k * mains_hz * time_s) for k, share in ((1, 1), (2, harmonics), (3, harmonics))
+    )
     return waveform + np.asarray(np.sqrt(2) * 10 ** (dbfs / 20) * tones, np.float32)
 
 

@@ -152,7 +152,8 @@ class Training(_Part):
     branch_loss: float = Field(default=0.5, ge=0, description="weight of the own loss of each branch that a model has")
     balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
     shares: dict[str, float] = Field(
-        default={}, description="how often the clips of a corpus are drawn, where not as often as others: {emogator: 0.4}"
+        default={},
+        description="how often the clips of a corpus are drawn, where not as often as others: {emogator: 0.4}",
     )
     copies: float = Field(
         default=0.0, ge=0, lt=1, description="share of copies (data.expand) in what is drawn; 0: as many as there are"
