@@ -193,7 +193,7 @@ def high_pass(waveform: Waveform, sample_rate_hz: int, low_hz: float = 60.0, ful
     kernel = _high_pass_kernel(sample_rate_hz, low_hz, max(full_hz, low_hz + 1.0))
     half = len(kernel) // 2
     answer = np.empty(len(waveform), np.float32)
-    # Overlap-save: blocks of a second or so, whose transforms are quick, and no more memory for an hour than for a clip.
+    # Overlap-save: blocks of about a second, and no more memory for an hour than for a clip.
     size = 1 << (8 * len(kernel) - 1).bit_length()
     spectrum, step = np.fft.rfft(kernel, size), size - len(kernel) + 1
     padded = np.pad(waveform, (half, half + size))

@@ -1,7 +1,7 @@
 """What microphones, lines and codecs do to a voice: pure functions, as in `transforms.py`.
 
-Each but `excerpt` keeps the clip's length. Where a strength is given in dBFS it is of full scale, as recordings come: what hums, hums
-under a quiet voice as loudly as under a loud one.
+Each but `excerpt` keeps the clip's length. Where a strength is given in dBFS it is of full scale, as recordings come:
+what hums, hums under a quiet voice as loudly as under a loud one.
 """
 
 from __future__ import annotations

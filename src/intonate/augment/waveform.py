@@ -92,7 +92,8 @@ TRANSFORMS: dict[str, Transform] = {
         channels.equalise, {"db": Parameter(5, 0, 40), "tilt_db": Parameter((-6, 6), -40, 40), "seed": SEED}
     ),
     "codec": Transform(
-        channels.codec, {"kind": Parameter((0, 1), 0, 1, is_integer=True), "compression": Parameter((0.7, 0.98), 0, 0.99)}
+        channels.codec,
+        {"kind": Parameter((0, 1), 0, 1, is_integer=True), "compression": Parameter((0.7, 0.98), 0, 0.99)},
     ),
     "hum": Transform(
         channels.hum,

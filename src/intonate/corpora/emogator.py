@@ -70,5 +70,5 @@ CORPUS = Corpus(
     example_names=("000001-03-1.ogg", "data/mp3/000357-15-3.mp3"),
     parse=parse,
     size_gb=0.4,
-    lacks=frozenset({"text", "sentence", "language"}),
+    missing_columns=frozenset({"text", "sentence", "language"}),
 )

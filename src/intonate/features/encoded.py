@@ -38,10 +38,10 @@ def encoded(
     Args:
         waveform: (samples,) float32.
         sample_rate_hz: the rate that the encoder was trained at: 16 kHz.
-        encoder: what `add` or `keep` called it. A recipe names the checkpoint instead (folder or hub name), of which the
-            training makes the graph (`intonate.training.encoders`), with
-        layers: whose rows stand side by side, counted from 1; and
-        int8: weights of 8 bits. Both are settled once the graph is there.
+        encoder: what `add` or `keep` called it. A recipe names the checkpoint instead, a folder or a name on the hub, of
+            which the training makes the graph (`intonate.training.encoders`).
+        layers: of a checkpoint: whose rows stand side by side, counted from 1.
+        int8: of a checkpoint: weights of 8 bits.
 
     Returns:
         (rows, columns) float32; for Whisper a row every 20 ms.

@@ -102,6 +102,6 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
 
 
 def distance(features: Float, normalisation: Normalisation) -> float:
-    """How far a clip lies from what training heard: the RMS of its columns in training deviations, about 1 for those."""
+    """How far a clip lies from the training: the RMS of its columns, in deviations of the training."""
     mean, sd = np.asarray(normalisation.mean, np.float64), np.asarray(normalisation.sd, np.float64)
     return float(np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _TINY)).mean()))

@@ -1,8 +1,8 @@
 """Confidence that holds on people and recordings that a model never met: fitted on corpora that are left out in turn.
 
 Validation speakers of a known corpus say too little: the microphone is known, and so is the way of acting. For each
-corpus of `training.leave_out` the model is fitted once more without it, and answers all of it, each clip alone. From those
-answers come the temperature, the threshold of `unsure`, and how far unknown recordings lie from those of the training.
+corpus of `training.leave_out` the model is fitted once more without it, and answers all of it, each clip alone. From
+those answers come the temperature, the threshold of `unsure`, and how far unknown recordings lie from the training.
 """
 
 from __future__ import annotations
