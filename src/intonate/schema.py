@@ -137,8 +137,8 @@ class ModelSpec:
         temperature: logits are divided by this; fitted on validation speakers.
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
         unsure_below_s: with less sound than this after cleaning, seconds, the answer is `unsure`.
-        distances: how far clips of corpora that were left out lie from the training (`features.normalise.distance`, first
-            input): quantiles from the nearest to the farthest, evenly spaced. Empty where nobody measured it.
+        distances: how far clips of corpora that were left out lie from the training (`features.normalise.distance`,
+            first input): quantiles from the nearest to the farthest, evenly spaced. Empty where nobody measured it.
         prior: the share of each label in training, in their order, where it was not evened out; empty for even.
         encoders: what the front end `encoded` runs, {digest: the checkpoint and its layers}; the file carries them.
         languages: ISO codes trained on.

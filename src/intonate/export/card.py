@@ -20,6 +20,8 @@ from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec
 
+# Whose encoder a model may begin with, and under which licence.
+WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT-Whisper.txt)"
 # What a card lists, of everything that evaluation.protocol counts.
 GROUPS = ("corpus", "language", "gender")
 
@@ -102,11 +104,17 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     for speaker in spec.unseen_speakers:
         corpus, _, speaker_name = speaker.rpartition("/")
         by_corpus.setdefault(corpus, []).append(speaker_name)
+    left_out = record.get("left_out_for_calibration", [])
+    calibrated_on = (
+        f"corpora that were left out in turn ({', '.join(left_out)})" if left_out else "the validation speakers"
+    )
     parts = [
         f"# {spec.name}",
-        f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained from "
-        f"scratch on acted speech ({', '.join(spec.corpora)}; languages: {', '.join(spec.languages)}). "
+        f"Says which of {len(spec.labels)} emotions a voice sounds like: {', '.join(spec.labels)}. Trained "
+        f"{'' if spec.encoders else 'from scratch '}on acted speech ({', '.join(spec.corpora)}; languages: "
+        f"{', '.join(spec.languages)}). "
         f"{record.get('parameters', 0):,} parameters, {size_bytes / 1e6:.1f} MB.",
+        *(f"It begins with {origin} of {WHISPER}, as published." for origin in spec.encoders.values()),
         *filter(None, [record.get("description")]),
         "It hears how something is said, as actors would say it. It does not know what anyone feels.",
         "## Licence of the weights",
@@ -125,8 +133,8 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         parts += ["## Scores on a corpus it never heard", _score_table(unseen_rows, "corpus")]
     parts += [
         "## Calibration",
-        f"Temperature {spec.temperature:g}, fitted on the validation speakers. A best probability under "
-        f"{spec.abstain_below:.2f} is answered *unsure*: that was the least certain tenth of the validation clips.",
+        f"Temperature {spec.temperature:g}, fitted on {calibrated_on}. A best probability under "
+        f"{spec.abstain_below:.2f} is answered *unsure*: that was the least certain tenth of their clips.",
         "## What it must not be used for",
         "Decisions about people: hiring, work, schooling, policing, health, credit, insurance. Acted emotion is louder "
         "and clearer than everyday speech; other languages, ages, accents and recording conditions than those above "

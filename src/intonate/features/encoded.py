@@ -38,8 +38,8 @@ def encoded(
     Args:
         waveform: (samples,) float32.
         sample_rate_hz: the rate that the encoder was trained at: 16 kHz.
-        encoder: what `add` or `keep` called it. A recipe names the checkpoint instead, a folder or a name on the hub, of
-            which the training makes the graph (`intonate.training.encoders`).
+        encoder: what `add` or `keep` called it. A recipe names the checkpoint instead, a folder or a name on the hub,
+            of which the training makes the graph (`intonate.training.encoders`).
         layers: of a checkpoint: whose rows stand side by side, counted from 1.
         int8: of a checkpoint: weights of 8 bits.
 

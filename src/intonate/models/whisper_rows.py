@@ -73,7 +73,8 @@ class _Block(nn.Module):
         )
         share = torch.softmax(query @ key.transpose(2, 3) * (width // self.heads) ** -0.5, dim=-1)
         rows = rows + self.out((share @ value).transpose(1, 2).reshape(batch, count, width))
-        return rows + self.narrow(F.gelu(self.wide(self.last_norm(rows))))
+        answer: Tensor = rows + self.narrow(F.gelu(self.wide(self.last_norm(rows))))
+        return answer
 
 
 def _flat(convolution: nn.Conv1d) -> nn.Linear:

@@ -11,7 +11,7 @@ from intonate.published.checkpoints import HUB
 from intonate.recognizer import conversions
 
 ASSETS = Path(__file__).parent / "assets"
-DEFAULT = "compact"
+DEFAULT = "standard"
 
 
 def names() -> list[str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from intonate import features
 from intonate.errors import ModelError, first_line, require
-from intonate.features.normalise import SpeakerStatistics, normalise
+from intonate.features.normalise import SpeakerStatistics, distance, normalise
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelInput, ModelSpec
 
@@ -69,6 +69,14 @@ def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.i
             computed[key] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params))
         clip[item.name] = computed[key]
     return clip
+
+
+def familiarity(spec: ModelSpec, clip: Clip) -> float | None:
+    """How much a clip that is not yet normalised is like those of the training; see `schema.Prediction`."""
+    if not spec.distances or spec.inputs[0].normalisation is None:
+        return None
+    place = np.searchsorted(spec.distances, distance(clip[spec.inputs[0].name], spec.inputs[0].normalisation))
+    return 1.0 - min(int(place), len(spec.distances) - 1) / (len(spec.distances) - 1)
 
 
 def update_speaker(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> None:

@@ -28,7 +28,7 @@ from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
-from intonate.recognizer.request import QueuedClip, Request
+from intonate.recognizer.request import QueuedClip, Request, SpeechClip
 from intonate.recognizer.streaming import Stream
 from intonate.recognizer.timeline import SPEECH, Window, label_or_unsure, overall_unvoiced_label, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
@@ -36,6 +36,8 @@ from intonate.transcripts.recognisers import Transcriber, transcriber, with_word
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
 TranscriberChoice: TypeAlias = str | bool | Transcriber | None
+# A threshold that no probability reaches.
+NEVER_SURE = 2.0
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
@@ -287,7 +289,9 @@ class Recognizer:
             windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, self.spec.dimensions_of
         )
         mean = np.mean(probabilities, axis=0) if probabilities else None
-        return self._prediction(file, mean, segments, request, tuple(warnings))
+        answer = self._prediction(file, mean, segments, request, tuple(warnings))
+        known = [window.familiarity for window in windows if window.familiarity is not None]
+        return dataclasses.replace(answer, familiarity=float(np.mean(known)) if known else None)
 
     def _windows_with_clips(
         self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics
@@ -308,18 +312,23 @@ class Recognizer:
                 window_request = request.for_window(start_s, end_s)
                 clip = self._clip(waveform, window_request, speaker if is_counted else speaker.copy())
                 counted_end_s = end_s if is_counted else counted_end_s
-            yield Window(start_s, end_s, speech, None, level_dbfs(waveform)), clip
+            familiarity = None if clip is None else clip.familiarity
+            window = Window(start_s, end_s, speech, None, level_dbfs(waveform), familiarity)
+            yield window, None if clip is None else clip.inputs
 
-    def _clip_if_voiced(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> Clip | None:
+    def _clip_if_voiced(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip | None:
         return self._clip(waveform, request, speaker) if has_voice(waveform, self.spec.sample_rate_hz) else None
 
-    def _clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> Clip:
+    def _clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip:
         """The normalised clip of a piece of speech, which is added to `speaker`."""
         spec = self.spec
-        clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
+        sound = clean(waveform, spec.sample_rate_hz, spec.clean)
+        clip = inputs.extract(spec, sound, request.tokens)
+        familiarity, sound_s = inputs.familiarity(spec, clip), len(sound) / spec.sample_rate_hz
         if request.fixed_speaker is None:
             inputs.update_speaker(spec, clip, speaker)
-        return inputs.normalise_clip(spec, clip, speaker if request.fixed_speaker is None else request.fixed_speaker)
+        speaker = speaker if request.fixed_speaker is None else request.fixed_speaker
+        return SpeechClip(inputs.normalise_clip(spec, clip, speaker), familiarity, sound_s)
 
     def _with_probabilities(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
         """The windows with their probabilities; only one batch of clips is held at a time."""
@@ -347,16 +356,21 @@ class Recognizer:
             yield next(remaining) if isinstance(item, QueuedClip) else item
 
     def _predictions(self, queued_clips: Sequence[QueuedClip], batch_size: int = 1) -> list[Prediction]:
-        clips = [item.clip for item in queued_clips if item.clip is not None]
+        clips = [item.clip.inputs for item in queued_clips if item.clip is not None]
         answers = iter(self.answers(clips, batch_size))
         predictions = []
         for item in queued_clips:
             mean = None if item.clip is None else next(answers)
             scores = {} if mean is None else item.request.scores(mean)
-            label = item.unvoiced_label if mean is None else label_or_unsure(scores, self.spec.abstain_below)
+            is_short = item.clip is not None and item.clip.sound_s < self.spec.unsure_below_s
+            threshold = NEVER_SURE if is_short else self.spec.abstain_below
+            label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
             dimensions = self.spec.dimensions_of(mean)
             whole = Segment(0.0, item.duration_s, label, scores, speech=mean is not None, dimensions=dimensions)
-            predictions.append(self._prediction(item.file, mean, (whole,), item.request, item.warnings))
+            answer = self._prediction(item.file, mean, (whole,), item.request, item.warnings)
+            familiarity = None if item.clip is None else item.clip.familiarity
+            abstained = answer.abstained or is_short
+            predictions.append(dataclasses.replace(answer, abstained=abstained, familiarity=familiarity))
         return predictions
 
     def _prediction(

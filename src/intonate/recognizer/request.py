@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,13 +84,21 @@ class Request:
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
+class SpeechClip(NamedTuple):
+    """What the model is given of a piece of sound, how much it is like the training, and its length after cleaning."""
+
+    inputs: Clip
+    familiarity: float | None
+    sound_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedClip:
     """A short recording that waits for its batch; `clip` is None where there is no speech, but `unvoiced_label`."""
 
     file: str
     duration_s: float
-    clip: Clip | None
+    clip: SpeechClip | None
     unvoiced_label: str
     request: Request
     warnings: tuple[str, ...]

@@ -38,6 +38,7 @@ class Window:
         speech: (frames,) bool, evenly over the window.
         probabilities: (labels + dimensions,), or None where there is no speech.
         level_dbfs: RMS of all of it, in dB of full scale.
+        familiarity: of `schema.Prediction`; None where there is no speech, or the model does not tell.
     """
 
     start_s: float
@@ -45,6 +46,7 @@ class Window:
     speech: NDArray[np.bool_]
     probabilities: NDArray[np.float64] | None
     level_dbfs: float = QUIETEST_DBFS
+    familiarity: float | None = None
 
     def has_speech(self, start_s: float, end_s: float) -> bool:
         """Whether there is speech between two times of the recording, as far as this window covers them."""

@@ -40,7 +40,7 @@ def evaluate(
     the report says so, for their figures flatter.
 
     Args:
-        model: a built-in name, a model file or a run folder; None for the built-in `compact`.
+        model: a built-in name, a model file or a run folder; None for the built-in `standard`.
         manifest_path: a CSV written by `intonate manifest`, or any table with file and emotion.
         report: the folder to write to.
         whole: answer recordings of any length whole. Else those longer than the model answers whole are answered in

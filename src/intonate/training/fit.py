@@ -205,6 +205,7 @@ def _fit(
         console.print("  [yellow]not converged[/] within the iterations of the recipe", highlight=False)
 
     if fit_recipe.training.leave_out:
+        facts["left_out_for_calibration"] = fit_recipe.training.leave_out
         spec = strangers.calibrated(spec, fit_recipe, examples, split, seed, folder)
     else:
         spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
