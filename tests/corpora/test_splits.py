@@ -397,3 +397,24 @@ def test_every_fold_of_the_real_corpora_has_every_emotion(name):
         assert_sound(split, utterances)
         assert {utterances[row].emotion for row in split.train} == emotions
         assert split.test.size > 0
+
+
+def test_a_corpus_is_left_out_whole():
+    people = {"emodb": ("03", "09", "16"), "tess": ("OAF",), "ravdess": ("01", "04", "24")}
+    rows = [
+        Utterance(f"{corpus}{who}{emotion}.wav", emotion, emotion, f"{corpus}/{who}", corpus)
+        for corpus, speakers in people.items()
+        for who in speakers
+        for emotion in ("angry", "sad")
+    ]
+    found = splits.folds("corpora", rows)
+    assert [split.name for split in found] == ["corpora/emodb", "corpora/ravdess", "corpora/tess"]
+    for split in found:
+        (tested,) = {rows[row].corpus for row in split.test}
+        assert len(split.test) == 2 * len(people[tested])
+        others = {rows[row].corpus for row in [*split.train, *split.validation]}
+        assert others == people.keys() - {tested}
+        validating = {rows[row].speaker for row in split.validation}
+        assert validating == {"emodb/09", "ravdess/04"} - {f"{tested}/{who}" for who in people[tested]}
+    with pytest.raises(SplitError, match="only"):
+        splits.folds("corpora", [row for row in rows if row.corpus == "tess"])

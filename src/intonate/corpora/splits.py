@@ -34,6 +34,9 @@ from intonate.schema import Utterance
 
 __all__ = ["RANDOM", "Indices", "Split", "check", "folds", "protocols", "speaker_groups"]
 
+# The split that leaves out one corpus in turn.
+CORPORA = "corpora"
+
 
 def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Split]:
     """The splits of a named protocol; one for each fold.
@@ -41,8 +44,9 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
     Args:
         name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
             `speaker-disjoint` (70 : 10 : 20 of the speakers), `sentence-disjoint` (of the sentences),
-            `speaker-sentence-disjoint` (both at once), `random-80-20` or `random-70-10-20`; or `published`, for text in
-            files called train, dev and test.
+            `speaker-sentence-disjoint` (both at once), `corpora` (one corpus after the other is left out),
+            `random-80-20`
+            or `random-70-10-20`; or `published`, for text in files called train, dev and test.
         utterances: for a table, of its one corpus.
         seed: of the splits that are drawn (`intonate.corpora.random_splits`); the others are fixed.
 
@@ -55,6 +59,8 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
     refuse_copies(utterances)
     if name in FOLDS:
         splits = _splits_of_table(name, FOLDS[name], utterances)
+    elif name == CORPORA:
+        splits = _corpora(utterances)
     elif name in _RULES:
         splits = [_RULES[name](utterances, np.random.default_rng(seed))]
     elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
@@ -68,7 +74,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
 
 def protocols() -> list[str]:
     """Every name that `folds` takes."""
-    return sorted([*FOLDS, *_RULES, "speakers-K"])
+    return sorted([*FOLDS, *_RULES, CORPORA, "speakers-K"])
 
 
 def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[str, ...]]:
@@ -186,6 +192,26 @@ def _published_split(utterances: Sequence[Utterance], rng: np.random.Generator) 
         raise SplitError(f"published goes by files called train, dev and test, and there is {first_few(unknown_parts)}")
     protocol = "the corpus's own train, dev and test; who wrote what is not told"
     return Split(SENTENCES_APART, train, validation, test, f"{SENTENCES_APART}: {protocol}")
+
+
+def _corpora(utterances: Sequence[Utterance]) -> list[Split]:
+    """One corpus is tested, all of it; the others train, but for the validation speakers that `pooled` has of them."""
+    names = sorted({utterance.corpus for utterance in utterances})
+    if len(names) < 2:
+        raise SplitError(f"{CORPORA} leaves out one corpus after the other, and there is only {names[0]}")
+    corpus = np.array([utterance.corpus for utterance in utterances])
+    validation = {f"{name}/{speaker}" for name in names if name in POOLED for speaker in POOLED[name].validation}
+    validates = np.array([utterance.speaker in validation for utterance in utterances])
+    return [
+        Split(
+            name=f"{CORPORA}/{name}",
+            train=np.flatnonzero((corpus != name) & ~validates),
+            validation=np.flatnonzero((corpus != name) & validates),
+            test=np.flatnonzero(corpus == name),
+            protocol=f"corpus-disjoint: all of {name} is tested; the validation speakers of the others as in pooled",
+        )
+        for name in names
+    ]
 
 
 # The protocols that make one split.

@@ -43,8 +43,10 @@ def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split
     logits, truth, distances, share = [], [], [], []
     for corpus in recipe.training.leave_out:
         left_out = split.train[corpora[split.train] == corpus]
-        if not len(left_out) or len(left_out) == len(split.train):
+        if corpus not in corpora or len(left_out) == len(split.train):
             raise RecipeError(f"training.leave_out: {corpus!r} is not one of several corpora that are trained on")
+        if not len(left_out):
+            continue  # it is what this fold tests
         place = folder / f"without-{corpus}"
         part = replace(split, train=split.train[corpora[split.train] != corpus])
         fitted = fitting.fit(recipe, examples, part, seed, place)
