@@ -56,9 +56,12 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
         "training.batch_size": 8,
         "training.precision": "32",
         "training.seeds": [0],
+        "training.leave_out": [],
     }
     changes |= {f"model.params.{key}": value for key, value in (SMALL.get(whole.model.name, {}) | encoders).items()}
     for name, item in whole.inputs.items():
+        if item.params.get("of") == "encoded":
+            changes[f"inputs.{name}.params.params.encoder"] = small_encoders.whisper(root / "whisper")
         if item.front_end == "mfcc_image":
             changes[f"inputs.{name}.params.side"] = SIDE
     if whole.model.params.get("network") == "mobilenetv2":  # the only one of them that may be narrower

@@ -45,8 +45,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
         name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
             `speaker-disjoint` (70 : 10 : 20 of the speakers), `sentence-disjoint` (of the sentences),
             `speaker-sentence-disjoint` (both at once), `corpora` (one corpus after the other is left out),
-            `random-80-20`
-            or `random-70-10-20`; or `published`, for text in files called train, dev and test.
+            `random-80-20` or `random-70-10-20`; or `published`, for text in files called train, dev and test.
         utterances: for a table, of its one corpus.
         seed: of the splits that are drawn (`intonate.corpora.random_splits`); the others are fixed.
 

@@ -9,6 +9,7 @@ of other clips of the speaker for each sample, so that the model has met every s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,21 +63,25 @@ class SpeakerStatistics:
         return other
 
 
+@lru_cache(maxsize=64)
+def _arrays(normalisation: Normalisation) -> tuple[NDArray[np.float64], ...]:
+    """Mean, standard deviation and prior per column."""
+    return tuple(np.asarray(row, np.float64) for row in (normalisation.mean, normalisation.sd, normalisation.prior))
+
+
 def centre_and_scale(normalisation: Normalisation, moments: Moments) -> tuple[Float, Float]:
     """The mean and standard deviation per column that `normalisation` uses after hearing `moments`.
 
     Returns:
         mean (columns,), sd (columns,), float32.
     """
-    mean0 = np.asarray(normalisation.mean, np.float64)
-    sd0 = np.asarray(normalisation.sd, np.float64)
+    mean0, sd0, prior = _arrays(normalisation)
     if normalisation.kind == "corpus":
         mean, variance = mean0, np.square(sd0)
     elif normalisation.kind == "clip":
         mean = moments.total / moments.count
         variance = moments.squares / moments.count - np.square(mean)
     elif normalisation.kind == "speaker":
-        prior = np.asarray(normalisation.prior, np.float64)
         mean = (prior * mean0 + moments.total) / np.maximum(prior + moments.count, _TINY)
         around = np.maximum(moments.squares - 2 * mean * moments.total + moments.count * np.square(mean), 0.0)
         weight = normalisation.prior_sd
@@ -103,5 +108,5 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
 
 def distance(features: Float, normalisation: Normalisation) -> float:
     """How far a clip lies from the training: the RMS of its columns, in deviations of the training."""
-    mean, sd = np.asarray(normalisation.mean, np.float64), np.asarray(normalisation.sd, np.float64)
+    mean, sd, _ = _arrays(normalisation)
     return float(np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _TINY)).mean()))

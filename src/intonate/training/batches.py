@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from intonate.augment import spectrogram
-from intonate.features.normalise import normalise
+from intonate.features.normalise import Moments, normalise
 from intonate.schema import ModelInput, Normalisation
 from intonate.training.data import Array, Examples, shares
 from intonate.training.recipe import Recipe, Training
 
 # Batches that are sorted together by length: few enough to meet other company in each epoch.
 SORTED_BATCHES = 32
+# Clips of a voice from which on it is worth while to keep their sum.
+WORTH_KEEPING = 16
 # A speaker, and which copy: another pitch or tempo is another voice.
 Voice = tuple[str, int]
 
@@ -58,6 +60,7 @@ class Clips(Dataset[dict[str, Any]]):
         }
         self.noise = {name: item.noise for name, item in recipe.inputs.items()}
         self.voice_rows = self._rows_of_voices()
+        self._whole: dict[tuple[Voice, str], Moments] = {}
         self.repeats = _occurrences(rows)
         self.voices = self._voices() if training and self.options.other_voices else []
         self.shares = shares(examples, recipe.data.labels) if training and self.options.soft_labels else None
@@ -76,7 +79,7 @@ class Clips(Dataset[dict[str, Any]]):
         for item in self.inputs:
             array = self.examples.clips[row][item.name]
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                moments = self.examples.moments_of(speaker_rows, item.name)
+                moments = self._moments(speaker_rows, item.name)
                 if voice_shift is not None:
                     array = array + self._voice_shift(row, item.name, item.normalisation, moments.count, *voice_shift)
                 array = normalise(array, item.normalisation, moments)
@@ -87,6 +90,15 @@ class Clips(Dataset[dict[str, Any]]):
             clip[item.name] = array
         clip |= {"target": self.examples.targets[row], "allowed": self.examples.allowed[row], "row": row}
         return clip | ({"shares": self.shares[row]} if self.shares is not None else {})
+
+    def _moments(self, rows: Sequence[int], name: str) -> Moments:
+        """What a clip and its mates hold together. Whole voices come in every batch: they are summed once."""
+        voice = self._voice(rows[0])
+        if len(rows) < max(len(self.voice_rows[voice]), WORTH_KEEPING):
+            return self.examples.moments_of(rows, name)
+        if (voice, name) not in self._whole:
+            self._whole[voice, name] = self.examples.moments_of(self.voice_rows[voice], name)
+        return self._whole[voice, name]
 
     def _voice(self, row: int) -> Voice:
         return self.examples.utterances[row].speaker, int(self.examples.number[row])
