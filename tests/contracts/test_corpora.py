@@ -49,7 +49,7 @@ def test_a_published_corpus_says_where_it_is_from(name):
     assert corpus.url in corpus.home
     assert corpus.licence
     assert corpus.citation
-    assert len(corpus.language) == 2
+    assert len(corpus.language) == (0 if "language" in corpus.missing_columns else 2)
     assert corpus.speakers > 0
     assert set(corpus.emotions) <= set(EMOTIONS)
     assert f"{corpus.clips:,}" in story, "the story tells the official number of clips"
@@ -70,7 +70,7 @@ def test_its_example_names_are_read_completely(corpus, tmp_path):
         if corpus.clips:
             assert utterance.emotion in corpus.emotions
             assert utterance.speaker.startswith(f"{corpus.speakers_of or corpus.name}/")
-            assert utterance.gender
+            assert utterance.gender or "gender" in corpus.missing_columns
             for column in {"sentence", "text"} - corpus.missing_columns:
                 assert getattr(utterance, column), column
 
