@@ -6,8 +6,8 @@ good for beside acted speech: it teaches what is the microphone's and what is th
 
 To know: only seven categories have a place among the canonical emotions, and only those are read: Amusement as happy,
 Surprise (Negative) as surprise, Anger, Disgust, Fear, Neutral and Sadness as what they say. The others are passed over
-without a word, which leaves 7,497 clips. The second and third attempts at an emotion are read as well, where they are there. Age and gender were
-not asked for. Bursts are not speech: a figure on them says little about speech.
+without a word, which leaves 7,497 clips. The second and third attempts at an emotion are read as well, where they are
+there. Age and gender were not asked for. Bursts are not speech: a figure on them says little about speech.
 
 Buhl F (2023). EmoGator: A New Open Source Vocal Burst Dataset with Baseline Machine Learning Classification
 Methodologies. arXiv 2301.00508.
