@@ -1,4 +1,4 @@
-"""Files as other programs write them: made by ffmpeg from samples, once per test run, or a skip that says why."""
+"""Files as other programs write them: made by ffmpeg from samples, or a skip that says what is missing."""
 
 from __future__ import annotations
 

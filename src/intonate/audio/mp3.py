@@ -14,6 +14,8 @@ from intonate.audio.streams import BLOCK_BYTES, MOST_PARTS, Content, Part
 _SYNC = re.compile(rb"\xff[\xe2-\xff]|ID3")
 # 320 kbit/s at 32 kHz, with padding.
 LONGEST_FRAME_BYTES = 1441
+# Two numbers of 12 bits.
+LAME_CUT = 2 * 4095
 
 
 def parts(content: Content, start: int) -> list[Part]:
@@ -31,24 +33,29 @@ def parts(content: Content, start: int) -> list[Part]:
         xing = mpeg.xing(first)
         if xing and xing.frames and xing.bytes and _fits(content, at + xing.bytes):
             end = at + xing.bytes
-            found.append(Part(at, end))
+            found.append(Part(at, end, least=_least(xing, header)))
         elif xing and xing.frames and xing.bytes and at + xing.bytes > content.size:
             # Cut off. The number of frames stays: it is the promise.
             head = mpeg.mended_xing(first, xing, xing.frames, content.size - at)
-            found.append(Part(at + len(head), content.size, head))
+            found.append(Part(at + len(head), content.size, head, least=_least(xing, header)))
             end = content.size
         else:
             end, frames = _walk(content, at)
             if xing and xing.frames_at + 4 <= len(first):
                 # The first frame is the header's own, and not counted. A promise of more stays.
                 head = mpeg.mended_xing(first, xing, max(frames - 1, xing.frames or 0), end - at)
-                found.append(Part(at + len(first), end, head))
+                found.append(Part(at + len(first), end, head, least=_least(mpeg.xing(head), header)))
             elif header.layer == 3:
                 found.append(Part(at, end, mpeg.made_xing(content.read(at, 4), frames, end - at)))
             else:
                 found.append(Part(at, end))
         at = end
     return found
+
+
+def _least(xing: mpeg.Xing | None, header: mpeg.Frame) -> int:
+    """The samples that a Xing header promises, after the most that LAME's word of it may cut off at the ends."""
+    return max(0, (xing.frames or 0) * header.samples - LAME_CUT) if xing else 0
 
 
 def first_frame(content: Content, at: int) -> int | None:

@@ -56,7 +56,7 @@ def frame(header: bytes) -> Frame | None:
 
 
 def frames_run(data: bytes, at: int, most: int = 4) -> int:
-    """How many frames of one kind follow each other from `at` on, up to `most`; `data` may end within the last one."""
+    """How many frames of one kind follow each other from `at` on, up to `most`; the last may be cut by the end."""
     first, count = frame(data[at : at + 4]), 0
     while first is not None and count < most:
         here = frame(data[at : at + 4])

@@ -83,26 +83,26 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
     pieces = parts.of(content, kind, start)
 
     def opened(part: Part) -> Reader:
-        return _open_part(content.view(part), name, kind, track, stack, part.promise)
+        return _open_part(content.view(part), part, name, kind, track, stack)
 
     first = opened(pieces[0])
     return first if len(pieces) == 1 else _joined(first, [opened(part) for part in pieces[1:]])
 
 
 def _open_part(
-    view: BinaryIO, name: str, kind: Kind | None, track: int | None, stack: contextlib.ExitStack, promise: float
+    view: BinaryIO, part: Part, name: str, kind: Kind | None, track: int | None, stack: contextlib.ExitStack
 ) -> Reader:
     """One part, by libsndfile where that knows it, else by PyAV."""
     if kind is not None and not kind.in_sndfile:
-        return open_media(view, name, kind, stack, promise, track)
+        return open_media(view, name, kind, stack, part.promise, track)
     try:
-        return open_sndfile(view, name, stack, promise)
+        return open_sndfile(view, name, stack, part.promise, part.least)
     except UnknownFormatError as error:
         if kind is None:
             raise
         view.seek(0)
         try:
-            return open_media(view, name, kind, stack, promise, track)
+            return open_media(view, name, kind, stack, part.promise, track)
         except AudioError as other:
             # A codec that only PyAV could tell is named by it; damage is described by libsndfile.
             if error.is_coding or "is coded as" in str(other):

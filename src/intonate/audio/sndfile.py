@@ -37,7 +37,12 @@ class UnknownFormatError(AudioError):
 
 
 def open_sndfile(
-    view: BinaryIO, name: str, stack: contextlib.ExitStack, promise: float = 1.0, raw: dict[str, Any] | None = None
+    view: BinaryIO,
+    name: str,
+    stack: contextlib.ExitStack,
+    promise: float = 1.0,
+    least: int = 0,
+    raw: dict[str, Any] | None = None,
 ) -> Reader:
     """A reader of a file that libsndfile knows.
 
@@ -46,6 +51,7 @@ def open_sndfile(
         name: what messages call it.
         stack: closes it.
         promise: how many times as much its header promises as is there (`streams.Part`).
+        least: samples per channel that it promises at the very least.
         raw: format, rate and channels for `soundfile.SoundFile`, of samples without a header.
 
     Raises:
@@ -73,7 +79,9 @@ def open_sndfile(
 
     def chunks(first: int) -> Iterator[Block]:
         nonlocal file
-        slack = 0.0 if file.subtype.startswith(LOSSLESS) else LOSSY_SLACK_S * rate
+        is_lossy = not file.subtype.startswith(LOSSLESS)
+        # Ogg and MP3 count their samples; in a container of PCM, a codec counts in its blocks.
+        slack = LOSSY_SLACK_S * rate if is_lossy and file.format not in ("OGG", "MP3", "FLAC") else 0.0
         size, total = max(1, CHUNK_SAMPLES // file.channels), file.frames
         at, heard, gap, leap, breaks, is_damaged = min(first, total), 0, 0, 0, 0, False
         try:
@@ -108,11 +116,11 @@ def open_sndfile(
         if frames is None and breaks and view.read(1):
             warnings.append(shortfall(name, heard / rate, math.nan))
         elif frames is not None and first < frames:
-            promised = (frames - first) * promise
+            promised = (max(frames, least) - first) * promise
             if not promised - heard < max(1, slack):
                 warnings.append(shortfall(name, heard / rate, promised / rate))
                 return
-        if is_damaged or (slack and DAMAGE.search(file.extra_info)):
+        if is_damaged or (is_lossy and DAMAGE.search(file.extra_info)):
             warnings.append(f"{name} is damaged: {heard / rate:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)

@@ -122,12 +122,14 @@ class Part:
         head: what is read before it, in place of its own header.
         promise: how many times as much its header promises as is there: 1 for all; NaN where more was to come but the
             file does not say how much.
+        least: samples per channel that its header promises at the very least.
     """
 
     start: int
     end: int
     head: bytes = b""
     promise: float = 1.0
+    least: int = 0
 
 
 # More parts than this are no joined file but an accident (or an attack).
