@@ -1,0 +1,134 @@
+"""emotion2vec as its own package funasr answers it, and as our file of it does: time, memory, start, and agreement.
+
+    pip install funasr==1.4.16 kaldi-native-fbank     # beside the extra `train`; torchaudio is not needed
+    python benchmarks/converters.py > benchmarks/results/converters.json
+
+The checkpoint has the size of emotion2vec_plus_base and random weights, in the layout in which it is published. All get
+the same waveform in memory, on one thread, warm, in turns. Memory and start are those of a process of its own: from
+its first line to its first answer. `difference` is the largest of a probability to funasr's, over five lengths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+RATE_HZ, SECONDS, LENGTHS_S, ROUNDS = 16_000, 3.0, (0.5, 1.31, 3.0, 7.77, 20.0), 9
+
+
+def sound(seconds: float) -> np.ndarray:
+    waveform, rate_hz = sf.read(ROOT / "examples/changing.flac", dtype="float32")
+    assert rate_hz == RATE_HZ
+    return np.resize(waveform, round(seconds * RATE_HZ))
+
+
+def funasr_of(folder: Path) -> Callable[[np.ndarray], Mapping[str, float]]:
+    import torch
+
+    torch.set_num_threads(1)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        from funasr import AutoModel
+
+        quiet = {"disable_update": True, "disable_pbar": True, "disable_log": True}
+        model = AutoModel(model=str(folder), device="cpu", ncpu=1, **quiet)
+
+    def answer(waveform: np.ndarray) -> Mapping[str, float]:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            (found,) = model.generate(waveform, granularity="utterance", extract_embedding=False)
+        return dict(zip(found["labels"], found["scores"], strict=True))
+
+    return answer
+
+
+def ours_of(file: Path) -> Callable[[np.ndarray], Mapping[str, float]]:
+    from intonate import load_model
+
+    model = load_model(file)
+    return lambda waveform: model.predict((waveform, RATE_HZ)).scores
+
+
+def start(which: str, path: Path) -> None:
+    """In a process of its own: one answer, then how long it took since the first line and what memory it had."""
+    begun = time.perf_counter()
+    (funasr_of if which == "funasr" else ours_of)(path)(sound(SECONDS))
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"start_s": time.perf_counter() - begun, "peak_mb": kilobytes / 1024}))
+
+
+def process(which: str, path: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--start", which, str(path)]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    found = [json.loads(run.splitlines()[-1]) for run in runs]
+    return {key: float(np.median([one[key] for one in found])) for key in found[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--start", nargs=2, metavar=("WHICH", "PATH"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.start:
+        start(options.start[0], Path(options.start[1]))
+        return
+    import small_emotion2vec
+    from small_families import renamed
+
+    from intonate.converters import convert
+    from intonate.export.quantize import quantized
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "theirs"
+        small_emotion2vec.checkpoint(folder, sizes=small_emotion2vec.BASE)
+        file = convert(folder, Path(place) / "made")
+        paths = {"funasr": folder, "float32": file, "int8": quantized(file, Path(place) / "made").path}
+        answers = {name: (funasr_of if name == "funasr" else ours_of)(path) for name, path in paths.items()}
+        # Of the processor and not of the clock: others may be at work on this machine.
+        times_s: dict[str, list[float]] = {name: [] for name in paths}
+        waveform = sound(SECONDS)
+        for number in range(-1, options.rounds):
+            for name, answer in answers.items():
+                begun = time.process_time()
+                answer(waveform)
+                if number >= 0:
+                    times_s[name].append(time.process_time() - begun)
+        told = {name: [dict(answer(sound(seconds))) for seconds in LENGTHS_S] for name, answer in answers.items()}
+        wanted = [renamed(one) for one in told["funasr"]]
+        result: dict[str, object] = {
+            "audio_s": SECONDS,
+            "lengths_s": LENGTHS_S,
+            # How much the answers differ among the lengths: without that, agreement would mean nothing.
+            "spread": max(np.ptp([one[label] for one in wanted]) for label in wanted[0]),
+        }
+        for name, path in paths.items():
+            own = wanted if name == "funasr" else told[name]
+            apart = [abs(one[label] - right[label]) for one, right in zip(own, wanted, strict=True) for label in right]
+            result[name] = {
+                "processor_ms": 1000 * float(np.median(times_s[name])),
+                "quicker": float(np.median(times_s["funasr"]) / np.median(times_s[name])),
+                "difference": max(apart),
+                **process(name, path),
+            }
+        packages = {name: version(name) for name in ("funasr", "torch", "onnxruntime", "numpy")}
+        print(json.dumps(result | {"machine": platform.machine(), "packages": packages}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
