@@ -39,7 +39,9 @@ def dialogue(corpora: Path, noise: Path, turns: int, seed: int = 0):
         actor = PAIRS[number * len(PAIRS) // turns][number % 2]
         code = sorted(EMOTIONS)[rng.integers(len(EMOTIONS))]
         paths = sorted((corpora / f"ravdess/Actor_{actor}").glob(f"03-01-{code}-*.flac"))
-        one, other = (trim(decode.load(paths[i]), RATE, margin_s=0.02) for i in rng.choice(len(paths), 2, replace=False))
+        one, other = (
+            trim(decode.load(paths[i]), RATE, margin_s=0.02) for i in rng.choice(len(paths), 2, replace=False)
+        )
         turn = np.concatenate([one, np.zeros(round(INSIDE_S * RATE), np.float32), other])
         pause = np.zeros(round(rng.uniform(*BETWEEN_S) * RATE), np.float32)
         found.append((at / RATE, (at + len(turn)) / RATE, EMOTIONS[code], actor))
