@@ -191,7 +191,6 @@ REFUSED = {
         changed("config.json", id2label={0: "arousal", 1: "Valence"}),
         r"dimensional model \(it gives .*Val",
     ),
-    "several at once": (changed("config.json", problem_type="multi_label_classification"), "several labels be true"),
     "no names": (changed("config.json", id2label={0: "LABEL_0", 1: "LABEL_1"}), "write the names into id2label"),
     "a name twice": (changed("config.json", id2label={0: "sad", 1: "sad", 2: "x", 3: "y"}), "the same name"),
     "speech to text": (changed("config.json", architectures=["HubertForCTC"]), "HubertForCTC, which does not classify"),
@@ -224,6 +223,23 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(case, hubert, tmp_path):
         convert(folder, tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_several_labels_at_once_are_scores_of_their_own(hubert, tmp_path):
+    """As the pipeline of transformers answers them: by a sigmoid each."""
+    import transformers
+
+    folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
+    changed("config.json", problem_type="multi_label_classification")(folder)
+    pipeline = transformers.pipeline("audio-classification", model=str(folder), device="cpu", top_k=None)
+    clip = EXAMPLES / "plain.flac"
+    samples, rate_hz = soundfile.read(clip, dtype="float32")
+    scores = pipeline({"raw": samples, "sampling_rate": rate_hz}, function_to_apply="sigmoid")
+    renamed = {"neu": "neutral", "hap": "happy", "ang": "angry", "sad": "sad"}
+    wanted = {renamed[entry["label"]]: entry["score"] for entry in scores}
+    answer = load_model(convert(folder, tmp_path / "out")).predict(clip).scores
+    assert answer == pytest.approx(wanted, abs=1e-4)
+    assert sum(answer.values()) != pytest.approx(1, abs=1e-3)
 
 
 def test_labels_are_canonical_where_that_leaves_them_different():

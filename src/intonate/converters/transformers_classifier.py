@@ -43,6 +43,8 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(sound.item,),
         sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
         pool=Pool(longest_s=min(LONGEST_S, sound.longest_s or LONGEST_S)),
+        # As transformers' own pipeline has it: a sigmoid of each.
+        multi_label=config.get("problem_type") == "multi_label_classification",
     )
     return Description(spec, config["architectures"][0], dict(zip(raw, labels, strict=True)))
 
@@ -58,11 +60,6 @@ def raw_labels(config: Mapping[str, Any], name: str) -> list[str]:
         raise ModelError(
             f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
             "known here (classifier.dense and classifier.out_proj); give one of audEERING's, or one trained on labels"
-        )
-    if config.get("problem_type") == "multi_label_classification":
-        raise ModelError(
-            f"{name} lets several labels be true at once, and here the probabilities of a model sum to one; "
-            "give a checkpoint that was trained on one label per recording"
         )
     if len(raw) < 2 or all(label.upper().startswith("LABEL_") for label in raw):
         raise ModelError(
