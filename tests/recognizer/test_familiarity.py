@@ -1,19 +1,25 @@
 """How much a recording is like the training, and recordings that are too short to be sure of."""
 
-import numpy as np
+from pathlib import Path
+
 import pytest
 import tiny
 
 from intonate import load_model
+from intonate.audio.clean import clean
+from intonate.audio.decode import load
 from intonate.recognizer.timeline import UNSURE
 
 RATE_HZ = 16_000
 
 
-def voice(seconds, level=0.1):
-    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    tone = np.sin(2 * np.pi * 180 * time_s) + 0.5 * np.sin(2 * np.pi * 1_300 * time_s)
-    return (level * tone * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time_s))).astype(np.float32)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plain.flac"
+
+
+def voice(seconds):
+    """The beginning of the speech of an example."""
+    waveform = clean(load(EXAMPLE, RATE_HZ), RATE_HZ, [{"step": "trim"}])
+    return waveform[RATE_HZ // 5 :][: round(seconds * RATE_HZ)]
 
 
 def answer(tmp_path, waveform, timeline=False, **changes):
@@ -22,21 +28,21 @@ def answer(tmp_path, waveform, timeline=False, **changes):
 
 
 def test_a_model_that_does_not_tell_says_nothing(tmp_path):
-    found = answer(tmp_path, voice(2))
+    found = answer(tmp_path, voice(1.5))
     assert found.familiarity is None
     assert "familiarity" not in found.to_dict()
 
 
 @pytest.mark.parametrize("timeline", [False, True])
 def test_it_falls_with_the_distance_from_training(tmp_path, timeline):
-    near = answer(tmp_path, voice(2), timeline, distances=(0.0, 50.0, 100.0))
-    far = answer(tmp_path, voice(2), timeline, distances=(0.0, 1e-4, 2e-4))
+    near = answer(tmp_path, voice(1.5), timeline, distances=(0.0, 50.0, 100.0))
+    far = answer(tmp_path, voice(1.5), timeline, distances=(0.0, 1e-4, 2e-4))
     assert far.familiarity == 0
     assert 0 < near.familiarity <= 1
     assert near.to_dict()["familiarity"] == near.familiarity
 
 
-@pytest.mark.parametrize(("seconds", "is_unsure"), [(0.4, True), (2.0, False)])
+@pytest.mark.parametrize(("seconds", "is_unsure"), [(0.4, True), (1.5, False)])
 def test_too_little_sound_is_unsure(tmp_path, seconds, is_unsure):
     found = answer(tmp_path, voice(seconds), unsure_below_s=0.5)
     assert found.abstained is is_unsure
