@@ -49,6 +49,7 @@ SMALL = {
     "cnn_lstm": {"length": 16, "channels": [16, 16, 16], "width": 24},
     "recurrent": {"width": 16},
     "resnet34": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
+    "head": {"units": 32, "layers": 1, "dropout": 0.1, "columns_dropout": 0},
     "resnet_roberta": {"channels": [8, 16, 16, 32], "blocks": [1, 1, 1, 1]},
     "transformer": {"width": 32, "layers": 2, "hidden": 64},
     "vggish_mlp": {"width": 0.1, "layers": [16]},

@@ -21,7 +21,7 @@ from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec
 
 # Whose encoder a model may begin with, and under which licence.
-WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT-Whisper.txt)"
+WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT.txt)"
 # What a card lists, of everything that evaluation.protocol counts.
 GROUPS = ("corpus", "language", "gender")
 
