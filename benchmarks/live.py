@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -75,7 +76,7 @@ def measure(model, sound, turns, speech, **options):
     for event in segments:
         shown[round(event.start_s * RATE) : round(event.end_s * RATE)] = event.label
     spoken = speech & (truth != "")
-    changes = [event for before, event in zip(segments, segments[1:], strict=False) if before.label != event.label]
+    changes = [event for before, event in pairwise(segments) if before.label != event.label]
     starts = [event.start_s for event in changes]
     finals_right, predict_right, late_s, nothing = [], [], [], 0
     for start_s, end_s, emotion, _ in turns:

@@ -216,13 +216,14 @@ def test_models_tells_licence_labels_scores_and_card(intonate, monkeypatch, tmp_
     monkeypatch.setattr(builtin, "ASSETS", tmp_path)
     tiny.write(tmp_path / "compact-open.onnx", tiny.spec(name="compact-open"))
     tiny.write(tmp_path / "compact.onnx", tiny.spec(name="compact", licence="CC-BY-NC-SA-4.0"))
+    tiny.write(tmp_path / "standard.onnx", tiny.spec(name="standard"))
     status, out, _ = intonate("models")
     assert status == 0
-    assert out.index("compact  (the default)") < out.index("compact-open")
+    assert out.index("standard  (the default)") < out.index("compact") < out.index("compact-open")
     for expected in ("CC-BY-NC-SA-4.0", "CC-BY-4.0", "angry, disgust", "ravdess 50 (", str(tmp_path / "compact.md")):
         assert expected in out
     assert "--model" in out
-    assert intonate("predict", "clips/a.wav", "--format", "json")[1].count('"model": "compact"') == 1
+    assert intonate("predict", "clips/a.wav", "--format", "json")[1].count('"model": "standard"') == 1
     assert "did you mean 'compact'" in intonate("predict", "clips/a.wav", "--model", "compakt")[2]
 
 

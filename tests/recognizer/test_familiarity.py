@@ -13,7 +13,7 @@ from intonate.recognizer.timeline import UNSURE
 RATE_HZ = 16_000
 
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "plain.flac"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.flac"
 
 
 def voice(seconds):

@@ -81,7 +81,7 @@ def test_srt_has_a_cue_per_segment_of_speech():
     ("seconds", "time"), [(0.0, "00:00:00,000"), (59.9996, "00:01:00,000"), (3723.5, "01:02:03,500")]
 )
 def test_srt_times(seconds, time):
-    assert formats._srt_time(seconds) == time
+    assert formats._clock(seconds, ",") == time
 
 
 def printed(answer, *, colour=False, encoding="utf-8", **options):
