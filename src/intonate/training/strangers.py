@@ -28,8 +28,8 @@ from intonate.training.recipe import Recipe
 
 # Of the clips of corpora that were left out, the least certain tenth is answered `unsure`.
 COVERAGE = 0.9
-# With less sound than this after cleaning, seconds, an answer is `unsure`: half a second of speech between the margins
-# of 50 to 100 ms that trimming leaves. On shorter clips the trials were right one time in five, and sure of it.
+# With less sound than this after cleaning, seconds, an answer is `unsure`: half a second of speech and the margins
+# that trimming leaves. On shorter clips a model is right one time in five, and sure of it.
 UNSURE_BELOW_S = 0.6
 # Quantiles of the distances that the model file keeps.
 QUANTILES = 21
