@@ -33,9 +33,18 @@ SHOWN = {
     "room": {"rt60_s": 0.8, "direct_db": 0},
     "telephone": {},
     "spec_augment": {"mels": 20, "seconds": 0.3, "mels_at": 0.35, "seconds_at": 0.6},
+    "equalise": {"db": 10, "tilt_db": 10},
+    "codec": {"kind": 0, "compression": 0.98},
+    "hum": {"mains_hz": 50, "dbfs": -25},
+    "rumble": {"dbfs": -15},
+    "coloured": {"snr_db": 5, "slope": 0.5},
+    "offset": {"level": 0.1},
+    "overdrive": {"share": 0.15},
+    "level": {"peak_dbfs": -20},
+    "excerpt": {"seconds": 1.2, "at": 0.5},
     "p4_noise": {"uniform": 1},
 }
-COLUMNS = 4
+COLUMNS = 3
 
 
 def chatter(folder: Path) -> None:

@@ -3,7 +3,7 @@
     python examples/make_examples.py        # writes the FLAC files beside this script; needs espeak-ng
 
 The voice is a machine's. The manners follow what is known of actors' voices; within that, their numbers were chosen so
-that `compact` answers as meant. So the clips show the commands, and nothing of how good a model is.
+that `standard` answers as meant. So the clips show the commands, and nothing of how good a model is.
 """
 
 from __future__ import annotations
@@ -57,20 +57,20 @@ class Style:
 STYLES = {
     "neutral": Style("en-gb-scotland+klatt", 41, 170, 30, level_dbfs=-24.0),
     "angry": Style("en-gb", 88, 197, 190, level_dbfs=-14.0, speed=1.33, tilt=-0.8, drive=3.0),
-    "sad": Style("en-gb-scotland+klatt3", 25, 108, 30, level_dbfs=-32.0, speed=0.75, tilt=0.6, tremor_hz=4.5),
+    "sad": Style("en-gb-scotland+klatt3", 32, 117, 20, level_dbfs=-36.0, speed=0.85, tilt=0.9, tremor_hz=6.0),
 }
 # Clip name -> what is said in which style.
 CLIPS = {
     "neutral": [("neutral", "The parcel is on the table by the window.")],
     "angry": [("angry", "No! I told you not to touch it! Get out of here!")],
-    "sad": [("sad", "There is nobody left in the house.")],
+    "sad": [("sad", "It is gone. It will not come back again.")],
     "changing": [
         ("neutral", "The parcel is on the table by the window, and the key is under the mat."),
         (
             "angry",
             "No! Stop it! They have changed it again! I told you not to touch it! Give me back my ticket, right now!",
         ),
-        ("sad", "It is gone. There is nobody left in the house."),
+        ("sad", "It is gone. It will not come back again. It is gone."),
     ],
 }
 
