@@ -83,3 +83,19 @@ def recipe(path: Path, folder: Path, **parts: object) -> Path:
     } | parts
     path.write_text(yaml.safe_dump(raw), encoding="utf-8")
     return path
+
+
+def encoder(bands: int = 80, columns: int = 3) -> bytes:
+    """An ONNX graph (1, rows, bands) -> (1, rows, columns) in place of a speech encoder: a projection at random."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).normal(0, 0.1, (bands, columns)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["mel", "weights"], ["rows"])],
+        "encoder",
+        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, [1, "frames", bands])],
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [1, "frames", columns])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())

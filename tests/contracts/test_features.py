@@ -10,14 +10,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from intonate import features
 from intonate.errors import ModelError, RecipeError
+from intonate.features import encoded
 from intonate.features.cache import Analysis, analyse
 from intonate.schema import Utterance
 from intonate.training import recipe_names
 from intonate.training.recipe import load
 
 RATE_HZ = 16_000
-# What must be said to those that are made of another front end.
-PARAMS = {"pooled": {"of": "mfcc"}, "windows": {"of": "mfcc", "length": 10, "hop": 5}}
+# What must be said to those that are made of another front end, and to the one that was learnt.
+MADE_OF = {"pooled": {"of": "mfcc"}, "windows": {"of": "mfcc", "length": 10, "hop": 5}}
+PARAMS = MADE_OF | {"encoded": {"encoder": encoded.add(toy.encoder())}}
 NAMES = sorted(features.CATALOGUE)
 # Shorter than a hop, a frame, a transform, a window and a patch; a sample more or less than a hop; not a round number.
 SHORTEST = [1, 2, 63, 159, 160, 161, 400, 2047, 2049]
@@ -162,7 +164,7 @@ def test_an_unknown_parameter_is_refused_in_one_sentence(name, toy_corpus, tmp_p
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", sorted(PARAMS))
+@pytest.mark.parametrize("name", sorted(MADE_OF))
 def test_so_are_the_parameters_of_what_it_is_made_of(name, toy_corpus, tmp_path):
     params = PARAMS[name] | {"params": {"coeficients": 13}}
     with pytest.raises(RecipeError, match=r"voice\.params\.params has no 'coeficients'; did you mean 'coefficients'"):
@@ -173,7 +175,7 @@ def test_so_are_the_parameters_of_what_it_is_made_of(name, toy_corpus, tmp_path)
         recipe_names.check(in_a_recipe(tmp_path, toy_corpus, name, {}))
 
 
-@pytest.mark.parametrize("name", sorted(PARAMS))
+@pytest.mark.parametrize("name", sorted(MADE_OF))
 @pytest.mark.parametrize(("of", "kind"), [("voice_functionals", "one vector"), ("jet_image", "images")])
 def test_what_has_no_rows_is_refused(name, of, kind):
     with pytest.raises(ModelError, match=f"'{of}' gives {kind} and has no rows to "):

@@ -21,6 +21,8 @@ from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.schema import Prediction
 from intonate.training.fit import train
 
+pytestmark = pytest.mark.usefixtures("every_sound_is_speech")
+
 NAMES = sorted(models.CATALOGUE)
 SAID = "kids are talking by the door"
 CORPUS = {"normalise": {"kind": "corpus"}}
