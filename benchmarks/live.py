@@ -3,17 +3,18 @@
     python benchmarks/live.py [--corpora ../shared/corpora] [--noise ../shared/noise] [--model NAME] [--turns 24]
 
 Turns of held-out actors of RAVDESS (two clips of one emotion each, the pause between them shorter than an utterance's
-end), two actors taking turns with pauses of 0.8 to 1.8 s, dishes at 15 dB under the speech all along. Writes
+end, at one loudness as on a call), two actors taking turns with pauses of 0.8 to 1.8 s, dishes at 15 dB
+under the speech all along. Writes
 `benchmarks/results/live.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,14 +23,14 @@ import numpy as np
 from intonate import load_model
 from intonate.audio import decode
 from intonate.audio.activity import speech_frames
-from intonate.audio.clean import trim
+from intonate.audio.clean import loudness, trim
 
 RATE = 16_000
 ROOT = Path(__file__).parents[1]
 EMOTIONS = {"01": "neutral", "03": "happy", "04": "sad", "05": "angry", "06": "fear", "07": "disgust", "08": "surprise"}
 # Held out by the built-in models; two by two they talk to each other.
 PAIRS = (("01", "20"), ("11", "21"))
-INSIDE_S, BETWEEN_S, SNR_DB = 0.3, (0.8, 1.8), 15.0
+INSIDE_S, BETWEEN_S, SNR_DB, LEVEL_DBFS = 0.3, (0.8, 1.8), 15.0, -26.0
 
 
 def dialogue(corpora: Path, noise: Path, turns: int, seed: int = 0):
@@ -44,6 +45,7 @@ def dialogue(corpora: Path, noise: Path, turns: int, seed: int = 0):
             trim(decode.load(paths[i]), RATE, margin_s=0.02) for i in rng.choice(len(paths), 2, replace=False)
         )
         turn = np.concatenate([one, np.zeros(round(INSIDE_S * RATE), np.float32), other])
+        turn = loudness(turn, RATE, LEVEL_DBFS)
         pause = np.zeros(round(rng.uniform(*BETWEEN_S) * RATE), np.float32)
         found.append((at / RATE, (at + len(turn)) / RATE, EMOTIONS[code], actor))
         parts += [turn, pause]
@@ -76,7 +78,7 @@ def measure(model, sound, turns, speech, **options):
     for event in segments:
         shown[round(event.start_s * RATE) : round(event.end_s * RATE)] = event.label
     spoken = speech & (truth != "")
-    changes = [event for before, event in pairwise(segments) if before.label != event.label]
+    changes = [event for before, event in itertools.pairwise(segments) if before.label != event.label]
     starts = [event.start_s for event in changes]
     finals_right, predict_right, late_s, nothing = [], [], [], 0
     for start_s, end_s, emotion, _ in turns:

@@ -132,7 +132,7 @@ def test_memory_does_not_grow(recognizer):
     stream = recognizer.stream(RATE)
     for _ in range(120):
         stream.push(np.zeros(RATE, np.float32))
-    assert sum(map(len, stream._buffer._blocks)) < 10 * RATE
+    assert sum(map(len, stream._buffer._blocks)) < 35 * RATE
 
 
 # The same answers as offline
@@ -246,7 +246,7 @@ def test_unsure_below_the_threshold_and_without_flicker(recognizer):
 
 
 def test_states_and_finals(recognizer):
-    events = events_of(recognizer.stream(RATE, activity="energy"), talk(2.0, -2.0, 2.0, -1.5))
+    events = events_of(recognizer.stream(RATE, activity="energy"), talk(2.0, -2.0, 2.0, -4.5))
     finals = [event for event in events if event.type == "final"]
     assert len(finals) == 2
     assert finals[0].start_s < 0.5
@@ -257,7 +257,13 @@ def test_states_and_finals(recognizer):
     assert "speech" in states
     assert states[-1] == "silence"
     quiet = [event for event in segments(events) if event.state != "speech"]
-    assert all(event.label == event.state and not event.scores for event in quiet)
+    # Through a short pause the label is held; after it the state is shown.
+    held = [event for event in quiet if event.scores]
+    assert held
+    assert all(event.state == "silence" and event.label in (*tiny.LABELS, "unsure") for event in held)
+    assert all(event.label == event.state for event in quiet if not event.scores)
+    assert not quiet[-1].scores
+    assert "noise" not in {event.label for event in segments(events) if event.end_s < 6.0}
 
 
 def test_a_short_pause_does_not_end_an_utterance(recognizer):
@@ -383,10 +389,10 @@ def test_listen_to_a_file(tmp_path, tiny_model, capsys):
     from intonate.terminal.listen import listen
 
     path = tmp_path / "clip.wav"
-    soundfile.write(path, talk(2.0, -1.5), RATE)
+    soundfile.write(path, talk(2.0, -4.5), RATE)
     listen(model=str(tiny_model), file=str(path), real_time=False)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6 + 1
+    assert len(lines) == 12 + 1
     assert "silence" in lines[-1]
 
 

@@ -117,7 +117,11 @@ def unvoiced_label(level: float) -> str:
 
 def level_dbfs(samples: Waveform) -> float:
     """RMS about its mean (an offset is no sound), in dB of full scale; `QUIETEST_DBFS` at least."""
-    power = float(np.var(samples, dtype=np.float64)) if len(samples) else 0.0
+    return power_dbfs(float(np.var(samples, dtype=np.float64)) if len(samples) else 0.0)
+
+
+def power_dbfs(power: float) -> float:
+    """A mean square in dB of full scale; `QUIETEST_DBFS` at least."""
     return max(QUIETEST_DBFS, 10 * float(np.log10(max(power, 1e-12))))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio import decode
+from intonate.audio.activity import speech_frames
 from intonate.audio.clean import clean
 from intonate.audio.decode import Sound, Source
 from intonate.audio.energy import HOP_S, runs
@@ -39,7 +40,9 @@ NAMED_CHANNELS = {"left": 1, "right": 2}
 # A turn goes on through pauses shorter than this: the pauses between the words of a sentence.
 PAUSE_S = 0.7
 # Soft first and last consonants lie this far outside of what is surely speech.
-MARGIN_S = 0.1
+MARGIN_S = 0.2
+# Sound that goes on beside speech belongs to it this far.
+EDGE_S = 1.0
 # The other side of a call that leaks into a channel: softer by this much, and the same sound within this delay.
 LEAK_DB, LEAK_CORRELATION, LEAK_DELAY_S = 10.0, 0.5, 0.05
 
@@ -183,7 +186,7 @@ def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> li
     names = ["Left", "Right"] if len(sounds) == 2 else [f"Channel {place + 1}" for place in range(len(sounds))]
     tracks = []
     for place, (sound, waveform, name) in enumerate(zip(sounds, waveforms, names, strict=True)):
-        speech = voice_frames(waveform, rate_hz)
+        speech = _with_edges(waveform, rate_hz)
         others = waveforms[:place] + waveforms[place + 1 :]
         turns = turns_of(speech, np.zeros(len(speech), np.intp), [name], len(waveform) / rate_hz)
         own = [turn for turn in turns if not any(_leaks(turn, waveform, other, rate_hz) for other in others)]
@@ -199,10 +202,22 @@ def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list
     channel = None if request.channels == "mix" else int(request.channels)
     sound = with_channel(source, channel)
     waveform = decode.load(sound, rate_hz, warnings=warnings)
-    speech = voice_frames(waveform, rate_hz)
+    speech = _with_edges(waveform, rate_hz)
     speakers = voices.tell_apart(waveform, rate_hz, speech, request.speakers or None)
     names = [f"Speaker {number + 1}" for number in range(int(speakers.max(initial=0)) + 1)]
     return [_Track(sound, waveform, turns_of(speech, speakers, names, len(waveform) / rate_hz))]
+
+
+def _with_edges(waveform: Waveform, rate_hz: int) -> NDArray[np.bool_]:
+    """Whether somebody speaks, per 10 ms, with the soft beginnings and ends of what is surely speech."""
+    voiced = voice_frames(waveform, rate_hz)
+    near, edge = np.zeros(len(voiced), np.bool_), round(EDGE_S / HOP_S)
+    for first, last in runs(voiced):
+        near[max(0, first - edge) : last + edge] = True
+    found = np.zeros(len(voiced), np.bool_)
+    for first, last in runs((speech_frames(waveform, rate_hz) | voiced) & near):
+        found[first:last] = voiced[first:last].any()
+    return found
 
 
 def _leaks(turn: Turn, waveform: Waveform, other: Waveform, rate_hz: int) -> bool:

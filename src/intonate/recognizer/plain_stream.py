@@ -20,7 +20,7 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.streaming import SPEECH, Event, label_scores
-from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
+from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 
 PIECE_S = 2.0
 QUIET_RMS = 0.01
@@ -39,6 +39,7 @@ class PlainStream:
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels
         label_scores(self._spec.labels, np.ones(len(self._spec.labels)), labels)  # raises before any sound is there
         self._tokens = inputs.token_ids(self._spec, None)
+        check_windows(window_s, window_s)
         self._buffer = WindowBuffer(sample_rate_hz, self._spec.sample_rate_hz, window_s, window_s, window_s)
         self._is_finished = False
         self.window_s = self.hop_s = window_s

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 from intonate.audio.clean import clean
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import Waveform
-from intonate.audio.voice import QUIETEST_DBFS, detector, level_dbfs, unvoiced_label
+from intonate.audio.segments import windows
+from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.timeline import UNSURE
-from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer
+from intonate.recognizer.timeline import UNSURE, label_or_unsure
+from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 from intonate.schema import listed
 
 SPEECH = "speech"
@@ -37,14 +38,24 @@ SPEECH = "speech"
 # The first answer comes after this much sound, not after a whole window: two seconds of nothing look broken, and a
 # single word is over by then. Such short windows never go into the speaker's statistics.
 FIRST_S = 1.0
-# Time constant of the smoothing of log-probabilities: after it a new emotion has 63 % of the weight. The windows
-# overlap and are smooth themselves, so a short one does.
+# How often voice activity is asked, at the least: an utterance is found to have ended this late.
+TICK_S = 0.25
+# It looks back this far for the background and the level.
+ACTIVITY_WINDOW_S = 2.0
+# Time constant of the smoothing of log-probabilities: after it a new emotion has 63 % of the weight.
 SMOOTHING_S = 1.0
 # A label gives way only to one that is better by this much probability, and to `unsure` only this far below the
 # model's threshold.
-SWITCH_BY = 0.04
+SWITCH_BY = 0.1
+# A label is shown for this long at the least, and through a pause this long; a new utterance changes it only when so
+# much of it was heard.
+SHOWN_S, HELD_S, HEARD_S = 1.0, 2.5, 1.0
 # An utterance ends with a pause this long: pauses between the words of a sentence are shorter.
 PAUSE_S = 0.7
+# Soft first and last consonants lie this far outside of what is surely speech.
+MARGIN_S = 0.1
+# An utterance up to this long is answered as a recording would be; a longer one by the mean of its windows.
+WHOLE_S = 30.0
 
 Scores = Mapping[str, float]
 
@@ -57,8 +68,10 @@ class Event:
         type: `segment`: the newest stretch of the stream, one after the other without gaps; `final`: an utterance.
         start_s: seconds from the start of the stream.
         end_s: seconds.
-        label: of a segment, the smoothed one; `unsure` where the model abstains; the state where there is no speech.
-        scores: {label: probability}, best first; smoothed in a segment; empty where there is no speech.
+        label: of a segment, the smoothed one, which goes on through short pauses; `unsure` where the model abstains;
+            the state after a longer time without speech.
+        scores: {label: probability}, best first; smoothed in a segment, and of the last speech in a short pause; empty
+            after a longer time without speech.
         state: `speech`, `silence` or `noise`.
         raw: the scores of this window alone, not smoothed; empty if there is no speech in it.
         level_dbfs: RMS of the stretch, in dB of full scale.
@@ -95,6 +108,15 @@ class _Utterance:
     window_count: int = 0
 
 
+@dataclass(slots=True)
+class _Segment:
+    """The segment that has begun and not ended: its sound so far."""
+
+    start_s: float
+    power: float = 0.0
+    samples: int = 0
+
+
 class Stream:
     """One voice, live. Not safe to share between threads; the recognizer behind it is.
 
@@ -121,15 +143,20 @@ class Stream:
         if labels is not None:
             self._scores(np.ones(len(self._spec.labels)))  # raises before any sound is there
         self._tokens = inputs.token_ids(self._spec, None)
-        longest_s = self._spec.pool.longest_s
-        self._buffer = WindowBuffer(
-            sample_rate_hz, self._spec.sample_rate_hz, window_s, hop_s, min(FIRST_S, window_s), longest_s + PAUSE_S
-        )
-        self._detect = detector(activity, self._spec.sample_rate_hz)
-        self._voiced_frames = np.zeros(0, np.bool_)  # per 10 ms of the window
+        check_windows(window_s, hop_s)
+        tick_s = hop_s / math.ceil(hop_s / TICK_S - 1e-9)
+        history_s = max(window_s, WHOLE_S + 2 * MARGIN_S + PAUSE_S)
+        rate_hz = self._spec.sample_rate_hz
+        self._buffer = WindowBuffer(sample_rate_hz, rate_hz, max(tick_s, 0.1), max(tick_s, 0.1), tick_s, history_s)
+        self._detect = detector(activity, rate_hz)
+        self._activity_window = np.zeros(0, np.float32)
+        self._voiced_frames = np.zeros(0, np.bool_)  # per 10 ms, of the last window or more
         self._counted_end_s = 0.0
+        self._segment = _Segment(0.0)
+        self._next_end_s = min(FIRST_S, window_s)
         self._log_average: NDArray[np.float64] | None = None  # log-probabilities
-        self._label, self._is_sure = "", False
+        self._label, self._scores_shown, self._is_sure = "", dict[str, float](), False
+        self._shown_since_s = self._speech_end_s = -math.inf
         self._utterance: _Utterance | None = None
         self._is_finished = False
         self.speaker = SpeakerStatistics() if speaker is None else speaker
@@ -152,47 +179,94 @@ class Stream:
         """
         if self._is_finished:
             raise AudioError("the stream is finished; open a new one to go on")
-        return [event for window in self._buffer.push(chunk) for event in self._window_events(window)]
+        return [event for window in self._buffer.push(chunk) for event in self._tick_events(window)]
 
     def finish(self) -> list[Event]:
         """The events of the remaining sound; nothing can be pushed after it."""
-        last = None if self._is_finished else self._buffer.last_window()
-        events = self._window_events(last) if last is not None else []
+        if self._is_finished:
+            return []
         self._is_finished = True
+        last = self._buffer.last_window()
+        events = self._tick_events(last) if last is not None else []
+        now_s = self._buffer.received / self._buffer.rate_hz
+        if now_s > self._segment.start_s + 1e-6:
+            events.append(self._segment_event(now_s))
         return events + self._final_events()
 
-    def _window_events(self, window: StreamWindow) -> list[Event]:
-        rate = self._spec.sample_rate_hz
-        new_samples = max(1, round((window.end_s - window.new_start_s) * rate))
-        self._voiced_frames = self._detect(window.waveform, new_samples)
-        voiced_frames = self._voiced_frames[-max(1, math.ceil(new_samples / round(HOP_S * rate))) :]
-        level = level_dbfs(window.waveform[-new_samples:])
-        probabilities = self._window_probabilities(window)
-        speech_s = min(float(np.count_nonzero(voiced_frames)) * HOP_S, window.end_s - window.new_start_s)
-        if probabilities is not None and speech_s >= min(self._detect.least_s, window.end_s - window.new_start_s):
-            label, scores = self._smoothed_scores(probabilities)
-            self._extend_utterance(window, voiced_frames, speech_s, probabilities)
-            state = SPEECH
-        else:
-            state = label = unvoiced_label(level)
-            scores, speech_s = {}, 0.0
-        raw = {} if probabilities is None else self._scores(probabilities)
-        segment = Event("segment", window.new_start_s, window.end_s, label, scores, state, raw, level, speech_s)
-        has_ended = self._utterance is not None and window.end_s - self._utterance.end_s >= PAUSE_S
-        return [segment, *(self._final_events() if has_ended else [])]
+    def _tick_events(self, window: StreamWindow) -> list[Event]:
+        """The events of the newest sound: a segment where a hop is complete, and an utterance that has ended."""
+        rate_hz = self._spec.sample_rate_hz
+        new_samples = max(1, round((window.end_s - window.new_start_s) * rate_hz))
+        new = window.waveform[-new_samples:]
+        kept = round(ACTIVITY_WINDOW_S * rate_hz)
+        self._activity_window = np.concatenate([self._activity_window, new])[-kept:]
+        frames = self._detect(self._activity_window, len(new))
+        new_frames = max(1, math.ceil(len(new) / round(HOP_S * rate_hz)))
+        # Of what came before, the detector knows more by now.
+        before = self._voiced_frames[: max(0, len(self._voiced_frames) + new_frames - len(frames))]
+        self._voiced_frames = np.concatenate([before, frames])[-math.ceil((self.window_s + 1) / HOP_S) :]
+        self._segment.power += float(np.square(new - new.mean(dtype=np.float64), dtype=np.float64).sum())
+        self._segment.samples += len(new)
+        self._follow_utterance(frames, window.end_s)
+        events = []
+        if window.end_s >= self._next_end_s - 1e-6:
+            self._next_end_s += self.hop_s
+            events.append(self._segment_event(window.end_s))
+        if self._utterance is not None and window.end_s - self._utterance.end_s >= PAUSE_S:
+            events += self._final_events()
+        return events
 
-    def _window_probabilities(self, window: StreamWindow) -> NDArray[np.float64] | None:
+    def _follow_utterance(self, frames: NDArray[np.bool_], now_s: float) -> None:
+        """Begin an utterance, or move its end; `frames` end now."""
+        start_s = now_s - len(frames) * HOP_S
+        after = 0 if self._utterance is None else max(0, round((self._utterance.end_s - start_s) / HOP_S))
+        after = max(after, round((self._speech_end_s - start_s) / HOP_S) if np.isfinite(self._speech_end_s) else 0)
+        places = after + np.flatnonzero(frames[after:])
+        if not len(places):
+            return
+        if self._utterance is None:
+            self._utterance = _Utterance(max(0.0, start_s + float(places[0]) * HOP_S))
+        self._utterance.end_s = min(start_s + float(places[-1] + 1) * HOP_S, now_s)
+        self._utterance.speech_s += len(places) * HOP_S
+        self._speech_end_s = self._utterance.end_s
+
+    def _segment_event(self, end_s: float) -> Event:
+        """The newest stretch, from the last segment to now."""
+        segment, self._segment = self._segment, _Segment(end_s)
+        length_s = end_s - segment.start_s
+        level = power_dbfs(segment.power / max(1, segment.samples))
+        frames = self._voiced_frames[-max(1, round(length_s / HOP_S)) :]
+        speech_s = min(float(np.count_nonzero(frames)) * HOP_S, length_s)
+        probabilities = self._window_probabilities(max(0.0, end_s - self.window_s), end_s)
+        raw = {} if probabilities is None else self._scores(probabilities)
+        state = unvoiced_label(level)
+        if probabilities is not None and speech_s >= min(self._detect.least_s, length_s):
+            state = SPEECH
+            self._update_label(probabilities, end_s)
+            if self._utterance is not None:
+                self._utterance.probability_sum = self._utterance.probability_sum + probabilities
+                self._utterance.window_count += 1
+        elif end_s - self._speech_end_s <= HELD_S and self._label:
+            state, speech_s = SILENCE, 0.0  # never noise between words
+        else:
+            self._label, self._scores_shown, self._is_sure, speech_s = "", {}, False, 0.0
+        label = (self._label if self._is_sure else UNSURE) if self._label else state
+        return Event("segment", segment.start_s, end_s, label, dict(self._scores_shown), state, raw, level, speech_s)
+
+    def _window_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64] | None:
         """The probabilities of a window; None where there is no speech.
 
         As in `Recognizer`, a window goes into the speaker's statistics unless it overlaps one that did (or is
         shorter than the others, which only a stream has).
         """
-        if np.count_nonzero(self._voiced_frames) * HOP_S < self._detect.least_s:
+        frames = self._voiced_frames[-max(1, round((end_s - start_s) / HOP_S)) :]
+        if np.count_nonzero(frames) * HOP_S < self._detect.least_s:
             return None
-        is_whole = window.end_s - window.start_s >= self.window_s - HOP_S
-        is_counted = is_whole and window.start_s >= self._counted_end_s
-        self._counted_end_s = window.end_s if is_counted else self._counted_end_s
-        return self._clip_probabilities(window.waveform, self.speaker if is_counted else self.speaker.copy())
+        is_whole = end_s - start_s >= self.window_s - HOP_S
+        is_counted = is_whole and start_s >= self._counted_end_s
+        self._counted_end_s = end_s if is_counted else self._counted_end_s
+        waveform = self._buffer.waveform(start_s, end_s)
+        return self._clip_probabilities(waveform, self.speaker if is_counted else self.speaker.copy())
 
     def _clip_probabilities(self, waveform: Waveform, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The probabilities (classes,) of a piece of speech, which is added to the statistics of `speaker`."""
@@ -203,33 +277,25 @@ class Stream:
         )[0]
         return probabilities
 
-    def _smoothed_scores(self, probabilities: NDArray[np.float64]) -> tuple[str, Scores]:
-        """The smoothed label, which changes only for a reason, and the smoothed scores."""
+    def _update_label(self, probabilities: NDArray[np.float64], now_s: float) -> None:
+        """Smooth the scores; the label that is shown changes only for a reason."""
         logs = np.log(np.maximum(probabilities, 1e-6))
         keep = 0.0 if self._log_average is None else math.exp(-self.hop_s / SMOOTHING_S)
         self._log_average = logs if self._log_average is None else keep * self._log_average + (1 - keep) * logs
         odds = np.exp(self._log_average - self._log_average.max())
         scores = self._scores(odds / odds.sum())
         best = next(iter(scores))
-        if scores[best] - scores.get(self._label, -1.0) > SWITCH_BY:
-            self._label = best
         least = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
-        self._is_sure = scores[best] >= least
-        return (self._label if self._is_sure else UNSURE), scores
-
-    def _extend_utterance(
-        self,
-        window: StreamWindow,
-        voiced_frames: NDArray[np.bool_],
-        speech_s: float,
-        probabilities: NDArray[np.float64],
-    ) -> None:
-        voiced_places = np.flatnonzero(voiced_frames)
-        self._utterance = self._utterance or _Utterance(window.new_start_s + float(voiced_places[0]) * HOP_S)
-        self._utterance.end_s = min(window.new_start_s + float(voiced_places[-1] + 1) * HOP_S, window.end_s)
-        self._utterance.speech_s += speech_s
-        self._utterance.probability_sum = self._utterance.probability_sum + probabilities
-        self._utterance.window_count += 1
+        is_sure, label = scores[best] >= least, self._label
+        if scores[best] - scores.get(label, -1.0) > SWITCH_BY:
+            label = best
+        self._scores_shown = scores
+        is_change = (label, is_sure) != (self._label, self._is_sure)
+        has_heard = self._utterance is not None and self._utterance.speech_s >= HEARD_S
+        if is_change and self._label and not (now_s - self.hop_s - self._shown_since_s >= SHOWN_S and has_heard):
+            return
+        self._shown_since_s = now_s - self.hop_s if is_change else self._shown_since_s
+        self._label, self._is_sure = label, is_sure
 
     def _final_events(self) -> list[Event]:
         """The `final` of the utterance that has ended, if there is one.
@@ -237,17 +303,25 @@ class Stream:
         It is answered as a whole where a recording of its length would be, else by the mean of its windows.
         """
         utterance, self._utterance = self._utterance, None
-        self._log_average, self._label, self._is_sure = None, "", False
+        self._log_average = None
         if utterance is None:
             return []
-        mean = np.asarray(utterance.probability_sum / utterance.window_count)
-        if utterance.end_s - utterance.start_s <= self._spec.pool.longest_s:
-            waveform = self._buffer.waveform(utterance.start_s, utterance.end_s)
-            mean = self._clip_probabilities(waveform, self.speaker.copy())
+        if utterance.end_s - utterance.start_s <= WHOLE_S:
+            mean = self._recording_probabilities(utterance.start_s - MARGIN_S, utterance.end_s + MARGIN_S)
+        else:
+            mean = np.asarray(utterance.probability_sum / max(1, utterance.window_count))
         scores = self._scores(mean)
-        best = next(iter(scores))
-        label = best if scores[best] >= self._spec.abstain_below else UNSURE
+        label = label_or_unsure(scores, self._spec.abstain_below)
         return [Event("final", utterance.start_s, utterance.end_s, label, scores, speech_s=utterance.speech_s)]
+
+    def _recording_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64]:
+        """The answer to a stretch as to a recording: whole, or the mean of its windows."""
+        rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
+        waveform = self._buffer.waveform(max(0.0, start_s), end_s)
+        is_short = len(waveform) <= pool.longest_s * rate_hz
+        cuts = [(0, len(waveform))] if is_short else windows(len(waveform), rate_hz, pool.window_s, pool.hop_s)
+        answers = [self._clip_probabilities(waveform[first:last], self.speaker.copy()) for first, last in cuts]
+        return np.asarray(np.mean(answers, axis=0))
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         """{label: probability}, best first, merged if the stream has a merge."""

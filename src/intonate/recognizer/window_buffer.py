@@ -41,11 +41,24 @@ class StreamWindow:
     end_s: float
 
 
+def check_windows(window_s: float, hop_s: float) -> None:
+    """Refuse windows that leave gaps, or are beyond what a stream can do.
+
+    Raises:
+        AudioError: they do.
+    """
+    if not 0.1 <= hop_s <= window_s <= 30.0:
+        raise AudioError(
+            f"windows of {window_s:g} s every {hop_s:g} s are not possible, expected 0.1 <= hop <= window <= 30"
+        )
+
+
 class WindowBuffer:
     """The sound of the last seconds, and where the next window is due.
 
     Attributes:
         received: samples pushed so far, at the stream's own rate.
+        rate_hz: that rate.
     """
 
     def __init__(
@@ -56,16 +69,12 @@ class WindowBuffer:
         At least the last `history_s` of sound can be read with `waveform`.
         """
         self._from_hz, self._to_hz = check_rate(from_hz, "the stream"), to_hz
-        if not 0.1 <= hop_s <= window_s <= 30.0:
-            raise AudioError(
-                f"windows of {window_s:g} s every {hop_s:g} s are not possible, expected 0.1 <= hop <= window <= 30"
-            )
         self._window_s, self._hop_s = window_s, hop_s
         self._history_s = max(window_s, history_s) + CONTEXT_S + hop_s
         self._blocks: list[Waveform] = []
         self._first_sample = 0  # the sample that `_blocks` starts with
         self._last_end_s, self._next_end_s = 0.0, first_end_s
-        self.received = 0
+        self.received, self.rate_hz = 0, self._from_hz
 
     def push(self, chunk: NDArray[Any]) -> Iterator[StreamWindow]:
         """Take a chunk (samples,) of floats (full scale ±1) or int16; give the windows that it completes.

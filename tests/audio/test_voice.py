@@ -1,0 +1,103 @@
+"""A voice is heard at any level and rate; what is no voice is not taken for one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+
+from intonate.audio.decode import load
+from intonate.audio.resample import resample
+from intonate.audio.voice import has_voice, level_dbfs, unvoiced_label, voice_frames
+
+RATE = 16_000
+SHARED = Path(__file__).parents[3] / "shared"
+TIME_S = np.arange(6 * RATE) / RATE
+
+
+def tone(hz):
+    return np.sin(2 * np.pi * hz * TIME_S)
+
+
+def note(hz):
+    time_s = TIME_S[: RATE * 2 // 5]
+    return sum(np.sin(2 * np.pi * hz * k * time_s) / k for k in range(1, 8)) * np.exp(-3 * time_s)
+
+
+def taps():
+    clicks = np.zeros(6 * RATE)
+    clicks[np.random.default_rng(0).integers(0, 6 * RATE, 40)] = 1
+    return clicks
+
+
+def dial():
+    keys = [(697, 1209), (770, 1336), (852, 1477), (941, 1336)] * 8
+    return np.concatenate(
+        [np.where(TIME_S[:3000] < 0.12, tone(low)[:3000] + tone(high)[:3000], 0) for low, high in keys]
+    )
+
+
+SOUNDS = {
+    "ring tone": (tone(440) + tone(480)) * (TIME_S % 3 < 1),
+    "piano": np.concatenate([note(hz) for hz in (262, 330, 392, 523, 392, 330) * 2]),
+    "keys": dial(),
+    "siren": np.sin(2 * np.pi * np.cumsum(600 + 300 * np.sin(2 * np.pi * 0.25 * TIME_S)) / RATE),
+    "taps": taps(),
+    "noise": np.random.default_rng(1).standard_normal(6 * RATE),
+    "hum": tone(50) + 0.4 * tone(100),
+    "silence": np.zeros(RATE),
+}
+
+
+@pytest.mark.parametrize("dbfs", [-3, -30, -60])
+@pytest.mark.parametrize("name", SOUNDS)
+def test_no_voice(name, dbfs):
+    sound = SOUNDS[name] / max(1e-9, np.abs(SOUNDS[name]).max()) * 10 ** (dbfs / 20)
+    assert not has_voice(sound.astype(np.float32), RATE)
+
+
+@pytest.mark.parametrize("dbfs", [-3, -30, -60])
+@pytest.mark.parametrize("rate", [8_000, RATE, 48_000])
+def test_a_voice_at_any_level_and_rate(rate, dbfs):
+    pause = np.zeros(RATE, np.float32)
+    spoken = np.concatenate([pause, tiny.speech(2.0), pause]) * 10 ** (dbfs / 20) / 0.3
+    waveform = resample(spoken.astype(np.float32), RATE, rate)
+    assert has_voice(waveform, rate)
+    frames = voice_frames(waveform, rate)
+    assert len(frames) == -(-len(waveform) // round(rate / 100))
+    found = np.flatnonzero(frames)
+    assert found[0] == pytest.approx(100, abs=25)
+    assert found[-1] == pytest.approx(300, abs=25)
+
+
+def test_a_word_alone():
+    assert all(has_voice(tiny.speech(0.3, seed=seed), RATE) for seed in range(4))
+
+
+def test_an_offset_is_no_sound():
+    assert level_dbfs(np.full(RATE, 0.5, np.float32)) == -120
+    assert unvoiced_label(-49.0) == "noise"
+    assert unvoiced_label(-51.0) == "silence"
+    assert has_voice(tiny.speech(1.0) + np.float32(0.1), RATE)
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("dbfs", [-3, -60])
+@pytest.mark.parametrize("pattern", ["ravdess/Actor_*/*.flac", "emodb/wav/*", "tess/**/*.ogg"])
+def test_real_speech_is_heard(pattern, dbfs):
+    paths = sorted((SHARED / "corpora").glob(pattern))
+    if not paths:
+        pytest.skip(f"{pattern.split('/')[0]} is not in ../shared/corpora")
+    for path in paths[:: len(paths) // 12]:
+        waveform = load(path)
+        level = np.float32(10 ** (dbfs / 20) / np.abs(waveform).max())
+        assert has_voice(waveform * level, RATE), path.name
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("name", ["doing_the_dishes", "exercise_bike", "pink_noise", "running_tap", "white_noise"])
+def test_real_noise_is_no_voice(name):
+    path = SHARED / "noise" / f"{name}.flac"
+    if not path.is_file():
+        pytest.skip("the noises are not in ../shared/noise")
+    assert not has_voice(load(path, end_s=20.0), RATE)

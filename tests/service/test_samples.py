@@ -1,0 +1,72 @@
+"""What a WebSocket sends as sound is read as what it is, or refused by name."""
+
+import base64
+
+import numpy as np
+import pytest
+import tiny
+
+pytest.importorskip("starlette")
+
+from intonate.audio import kinds
+from intonate.errors import AudioError
+from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
+
+SPEECH = tiny.speech(1.0)
+
+
+def test_g711_as_the_standard_has_it():
+    """ITU-T G.711, tables 1a to 2b: the ends, the least values, and the sign."""
+    codes = bytes([0x00, 0x80, 0xFF, 0x7F, 0xF0])
+    assert ENCODINGS["mulaw"].decode(codes).tolist() == [-32124, 32124, 0, 0, 120]
+    assert ENCODINGS["alaw"].decode(bytes([0xD5, 0x55, 0xAA, 0x2A])).tolist() == [8, -8, 32256, -32256]
+
+
+def test_samples_pass():
+    pcm = (SPEECH * 32767).astype("<i2").tobytes()
+    floats = SPEECH.astype("<f4").tobytes()
+    for encoding, data in (("s16le", pcm), ("f32le", floats), ("mulaw", pcm), ("alaw", pcm)):
+        for length in (1, 100, kinds.HEAD_BYTES):
+            check_beginning(data[:length], encoding)
+    assert ENCODINGS["f32le"].decode(floats) == pytest.approx(SPEECH)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\x1a\x45\xdf\xa3" + bytes(60), "matroska"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(60), "wav"),
+        (b"OggS\0\2" + bytes(60), "ogg"),
+        (b"ID3\4" + bytes(60), "mp3"),
+        (b"fLaC" + bytes(60), "flac"),
+        (b"\0\0\0\x20ftypM4A " + bytes(60), "mp4"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_containers_are_refused_by_name(head, name, encoding):
+    with pytest.raises(AudioError, match=f"a {name} file"):
+        check_beginning(head, encoding)
+
+
+def test_one_encoding_sent_as_another():
+    with pytest.raises(AudioError, match="format=f32le"):
+        check_beginning(SPEECH.astype("<f4").tobytes()[: kinds.HEAD_BYTES], "s16le")
+    with pytest.raises(AudioError, match="format=s16le"):
+        ENCODINGS["f32le"].decode((SPEECH * 32767).astype("<i2").tobytes()[:8000])
+    with pytest.raises(AudioError, match="full scale"):
+        ENCODINGS["f32le"].decode(np.full(4, 8.5, "<f4").tobytes())
+
+
+def test_messages_of_telephone_gateways():
+    start = {"event": "start", "start": {"mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000}}}
+    telnyx = {"event": "start", "start": {"media_format": {"encoding": "PCMU", "sample_rate": 8000}}}
+    media = {"event": "media", "media": {"track": "inbound", "payload": base64.b64encode(b"abc").decode()}}
+    other = {"event": "media", "media": media["media"] | {"track": "outbound"}}
+    answers = [gateway_sound(message, "mulaw", 8000) for message in (start, telnyx, media, other, {"event": "mark"})]
+    assert answers == [b"", b"", b"abc", b"", b""]
+    assert gateway_sound({"event": "stop"}, "mulaw", 8000) is None
+    with pytest.raises(AudioError, match="format=mulaw&rate=8000"):
+        gateway_sound(start, "s16le", 16_000)
+    for wrong in ({"event": "media"}, {"event": "media", "media": {"payload": "?"}}, {"event": "dance"}):
+        with pytest.raises(AudioError):
+            gateway_sound(wrong, "mulaw", 8000)
