@@ -15,7 +15,7 @@ import toy
 import yaml
 from filelock import FileLock
 
-from intonate.errors import RecipeError
+from intonate.errors import RecipeError, SplitError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
 from intonate.schema import Utterance
@@ -89,6 +89,29 @@ def test_a_finished_run_is_not_trained_again(run, toy_corpus, tmp_path):
 def test_another_recipe_is_refused(run, toy_corpus):
     with pytest.raises(RecipeError, match="another recipe"):
         train(run / "recipe.yaml", [f"data.corpora.folder={toy_corpus}", "training.epochs=4"], runs=run.parent)
+
+
+def test_a_recipe_that_failed_does_not_keep_the_name(toy_corpus, tmp_path):
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, **FOREST)
+    with pytest.raises(SplitError, match="is not known"):
+        train(recipe, ["data.split=random"], runs=tmp_path)
+    run = train(recipe, runs=tmp_path)
+    assert (run / "fold1-seed0" / "run.json").exists()
+
+
+@pytest.mark.parametrize("has_backup", [False, True])
+def test_copies_under_other_names_are_told(has_backup, toy_corpus, tmp_path, capsys):
+    """A backup beside the recordings: a random split puts one of the two on either side."""
+    corpus = tmp_path / "corpus"
+    shutil.copytree(toy_corpus, corpus)
+    if has_backup:
+        for emotion in [*corpus.iterdir()]:
+            shutil.copytree(emotion, tmp_path / "backup" / emotion.name)
+            shutil.copytree(tmp_path / "backup" / emotion.name, emotion / "backup")
+    data = {"corpora": {"folder": str(corpus)}, "labels": "4", "split": "random-80-20", "cache": ""}
+    train(toy.recipe(tmp_path / "toy.yaml", corpus, data=data, **FOREST), runs=tmp_path / "runs")
+    words = capsys.readouterr()
+    assert ("byte for byte" in " ".join((words.out + words.err).split())) is has_backup
 
 
 def test_other_data_is_refused(run, toy_corpus, tmp_path):

@@ -71,9 +71,9 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 
 def _train(recipe: Recipe, folder: Path) -> None:
-    _claim(folder, recipe)
     utterances = data.with_labels(_read_utterances(recipe), recipe.data.labels)
     jobs = _jobs(recipe, utterances)
+    _claim(folder, recipe)
     queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
     if recipe.search:
         from intonate.training import search
@@ -81,6 +81,8 @@ def _train(recipe: Recipe, folder: Path) -> None:
         for _, split, _ in queue:
             search.check(recipe, utterances, split)
     if queue:
+        if copies := data.copies_across_parts(utterances, [split for _, split, _ in queue], recipe):
+            console.print(f"[yellow]beware[/] {copies}", highlight=False)
         network.check_model(recipe)
         tokenizer = network.tokenizer_of(recipe, _train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
@@ -160,9 +162,10 @@ def _read_utterances(recipe: Recipe) -> list[Utterance]:
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:
-    """Refuse the folder of another recipe, and keep this one in it."""
+    """Refuse the folder of another recipe that something was trained by, and keep this one in it."""
     recipe_file = folder / "recipe.yaml"
-    if recipe_file.exists() and (earlier_recipe := load(recipe_file)).hash() != recipe.hash():
+    is_trained = any(folder.glob("fold*-seed*/*"))
+    if recipe_file.exists() and is_trained and (earlier_recipe := load(recipe_file)).hash() != recipe.hash():
         # More folds or seeds of the same recipe belong together; anything else does not.
         earlier_with_these_folds = earlier_recipe.model_copy(
             update={
