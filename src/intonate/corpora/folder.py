@@ -38,7 +38,8 @@ def parse(path: PurePath, table: Table) -> Utterance:
             corpus="folder",
         )
     raise CorpusError(
-        f"no folder above it is an emotion: {folders[-1]!r}; {did_you_mean(folders[-1].lower(), EMOTIONS)}"
+        f"no folder above it is an emotion: {folders[-1]!r}; {did_you_mean(folders[-1].lower(), EMOTIONS)}; rename the "
+        "folder to one of these: labels of your own cannot be trained yet"
     )
 
 
