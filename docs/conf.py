@@ -54,7 +54,10 @@ html_theme_options = {
 }
 # The order of the sidebar. Whatever is not in it is an error: Sphinx warns of a document that nothing leads to.
 CONTENTS = {
-    "Use it": ("examples/README", "docs/text", "docs/transcripts", "docs/pretrained", "docs/responsible-use"),
+    "Use it": (
+        *("examples/README", "docs/recordings", "docs/text", "docs/transcripts", "docs/pretrained"),
+        "docs/responsible-use",
+    ),
     "Serve it": ("docs/serving",),
     "Train it": (
         *("docs/the-evaluation-protocol", "docs/add-a-corpus", "docs/add-a-model", "docs/augmentation"),

@@ -11,6 +11,8 @@ from intonate.corpora import manifest, transcripts
 from intonate.errors import CorpusError
 from intonate.transcripts.recognisers import Transcriber, Word
 
+pytestmark = pytest.mark.usefixtures("every_sound_is_speech")
+
 RATE_HZ = 16_000
 
 

@@ -157,6 +157,7 @@ def test_an_ensemble_answers_as_the_average_of_its_members(zoo, names, tmp_path)
     np.testing.assert_allclose(together.probabilities([heard[1]] * 3), mean[[1, 1, 1]], atol=1e-5)
 
 
+@pytest.mark.usefixtures("every_sound_is_speech")
 def test_running_statistics_of_each_input_are_its_own(zoo, tmp_path):
     """A speaker who is heard clip after clip: each member's inputs lean on its own training set."""
     members = [zoo["one"], zoo["apart"]]

@@ -233,6 +233,7 @@ class TestOnTheWay:
         helper.set_model_props(model, {SPEC_KEY: self.spec().to_json()})
         onnx.save(model, str(path))
 
+    @pytest.mark.usefixtures("every_sound_is_speech")
     def test_a_model_file_that_sees_is_asked_in_bytes(self, tmp_path):
         path = tmp_path / "seer.onnx"
         self.brightness(path, TensorProto.UINT8)

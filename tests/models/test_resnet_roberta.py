@@ -112,6 +112,7 @@ def test_the_file_answers_as_the_network_does_at_three_lengths(roberta, tmp_path
     assert write_torch(network, spec, clips, tmp_path / "model.onnx") < 1e-3
 
 
+@pytest.mark.usefixtures("every_sound_is_speech")
 @pytest.mark.parametrize("front_end", ["mfcc", "spectrogram", "frames"])
 def test_it_reads_each_of_the_inputs_that_the_paper_names(toy_corpus, tmp_path, front_end):
     recipe = toy.recipe(

@@ -255,6 +255,7 @@ def test_weights_that_are_not_in_the_file_are_not_made_up(tmp_path):
         checkpoints.load(str(tmp_path / "hubert"), "speech")
 
 
+@pytest.mark.usefixtures("every_sound_is_speech")
 @pytest.mark.slow
 def test_the_fusion_begins_with_what_the_first_stage_has_learnt(toy_corpus, tmp_path):
     """P3: HuBERT by itself from recipe to answer, in steps of two batches, then HuBERT + BERT."""

@@ -37,6 +37,7 @@ def without(events, *dropped):
     return [{key: value for key, value in event.items() if key not in dropped} for event in events]
 
 
+@pytest.mark.usefixtures("every_sound_is_speech")
 def test_a_file_has_its_words_unless_they_are_not_wanted(recognizer):
     with Running(recognizer, transcriber=sentence_transcriber()) as service:
         answer = service.upload(wav()).json
