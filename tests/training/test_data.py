@@ -299,3 +299,15 @@ def test_what_fails_in_making_a_batch_is_told_where_it_is_asked_for(examples, re
     loader = batches.Loader(served, 8, sampler=[0, 1, 10_000], collate_fn=batches.collate)
     with pytest.raises(IndexError):
         list(loader)
+
+
+def test_the_encoders_of_a_model_are_kept_for_other_processes(tmp_path, monkeypatch):
+    """A model file's encoder is known to the process that opened it, and clips are analysed in processes beside it."""
+    from intonate.features import encoded
+    from intonate.schema import ModelInput, ModelSpec
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    name = encoded.add(toy.encoder())
+    voice = ModelInput("voice", "encoded", {"encoder": name})
+    data.by_spec(ModelSpec("toy", ("happy", "sad"), (voice,), encoders={name: "a checkpoint"}))
+    assert encoded.path_of(name).read_bytes() == toy.encoder()

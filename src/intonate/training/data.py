@@ -15,6 +15,7 @@ from rich.progress import track
 from intonate.corpora.overlap import Split
 from intonate.emotions import merge, merge_scores, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
+from intonate.features import encoded
 from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, default_folder, keys_of
 from intonate.features.normalise import Moments
 from intonate.recognizer.model_file import TOKENS
@@ -237,6 +238,10 @@ def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) ->
 
 def by_spec(spec: ModelSpec, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
     """The analysis that a finished model asks for."""
+    for (
+        name
+    ) in spec.encoders:  # this process has them from the model file; those that analyse beside it find them there
+        encoded.keep(encoded.graph_of(name))
     inputs = {item.name: (item.front_end, item.params) for item in spec.inputs}
     return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, tokenize)
 
