@@ -1,6 +1,6 @@
 """Who speaks when: channel by channel, and in one channel; the answers are told by turn and by speaker."""
 
-from itertools import pairwise
+import itertools
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_turns_go_on_through_short_pauses():
     turns = turns_of(speech, speakers, ["A", "B"], 10.0)
     assert [turn.speaker for turn in turns] == ["A", "B", "B"]
     assert [turn.start_s for turn in turns] == pytest.approx([0, 4.0, 7.8], abs=0.21)
-    assert all(before.end_s <= after.start_s + 0.21 for before, after in pairwise(turns))
+    assert all(before.end_s <= after.start_s + 0.21 for before, after in itertools.pairwise(turns))
 
 
 def test_subtitles_tell_who_speaks(recognizer, call):
