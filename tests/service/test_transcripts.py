@@ -20,7 +20,7 @@ def sentence_transcriber(gate=None):
     def recognise(waveform, language):
         if gate is not None and not gate.wait(30):
             raise RuntimeError("the gate stayed shut")
-        return [Word(word, number, number + 1) for number, word in enumerate(SENTENCE.split())], "en"
+        return [Word(word, number / 3, (number + 1) / 3) for number, word in enumerate(SENTENCE.split())], "en"
 
     return Transcriber("whisper:/some/folder", "1", recognise)
 

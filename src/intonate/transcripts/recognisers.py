@@ -37,8 +37,8 @@ RATE_HZ = 16_000
 # Whisper hears 30 s at a time (Radford et al. 2022); a piece is cut in its last third, in the middle of the quietest
 # 0.3 s, which is longer than the closure of any consonant.
 PIECE_S, CUT_AFTER_S, PAUSE_S = 30.0, 20.0, 0.3
-# Recognisers give the times of words this well, seconds.
-NEAR_S = 0.25
+# A word further than this from any speech is none, seconds: recognisers give times roughly, and words fade.
+NEAR_S = 0.5
 # What `whisper` alone looks for, in this order: good and small enough for a CPU first.
 SIZES = ("small", "small.en", "base", "base.en", "tiny", "tiny.en", "medium", "medium.en", "turbo", "large-v3")
 # Weights are stored in 16 bits: twice the millions of parameters of the paper's table 1 (of turbo: of its model card).
