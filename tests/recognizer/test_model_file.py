@@ -8,7 +8,7 @@ import tiny
 
 from intonate import load_model
 from intonate.errors import ModelError
-from intonate.recognizer.model_file import read_model
+from intonate.recognizer.model_file import read_model, read_spec
 from intonate.schema import ModelInput, Normalisation, Pool
 
 
@@ -108,3 +108,15 @@ def test_spec_that_is_no_spec(tmp_path, tiny_model, text):
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"m\.onnx"):
         read_model(tmp_path / "m.onnx")
+
+
+def test_a_spec_is_read_without_opening_the_model(tmp_path):
+    tiny.write(tmp_path / "m.onnx", tiny.spec())
+    assert read_spec(tmp_path / "m.onnx") == read_model(tmp_path / "m.onnx").spec
+    with pytest.raises(ModelError, match="no such file"):
+        read_spec(tmp_path / "none.onnx")
+    whole = (tmp_path / "m.onnx").read_bytes()
+    for size in (1, len(whole) // 2, len(whole) - 3):
+        (tmp_path / "cut.onnx").write_bytes(whole[:size])
+        with pytest.raises(ModelError):
+            read_spec(tmp_path / "cut.onnx")

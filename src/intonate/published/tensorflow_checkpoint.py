@@ -10,12 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.published.protobuf import fields, varint
 
 # The last 8 of the 48 bytes at the end of a table.
 MAGIC = 0xDB4775248B80FB57
@@ -49,7 +49,7 @@ def _read_tensors(data: memoryview) -> dict[str, NDArray[np.float32]]:
     for block in _block_values(data, start, size):
         start, size, _ = _block_position(block, 0)
         for value in _block_values(data, start, size):
-            for number, part in _protobuf_fields(value):  # SavedTensorSlices
+            for number, part in fields(value):  # SavedTensorSlices
                 if number == 1:
                     shapes |= _shapes_of(part)
                 elif number == 2:
@@ -64,28 +64,26 @@ def _read_tensors(data: memoryview) -> dict[str, NDArray[np.float32]]:
 def _shapes_of(meta: memoryview) -> dict[str, tuple[int, ...]]:
     """{name: shape} of the float32 tensors, of a SavedTensorSliceMeta."""
     shapes = {}
-    for number, tensor in _protobuf_fields(meta):
+    for number, tensor in fields(meta):
         if number == 1:  # SavedSliceMeta
-            parts = dict(_protobuf_fields(tensor))
+            parts = dict(fields(tensor))
             if parts.get(3) == FLOAT:
-                sizes = [
-                    dict(_protobuf_fields(size)).get(1, 0) for place, size in _protobuf_fields(parts[2]) if place == 2
-                ]
+                sizes = [dict(fields(size)).get(1, 0) for place, size in fields(parts[2]) if place == 2]
                 shapes[bytes(parts[1]).decode()] = tuple(sizes)
     return shapes
 
 
 def _read_slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
     """Name and values of a SavedSlice; no values if they are not float32."""
-    parts = dict(_protobuf_fields(piece))
-    packed = [value for number, value in _protobuf_fields(parts[3]) if number == 5]  # TensorProto.float_val
+    parts = dict(fields(piece))
+    packed = [value for number, value in fields(parts[3]) if number == 5]  # TensorProto.float_val
     return bytes(parts[1]).decode(), np.frombuffer(b"".join(packed), "<f4")
 
 
 def _block_position(data: memoryview, position: int) -> tuple[int, int, int]:
     """Where a block starts, its size, and the position after both."""
-    start, position = _varint(data, position)
-    size, position = _varint(data, position)
+    start, position = varint(data, position)
+    size, position = varint(data, position)
     return start, size, position
 
 
@@ -97,38 +95,8 @@ def _block_values(data: memoryview, start: int, size: int) -> Iterator[memoryvie
     (restarts,) = struct.unpack("<I", block[-4:])
     position = 0
     while position < size - 4 * (restarts + 1):
-        _, position = _varint(block, position)  # bytes of the key that are the last key's
-        key, position = _varint(block, position)
-        length, position = _varint(block, position)
+        _, position = varint(block, position)  # bytes of the key that are the last key's
+        key, position = varint(block, position)
+        length, position = varint(block, position)
         yield block[position + key : position + key + length]
         position += key + length
-
-
-def _protobuf_fields(message: memoryview) -> Iterator[tuple[int, Any]]:
-    """Number and value of every field of a protocol buffer: an int, or a memoryview of bytes."""
-    position = 0
-    while position < len(message):
-        tag, position = _varint(message, position)
-        kind = tag & 7
-        if kind == 0:
-            value, position = _varint(message, position)
-            yield tag >> 3, value
-            continue
-        if kind not in (1, 2, 5):
-            raise ValueError(f"a field of kind {kind}")
-        length = {1: 8, 5: 4}.get(kind, 0)
-        if kind == 2:
-            length, position = _varint(message, position)
-        yield tag >> 3, message[position : position + length]
-        position += length
-
-
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and the position after it."""
-    number = shift = 0
-    while True:
-        byte = data[position]
-        number |= (byte & 127) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 128:
-            return number, position

@@ -7,6 +7,7 @@ checked here, once, so that the recognizer need not check it again.
 from __future__ import annotations
 
 import base64
+import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
+from intonate.published.protobuf import fields
 from intonate.schema import ModelSpec
 
 SPEC_KEY = "intonate.spec"
+# Of an ONNX ModelProto: metadata_props.
+METADATA_FIELD = 14
 # Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
 ENCODER_KEY = "intonate.encoder."
 TOKENS = "tokens"
@@ -116,6 +120,31 @@ def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str]) -> str:
             return f"its encoder {name} is missing or damaged"
         encoded.add(graph)
     return ""
+
+
+def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
+    """The spec of a model file, without opening the model: its metadata are read past the graph.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not ours.
+    """
+    try:
+        # The system reads only the pages that are looked at.
+        with (
+            open(path, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            memoryview(data) as message,
+        ):
+            entries = [bytes(value) for number, value in fields(message) if number == METADATA_FIELD]
+        pairs = [dict(fields(memoryview(entry))) for entry in entries]
+        metadata = {bytes(pair[1]).decode(): bytes(pair[2]).decode() for pair in pairs}
+    except OSError as error:
+        raise ModelError(f"model file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (LookupError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read as an ONNX model: it is damaged") from error
+    if SPEC_KEY not in metadata:
+        raise ModelError(f"{path} is no model file that intonate wrote: its metadata has no {SPEC_KEY!r}")
+    return ModelSpec.from_json(metadata[SPEC_KEY])
 
 
 def _disagreement(spec: ModelSpec, session: Any) -> str:

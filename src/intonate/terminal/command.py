@@ -16,6 +16,7 @@ from intonate.errors import AudioError, IntonateError
 from intonate.published.checkpoints import HUB
 from intonate.published.known import KNOWN
 from intonate.recognizer import builtin, conversions
+from intonate.recognizer.model_file import read_spec
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 from intonate.schema import ModelSpec, Prediction
 from intonate.terminal import formats
@@ -177,7 +178,7 @@ def models() -> None:
     console = Console(highlight=False)
     for name in builtin.names():
         path = builtin.path_of(name)
-        spec = load_model(name).spec
+        spec = read_spec(path)
         default = "  (the default)" if name == builtin.DEFAULT else ""
         console.print(f"[bold]{name}[/bold]{default}")
         for key, value in {
