@@ -29,7 +29,7 @@ class Format(StrEnum):
     rttm = "rttm"
 
 
-class _NamingCommand(TyperCommand):
+class _CommandWithNameList(TyperCommand):
     """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -63,7 +63,7 @@ def _version(is_requested: bool) -> None:
 
 
 @app.callback()
-def _options(
+def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -222,7 +222,7 @@ def serve(
 def corpora(ctx: typer.Context) -> None:
     """The corpora that can be read."""
     if ctx.invoked_subcommand is None:
-        _print_overview()
+        _print_corpora()
 
 
 @corpora_app.command("describe")
@@ -267,7 +267,7 @@ def transcribe(
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
 
-@app.command(cls=_NamingCommand, rich_help_panel=TRAIN)
+@app.command(cls=_CommandWithNameList, rich_help_panel=TRAIN)
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
@@ -297,7 +297,7 @@ def evaluate(
     print(score(model, manifest, report, whole=whole))
 
 
-@app.command(cls=_NamingCommand, rich_help_panel=TRAIN)
+@app.command(cls=_CommandWithNameList, rich_help_panel=TRAIN)
 def benchmark(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
     only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
@@ -360,7 +360,7 @@ def _convert_checkpoints(*models: str | None) -> None:
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 
 
-def _print_overview() -> None:
+def _print_corpora() -> None:
     from intonate.corpora import describe as descriptions
 
     rows = [("name", "corpus", "language", "clips", "speakers", "licence")]

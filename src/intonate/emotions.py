@@ -37,36 +37,36 @@ _CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in (nam
 SEVEN: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 
-def _keep(*names: str, **moved: str) -> dict[str, str]:
+def _label_mapping(*names: str, **moved: str) -> dict[str, str]:
     return {name: name for name in names} | moved
 
 
 # Merge name -> {canonical: merged}. A canonical label that is not a key is left out by that merge.
 MERGES: dict[str, dict[str, str]] = {
     # RAVDESS's own eight.
-    "8": _keep(*SEVEN, "calm"),
+    "8": _label_mapping(*SEVEN, "calm"),
     # Seven: calm counts as neutral (P4; the built-in models).
-    "7": _keep(*SEVEN, calm="neutral"),
+    "7": _label_mapping(*SEVEN, calm="neutral"),
     # EMO-DB's own seven, with boredom and without surprise.
-    "emodb-7": _keep("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
+    "emodb-7": _label_mapping("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
     # Six: CREMA-D's own, without surprise.
-    "6": _keep("angry", "disgust", "fear", "happy", "neutral", "sad", calm="neutral"),
+    "6": _label_mapping("angry", "disgust", "fear", "happy", "neutral", "sad", calm="neutral"),
     # Five: BanglaSER's own.
-    "5": _keep("angry", "happy", "neutral", "sad", "surprise", calm="neutral"),
+    "5": _label_mapping("angry", "happy", "neutral", "sad", "surprise", calm="neutral"),
     # Four: IEMOCAP's usual set, excitement counted as happy.
-    "4": _keep("angry", "happy", "neutral", "sad", calm="neutral", excited="happy"),
+    "4": _label_mapping("angry", "happy", "neutral", "sad", calm="neutral", excited="happy"),
     # The same without excitement.
-    "4-no-excited": _keep("angry", "happy", "neutral", "sad", calm="neutral"),
+    "4-no-excited": _label_mapping("angry", "happy", "neutral", "sad", calm="neutral"),
     # P0's seven (ResNet-34 + RoBERTa): calm is dropped, not counted as neutral.
-    "p0-7": _keep(*SEVEN),
+    "p0-7": _label_mapping(*SEVEN),
     # P1's five (CNN-LSTM), as its abstract has them.
-    "p1-5": _keep("angry", "disgust", "fear", "happy", "sad"),
+    "p1-5": _label_mapping("angry", "disgust", "fear", "happy", "sad"),
     # P1's sixteen, as its tables have them: RAVDESS's eight for each gender (see BY_GENDER).
-    "ravdess-16": _keep(*SEVEN, "calm"),
+    "ravdess-16": _label_mapping(*SEVEN, "calm"),
     # P3's seven (HuBERT + BERT): neutral is dropped, calm stays.
-    "p3-7": _keep("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
+    "p3-7": _label_mapping("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
     # The same for each gender, two of the four runs of P3's MobileNetV2 (see BY_GENDER).
-    "p3-14": _keep("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
+    "p3-14": _label_mapping("angry", "calm", "disgust", "fear", "happy", "sad", "surprise"),
     # P4's four classes of the real-time test; neutral has no place in them.
     "p4-4": {
         "angry": "anger/disgust",
@@ -122,7 +122,7 @@ def merge(name: str) -> Mapping[str, str]:
         LabelError: there is no merge of that name.
     """
     if str(name).startswith(OWN):
-        return _keep(*str(name).removeprefix(OWN).split("|"))
+        return _label_mapping(*str(name).removeprefix(OWN).split("|"))
     try:
         return MERGES[str(name)]
     except KeyError:
@@ -147,10 +147,10 @@ def target_of(utterance: Utterance, name: str) -> str | None:
     Raises:
         LabelError: there is no merge of that name.
     """
-    return _target(utterance.emotion, utterance.gender, name)
+    return _merged_target(utterance.emotion, utterance.gender, name)
 
 
-def _target(emotion: str, gender: str, name: str) -> str | None:
+def _merged_target(emotion: str, gender: str, name: str) -> str | None:
     merged = merge(name).get(emotion)
     if merged is None or str(name) not in BY_GENDER:
         return merged
@@ -171,7 +171,7 @@ def merge_scores(labels: Sequence[str], scores: Sequence[float], name: str) -> d
     summed: dict[str, float] = {}
     for label, score in zip(labels, scores, strict=True):
         gender, _, emotion = label.rpartition(" ")
-        merged = _target(emotion, gender, name)
+        merged = _merged_target(emotion, gender, name)
         if merged is not None:
             summed[merged] = summed.get(merged, 0.0) + float(score)
     if not summed:

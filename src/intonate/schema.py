@@ -199,7 +199,7 @@ class ModelSpec:
         try:
             raw = json.loads(text)
             inputs = tuple(
-                ModelInput(**{**entry, "normalisation": _normalisation(entry.get("normalisation"))})
+                ModelInput(**{**entry, "normalisation": _parse_normalisation(entry.get("normalisation"))})
                 for entry in raw.pop("inputs")
             )
             pool = Pool(**raw.pop("pool", {}))
@@ -211,7 +211,7 @@ class ModelSpec:
             ) from error
 
 
-def _normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
+def _parse_normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
     if raw is None:
         return None
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}

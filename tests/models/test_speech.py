@@ -137,7 +137,7 @@ def test_adapters_answer_the_same_when_they_are_merged(folders, name):
 
 def test_spans_hide_the_share_that_is_asked_for_and_only_in_training(folders):
     torch.manual_seed(0)
-    hidden = encoders._spans(400, 300, 0.1, 5, torch.device("cpu"))
+    hidden = encoders._masked_spans(400, 300, 0.1, 5, torch.device("cpu"))
     # 1 - (1 - p / length) ^ length, since spans meet.
     assert hidden.float().mean() == pytest.approx(1 - (1 - 0.1 / 5) ** 5, abs=0.005)
     begins = hidden[:, 1:] & ~hidden[:, :-1]

@@ -152,7 +152,7 @@ def denoise(
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     spectrum = np.fft.rfft(frames * window, axis=1)  # (frames, bins)
-    power = _smooth(np.abs(spectrum) ** 2)
+    power = _smoothed_power(np.abs(spectrum) ** 2)
 
     total = power.sum(axis=1)
     heard = np.flatnonzero(total > 0)
@@ -259,7 +259,7 @@ def _active(power: NDArray[np.float64], below_db: float) -> NDArray[np.bool_]:
     return np.asarray((power >= loudest * 10 ** (-below_db / 10)) & (loudest > 0))
 
 
-def _smooth(power: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed_power(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of each value and its eight neighbours, (frames, bins)."""
     padded = np.pad(power, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]

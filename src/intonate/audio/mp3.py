@@ -31,7 +31,7 @@ def parts(content: Content, start: int) -> list[Part]:
             continue
         first = content.read(at, header.size)
         xing = mpeg.xing(first)
-        if xing and xing.frames and xing.bytes and _fits(content, at + xing.bytes):
+        if xing and xing.frames and xing.bytes and _can_end_at(content, at + xing.bytes):
             end = at + xing.bytes
             found.append(Part(at, end, least=_least(xing, header)))
         elif xing and xing.frames and xing.bytes and at + xing.bytes > content.size:
@@ -67,7 +67,7 @@ def first_frame(content: Content, at: int) -> int | None:
     return place if block[:3] == b"ID3" or mpeg.frames_run(block, 0, most=8) == 8 else None
 
 
-def _fits(content: Content, end: int) -> bool:
+def _can_end_at(content: Content, end: int) -> bool:
     """Whether a part may end here: at the end of the file, or before tags or another part."""
     if end >= content.size:
         return end == content.size

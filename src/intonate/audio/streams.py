@@ -160,7 +160,7 @@ class Content:
     def view(self, part: Part) -> BinaryIO:
         """A part as a stream of its own."""
         if part.end - part.start <= BLOCK_BYTES:
-            return _HeldView(part.head + self.read(part.start, part.end - part.start))
+            return _InMemoryView(part.head + self.read(part.start, part.end - part.start))
         return cast(BinaryIO, View(self.stream, part.start, part.end, part.head))
 
     def find(self, pattern: bytes, at: int = 0, end: int | None = None) -> int:
@@ -174,7 +174,7 @@ class Content:
         return -1
 
 
-class _HeldView(io.BytesIO):
+class _InMemoryView(io.BytesIO):
     """A short part in memory; seeking never fails, as in `View`."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:

@@ -162,9 +162,9 @@ class Neural:
             window = resample(window, self._rate_hz, NEURAL_HZ)
         # One step more is heard after the last that moves: words fade.
         if moves or self._moved:
-            self._hear(_levelled(window)[-fresh:])
+            self._hear(_at_standard_level(window)[-fresh:])
         else:
-            self._forget()
+            self._reset_state()
         self._moved = moves
         self._heard += fresh
         start, hop = self._heard - len(window), round(HOP_S * NEURAL_HZ)
@@ -205,12 +205,12 @@ class Neural:
             self._is_fresh = False
         return float(self._network.process_samples(chunk.tolist()))
 
-    def _forget(self) -> None:
+    def _reset_state(self) -> None:
         self._is_fresh, self._rest, self._began, self._is_sure = True, self._rest[:0], None, False
         self._recent.clear()
 
 
-def _levelled(window: Waveform) -> Waveform:
+def _at_standard_level(window: Waveform) -> Waveform:
     """The window at `NEURAL_HZ` with its speech at the level that suits the network; it may pass full scale."""
     centred = dc(window, NEURAL_HZ)
     return loudness(centred, NEURAL_HZ, TARGET_DBFS, peak=8.0)

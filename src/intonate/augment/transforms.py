@@ -31,15 +31,17 @@ MASKED_AT_MOST = 0.2
 
 def stretch(waveform: Waveform, sample_rate_hz: int, factor: float) -> Waveform:
     """`factor` times as long, at the same pitch."""
-    return _signalsmith(waveform, sample_rate_hz, faster=1 / factor)
+    return _stretch_by_signalsmith(waveform, sample_rate_hz, faster=1 / factor)
 
 
 def pitch(waveform: Waveform, sample_rate_hz: int, semitones: float) -> Waveform:
     """Higher by `semitones`, as long as before; the formants move along, as in a smaller head."""
-    return _signalsmith(waveform, sample_rate_hz, semitones=semitones)
+    return _stretch_by_signalsmith(waveform, sample_rate_hz, semitones=semitones)
 
 
-def _signalsmith(waveform: Waveform, sample_rate_hz: int, faster: float = 1.0, semitones: float = 0.0) -> Waveform:
+def _stretch_by_signalsmith(
+    waveform: Waveform, sample_rate_hz: int, faster: float = 1.0, semitones: float = 0.0
+) -> Waveform:
     """Signalsmith Stretch (MIT), a phase vocoder in C++: 12 ms for 3 s, no delay, the same for the same seed."""
     stretcher = require("python_stretch", "train").Signalsmith.Stretch(0)
     stretcher.preset(1, sample_rate_hz)
@@ -75,12 +77,12 @@ def noise(
     sounds = background.sounds(path)
     sound = background.heard(sounds[min(int(file * len(sounds)), len(sounds) - 1)], sample_rate_hz)
     places = (int(start * len(sound)) + np.arange(len(waveform))) % len(sound)
-    return _under(waveform, sound[places], snr_db)
+    return _with_noise_under(waveform, sound[places], snr_db)
 
 
 def gaussian(waveform: Waveform, sample_rate_hz: int, snr_db: float, seed: int = 0) -> Waveform:
     """White Gaussian noise under the whole clip."""
-    return _under(waveform, _normal(len(waveform), seed), snr_db)
+    return _with_noise_under(waveform, _white_noise(len(waveform), seed), snr_db)
 
 
 def roll(waveform: Waveform, sample_rate_hz: int, samples: float = 0, seconds: float | None = None) -> Waveform:
@@ -101,7 +103,7 @@ def room(waveform: Waveform, sample_rate_hz: int, rt60_s: float, direct_db: floa
         seed: of the noise in the tail.
     """
     time_s = np.arange(1, max(2, round(rt60_s * sample_rate_hz))) / sample_rate_hz
-    tail = _normal(len(time_s), seed) * np.exp(-DECAY * time_s / rt60_s)
+    tail = _white_noise(len(time_s), seed) * np.exp(-DECAY * time_s / rt60_s)
     response = np.concatenate([[1.0], tail * 10 ** (-direct_db / 20) / np.sqrt(np.square(tail).sum())])
     # Long enough that nothing comes around; powers of two transform quickly.
     size = 1 << (len(waveform) + len(response)).bit_length()
@@ -157,7 +159,7 @@ def spec_augment(
 
 def p4_noise(waveform: Waveform, sample_rate_hz: int, ratio: float, uniform: float, seed: int = 0) -> Waveform:
     """P4's Algorithm 1: `ratio * max * U(0, 1) * N(0, 1)`, its U drawn once for a clip."""
-    return waveform + np.float32(ratio * uniform * waveform.max()) * _normal(len(waveform), seed)
+    return waveform + np.float32(ratio * uniform * waveform.max()) * _white_noise(len(waveform), seed)
 
 
 def p4_pitch(waveform: Waveform, sample_rate_hz: int, steps: float) -> Waveform:
@@ -165,7 +167,7 @@ def p4_pitch(waveform: Waveform, sample_rate_hz: int, steps: float) -> Waveform:
     return np.asarray(np.fft.ifft(np.roll(np.fft.fft(waveform), int(steps))).real, np.float32)
 
 
-def _normal(count: int, seed: float) -> Waveform:
+def _white_noise(count: int, seed: float) -> Waveform:
     return np.random.default_rng(int(seed)).standard_normal(count, np.float32)
 
 
@@ -173,7 +175,7 @@ def _power(waveform: NDArray[Any]) -> float:
     return float(np.square(waveform, dtype=np.float64).mean())
 
 
-def _under(waveform: Waveform, sound: Waveform, snr_db: float) -> Waveform:
+def _with_noise_under(waveform: Waveform, sound: Waveform, snr_db: float) -> Waveform:
     """The sound under the clip, that much quieter; as it was where either is silent."""
     signal_power, noise_power = _power(waveform), _power(sound)
     return (

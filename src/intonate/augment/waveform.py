@@ -166,10 +166,10 @@ def draw(steps: Steps, rng: np.random.Generator) -> list[dict[str, Any]]:
         RecipeError: as in `check`.
     """
     check(steps)
-    return [_draw_step(step, rng) for step in steps if CHANCE not in step or rng.random() < step[CHANCE]]
+    return [_draw_step_values(step, rng) for step in steps if CHANCE not in step or rng.random() < step[CHANCE]]
 
 
-def _draw_step(step: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+def _draw_step_values(step: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     values = {key: value for key, value in step.items() if key != CHANCE}
     for key, parameter in TRANSFORMS[step["transform"]].parameters.items() if "transform" in step else ():
         value = step.get(key, parameter.default)

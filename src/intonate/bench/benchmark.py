@@ -194,7 +194,7 @@ class _SuiteRun:
         utterances = data.with_labels(self.utterances(cell.corpus_key), cell.corpus.labels)
 
         def answer(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
-            predictions = self._predictions(model, cell.corpus_key, rows, protocol=cell.protocol)
+            predictions = self._predict_corpus(model, cell.corpus_key, rows, protocol=cell.protocol)
             return replace(predictions, fold=np.full(len(predictions), fold), seed=np.full(len(predictions), seed))
 
         ensemble_runs.run(self.runs / cell.name, members, cell.split, utterances, answer)
@@ -233,19 +233,19 @@ class _SuiteRun:
 
     def _cross_corpus_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Trained on this corpus; tested on its own test speakers, and on everybody of the others."""
-        model = self._model(cell)
+        model = self._cell_model(cell)
         for key in self.suite.corpora:
             if key == cell.corpus_key:
                 predictions = table.read(self.runs / cell.name / "report" / "predictions.csv")
             else:
-                predictions = self._predictions(model, key, self._labelled_utterances(key, model))
+                predictions = self._predict_corpus(model, key, self._labelled_utterances(key, model))
             row = replace(self._empty_row(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
             for condition in scores(predictions)["conditions"]:
                 yield self._with_figures(row, condition), predictions.where(statistics=condition["statistics"])
 
     def _noise_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Tested on the clips that were held out, as they are and with something laid over them."""
-        model, options = self._model(cell), self.suite.disturb
+        model, options = self._cell_model(cell), self.suite.disturb
         if options is None:
             raise RecipeError(f"suite {self.path.stem} is of kind disturb and has no key `disturb`")
         utterances = self._labelled_utterances(cell.corpus_key, model)
@@ -260,7 +260,7 @@ class _SuiteRun:
         if options.telephone:
             conditions.append(("telephone band", None, waveform.change([{"transform": "telephone"}])))
         for noise, snr_db, change in conditions:
-            predictions = self._predictions(model, cell.corpus_key, rows, change)
+            predictions = self._predict_corpus(model, cell.corpus_key, rows, change)
             row = replace(self._empty_row(cell), noise=noise, snr_db=snr_db)
             for condition in scores(predictions)["conditions"]:
                 # A run's predictions are of one condition: those with noise are not kept.
@@ -293,7 +293,7 @@ class _SuiteRun:
             seeds=len(condition["seeds"]),
         )
 
-    def _predictions(
+    def _predict_corpus(
         self,
         model: ModelFile,
         corpus_key: str,
@@ -304,7 +304,7 @@ class _SuiteRun:
         bar = data.bar(console, "listening")
         return evaluate.answers(model, utterances, protocol, bar, root=self.data_root, change=change)
 
-    def _model(self, cell: Cell) -> ModelFile:
+    def _cell_model(self, cell: Cell) -> ModelFile:
         if cell.system.model:
             return read_model(builtin.path_of(cell.system.model))
         return read_model(next(iter(sorted((self.runs / cell.name).glob("fold*-seed*/model.onnx")))))

@@ -27,11 +27,11 @@ from intonate.training import recipe_files
 from intonate.training.recipe import sentence
 
 
-class _Part(BaseModel):
+class _SuitePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Corpus(_Part):
+class Corpus(_SuitePart):
     """What is trained on, and how it is divided."""
 
     corpus: str = Field(default="", description="catalogue name; empty: the same as the key")
@@ -44,7 +44,7 @@ class Corpus(_Part):
     folds: list[int] = Field(default=[], description="of the disjoint split, from 1; empty for all")
 
 
-class System(_Part):
+class System(_SuitePart):
     """One row of the table."""
 
     title: str
@@ -61,7 +61,7 @@ class System(_Part):
     missing: str = Field(default="", description="why it is listed and not trained")
 
 
-class Disturb(_Part):
+class Disturb(_SuitePart):
     """What is laid over the test clips."""
 
     noises: str = Field(description="a folder of sounds, from the folder of the corpora")
@@ -69,7 +69,7 @@ class Disturb(_Part):
     telephone: bool = True
 
 
-class Suite(_Part):
+class Suite(_SuitePart):
     title: str
     kind: Literal["compare", "cross", "disturb"] = "compare"
     about: list[str] = Field(default=[], description="sentences under the heading")
@@ -117,11 +117,11 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         for corpus in system.only:
             if corpus not in suite.corpora:
                 raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")
-    systems = {key: _with_its_file(key, system, path) for key, system in suite.systems.items()}
+    systems = {key: _with_recipe_path(key, system, path) for key, system in suite.systems.items()}
     return suite.model_copy(update={"systems": systems}), path
 
 
-def _with_its_file(key: str, system: System, suite: Path) -> System:
+def _with_recipe_path(key: str, system: System, suite: Path) -> System:
     """The system with its recipe as an absolute path, so that it can be trained from wherever it was named."""
     if not system.recipe:
         return system

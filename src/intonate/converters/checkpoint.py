@@ -52,7 +52,7 @@ class Checkpoint:
             found = json.loads(self.text(file))
         except ValueError as error:
             raise ModelError(f"{self.folder / file} is not JSON ({error}); fetch the checkpoint again") from error
-        return _mapping(found, self.folder / file)
+        return _require_mapping(found, self.folder / file)
 
     def yaml(self, file: str) -> dict[str, Any] | None:
         """The mapping in a YAML file, in which nothing is built or run; None where there is no such file."""
@@ -60,12 +60,12 @@ class Checkpoint:
             return None
         yaml = require("yaml", "train")
         try:
-            found = yaml.load(self.text(file), _data_alone(yaml))
+            found = yaml.load(self.text(file), _yaml_loader_without_code(yaml))
         except yaml.YAMLError as error:
             raise ModelError(
                 f"{self.folder / file} is not YAML ({' '.join(str(error).split())[:120]}); fetch the checkpoint again"
             ) from error
-        return _mapping(found, self.folder / file)
+        return _require_mapping(found, self.folder / file)
 
     def front_matter(self) -> dict[str, Any]:
         """What its own card says at its top, as YAML between two lines of dashes; empty if nothing."""
@@ -158,7 +158,7 @@ def labels_of(raw: Sequence[str], name: str, where: str) -> list[str]:
     """
     if len(raw) < 2:
         raise ModelError(f"{name} has {len(raw)} labels in {where}, and to choose there have to be two")
-    known = [_canonical(label) for label in raw]
+    known = [_canonical_emotion(label) for label in raw]
     labels = [mine if known.count(mine) == 1 else own.strip() for mine, own in zip(known, raw, strict=True)]
     if len(set(labels)) < len(labels):
         raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend {where}")
@@ -181,20 +181,20 @@ def setting(settings: Mapping[str, Any], key: str, kind: type, where: str) -> An
     raise ModelError(f"{where} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
 
 
-def _canonical(label: str) -> str:
+def _canonical_emotion(label: str) -> str:
     try:
         return canonical(label)
     except LabelError:
         return label.strip()
 
 
-def _mapping(found: Any, path: Path) -> dict[str, Any]:
+def _require_mapping(found: Any, path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds no settings by name; fetch the checkpoint again")
     return found
 
 
-def _data_alone(yaml: Any) -> Any:
+def _yaml_loader_without_code(yaml: Any) -> Any:
     """A loader that takes tags of others (`!new:torch.nn.Linear`, as SpeechBrain has them) as the data behind them."""
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]

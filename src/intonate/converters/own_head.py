@@ -30,7 +30,7 @@ def recognises(checkpoint: Checkpoint) -> bool:
     config = checkpoint.json(CONFIG)
     if config is None or config.get("auto_map"):
         return False
-    if _is_of_letters(config):
+    if _is_letter_vocabulary(config):
         return not set(map(str.upper, map(str, config["id2label"].values()))) <= {"LABEL_0", "LABEL_1"}
     try:
         found = tensors.names(tensors.file_in(checkpoint.folder, checkpoint.name))
@@ -65,7 +65,7 @@ def describe(checkpoint: Checkpoint) -> Description:
     )
     architecture = str((config.get("architectures") or ["a head of its own"])[0])
     remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
-    return Description(spec, architecture, dict(zip(_raw(config), outputs, strict=True)), remark)
+    return Description(spec, architecture, dict(zip(_raw_labels(config), outputs, strict=True)), remark)
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -86,7 +86,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     encoder = encoder_of(settings, weights, name)
     outputs = outputs_of(config, name)
     order = [outputs.index(output) for output in (*spec.labels, *spec.dimensions)]
-    width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_of_letters(config)
+    width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_letter_vocabulary(config)
     last = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
 
     class OwnHead(Network):
@@ -127,17 +127,17 @@ def outputs_of(config: Mapping[str, Any], name: str) -> list[str]:
 
 def dimensions_of(config: Mapping[str, Any]) -> list[str]:
     """Its outputs where they are dimensions, in its own order; empty where they are labels."""
-    raw = [label.strip().lower() for label in _raw(config)]
+    raw = [label.strip().lower() for label in _raw_labels(config)]
     return [DIMENSIONS[label] for label in raw] if raw and all(label in DIMENSIONS for label in raw) else []
 
 
-def _raw(config: Mapping[str, Any]) -> list[str]:
+def _raw_labels(config: Mapping[str, Any]) -> list[str]:
     return [
         str(label) for _, label in sorted((int(place), label) for place, label in config.get("id2label", {}).items())
     ]
 
 
-def _is_of_letters(config: Mapping[str, Any]) -> bool:
+def _is_letter_vocabulary(config: Mapping[str, Any]) -> bool:
     """Whether it is a recogniser of speech with a letter for every label."""
     architecture = str((config.get("architectures") or [""])[0])
     return architecture.endswith("ForCTC") and len(config.get("id2label", {})) == config.get("vocab_size")

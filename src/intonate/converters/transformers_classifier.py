@@ -168,10 +168,10 @@ def load(checkpoint: Checkpoint, weights: Mapping[str, Any]) -> Any:
             f"{type(loaded).__name__}, so its answers would be random; it was written for code of its own, or has "
             "not been fine-tuned"
         )
-    return _with_lengths_open(loaded.float())
+    return _with_dynamic_lengths(loaded.float())
 
 
-def _with_lengths_open(loaded: Any) -> Any:
+def _with_dynamic_lengths(loaded: Any) -> Any:
     """SEW fills up what it shortened where the frames are odd in number, and an export would settle that once.
 
     So that it always fills up, and by as many rows as are lacking: where none are, by none.

@@ -34,19 +34,19 @@ class Sound:
     longest_s: float | None = None
 
 
-def _waveform(extractor: Extractor) -> Sound:
+def _waveform_input(extractor: Extractor) -> Sound:
     is_scaled = extractor.get("do_normalize", True)
     return Sound(ModelInput("waveform", "waveform", {} if is_scaled else {"scale": False}), lambda waveform: waveform)
 
 
-def _whisper(extractor: Extractor) -> Sound:
+def _whisper_input(extractor: Extractor) -> Sound:
     """30 s, or as many as it was trained on: what is shorter is followed by silence."""
     seconds = int(extractor.get("chunk_length", 30))
     params = {"bands": int(extractor.get("feature_size", 80)), "seconds": seconds}
     return Sound(ModelInput("features", "whisper_log_mel", params), lambda rows: rows.transpose(1, 2), float(seconds))
 
 
-def _spectrogram_transformer(extractor: Extractor) -> Sound:
+def _spectrogram_input(extractor: Extractor) -> Sound:
     rows = int(extractor.get("max_length", 1024))
     params = {"bands": int(extractor.get("num_mel_bins", 128)), "shape": "hanning", "scale": 1.0, "rows": rows}
     mean, deviation = float(extractor.get("mean", -4.2677393)), float(extractor.get("std", 4.5689974))
@@ -76,9 +76,9 @@ def _seamless(extractor: Extractor) -> Sound:
 
 
 KINDS: dict[str, Callable[[Extractor], Sound]] = {
-    WAVEFORM: _waveform,
-    "WhisperFeatureExtractor": _whisper,
-    "ASTFeatureExtractor": _spectrogram_transformer,
+    WAVEFORM: _waveform_input,
+    "WhisperFeatureExtractor": _whisper_input,
+    "ASTFeatureExtractor": _spectrogram_input,
     "SeamlessM4TFeatureExtractor": _seamless,
 }
 

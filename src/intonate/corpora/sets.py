@@ -36,7 +36,7 @@ class PaperSet:
     corpora: Mapping[str, int]
 
 
-def _every_clip(*names: str) -> dict[str, int]:
+def _all_clips_of(*names: str) -> dict[str, int]:
     return dict.fromkeys(names, 0)
 
 
@@ -46,13 +46,15 @@ _P4 = "P4, bilingual transfer learning"
 SETS: dict[str, PaperSet] = {
     "p0": PaperSet("P0, ResNet-34 + RoBERTa", "p0-7", {"ravdess": 1000, "cremad": 5000}),
     # The paper names three corpora and five classes; excitement is not counted as happiness, as in P3.
-    "p1": PaperSet("P1, CNN-LSTM with CAEmoCyGAN", "p1-5", _every_clip("cremad", "iemocap", "tess")),
+    "p1": PaperSet("P1, CNN-LSTM with CAEmoCyGAN", "p1-5", _all_clips_of("cremad", "iemocap", "tess")),
     # What its printed tables are of: emotion and gender, speech and song.
-    "p1-16": PaperSet("P1, CNN-LSTM with CAEmoCyGAN, by gender", "ravdess-16", _every_clip("ravdess", "ravdess_song")),
-    "p3": PaperSet("P3, HuBERT + BERT", "p3-7", _every_clip("cremad", "tess", "ravdess", "savee", "iemocap")),
-    "p4-en": PaperSet(f"{_P4}, English", "7", _every_clip(*_ENGLISH)),
-    "p4-bn": PaperSet(f"{_P4}, Bangla", "7", _every_clip(*_BANGLA)),
-    "p4-all": PaperSet(f"{_P4}, both languages", "7", _every_clip(*_ENGLISH, *_BANGLA)),
+    "p1-16": PaperSet(
+        "P1, CNN-LSTM with CAEmoCyGAN, by gender", "ravdess-16", _all_clips_of("ravdess", "ravdess_song")
+    ),
+    "p3": PaperSet("P3, HuBERT + BERT", "p3-7", _all_clips_of("cremad", "tess", "ravdess", "savee", "iemocap")),
+    "p4-en": PaperSet(f"{_P4}, English", "7", _all_clips_of(*_ENGLISH)),
+    "p4-bn": PaperSet(f"{_P4}, Bangla", "7", _all_clips_of(*_BANGLA)),
+    "p4-all": PaperSet(f"{_P4}, both languages", "7", _all_clips_of(*_ENGLISH, *_BANGLA)),
 }
 
 

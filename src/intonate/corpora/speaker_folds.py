@@ -26,7 +26,7 @@ class HeldOutSpeakers:
     validation: tuple[str, ...]
 
 
-def _numbers(*numbers: int) -> tuple[str, ...]:
+def _speaker_names(*numbers: int) -> tuple[str, ...]:
     return tuple(f"{number:02d}" for number in numbers)
 
 
@@ -42,23 +42,23 @@ FOLDS: dict[str, Folds] = {
     "ravdess-6": Folds(
         "ravdess",
         (
-            _numbers(1, 11, 20, 21),
-            _numbers(4, 10, 12, 14),
-            _numbers(8, 9, 19, 23),
-            _numbers(3, 5, 7, 24),
-            _numbers(2, 15, 16, 18),
-            _numbers(6, 13, 17, 22),
+            _speaker_names(1, 11, 20, 21),
+            _speaker_names(4, 10, 12, 14),
+            _speaker_names(8, 9, 19, 23),
+            _speaker_names(3, 5, 7, 24),
+            _speaker_names(2, 15, 16, 18),
+            _speaker_names(6, 13, 17, 22),
         ),
         "the folds of EmoBox",
     ),
     "ravdess-5": Folds(
         "ravdess",
         (
-            _numbers(2, 5, 14, 15, 16),
-            _numbers(3, 6, 7, 13, 18),
-            _numbers(10, 11, 12, 19, 20),
-            _numbers(8, 17, 21, 23, 24),
-            _numbers(1, 4, 9, 22),
+            _speaker_names(2, 5, 14, 15, 16),
+            _speaker_names(3, 6, 7, 13, 18),
+            _speaker_names(10, 11, 12, 19, 20),
+            _speaker_names(8, 17, 21, 23, 24),
+            _speaker_names(1, 4, 9, 22),
         ),
         "the folds of Luna-Jiménez et al. 2021",
     ),
@@ -75,11 +75,11 @@ FOLDS: dict[str, Folds] = {
     "banglaser-5": Folds(
         "banglaser",
         (
-            _numbers(2, 5, 11, 14, 19, 30, 31),
-            _numbers(7, 10, 13, 20, 21, 28, 33),
-            _numbers(8, 9, 18, 23, 26, 29),
-            _numbers(1, 6, 15, 16, 24, 25, 34),
-            _numbers(3, 4, 12, 17, 22, 27, 32),
+            _speaker_names(2, 5, 11, 14, 19, 30, 31),
+            _speaker_names(7, 10, 13, 20, 21, 28, 33),
+            _speaker_names(8, 9, 18, 23, 26, 29),
+            _speaker_names(1, 6, 15, 16, 24, 25, 34),
+            _speaker_names(3, 4, 12, 17, 22, 27, 32),
         ),
         "five groups, even in gender",
     ),

@@ -226,7 +226,7 @@ def _group_pictures(view: Mapping[str, Any]) -> str:
     pictures = []
     for name in names:
         groups = list(groups_by[name].items())
-        note = _unit_note(groups)
+        note = _interval_unit_note(groups)
         note_html = f'<p class="small muted">{escape(note)}</p>' if note else ""
         pictures.append(f"<div><h4>by {name}</h4>{plots.interval_plot(groups, f'UAR by {name}')}{note_html}</div>")
     return f'<div class="groups">{"".join(pictures)}</div>'
@@ -238,7 +238,7 @@ def panel(name: str, content: str, kind: str = "") -> str:
     return f'<section class="panel {kind}">{heading}<div class="scroll">{content}</div></section>'
 
 
-def _unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+def _interval_unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     alone = [name for name, group in groups if group["unit"] == "utterance"]
     if not alone:
         return ""

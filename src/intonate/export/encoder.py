@@ -50,7 +50,7 @@ def whisper_graph(checkpoint: str, layers: Sequence[int], int8: bool = True) -> 
                 raw, small, op_types_to_quantize=["MatMul"], weight_type=tools.QuantType.QInt8, per_channel=True,
                 reduce_range=True, extra_options={"MatMulConstBOnly": True},
             )  # fmt: skip
-        return _without_sources(small if int8 else raw)
+        return _without_debug_names(small if int8 else raw)
 
 
 def _check(path: Path, network: object, bands: int) -> None:
@@ -66,7 +66,7 @@ def _check(path: Path, network: object, bands: int) -> None:
             raise ModelError(f"the exported encoder answers differently from the network at {frames} frames")
 
 
-def _without_sources(path: Path) -> bytes:
+def _without_debug_names(path: Path) -> bytes:
     """The file without the paths of the machine that exporters note."""
     onnx = require("onnx", "train")
     graph = onnx.load(str(path))

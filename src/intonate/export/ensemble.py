@@ -171,13 +171,13 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         # A speaker of a corpus that one member never saw is left out too: corpora may share speakers.
         unseen_speakers=tuple(sorted(set.intersection(*(set(spec.unseen_speakers) for spec in specs)))),
         licence=" AND ".join(dict.fromkeys(licences)),
-        recipe_hash=_hash(files, by),
+        recipe_hash=_members_hash(files, by),
         intonate_version=__version__,
         scores={},
     )
 
 
-def _hash(files: Sequence[ModelFile], by: str) -> str:
+def _members_hash(files: Sequence[ModelFile], by: str) -> str:
     """No recipe made an ensemble: its hash tells which files did, in which order. First 12 hex digits of SHA-256."""
     digest = hashlib.sha256(by.encode())
     for file in files:

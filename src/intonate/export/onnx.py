@@ -152,7 +152,7 @@ def write_sklearn(
         graph = skl2onnx.convert_sklearn(
             pipeline, initial_types=[(item.name, kind)], options={id(pipeline): {"zipmap": False}}, target_opset=OPSETS
         )
-        _mend_neighbours(graph, pipeline)
+        _mend_knn_graph(graph, pipeline)
     helper = onnx.helper
     probabilities = graph.graph.output[1].name
     del graph.graph.output[:]
@@ -198,7 +198,7 @@ def _register_converter(pipeline: Pipeline) -> None:
     )
 
 
-def _mend_neighbours(graph: Any, pipeline: Pipeline) -> None:
+def _mend_knn_graph(graph: Any, pipeline: Pipeline) -> None:
     """Neighbours that count by 1 / distance: skl2onnx (1.20) takes max(-distance, 1e-6), so that all count the same."""
     if getattr(pipeline.steps[-1][1], "weights", None) != "distance":
         return

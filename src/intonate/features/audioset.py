@@ -81,13 +81,13 @@ def htk_filters() -> Float:
 
     The published code leaves out 0 Hz; so do these, for the first band begins at 125 Hz.
     """
-    edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), BANDS + 2)
-    bins = _mel(np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1))[:, None]
+    edges = np.linspace(_hz_to_mel(LOW_HZ), _hz_to_mel(HIGH_HZ), BANDS + 2)
+    bins = _hz_to_mel(np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1))[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+def _hz_to_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """HTK's mel scale (O'Shaughnessy)."""
     return np.asarray(1127.0 * np.log1p(np.asarray(hz) / 700.0), np.float64)

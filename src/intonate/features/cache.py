@@ -146,13 +146,13 @@ def analyse(
     folders: dict[str, dict[str, str]] = {}
     stored: dict[str, dict[str, Entry]] = {}
     keys = keys_of(utterances, hashed=folder is not None or any(clip_changes))
-    for change in {_change_key(change): change for change in clip_changes}.values():
+    for change in {_augmentation_key(change): change for change in clip_changes}.values():
         pairs = zip(keys, clip_changes, strict=True)
-        change_keys = {key for key, other in pairs if _change_key(other) == _change_key(change)}
-        folders[_change_key(change)] = {}
+        change_keys = {key for key, other in pairs if _augmentation_key(other) == _augmentation_key(change)}
+        folders[_augmentation_key(change)] = {}
         for name, front_end in analysis.front_ends.items():
             description = _description(analysis, front_end, change)
-            folder_name = folders[_change_key(change)][name] = _folder_name(description)
+            folder_name = folders[_augmentation_key(change)][name] = _folder_name(description)
             stored[folder_name] = {}
             if folder is not None:
                 stored[folder_name] = _read_packs(_open_folder(folder, folder_name, description), change_keys)
@@ -160,22 +160,22 @@ def analyse(
     for key, row, change in zip(keys, utterances, clip_changes, strict=True):
         missing = {
             folder_name: analysis.front_ends[name]
-            for name, folder_name in folders[_change_key(change)].items()
+            for name, folder_name in folders[_augmentation_key(change)].items()
             if key not in stored[folder_name]
         }
-        if missing and (key, _change_key(change)) not in tasks:
-            tasks[key, _change_key(change)] = _Task(row.path, row.start_s, row.end_s, key, change, missing)
+        if missing and (key, _augmentation_key(change)) not in tasks:
+            tasks[key, _augmentation_key(change)] = _Task(row.path, row.start_s, row.end_s, key, change, missing)
     if tasks:
-        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or _processors())
+        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or _processor_count())
     results = []
     for key, change in zip(keys, clip_changes, strict=True):
-        entries = {name: stored[folder_name][key] for name, folder_name in folders[_change_key(change)].items()}
+        entries = {name: stored[folder_name][key] for name, folder_name in folders[_augmentation_key(change)].items()}
         samples = next((entry.samples for entry in entries.values()), 0)
         results.append(ClipFeatures({name: entry.array for name, entry in entries.items()}, samples))
     return results
 
 
-def _change_key(change: Change | None) -> str:
+def _augmentation_key(change: Change | None) -> str:
     return "" if change is None else change.key
 
 
@@ -216,11 +216,11 @@ def keys_of(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
     files = dict(zip(paths, paths, strict=True))
     if hashed:
         with ThreadPoolExecutor(READERS) as pool:
-            files = dict(zip(paths, pool.map(_digest, paths), strict=True))
+            files = dict(zip(paths, pool.map(_file_digest, paths), strict=True))
     return [f"{files[row.path]} {row.start_s:g}-{'' if row.end_s is None else f'{row.end_s:g}'}" for row in utterances]
 
 
-def _digest(path: str) -> str:
+def _file_digest(path: str) -> str:
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
@@ -388,7 +388,7 @@ def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task:
     return entries
 
 
-def _processors() -> int:
+def _processor_count() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

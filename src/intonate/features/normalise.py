@@ -64,7 +64,7 @@ class SpeakerStatistics:
 
 
 @lru_cache(maxsize=64)
-def _arrays(normalisation: Normalisation) -> tuple[NDArray[np.float64], ...]:
+def _statistics_arrays(normalisation: Normalisation) -> tuple[NDArray[np.float64], ...]:
     """Mean, standard deviation and prior per column."""
     return tuple(np.asarray(row, np.float64) for row in (normalisation.mean, normalisation.sd, normalisation.prior))
 
@@ -75,7 +75,7 @@ def centre_and_scale(normalisation: Normalisation, moments: Moments) -> tuple[Fl
     Returns:
         mean (columns,), sd (columns,), float32.
     """
-    mean0, sd0, prior = _arrays(normalisation)
+    mean0, sd0, prior = _statistics_arrays(normalisation)
     if normalisation.kind == "corpus":
         mean, variance = mean0, np.square(sd0)
     elif normalisation.kind == "clip":
@@ -108,5 +108,5 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
 
 def distance(features: Float, normalisation: Normalisation) -> float:
     """How far a clip lies from the training: the RMS of its columns, in deviations of the training."""
-    mean, sd, _ = _arrays(normalisation)
+    mean, sd, _ = _statistics_arrays(normalisation)
     return float(np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _TINY)).mean()))

@@ -168,11 +168,13 @@ class SpeechRows(nn.Module):
         rows = hidden_states[0] if isinstance(hidden_states, tuple) else hidden_states
         spans = {axis: (self.mask.get(f"{axis}_prob", 0.0), int(self.mask.get(f"{axis}_length", 10)))
                  for axis in ("time", "feature")}  # fmt: skip
-        time_mask = _spans(rows.shape[0], rows.shape[1], *spans["time"], device=rows.device)
+        time_mask = _masked_spans(rows.shape[0], rows.shape[1], *spans["time"], device=rows.device)
         mask_embedding = getattr(self.model, "masked_spec_embed", None)
         replacement = torch.zeros_like(rows[0, 0]) if mask_embedding is None else mask_embedding.to(rows.dtype)
         rows = torch.where(time_mask[:, :, None], replacement, rows)
-        rows = rows.masked_fill(_spans(rows.shape[0], rows.shape[2], *spans["feature"], device=rows.device)[:, None], 0)
+        rows = rows.masked_fill(
+            _masked_spans(rows.shape[0], rows.shape[2], *spans["feature"], device=rows.device)[:, None], 0
+        )
         return (rows, *hidden_states[1:]) if isinstance(hidden_states, tuple) else rows
 
 
@@ -196,7 +198,7 @@ def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mappin
         raise RecipeError("model.params.lora needs a rank, as in {rank: 8}, and tune: frozen, which it learns beside")
 
 
-def _spans(clips: int, places: int, share: float, length: int, device: torch.device) -> Tensor:
+def _masked_spans(clips: int, places: int, share: float, length: int, device: torch.device) -> Tensor:
     """(clips, places) bool: spans that begin anywhere, so many that they would hide `share` if none met another."""
     starts = (torch.rand(clips, 1, places, device=device) < share / length).float()
     return F.max_pool1d(F.pad(starts, (length - 1, 0)), length, stride=1)[:, 0] > 0

@@ -85,7 +85,7 @@ class SpeechTextFusion(Network):
 
     def forward(self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor) -> Tensor:
         """(batch, samples), (batch,), (batch, tokens), (batch,) -> (batch, classes)."""
-        means = self._means(waveform, waveform_lengths, tokens, tokens_lengths)
+        means = self._modality_means(waveform, waveform_lengths, tokens, tokens_lengths)
         logits: Tensor = self.head(torch.cat(means, dim=1))
         return logits
 
@@ -93,9 +93,11 @@ class SpeechTextFusion(Network):
         """What speech and text say alone, under late fusion; see `Network.parts`."""
         if not isinstance(self.head, LateFusion):
             return []
-        return self.head.parts(torch.cat(self._means(waveform, waveform_lengths, tokens, tokens_lengths), dim=1))
+        return self.head.parts(
+            torch.cat(self._modality_means(waveform, waveform_lengths, tokens, tokens_lengths), dim=1)
+        )
 
-    def _means(
+    def _modality_means(
         self, waveform: Tensor, waveform_lengths: Tensor, tokens: Tensor, tokens_lengths: Tensor
     ) -> list[Tensor]:
         means = []

@@ -211,7 +211,7 @@ def library() -> Any:
     if "keras" in sys.modules:
         keras = sys.modules["keras"]
     else:
-        with tempfile.TemporaryDirectory() as home, _environment(KERAS_BACKEND="torch", KERAS_HOME=home):
+        with tempfile.TemporaryDirectory() as home, _temporary_environment(KERAS_BACKEND="torch", KERAS_HOME=home):
             keras = require("keras", "train")
     if keras.config.backend() != "torch":
         raise ModelError(
@@ -222,7 +222,7 @@ def library() -> Any:
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def _temporary_environment(**values: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -54,7 +54,7 @@ class PatchClassifier(Network):
         if freeze:
             self.network.requires_grad_(False).eval()
         self.mlp = MLP(classes, {"features": network.width}, layers, dropout)
-        self._digest: bytes | None = None
+        self._array_digest: bytes | None = None
 
     def answer(self, patches: Tensor, lengths: Tensor) -> Tensor:
         """(batch, patches, …), (batch,) -> (batch, classes)."""
@@ -79,12 +79,12 @@ class PatchClassifier(Network):
             return embeddings
         if not self.freeze:
             return self._embed_in_batches(patches)
-        if self._digest is None:
-            self._digest = _digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
-        cached = _embedding_cache(self._digest)
+        if self._array_digest is None:
+            self._array_digest = _array_digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
+        cached = _embedding_cache(self._array_digest)
         if len(cached) * 4 * self.network.width > CACHE_BYTES:
             cached.clear()
-        keys = [_digest(patch) for patch in patches.cpu().numpy()]
+        keys = [_array_digest(patch) for patch in patches.cpu().numpy()]
         missing = {key: place for place, key in enumerate(keys) if key not in cached}
         if missing:
             cached |= zip(missing, self._embed_in_batches(patches[list(missing.values())]).float().cpu(), strict=True)
@@ -100,7 +100,7 @@ class PatchClassifier(Network):
         return self
 
     def _load_from_state_dict(self, *args: object) -> None:
-        self._digest = None  # these are other weights
+        self._array_digest = None  # these are other weights
         super()._load_from_state_dict(*args)
 
 
@@ -110,7 +110,7 @@ def _embedding_cache(weights: bytes) -> dict[bytes, Tensor]:
     return {}
 
 
-def _digest(*arrays: NDArray[Any]) -> bytes:
+def _array_digest(*arrays: NDArray[Any]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).ravel().data)

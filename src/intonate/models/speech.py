@@ -87,9 +87,9 @@ class SpeechEncoder(Network):
     def _clip_means(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         """Each layer's mean over the clip's frames, (batch, layers, width); each clip alone, once, without padding."""
         if self._weights_digest is None:
-            self._weights_digest = _digest(*self.speech.model.state_dict().values())
+            self._weights_digest = _tensor_digest(*self.speech.model.state_dict().values())
         cached_means = _mean_cache(self._weights_digest, self.speech.layers)
-        keys = [_digest(clip[:length]) for clip, length in zip(waveform, lengths.tolist(), strict=True)]
+        keys = [_tensor_digest(clip[:length]) for clip, length in zip(waveform, lengths.tolist(), strict=True)]
         for place, key in enumerate(keys):
             if key not in cached_means:
                 length = lengths[place : place + 1]
@@ -131,7 +131,7 @@ def _mean_cache(weights: bytes, layers: str) -> dict[bytes, Tensor]:
     return {}
 
 
-def _digest(*tensors: Tensor) -> bytes:
+def _tensor_digest(*tensors: Tensor) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())

@@ -98,7 +98,7 @@ def load(network: nn.Module, path: str | Path) -> None:
     names = NAMES[kind](network) if from_tensorflow else {name: name for name in state}
     tensors = {}
     for name, tensor in state.items():
-        axes = _axes(names[name], tensor.ndim) if from_tensorflow else tuple(range(tensor.ndim))
+        axes = _axis_order(names[name], tensor.ndim) if from_tensorflow else tuple(range(tensor.ndim))
         tensors[name] = _checked_tensor(
             arrays, names[name], axes, tensor, f"{path} does not hold the weights of {kind}"
         )
@@ -151,7 +151,7 @@ def yamnet_names(network: nn.Module) -> dict[str, str]:
 NAMES = {"VGGish": vggish_names, "YAMNet": yamnet_names}
 
 
-def _axes(name: str, ndim: int) -> tuple[int, ...]:
+def _axis_order(name: str, ndim: int) -> tuple[int, ...]:
     return DEPTHWISE if name.endswith("depthwise_kernel:0") else AXES[ndim]
 
 

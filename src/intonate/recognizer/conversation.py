@@ -138,7 +138,7 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         level = max((level_dbfs(track.waveform) for track in tracks), default=-np.inf)
         end_s = max((len(track.waveform) for track in tracks), default=0) / spec.sample_rate_hz
         segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False)]
-    everybody = _speaker("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
+    everybody = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
     names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
     return Prediction(
         label=everybody.label,
@@ -149,7 +149,7 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         model=spec.name,
         file=recording.file_of(source),
         warnings=tuple(dict.fromkeys(warnings)),
-        speakers=tuple(_speaker(name, [mean for mean in means if mean[0] == name], request) for name in names),
+        speakers=tuple(_speaker_summary(name, [mean for mean in means if mean[0] == name], request) for name in names),
     )
 
 
@@ -265,7 +265,7 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
     return found
 
 
-def _speaker(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
+def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
     lengths_s = [seconds for _, seconds, _ in means]
     scores = request.scores(np.average([answer for *_, answer in means], axis=0, weights=lengths_s))
     is_unsure = label_or_unsure(scores, request.spec.abstain_below) == UNSURE

@@ -310,16 +310,16 @@ class Recognizer:
             known_s, clip = end_s, None
             if np.count_nonzero(speech) * HOP_S >= detect.least_s:
                 window_request = request.for_window(start_s, end_s)
-                clip = self._clip(waveform, window_request, speaker if is_counted else speaker.copy())
+                clip = self._extract_clip(waveform, window_request, speaker if is_counted else speaker.copy())
                 counted_end_s = end_s if is_counted else counted_end_s
             familiarity = None if clip is None else clip.familiarity
             window = Window(start_s, end_s, speech, None, level_dbfs(waveform), familiarity)
             yield window, None if clip is None else clip.inputs
 
     def _clip_if_voiced(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip | None:
-        return self._clip(waveform, request, speaker) if has_voice(waveform, self.spec.sample_rate_hz) else None
+        return self._extract_clip(waveform, request, speaker) if has_voice(waveform, self.spec.sample_rate_hz) else None
 
-    def _clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip:
+    def _extract_clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip:
         """The normalised clip of a piece of speech, which is added to `speaker`."""
         spec = self.spec
         sound = clean(waveform, spec.sample_rate_hz, spec.clean)

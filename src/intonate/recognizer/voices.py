@@ -61,7 +61,7 @@ def tell_apart(
     places = np.flatnonzero(speech)
     if count == 1 or len(places) < 2 * SHORTEST:
         return nobody
-    cuts, vectors = _stretches(waveform, places)
+    cuts, vectors = _stretch_features(waveform, places)
     is_long = np.array([stop - start >= SHORTEST for start, stop in cuts])
     if not is_long.any():
         return nobody
@@ -100,13 +100,13 @@ def describe(log_mels: NDArray[np.float32], f0_hz: NDArray[np.float32], strength
 
 
 @cache
-def _projection() -> tuple[Float, Float]:
+def _load_projection() -> tuple[Float, Float]:
     """The mean (statistics,) and the discriminants (statistics, dimensions)."""
     with np.load(Path(__file__).parent / "assets" / "voices.npz", allow_pickle=False) as stored:
         return stored["mean"].astype(np.float64), stored["projection"].astype(np.float64)
 
 
-def _stretches(waveform: NDArray[np.float32], places: NDArray[np.intp]) -> tuple[list[tuple[int, int]], Float]:
+def _stretch_features(waveform: NDArray[np.float32], places: NDArray[np.intp]) -> tuple[list[tuple[int, int]], Float]:
     """Overlapping stretches of speech without a pause: [start, end) in `places`, and their vectors."""
     log_mels, (f0_hz, strength) = log_mel(waveform, RATE_HZ, bands=BANDS), pitch(waveform, RATE_HZ)
     places = np.minimum(places, min(len(log_mels), len(f0_hz)) - 1)
@@ -116,7 +116,7 @@ def _stretches(waveform: NDArray[np.float32], places: NDArray[np.intp]) -> tuple
         for first, last in itertools.pairwise([0, *pauses, len(places)])
         for start in range(first, max(first + 1, last - STRETCH + 1), HOP)
     ]
-    mean, projection = _projection()
+    mean, projection = _load_projection()
     frames = [places[start:stop] for start, stop in cuts]
     described = [describe(log_mels[cut], f0_hz[cut], strength[cut]) for cut in frames]
     return cuts, (np.array(described) - mean) @ projection

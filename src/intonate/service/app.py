@@ -70,13 +70,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.state.service = state
 
-    _add_interface(app, state)
+    _add_api_routes(app, state)
     _add_monitoring(app, state)
     _add_pages(app)
     return app
 
 
-def _add_interface(app: FastAPI, state: ServiceState) -> None:
+def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
     """`/v1`: predictions, models and live streams."""
 
     @app.post(

@@ -64,7 +64,7 @@ class _Connection:
         session, resumed, events = await self._session()
         if session.on_takeover is not None:
             session.on_takeover()
-        session.connection, session.on_takeover = self, self._on_takeover
+        session.connection, session.on_takeover = self, self._close_for_takeover
         try:
             async with session.lock:  # until the connection before has processed its last piece
                 events = session.events_after(self._query.seq) or [] if resumed else events
@@ -126,7 +126,7 @@ class _Connection:
         if len(self._head) < kinds.HEAD_BYTES:
             self._head += data[: kinds.HEAD_BYTES - len(self._head)]
             check_beginning(self._head, self._query.format)
-        for piece in self._pieces(data, session.rate_hz):
+        for piece in self._decode_pieces(data, session.rate_hz):
             await self._process(session, piece)
 
     async def _receive(self) -> Any:
@@ -136,7 +136,7 @@ class _Connection:
         except TimeoutError:
             raise ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s") from None
 
-    def _pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
+    def _decode_pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
         """A message in whole samples, some at a time."""
         width = ENCODINGS[self._query.format].width
         data = self._partial_sample + data
@@ -213,7 +213,7 @@ class _Connection:
         if session.connection is not self:
             raise ConnectionEnd(TAKEN, "taken", "another connection took this session over")
 
-    def _on_takeover(self) -> None:
+    def _close_for_takeover(self) -> None:
         end = ConnectionEnd(TAKEN, "taken", "another connection took this session over")
         self._state.in_background(_close_with_reason(self._ws, end))
 

@@ -74,7 +74,7 @@ async def predict(request: Request, state: ServiceState) -> Response:
 
 async def _respond(request: Request, state: ServiceState) -> Response:
     upload = await receive(request, state.settings.limits)
-    options = _options(upload.fields, state)
+    options = _prediction_options(upload.fields, state)
     start_s = time.monotonic()
     try:
         top_k = options.pop("top_k")
@@ -103,7 +103,7 @@ def _predict(upload: Upload, longest_s: float, options: dict[str, Any]) -> Predi
     return dataclasses.replace(answer, file=name, warnings=(*heard, *answer.warnings))
 
 
-def _options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
+def _prediction_options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
     models = state.settings.models
     name = fields.get("model") or state.settings.default
     if name not in models:

@@ -104,7 +104,7 @@ def predict(
         channels == "each" or speakers is not None,
         recognizer.spec.dimensions,
     )
-    _write_to(output, _with_names(answers, names, failures, notes), style, layout)
+    _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout)
     for sentence in [*notes, *(failure.error for failure in failures)]:
         print(f"intonate: {sentence}", file=sys.stderr)
     if failures and not is_single:
@@ -248,7 +248,7 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
     return sources, names, notes
 
 
-def _with_names(
+def _answers_with_names(
     answers: Answers, names: list[str], failures: list[Failure], notes: list[str]
 ) -> Iterator[Prediction | Failure]:
     """The answers under the names that the user gave; failures and warnings are kept for the end."""
@@ -327,10 +327,10 @@ def _answerable_labels(recognizer: Recognizer, labels: str | None) -> tuple[str,
 
 
 def _held_out_uar(spec: ModelSpec) -> str:
-    """UAR on held-out speakers, corpus by corpus, each clip alone."""
+    """UAR on held-out speakers among the classes of their corpus, corpus by corpus, each clip alone."""
     figures = [
-        f"{row['name']} {100 * row['uar']['value']:.0f}"
+        f"{row['name']} {100 * row.get('uar_restricted', row['uar'])['value']:.0f}"
         for row in spec.scores.get("held_out_speakers", ())
         if row["group"] == "corpus" and row["statistics"] == "clip alone"
     ]
-    return f"UAR in %, clip alone: {', '.join(figures)} (more in the card)" if figures else ""
+    return f"UAR in %, clip alone, own classes: {', '.join(figures)} (more in the card)" if figures else ""

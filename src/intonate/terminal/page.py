@@ -121,7 +121,7 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
     else:
         console.print()
     clock = len(_clock(end_s, end_s))
-    names = [_segment_name(segment) for segment in segments]
+    names = [_segment_text(segment) for segment in segments]
     width = max(map(len, names))
     for segment, name in zip(segments, names, strict=True):
         score = next(iter(segment.scores.values()), None)
@@ -133,7 +133,7 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
         console.print(_text((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
 
 
-def _segment_name(segment: Segment) -> str:
+def _segment_text(segment: Segment) -> str:
     """The label, and the best guess where it is unsure."""
     name = f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
     return f"{segment.speaker}  {name}" if segment.speaker else name

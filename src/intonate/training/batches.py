@@ -54,7 +54,7 @@ class Clips(Dataset[dict[str, Any]]):
         self.examples, self.rows, self.inputs, self.training = examples, rows, inputs, training
         self.options, self.seed, self.epoch = recipe.training, seed, 0
         self.changes = {
-            name: spectrogram.SpectrogramAugment(**_as_integers(item.augment))
+            name: spectrogram.SpectrogramAugment(**_whole_numbers_as_int(item.augment))
             for name, item in recipe.inputs.items()
             if item.augment
         }
@@ -180,7 +180,7 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return before
 
 
-def _as_integers(values: Mapping[str, float]) -> dict[str, Any]:
+def _whole_numbers_as_int(values: Mapping[str, float]) -> dict[str, Any]:
     """Whole numbers as int: YAML's 250 and 250.0 mean the same number of frames."""
     return {key: int(value) if float(value).is_integer() else value for key, value in values.items()}
 

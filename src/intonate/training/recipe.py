@@ -53,19 +53,19 @@ LATER_KEYS = (
 )
 
 
-class _Part(BaseModel):
+class _RecipePart(BaseModel):
     # `labels: 8` means the merge called "8".
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Balance(_Part):
+class Balance(_RecipePart):
     """Clips per class in the training part, after the split; see intonate.corpora.balance."""
 
     to: Literal["largest", "smallest", "harmonic_mean", "count"]
     count: int = Field(default=0, ge=0, description="clips of every class, with `to: count`")
 
     @model_validator(mode="after")
-    def _possible(self) -> Balance:
+    def _check_possible(self) -> Balance:
         self.rule()
         return self
 
@@ -73,7 +73,7 @@ class Balance(_Part):
         return balance.Balance(self.to, self.count)
 
 
-class Data(_Part):
+class Data(_RecipePart):
     """What is learnt from, and who is held out."""
 
     corpora: dict[str, str] = Field(default={}, description="catalogue name -> folder on disk")
@@ -93,7 +93,7 @@ class Data(_Part):
     )
 
 
-class Normalise(_Part):
+class Normalise(_RecipePart):
     """See intonate.schema.Normalisation; the means and deviations are measured on the training part."""
 
     kind: Literal["clip", "corpus", "speaker"] = "corpus"
@@ -102,7 +102,7 @@ class Normalise(_Part):
     clip: float = Field(default=0.0, ge=0)
 
 
-class Input(_Part):
+class Input(_RecipePart):
     """One input of the model."""
 
     front_end: str
@@ -112,7 +112,7 @@ class Input(_Part):
     noise: float = Field(default=0.0, ge=0, description="sd of the Gaussian noise on a vector in training")
 
 
-class Views(_Part):
+class Views(_RecipePart):
     """Test-time augmentation: the answers to several views of a clip are averaged; see intonate.models.views."""
 
     of: str = Field(description="the input that is changed")
@@ -120,13 +120,13 @@ class Views(_Part):
     warp: list[PositiveFloat] = Field(default=[1.0], min_length=1, description="factors of the mel axis")
 
 
-class Model(_Part):
+class Model(_RecipePart):
     name: str
     params: dict[str, Any] = {}
     views: Views | None = None
 
 
-class Training(_Part):
+class Training(_RecipePart):
     """How a torch model is fitted; a scikit-learn model reads `seeds` only."""
 
     epochs: int = Field(default=40, ge=1)
@@ -185,7 +185,7 @@ class Training(_Part):
     seeds: list[int] = [0]
 
 
-class Values(_Part):
+class Values(_RecipePart):
     """What a search draws a value from: a list, or the numbers from low to high (whole ones, if both are whole)."""
 
     values: list[Any] = Field(default=[], description="written as a list: [1, 3, 5]")
@@ -199,7 +199,7 @@ class Values(_Part):
         return {"values": [_parse_number(value) for value in given]} if isinstance(given, list) else given
 
     @model_validator(mode="after")
-    def _possible(self) -> Values:
+    def _check_possible(self) -> Values:
         if self.low is None or self.high is None:
             if not self.values or self.low is not None or self.high is not None:
                 raise ValueError("expected a list of values, or low and high")
@@ -208,7 +208,7 @@ class Values(_Part):
         return self
 
 
-class Search(_Part):
+class Search(_RecipePart):
     """What is chosen for each fold by itself, without its test part; see intonate.training.search."""
 
     sampler: Literal["grid", "random", "tpe"] = "tpe"
@@ -219,7 +219,7 @@ class Search(_Part):
     space: dict[str, Values] = Field(min_length=1, description="model.params.* or training.* -> what to draw from")
 
     @model_validator(mode="after")
-    def _possible(self) -> Search:
+    def _check_possible(self) -> Search:
         if self.groups == 1:
             raise ValueError("groups: expected 2 or more, or 0 for the validation part")
         if self.sampler == "grid" and (ranges := [key for key, values in self.space.items() if not values.values]):
@@ -227,7 +227,7 @@ class Search(_Part):
         return self
 
 
-class Card(_Part):
+class Card(_RecipePart):
     """What the model file says of itself."""
 
     licence: str = ""
@@ -237,7 +237,7 @@ class Card(_Part):
     configurations_tried: int = Field(default=1, ge=1, description="how many were compared on validation speakers")
 
 
-class Recipe(_Part):
+class Recipe(_RecipePart):
     name: str
     data: Data
     inputs: dict[str, Input]

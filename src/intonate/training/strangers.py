@@ -56,7 +56,7 @@ def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split
         if not isinstance(fitted.model, Network):
             raise RecipeError("training.leave_out is for networks; leave it out for a scikit-learn model")
         shutil.rmtree(place, ignore_errors=True)
-        logits.append(_logits(fitted, examples, left_out))
+        logits.append(_predict_logits(fitted, examples, left_out))
         truth.append(examples.targets[left_out])
         distances.append([_distance(fitted, examples, row) for row in left_out])
         # Every corpus counts the same, however large.
@@ -76,7 +76,7 @@ def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split
     )
 
 
-def _logits(fitted: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def _predict_logits(fitted: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     names = [item.name for item in fitted.inputs]
     answers = []
     with torch.no_grad():
