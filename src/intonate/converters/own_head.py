@@ -32,10 +32,18 @@ def recognises(checkpoint: Checkpoint) -> bool:
         return False
     if _is_letter_vocabulary(config):
         return not set(map(str.upper, map(str, config["id2label"].values()))) <= {"LABEL_0", "LABEL_1"}
+    # An architecture that transformers has not: its weights are judged where they are read, also those that cannot be.
+    has_own_architecture = any(
+        str(name).endswith("ForSpeechClassification") for name in config.get("architectures") or ()
+    )
     try:
         found = tensors.names(tensors.file_in(checkpoint.folder, checkpoint.name))
     except ModelError:
+        if has_own_architecture:
+            raise
         return False
+    if has_own_architecture and not any(name.startswith("classifier") for name in found):
+        return True
     return f"{FIRST}.weight" in found and any(f"{second}.weight" in found for second in SECONDS)
 
 
