@@ -28,6 +28,7 @@ def test_the_residual_stages_are_the_published_ones_with_three_taps_for_three_by
 
 
 def test_a_row_for_every_32_frames_and_none_for_the_padding():
+    torch.manual_seed(0)  # of ten channels at random, now and then none is above zero for a frame
     network = ResNet34(4, {"frames": 5}, channels=(4, 6, 8, 10), blocks=(1, 1, 1, 1)).eval()
     lengths = torch.tensor([1, 32, 33, 200])
     with torch.no_grad():

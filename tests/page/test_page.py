@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from intonate.recognizer.builtin import DEFAULT
+
 ROOT = Path(__file__).parents[2]
 
 SEVEN = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
@@ -86,7 +88,7 @@ def test_the_session_can_be_saved_as_json_csv_and_srt(any_site):
     stop(page)
     answer = json.loads(saved(page, "json")[1])
     segments = answer["segments"]
-    assert answer["model"] == "compact"
+    assert answer["model"] in (DEFAULT, "compact")  # of the service, and of the scripted one
     assert segments[0]["start"] == 0
     assert all(one["end"] == other["start"] for one, other in itertools.pairwise(segments))
     assert {one["label"] for one in segments} <= {*SEVEN, *NO_VOICE, "unsure"}
@@ -94,7 +96,8 @@ def test_the_session_can_be_saved_as_json_csv_and_srt(any_site):
     assert lines[0].startswith("file,start,end,label,score,abstained,angry,")
     assert len(lines) == len(segments) + 1
     spoken = [one for one in segments if one["label"] not in NO_VOICE]
-    assert saved(page, "srt")[1].decode().count("-->") == len(spoken) > 0
+    # A label that is held through a pause makes no cue.
+    assert 0 < saved(page, "srt")[1].decode().count("-->") <= len(spoken)
 
 
 def test_replay_runs_in_step_and_can_be_moved(any_site):
