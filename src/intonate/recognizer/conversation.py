@@ -22,7 +22,6 @@ from intonate.audio.activity import speech_frames
 from intonate.audio.clean import clean
 from intonate.audio.decode import Sound, Source
 from intonate.audio.energy import HOP_S, runs
-from intonate.audio.segments import windows
 from intonate.audio.voice import level_dbfs, unvoiced_label, voice_frames
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
@@ -254,10 +253,8 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
     rate_hz, pool = spec.sample_rate_hz, spec.pool
     offset = round(turn.start_s * rate_hz)
     waveform = track.waveform[offset : max(offset + 1, round(turn.end_s * rate_hz))]
-    is_whole = len(waveform) <= pool.longest_s * rate_hz
-    cuts = [(0, len(waveform))] if is_whole else windows(len(waveform), rate_hz, pool.window_s, pool.hop_s)
     found, counted_end = [], 0
-    for first, last in cuts:
+    for first, last in recording.recording_cuts(len(waveform), rate_hz, pool):
         tokens = request.for_window((offset + first) / rate_hz, (offset + last) / rate_hz).tokens
         clip = inputs.extract(spec, clean(waveform[first:last], rate_hz, spec.clean), tokens)
         found.append(_Piece(number, turn.speaker, clip, first >= counted_end))

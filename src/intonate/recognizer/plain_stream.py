@@ -19,7 +19,8 @@ from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.streaming import SPEECH, Event, label_scores
+from intonate.recognizer.streaming import SPEECH, Event
+from intonate.recognizer.timeline import label_scores
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 
 PIECE_S = 2.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio import decode
+from intonate.audio import decode, segments
 from intonate.audio.decode import Sound, Source
 from intonate.schema import Pool
 
@@ -56,6 +56,13 @@ def windows(blocks: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iter
             next_start += hop
     last_start = max(0, offset + len(buffer) - window)
     yield last_start / sample_rate_hz, buffer[last_start - offset :].copy()
+
+
+def recording_cuts(samples: int, sample_rate_hz: int, pool: Pool) -> list[tuple[int, int]]:
+    """[start, end) in samples of what is answered at once of a sound in memory: all of it, or its windows."""
+    if samples <= pool.longest_s * sample_rate_hz:
+        return [(0, samples)]
+    return segments.windows(samples, sample_rate_hz, pool.window_s, pool.hop_s)
 
 
 def file_of(source: Source) -> str:

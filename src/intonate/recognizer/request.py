@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.decode import Source
-from intonate.emotions import merge_scores
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.inputs import Clip
+from intonate.recognizer.timeline import label_scores
 from intonate.schema import ModelSpec
 from intonate.transcripts.recognisers import Transcriber, Transcript
 
@@ -78,10 +78,7 @@ class Request:
 
     def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
         """{label: probability}, best first, merged if the request has a merge."""
-        # Behind the labels' probabilities may come dimensions.
-        names, values = self.spec.labels, probabilities[: len(self.spec.labels)].tolist()
-        scores = merge_scores(names, values, self.labels) if self.labels else dict(zip(names, values, strict=True))
-        return dict(sorted(scores.items(), key=lambda item: -item[1]))
+        return label_scores(self.spec.labels, probabilities, self.labels)
 
 
 class SpeechClip(NamedTuple):

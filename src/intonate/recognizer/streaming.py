@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from intonate.audio.clean import clean
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import Waveform
-from intonate.audio.segments import windows
 from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, unvoiced_label
-from intonate.emotions import merge_scores
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.timeline import UNSURE, label_or_unsure
+from intonate.recognizer.recording import recording_cuts
+from intonate.recognizer.timeline import UNSURE, label_or_unsure, label_scores
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 from intonate.schema import listed
 
@@ -318,18 +317,10 @@ class Stream:
         """The answer to a stretch as to a recording: whole, or the mean of its windows."""
         rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
         waveform = self._buffer.waveform(max(0.0, start_s), end_s)
-        is_short = len(waveform) <= pool.longest_s * rate_hz
-        cuts = [(0, len(waveform))] if is_short else windows(len(waveform), rate_hz, pool.window_s, pool.hop_s)
+        cuts = recording_cuts(len(waveform), rate_hz, pool)
         answers = [self._clip_probabilities(waveform[first:last], self.speaker.copy()) for first, last in cuts]
         return np.asarray(np.mean(answers, axis=0))
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         """{label: probability}, best first, merged if the stream has a merge."""
         return label_scores(self._spec.labels, probabilities, self._merge)
-
-
-def label_scores(labels: tuple[str, ...], probabilities: NDArray[np.float64], merge: str | None) -> dict[str, float]:
-    """{label: probability}, best first, merged where a merge is given."""
-    values = probabilities.tolist()
-    scores = merge_scores(labels, values, merge) if merge else dict(zip(labels, values, strict=True))
-    return dict(sorted(scores.items(), key=lambda item: -item[1]))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.voice import NOISE, QUIETEST_DBFS, SILENCE, unvoiced_label
+from intonate.emotions import merge_scores
 from intonate.schema import Segment
 
 UNSURE = "unsure"
@@ -127,3 +128,10 @@ def _stretches(windows: Sequence[Window], hop_s: float) -> Iterator[tuple[float,
         while windows[first].end_s <= start_s and first + 1 < last:
             first += 1
         yield start_s, end_s, windows[first:last]
+
+
+def label_scores(labels: tuple[str, ...], probabilities: NDArray[np.float64], merge: str | None) -> dict[str, float]:
+    """{label: probability}, best first, merged where a merge is given."""
+    values = probabilities[: len(labels)].tolist()  # behind them may come dimensions
+    scores = merge_scores(labels, values, merge) if merge else dict(zip(labels, values, strict=True))
+    return dict(sorted(scores.items(), key=lambda item: -item[1]))
