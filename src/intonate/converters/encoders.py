@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.errors import ModelError, require
-
-# Weights that many are published without, and that are of no use in an answer.
-SPARE = ("masked_spec_embed", "pooler.")
+from intonate.published.checkpoints import SPARE, missing_weights, quiet_transformers
 
 
 def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
@@ -22,12 +20,8 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
     Raises:
         ModelError: it is no architecture of transformers, or weights are missing or have other shapes.
     """
-    torch, transformers = require("torch", "train"), require("transformers", "train")
-    logging = transformers.utils.logging
-    verbosity = logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
+    torch = require("torch", "train")
+    with quiet_transformers(f"{name} cannot be loaded as an encoder of transformers") as transformers:
         with torch.device("meta"):
             kind = type(transformers.AutoModel.from_config(config))
         prefix = f"{kind.base_model_prefix}."
@@ -35,15 +29,8 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
         loaded, loading_info = kind.from_pretrained(
             None, config=config, state_dict=own or dict(weights), attn_implementation="eager", output_loading_info=True
         )
-    except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{name} cannot be loaded as an encoder of transformers: {reason}") from error
-    finally:
-        logging.set_verbosity(verbosity)
-    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    if lacking := sorted(weight for weight in random if not weight.startswith(SPARE)):
+    if missing := missing_weights(loading_info, SPARE):
         raise ModelError(
-            f"{name} has no weights for {', '.join(lacking[:3])}{' ...' * (len(lacking) > 3)} of its encoder, or of "
-            "another shape; fetch the whole checkpoint again"
+            f"{name} has no weights for {missing} of its encoder, or of another shape; fetch the whole checkpoint again"
         )
     return loaded.float().eval()

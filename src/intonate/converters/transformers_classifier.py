@@ -12,6 +12,7 @@ from intonate.converters.checkpoint import Checkpoint, Description, labels_of
 from intonate.converters.transformers_inputs import sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
+from intonate.published.checkpoints import missing_weights, quiet_transformers
 from intonate.schema import ModelSpec, Pool
 
 CONFIG, EXTRACTOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
@@ -143,30 +144,18 @@ def load(checkpoint: Checkpoint, weights: Mapping[str, Any]) -> Any:
     Raises:
         ModelError: there is no such architecture, or a weight is missing, or has another shape.
     """
-    transformers, name = require("transformers", "train"), checkpoint.name
-    logging = transformers.utils.logging
-    logging.disable_progress_bar()
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
+    name = checkpoint.name
+    with quiet_transformers(f"{name} cannot be loaded as an audio classifier of transformers") as transformers:
         config = transformers.AutoConfig.from_pretrained(
             str(checkpoint.folder), local_files_only=True, trust_remote_code=False
         )
         loaded, loading_info = getattr(transformers, config.architectures[0]).from_pretrained(
             None, config=config, state_dict=dict(weights), attn_implementation="eager", output_loading_info=True
         )
-    except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{name} cannot be loaded as an audio classifier of transformers: {reason}") from error
-    finally:
-        logging.set_verbosity(verbosity)
-    # Weights that are not in the checkpoint are drawn at random: it would load, run, and say nothing.
-    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    if lacking := sorted(random):
+    if missing := missing_weights(loading_info):
         raise ModelError(
-            f"{name} has no weights for {', '.join(lacking[:3])}{' ...' * (len(lacking) > 3)} of its architecture "
-            f"{type(loaded).__name__}, so its answers would be random; it was written for code of its own, or has "
-            "not been fine-tuned"
+            f"{name} has no weights for {missing} of its architecture {type(loaded).__name__}, so its answers would be "
+            "random; it was written for code of its own, or has not been fine-tuned"
         )
     return _with_dynamic_lengths(loaded.float())
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.features.session import open_session
 from intonate.features.whisper import whisper_log_mel
 
 Float = NDArray[np.float32]
@@ -111,13 +112,8 @@ def _session(name: str) -> Any:
 
 
 def _opened(graph: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # clips are short, and many come side by side
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = open_session(graph)
     except Exception as error:  # onnxruntime's exceptions have no common base but Exception
         raise ModelError(f"the encoder inside the model cannot be read: {str(error).splitlines()[0]}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1 or len(session.get_inputs()[0].shape) != 3:

@@ -7,8 +7,9 @@ network one sentence says what is missing, how large it is, and where to get and
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,39 +131,59 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
     )
 
 
-def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) -> Any:
-    """`transformers.<reader>.from_pretrained` of a checkpoint that `find` finds; the arguments and errors are its own.
+@contextlib.contextmanager
+def quiet_transformers(problem: str) -> Iterator[Any]:
+    """transformers while it loads a network: without its bars and advice, and whatever it raises as one sentence.
 
-    A network comes in full precision, and with the attention that exports with the lengths left open.
+    Args:
+        problem: what could not be done, the beginning of the sentence.
+
+    Raises:
+        ModelError: `problem`, and the reason.
+        MissingExtraError: transformers is not installed.
     """
     transformers = require("transformers", "train")
-    folder = find(name, parameter=parameter)
-    is_network = reader == "AutoModel"
-    if is_network:
-        settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
     logging = transformers.utils.logging
     verbosity = logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
+        yield transformers
+    except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
+        raise ModelError(f"{problem}: {' '.join(str(error).split())[:200]}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def missing_weights(loading_info: Mapping[str, Any], spare: tuple[str, ...] = ()) -> str:
+    """The first weights that a checkpoint has not, or in another shape; empty if it has all but those that are spare.
+
+    transformers draws them at random: the network would load, run, and say nothing.
+    """
+    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
+    missing = sorted(weight for weight in random if not weight.startswith(spare))
+    return f"{', '.join(missing[:3])}{' ...' * (len(missing) > 3)}"
+
+
+def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) -> Any:
+    """`transformers.<reader>.from_pretrained` of a checkpoint that `find` finds; the arguments and errors are its own.
+
+    A network comes in full precision, and with the attention that exports with the lengths left open.
+    """
+    folder = find(name, parameter=parameter)
+    is_network = reader == "AutoModel"
+    if is_network:
+        settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
+    where = f"model.params.{parameter}: checkpoint {name!r}"
+    with quiet_transformers(f"{where} cannot be loaded by transformers") as transformers:
         loaded = getattr(transformers, reader).from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True, **settings
         )
-    except Exception as error:  # a checkpoint can be wrong in many ways, and each has its own exception
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"model.params.{parameter}: checkpoint {name!r} cannot be loaded by transformers: {reason}"
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
     if not is_network:
         return loaded
     network, loading_info = loaded
-    # What is not in the file is drawn at random, and would go unnoticed.
-    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    if missing := sorted(weight for weight in random if not weight.startswith(SPARE)):
+    if missing := missing_weights(loading_info, SPARE):
         raise ModelError(
-            f"model.params.{parameter}: checkpoint {name!r} has no weights for {', '.join(missing[:3])}"
-            f"{' ...' * (len(missing) > 3)} of its architecture {type(network).__name__}; fetch it again"
+            f"{where} has no weights for {missing} of its architecture {type(network).__name__}; fetch it again"
         )
     return network.float()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
+from intonate.features.session import open_session
 from intonate.published.protobuf import fields
 from intonate.schema import ModelSpec
 
@@ -81,18 +82,11 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
     Raises:
         ModelError: the file is missing, is not ONNX, is not ours, or its graph does not agree with its spec.
     """
-    import onnxruntime
-
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"model file {path} does not exist")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = max(1, threads)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = open_session(path, threads)
     except Exception as error:  # as above
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
     metadata = session.get_modelmeta().custom_metadata_map
