@@ -10,19 +10,10 @@ for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "promethe
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    import tiny
-
-    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
-    tiny.write(path, tiny.spec())
-    return path
-
-
-@pytest.fixture(scope="session")
-def recognizer(model):
+def recognizer(tiny_model):
     from intonate import load_model
 
-    return load_model(model)
+    return load_model(tiny_model)
 
 
 @pytest.fixture(scope="module")

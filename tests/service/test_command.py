@@ -24,8 +24,8 @@ def serve_output(*arguments, **environment):
     return done.exit_code, done.output
 
 
-def test_no_token_beyond_loopback(model):
-    code, output = serve_output("--host", "0.0.0.0", "--model", str(model))
+def test_no_token_beyond_loopback(tiny_model):
+    code, output = serve_output("--host", "0.0.0.0", "--model", str(tiny_model))
     assert code == 1
     assert output.count("\n") == 1
     assert "--token" in output
@@ -38,9 +38,9 @@ def test_https_needs_both_files(tmp_path):
     assert "does not exist" in serve_output("--tls-cert", str(missing), "--tls-key", str(missing))[1]
 
 
-def test_models_that_cannot_be_served(model):
+def test_models_that_cannot_be_served(tiny_model):
     assert "does not exist" in serve_output("--model", "nothing.onnx")[1]
-    assert "two models are called 'tiny'" in serve_output("--model", str(model), "--model", str(model))[1]
+    assert "two models are called 'tiny'" in serve_output("--model", str(tiny_model), "--model", str(tiny_model))[1]
 
 
 def test_the_extra_is_named(monkeypatch):
@@ -49,12 +49,12 @@ def test_the_extra_is_named(monkeypatch):
         command.serve(())
 
 
-def test_a_port_that_is_taken(model):
+def test_a_port_that_is_taken(tiny_model):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         # In a thread of its own: the browser tests leave an event loop running in this one.
         with ThreadPoolExecutor(1) as pool, pytest.raises(IntonateError, match=f"could not listen at 127.0.0.1:{port}"):
-            pool.submit(command.serve, [str(model)], port=port).result()
+            pool.submit(command.serve, [str(tiny_model)], port=port).result()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")

@@ -338,13 +338,13 @@ def test_lost_sessions_are_forgotten(recognizer):
         assert len(service.state.sessions) == 0
 
 
-def test_kill_and_restart(model, tmp_path):
+def test_kill_and_restart(tiny_model, tmp_path):
     """A killed service leaves nothing on disk, and its clients begin anew with the next one."""
 
     def start():
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
         home = kept | {"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-        command = [sys.executable, "-B", "-m", "intonate", "serve", "--port", "0", "--model", str(model)]
+        command = [sys.executable, "-B", "-m", "intonate", "serve", "--port", "0", "--model", str(tiny_model)]
         process = subprocess.Popen(
             command, env=home, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
