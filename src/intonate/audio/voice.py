@@ -14,6 +14,7 @@ sure. It is asked only where the sound moves at all; digital silence and steady 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -47,6 +48,7 @@ SILENCE, NOISE = "silence", "noise"
 QUIETEST_DBFS = -120.0
 
 Waveform = NDArray[np.float32]
+_THREAD = threading.local()
 
 
 class Detector(Protocol):
@@ -100,7 +102,8 @@ def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
 
 def _stepped(waveform: Waveform, sample_rate_hz: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
-    detect = Neural(sample_rate_hz, leads_in=len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz)
+    leads_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
+    detect = Neural(sample_rate_hz, leads_in, _network_of_this_thread())
     step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
@@ -141,10 +144,10 @@ class Neural:
 
     name, least_s = "neural", LEAST_SPEECH_S
 
-    def __init__(self, sample_rate_hz: int = NEURAL_HZ, leads_in: bool = False) -> None:
-        """`leads_in` for a recording that is no longer than a word."""
+    def __init__(self, sample_rate_hz: int = NEURAL_HZ, leads_in: bool = False, network: Any = None) -> None:
+        """`leads_in` for a recording that is no longer than a word; `network` if not one of its own."""
         self._rate_hz, self._leads_in = sample_rate_hz, leads_in
-        self._network: Any = None
+        self._network = network
         self._is_fresh = True
         self._heard = 0  # samples at NEURAL_HZ
         self._rest = np.zeros(0, np.float32)  # heard, but less than a chunk
@@ -214,6 +217,13 @@ def _at_standard_level(window: Waveform) -> Waveform:
     """The window at `NEURAL_HZ` with its speech at the level that suits the network; it may pass full scale."""
     centred = dc(window, NEURAL_HZ)
     return loudness(centred, NEURAL_HZ, TARGET_DBFS, peak=8.0)
+
+
+def _network_of_this_thread() -> Any:
+    """A network that recordings share, one after the other: making one costs as much as hearing half a second."""
+    if not hasattr(_THREAD, "network"):
+        _THREAD.network = _network()
+    return _THREAD.network
 
 
 def _network() -> Any:
