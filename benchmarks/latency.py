@@ -1,12 +1,18 @@
 """How long the built-in model takes for 3 s of audio, beside a HuBERT-base classifier in the same run.
 
-    python benchmarks/latency.py > benchmarks/results/latency.json      # needs the extra `train`
+    python benchmarks/latency.py > benchmarks/results/latency.json                      # needs the extra `train`
+    python benchmarks/latency.py --model standard > benchmarks/results/latency-standard.json
 
 Both get the same waveform in memory, on one thread, front end included, warm, in turns. HuBERT-base is the
 architecture that most published systems of today begin with; its weights are random here, which takes the same time.
 """
 
 from __future__ import annotations
+
+import os
+
+# One thread on each side. Voice activity asks for that itself where it is loaded first; here torch has loaded OpenMP.
+os.environ["OMP_THREAD_LIMIT"] = "1"
 
 import argparse
 import json

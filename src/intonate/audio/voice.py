@@ -97,13 +97,15 @@ def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
 
 def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
     """Whether somebody speaks in a waveform (samples,): as `voice_frames`, but done at the first syllable."""
-    return any(bool(frames.any()) for _, frames in _stepped(waveform, sample_rate_hz))
+    return any(bool(frames.any()) for _, frames in _stepped(waveform, sample_rate_hz, first_syllable_only=True))
 
 
-def _stepped(waveform: Waveform, sample_rate_hz: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+def _stepped(
+    waveform: Waveform, sample_rate_hz: int, first_syllable_only: bool = False
+) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
     leads_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
-    detect = Neural(sample_rate_hz, leads_in, _network_of_this_thread())
+    detect = Neural(sample_rate_hz, leads_in, _network_of_this_thread(), first_syllable_only)
     step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
@@ -144,9 +146,18 @@ class Neural:
 
     name, least_s = "neural", LEAST_SPEECH_S
 
-    def __init__(self, sample_rate_hz: int = NEURAL_HZ, leads_in: bool = False, network: Any = None) -> None:
-        """`leads_in` for a recording that is no longer than a word; `network` if not one of its own."""
-        self._rate_hz, self._leads_in = sample_rate_hz, leads_in
+    def __init__(
+        self,
+        sample_rate_hz: int = NEURAL_HZ,
+        leads_in: bool = False,
+        network: Any = None,
+        first_syllable_only: bool = False,
+    ) -> None:
+        """`leads_in` for a recording that is no longer than a word; `network` if not one of its own.
+
+        With `first_syllable_only` it is of no use after the first answer that finds speech.
+        """
+        self._rate_hz, self._leads_in, self._first_syllable_only = sample_rate_hz, leads_in, first_syllable_only
         self._network = network
         self._is_fresh = True
         self._heard = 0  # samples at NEURAL_HZ
@@ -191,7 +202,9 @@ class Neural:
                 self._began = at if self._began is None else self._began
                 if not self._is_sure and len(self._recent) == SURE_CHUNKS and np.mean(self._recent) >= SURE:
                     self._is_sure = True
-                    self._runs.append([self._began, at])
+                    self._runs.append([self._began, at + CHUNK])
+                    if self._first_syllable_only:
+                        return
                 if self._is_sure:
                     self._runs[-1][1] = at + CHUNK
             at += CHUNK
