@@ -99,7 +99,7 @@ def predict(
         str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
     ] = "mix",
     speakers: Annotated[
-        str | None, typer.Option(metavar="auto|N", help="Tell the speakers of one channel apart, turn by turn.")
+        str | None, typer.Option(metavar="auto|N", help="Tell speakers apart: turn by turn, or clip by clip.")
     ] = None,
 ) -> None:
     """Which emotion recordings sound like."""

@@ -248,11 +248,12 @@ class Speaker:
     """What one person in a conversation sounds like, all turns together.
 
     Attributes:
-        name: `Speaker 1`, `Left`, `Channel 3`… as in the segments.
+        name: `Speaker 1`, `Left`, `Channel 3`, `Voice 2`… as in the segments.
         label: the best label.
         scores: {label: probability}, best first: the mean of the turns by their length.
         speech_s: seconds of speech.
         abstained: the best probability is under the model's threshold.
+        clips: from how many recordings the voice was learnt.
     """
 
     name: str
@@ -260,6 +261,7 @@ class Speaker:
     scores: Mapping[str, float]
     speech_s: float
     abstained: bool = False
+    clips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +282,7 @@ class Prediction:
         warnings: a sentence each about what was not heard: a damaged piece, an end that is missing, a channel that
             was left out.
         speakers: who speaks, where speakers or channels were told apart; the segments are their turns then, in the
-            order in which they begin, and may overlap.
+            order in which they begin, and may overlap. Of clips that were grouped by voice, whose this one is.
         dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them.
     """
 
@@ -349,6 +351,7 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
         "scores": listed(speaker.scores, top_k),
         "speech": round(speaker.speech_s, 2),
         "abstained": speaker.abstained,
+        "clips": speaker.clips,
     }
 
 

@@ -8,6 +8,7 @@ of other clips of the speaker for each sample, so that the model has met every s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,6 +48,15 @@ class SpeakerStatistics:
 
     def __init__(self) -> None:
         self._moments: dict[str, Moments] = {}
+
+    @classmethod
+    def of(cls, parts: Iterable[SpeakerStatistics]) -> SpeakerStatistics:
+        """Several parts taken together."""
+        whole = cls()
+        for part in parts:
+            for name, moments in part._moments.items():
+                whole._moments[name] = moments + whole._moments[name] if name in whole._moments else moments
+        return whole
 
     def update(self, name: str, features: Float) -> None:
         """Add a clip's features of the input `name`."""

@@ -35,6 +35,8 @@ from intonate.transcripts.recognisers import with_words
 
 Waveform = NDArray[np.float32]
 
+# The number of speakers that is still to be found out.
+AUTO = 0
 NAMED_CHANNELS = {"left": 1, "right": 2}
 # A turn goes on through pauses shorter than this: the pauses between the words of a sentence.
 PAUSE_S = 0.7
@@ -86,7 +88,7 @@ def chosen_channel(channels: str | int) -> str:
 
 
 def chosen_speakers(speakers: str | int | None) -> int | None:
-    """A choice of speakers as a request has it: None, 0 for `auto`, or how many.
+    """A choice of speakers as a request has it: None, `AUTO`, or how many.
 
     Raises:
         AudioError: it is none.
@@ -94,7 +96,7 @@ def chosen_speakers(speakers: str | int | None) -> int | None:
     if speakers is None:
         return None
     if str(speakers).lower() == "auto":
-        return 0
+        return AUTO
     if str(speakers).isdecimal() and 1 <= int(speakers) <= voices.MOST_SPEAKERS:
         return int(speakers)
     raise AudioError(f"speakers {speakers!r} is not possible; expected auto, or 1 to {voices.MOST_SPEAKERS}")

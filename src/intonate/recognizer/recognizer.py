@@ -23,7 +23,7 @@ from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import conversation, inputs, late_fusion, recording
+from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, recording
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
@@ -44,7 +44,7 @@ def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) ->
     """Load a model: a built-in name, a model file, or the folder of a run; or two, `compact+text` (`late_fusion.py`).
 
     Args:
-        model: None for the built-in `compact`.
+        model: None for the default of those built in.
         threads: of onnxruntime; one is quickest for a small model.
 
     Raises:
@@ -138,7 +138,7 @@ class Recognizer:
             timeline: as in `predict`.
             labels: as in `predict`.
             channels: as in `predict`.
-            speakers: as in `predict`.
+            speakers: as in `predict`; with `auto` and several recordings, short ones are grouped by voice (read twice).
             batch_size: recordings that the model sees at once.
             progress: show a bar on standard error.
             whole: as in `predict`.
@@ -236,14 +236,17 @@ class Recognizer:
     def _predict_many(
         self, sources: list[Source], progress: bool, same_speaker: bool, request: Request
     ) -> Iterator[Prediction | Failure]:
-        if same_speaker or request.transcriber is not None:
+        by_voice = request.speakers == conversation.AUTO and len(sources) > 1
+        if same_speaker or by_voice or request.transcriber is not None:
             sources = [recording.repeatable(source) for source in sources]
+        with_bar = recording.with_progress_bar if progress else list[Source]
         if same_speaker:
             request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
+        voices = clip_voices.learn_voices(self, with_bar(sources), request) if by_voice else {}
         queue: list[QueuedClip | Prediction | Failure] = []
-        for source in recording.with_progress_bar(sources) if progress else sources:
+        for position, source in enumerate(with_bar(sources)):
             try:
-                queue.append(self._predict_or_queue(source, request))
+                queue.append(self._predict_or_queue(source, request.for_voice(voices.get(position))))
             except IntonateError as error:
                 queue.append(Failure(recording.file_of(source), str(error)))
             if len(queue) >= request.batch_size:
@@ -367,10 +370,9 @@ class Recognizer:
             label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
             dimensions = self.spec.dimensions_of(mean)
             whole = Segment(0.0, item.duration_s, label, scores, speech=mean is not None, dimensions=dimensions)
-            answer = self._prediction(item.file, mean, (whole,), item.request, item.warnings)
+            answer = self._prediction(item.file, mean, (whole,), item.request, item.warnings, threshold)
             familiarity = None if item.clip is None else item.clip.familiarity
-            abstained = answer.abstained or is_short
-            predictions.append(dataclasses.replace(answer, abstained=abstained, familiarity=familiarity))
+            predictions.append(dataclasses.replace(answer, familiarity=familiarity))
         return predictions
 
     def _prediction(
@@ -380,16 +382,19 @@ class Recognizer:
         segments: tuple[Segment, ...],
         request: Request,
         warnings: tuple[str, ...] = (),
+        threshold: float | None = None,
     ) -> Prediction:
+        threshold = self.spec.abstain_below if threshold is None else threshold
         scores = {} if mean is None else request.scores(mean)
-        return Prediction(
+        answer = Prediction(
             label=overall_unvoiced_label(segments) if mean is None else next(iter(scores), SPEECH),
             scores=scores,
             segments=segments if request.transcript is None else with_words(segments, request.transcript),
             transcript=request.text or "",
-            abstained=bool(scores) and max(scores.values()) < self.spec.abstain_below,
+            abstained=bool(scores) and max(scores.values()) < threshold,
             model=self.spec.name,
             file=file,
             warnings=warnings,
             dimensions=self.spec.dimensions_of(mean),
         )
+        return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)

@@ -35,6 +35,14 @@ class Failure:
         return {"file": self.file, "error": self.error}
 
 
+class Voice(NamedTuple):
+    """Who speaks in a clip, as far as the other clips tell, and how many of them tell it what the voice is like."""
+
+    name: str
+    clips: int
+    statistics: SpeakerStatistics | None  # None: each clip by itself
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The options of one call, and what belongs to one recording or window of it."""
@@ -51,6 +59,7 @@ class Request:
     transcriber: Transcriber | None = None
     transcript: Transcript | None = None  # of one recording
     channels: str = "mix"  # `mix`, `each`, or the number of one
+    voice: Voice | None = None  # of one recording
     speakers: int | None = None  # how many to tell apart; 0 to find out, None for taking all for one
 
     @property
@@ -66,6 +75,12 @@ class Request:
         return dataclasses.replace(
             self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
         )
+
+    def for_voice(self, voice: Voice | None) -> Request:
+        """The request for one recording that is a clip of a voice; if of none, as it is."""
+        if voice is None:
+            return self
+        return dataclasses.replace(self, speakers=None, voice=voice, fixed_speaker=voice.statistics)
 
     def for_window(self, start_s: float, end_s: float) -> Request:
         """The request for a window of the recording, with the tokens of the words in it."""

@@ -83,6 +83,20 @@ def tell_apart(
     return np.asarray(found[np.maximum(np.searchsorted(places, np.arange(len(speech)), side="right") - 1, 0)])
 
 
+def describe_clip(waveform: NDArray[np.float32], sample_rate_hz: int, speech: NDArray[np.bool_]) -> Float:
+    """The voice of a clip (dimensions,): the mean of its stretches, by their length.
+
+    Args:
+        waveform: (samples,) float32.
+        sample_rate_hz: its rate.
+        speech: (frames,) where somebody speaks, per 10 ms; somewhere at least.
+    """
+    if sample_rate_hz != RATE_HZ:
+        waveform = resample(waveform, sample_rate_hz, RATE_HZ)
+    cuts, vectors = _stretch_features(waveform, np.flatnonzero(speech))
+    return np.asarray(np.average(vectors, axis=0, weights=[stop - start for start, stop in cuts]))
+
+
 def describe(log_mels: NDArray[np.float32], f0_hz: NDArray[np.float32], strength: NDArray[np.float32]) -> Float:
     """The statistics (67,) of a stretch of speech: (frames, 40) log-mel, pitch and voicing strength."""
     cepstra = np.asarray(log_mels, np.float64) @ dct_matrix(BANDS, CEPSTRA)

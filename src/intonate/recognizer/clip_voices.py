@@ -1,0 +1,167 @@
+"""Whose clip is whose: recordings grouped by voice, so that each voice is learnt from its own clips.
+
+Each clip is described like a stretch of a conversation (`voices.py`), and clips are joined by Ward's method (1963). The
+tree is cut where it joins groups that lie apart like people do; the rule was chosen on validation speakers
+(`benchmarks/clip_voices.py`).
+
+A voice that shows one emotion only must not be taken for one that is always like that, and so be made neutral. What the
+clips sound like alone tells: where they mostly get one label, each stays alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.clean import clean
+from intonate.audio.decode import Source
+from intonate.audio.voice import voice_frames
+from intonate.errors import IntonateError
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import conversation, inputs, recording, voices
+from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.request import Request, Voice
+from intonate.schema import Prediction, Speaker
+
+Float = NDArray[np.float64]
+
+# The tree is made of so many clips, spread over all of them; the others join the nearest group.
+MOST_CLIPS = 800
+# Two halves of the clips nearer than this, in standard deviations, are one voice.
+SAME_BELOW = 3.2
+# A join counts as one of two voices if it costs at least this share of what the last one costs. It costs more the more
+# clips it joins; that counts up to here (half their harmonic mean), lest one large voice hide the others.
+SHARE_OF_LAST, MOST_COUNTED = 0.8, 30.0
+# Fewer clips are no voice of their own: too few to tell a voice from a mood.
+LEAST_CLIPS = 8
+
+
+class _Clip(NamedTuple):
+    position: int
+    description: Float
+    statistics: SpeakerStatistics
+    label: int  # alone
+
+
+def learn_voices(model: ClipModel, sources: Iterable[Source], request: Request) -> dict[int, Voice]:
+    """The voice of each short recording with speech, by its position among the sources.
+
+    Recordings that cannot be read have none, and are reported when they are answered.
+    """
+    clips: list[_Clip] = []
+    for position, source in enumerate(sources):
+        with contextlib.suppress(IntonateError):
+            clips += filter(None, [_describe(model, position, source, request)])
+    if not clips:
+        return {}
+    groups = group(np.array([clip.description for clip in clips]))
+    found: dict[int, Voice] = {}
+    for number, name in enumerate(dict.fromkeys(groups.tolist()), start=1):
+        own = [clip for clip, of in zip(clips, groups, strict=True) if of == name]
+        statistics = None
+        if is_varied([clip.label for clip in own], len(model.spec.labels)):
+            statistics = SpeakerStatistics.of(clip.statistics for clip in own)
+        found |= {clip.position: Voice(f"Voice {number}", len(own) if statistics else 1, statistics) for clip in own}
+    return found
+
+
+def with_voice(answer: Prediction, voice: Voice) -> Prediction:
+    """The answer to a clip with whose it is."""
+    if not answer.scores:
+        return answer
+    segments = tuple(dataclasses.replace(segment, speaker=voice.name) for segment in answer.segments)
+    speech_s = sum(segment.end_s - segment.start_s for segment in segments if segment.speech)
+    speaker = Speaker(voice.name, answer.label, answer.scores, speech_s, answer.abstained, voice.clips)
+    return dataclasses.replace(answer, segments=segments, speakers=(speaker,))
+
+
+def group(descriptions: Float) -> NDArray[np.intp]:
+    """The group of each clip, from their descriptions (clips, dimensions), in no order."""
+    sample = descriptions[:: -(-len(descriptions) // MOST_CLIPS)]
+    centres = np.array([sample[members].mean(axis=0) for members in _cut_tree(sample)])
+    return np.asarray(np.argmin(((descriptions[:, None] - centres) ** 2).sum(axis=-1), axis=1))
+
+
+def is_varied(labels: Sequence[int], label_count: int) -> bool:
+    """Whether a voice shows several emotions: the perplexity of its labels, of which 1 is one label only.
+
+    Of seven labels it must be 3.4. On validation speakers it was 3.8 or more with all their emotions, and 3.2 or less
+    with one emotion each.
+    """
+    if label_count < 2:
+        return False
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return bool(np.exp(-(shares * np.log(shares)).sum()) >= 1 + 0.4 * (label_count - 1))
+
+
+def _describe(model: ClipModel, position: int, source: Source, request: Request) -> _Clip | None:
+    spec, statistics = model.spec, SpeakerStatistics()
+    if request.channels != "mix":
+        source = conversation.with_channel(source, int(request.channels))
+    waveform, _ = recording.open_recording(source, spec.sample_rate_hz, spec.pool, request.whole)
+    if waveform is None:
+        return None
+    speech = voice_frames(waveform, spec.sample_rate_hz)
+    if not speech.any():
+        return None
+    clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
+    inputs.update_speaker(spec, clip, statistics)
+    alone = model.probabilities([inputs.normalise_clip(spec, clip, statistics)])[0]
+    label = int(alone.argmax()) if len(alone) else 0
+    return _Clip(position, voices.describe_clip(waveform, spec.sample_rate_hz, speech), statistics, label)
+
+
+def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
+    """The members of each voice: those groups of the tree that no join of two voices lies in."""
+    members, parents, costs = _ward(descriptions)
+    count = len(descriptions)
+    everything = [np.arange(count)]
+    if not parents:
+        return everything
+    root = len(members) - 1
+    left, right = (len(members[child]) for child in parents[root])
+    if costs[root] / np.sqrt(2 * left * right / count) < SAME_BELOW:
+        return everything
+    for node, (first, second) in parents.items():
+        halves = len(members[first]) * len(members[second]) / len(members[node])
+        costs[node] *= np.sqrt(min(1.0, MOST_COUNTED / halves))
+    found, open_groups = [], [root]
+    while open_groups:
+        node = open_groups.pop()
+        # A few clips that lie off are left out, and join whatever is nearest.
+        children = [child for child in parents.get(node, ()) if len(members[child]) >= LEAST_CLIPS]
+        if children and costs[node] >= SHARE_OF_LAST * costs[root]:
+            open_groups += children
+        else:
+            found.append(members[node])
+    return found
+
+
+def _ward(rows: Float) -> tuple[list[NDArray[np.intp]], dict[int, tuple[int, int]], dict[int, float]]:
+    """The tree of Ward's method: the members of each node, the two nodes that each join joined, and its cost.
+
+    Nodes are numbered as in scipy: first the rows, then the joins in their order. The cost is scipy's distance, too.
+    """
+    count = len(rows)
+    members = [np.array([row]) for row in range(count)]
+    parents, costs = {}, {}
+    nodes, sizes = np.arange(count), np.ones(count)
+    squared = ((rows[:, None] - rows) ** 2).sum(axis=-1)
+    np.fill_diagonal(squared, np.inf)
+    for _ in range(count - 1):
+        a, b = divmod(int(np.argmin(squared)), count)
+        joined, total = squared[a, b], sizes + sizes[a] + sizes[b]
+        # Lance and Williams (1967).
+        row = ((sizes + sizes[a]) * squared[a] + (sizes + sizes[b]) * squared[b] - sizes * joined) / total
+        row[[a, b]] = np.inf
+        squared[a], squared[:, a] = row, row
+        squared[b], squared[:, b] = np.inf, np.inf
+        parents[len(members)], costs[len(members)] = (int(nodes[a]), int(nodes[b])), float(np.sqrt(joined))
+        nodes[a], sizes[a] = len(members), sizes[a] + sizes[b]
+        members.append(np.concatenate([members[node] for node in parents[len(members)]]))
+    return members, parents, costs
