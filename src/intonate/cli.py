@@ -218,6 +218,55 @@ def serve(
     )
 
 
+@app.command(cls=TranscribingCommand, rich_help_panel=USE)
+def archive(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the table; a stopped run goes on there.")],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help="Folders, globs, manifests, .tar, .parquet, files; or URLs of them."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes; one per processor if not given.")
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="local|ray", help="This machine's processes, or Ray Data.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Of a Ray cluster, or auto; else Ray on this machine.")
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON lines, too.")] = False,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
+    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    channels: Annotated[
+        str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
+    ] = "mix",
+    speakers: Annotated[
+        str | None, typer.Option(metavar="auto|N", help="Tell the speakers of one channel apart, turn by turn.")
+    ] = None,
+    shard_files: Annotated[int | None, typer.Option(min=1, metavar="N", help="Files in a shard, at most.")] = None,
+    status: Annotated[bool, typer.Option("--status", help="How far the archive in DIR is.")] = False,
+) -> None:
+    """Answer many files, into one table of Parquet; stopped, it goes on."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _convert_checkpoints(model)
+    from intonate.archive import command
+
+    options = {"timeline": timeline, "transcribe": transcribe, "labels": labels, "speakers": speakers}
+    done = command.run(
+        sources or (),
+        out,
+        is_status=status,
+        model=model,
+        workers=workers,
+        engine=engine,
+        address=address,
+        jsonl=jsonl,
+        shard_files=shard_files,
+        options=options | ({} if channels == "mix" else {"channels": channels}),
+    )
+    print(done)
+
+
 @corpora_app.callback()
 def corpora(ctx: typer.Context) -> None:
     """The corpora that can be read."""

@@ -6,6 +6,7 @@
     ├── LabelError          an emotion or a merge that is not known
     ├── SplitError          a split that would put one speaker (or sentence) on both sides
     ├── RecipeError         a recipe with an unknown key or an impossible value
+    ├── ArchiveError        an archive that cannot be begun, or gone on with
     ├── ModelError          a model file that is not ours, is damaged, or lacks what it was asked for
     └── MissingExtraError   an optional dependency that is not installed (also an ImportError)
 
@@ -46,6 +47,10 @@ class SplitError(IntonateError, ValueError):
 
 class RecipeError(IntonateError, ValueError):
     """A recipe with an unknown key or an impossible value."""
+
+
+class ArchiveError(IntonateError, ValueError):
+    """An archive that cannot be begun, or gone on with: a source that is missing, a folder that is not its own."""
 
 
 class ModelError(IntonateError, ValueError):

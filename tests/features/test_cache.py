@@ -352,7 +352,7 @@ def test_a_script_without_a_guard_is_not_run_again(clips, tmp_path):
 
 def test_where_no_process_can_be_started_this_one_computes(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "WORTH_A_PROCESS", 2)
-    monkeypatch.setattr(cache, "_leave_interrupts_to_the_parent", os.abort)
+    monkeypatch.setattr(cache, "leave_interrupts_to_the_parent", os.abort)
     assert_same(analyse(clips, ANALYSIS, tmp_path / "cache", processes=2), analyse(clips, ANALYSIS))
 
 

@@ -23,17 +23,13 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -45,6 +41,7 @@ from intonate.audio.decode import load
 from intonate.errors import AudioError, IntonateError, RecipeError
 from intonate.features import packs
 from intonate.features.packs import Entry
+from intonate.processes import leave_interrupts_to_the_parent, light_start, processor_count
 from intonate.schema import Utterance
 
 # What is computed goes to disk whenever this much has come together, or after this long: a process that is killed
@@ -55,9 +52,6 @@ KEPT_DAYS = 60
 WORTH_A_PROCESS = 64
 # Clips that a process takes at a time.
 CHUNK = 8
-# Processes that compute side by side need no threads each: these are read when numpy is loaded. Without them the
-# threads of all processes wait for each other, which is nine times slower.
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Files whose bytes are read at once: a disk likes several questions.
 READERS = 8
 
@@ -166,7 +160,7 @@ def analyse(
         if missing and (key, _augmentation_key(change)) not in tasks:
             tasks[key, _augmentation_key(change)] = _Task(row.path, row.start_s, row.end_s, key, change, missing)
     if tasks:
-        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or _processor_count())
+        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or processor_count())
     results = []
     for key, change in zip(keys, clip_changes, strict=True):
         entries = {name: stored[folder_name][key] for name, folder_name in folders[_augmentation_key(change)].items()}
@@ -313,9 +307,9 @@ def _task_results(tasks: Sequence[_Task], analysis: Analysis, processes: int) ->
     if processes > 1 and len(tasks) >= WORTH_A_PROCESS:
         # A fork of a process that has threads (torch, BLAS) may hang: new ones are spawned.
         spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(processes, spawn, initializer=_leave_interrupts_to_the_parent)
+        pool = ProcessPoolExecutor(processes, spawn, initializer=leave_interrupts_to_the_parent)
         try:
-            with _light_start():
+            with light_start():
                 results = pool.map(analyse_clip, tasks, chunksize=CHUNK)  # starts the processes
             for result in results:
                 yield result
@@ -325,32 +319,6 @@ def _task_results(tasks: Sequence[_Task], analysis: Analysis, processes: int) ->
         finally:
             pool.shutdown(cancel_futures=True)
     yield from map(analyse_clip, tasks[count:])
-
-
-@contextmanager
-def _light_start() -> Iterator[None]:
-    """Processes that are started now compute with one thread, and do not run the main script again.
-
-    A spawned process begins by importing the script that the user started, with all that it imports: torch, seconds of
-    it, or, in a script without `if __name__ == "__main__"`, the whole training. Nothing of it is needed here.
-    """
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    main = sys.modules["__main__"]
-    os.environ |= dict.fromkeys(ONE_THREAD, "1")
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _raise_together(errors: Sequence[str]) -> None:
@@ -386,11 +354,6 @@ def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task:
             raise AudioError(f"the front end {name} failed on {task.path}: {error}") from error
         entries[folder_name] = Entry(array, len(waveform))
     return entries
-
-
-def _processor_count() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folder_error(folder: Path, error: OSError) -> RecipeError:

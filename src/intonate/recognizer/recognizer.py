@@ -28,7 +28,7 @@ from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
-from intonate.recognizer.request import QueuedClip, Request, SpeechClip
+from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
 from intonate.recognizer.timeline import SPEECH, Window, label_or_unsure, overall_unvoiced_label, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
@@ -151,7 +151,7 @@ class Recognizer:
         if same_speaker and request.is_conversation:
             raise AudioError("the recordings are of one speaker or of several; leave out one of the two")
         request = dataclasses.replace(request, batch_size=max(1, batch_size), whole=whole)
-        return self._predict_many(list(sources), progress, same_speaker, request)
+        return self._predict_many(sources, progress, same_speaker, request)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
         """Which emotion words carry, by a model that only reads (the built-in `text`).
@@ -234,17 +234,18 @@ class Recognizer:
         return dataclasses.replace(request, transcriber=transcriber(transcribe))
 
     def _predict_many(
-        self, sources: list[Source], progress: bool, same_speaker: bool, request: Request
+        self, sources: Iterable[Source], progress: bool, same_speaker: bool, request: Request
     ) -> Iterator[Prediction | Failure]:
-        by_voice = request.speakers == conversation.AUTO and len(sources) > 1
-        if same_speaker or by_voice or request.transcriber is not None:
-            sources = [recording.repeatable(source) for source in sources]
-        with_bar = recording.with_progress_bar if progress else list[Source]
-        if same_speaker:
-            request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(sources, request))
-        voices = clip_voices.learn_voices(self, with_bar(sources), request) if by_voice else {}
+        voices: dict[int, Voice] = {}
+        if same_speaker or request.speakers == conversation.AUTO:
+            known = [recording.repeatable(source) for source in sources]
+            if same_speaker:
+                request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(known, request))
+            elif len(known) > 1:
+                voices = clip_voices.learn_voices(self, recording.with_bar(known, progress), request)
+            sources = known
         queue: list[QueuedClip | Prediction | Failure] = []
-        for position, source in enumerate(with_bar(sources)):
+        for position, source in enumerate(recording.with_bar(sources, progress)):
             try:
                 queue.append(self._predict_or_queue(source, request.for_voice(voices.get(position))))
             except IntonateError as error:

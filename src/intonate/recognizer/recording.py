@@ -90,11 +90,14 @@ def repeatable(source: Source) -> Source:
     return source.read()  # type: ignore[union-attr]
 
 
-def with_progress_bar(sources: list[Source]) -> Iterable[Source]:
+def with_bar(sources: Iterable[Source], is_shown: bool = True) -> Iterator[Source]:
     """The same, with a bar on standard error that tells how many are done."""
+    if not is_shown:
+        yield from sources
+        return
     from rich.console import Console
     from rich.progress import Progress
 
     # Nothing but the bar goes to standard error: what is printed meanwhile stays where it was sent.
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
-        yield from bar.track(sources, description="listening")
+        yield from bar.track(list(sources), description="listening")

@@ -1,0 +1,14 @@
+"""Millions of files: found, cut into shards, answered by many workers, and kept as one table.
+
+    sources.py    what is to be answered: files, tar members, rows of Parquet, here or behind a URL
+    shards.py     the cut, with names that follow from what is in them
+    answers.py    the one shard function: a shard in, a row per file out
+    local.py      engine: processes on this machine
+    cluster.py    engine: Ray Data
+    folder.py     the folder that it is written to, and what it knows of itself
+    tables.py     the columns of the table
+    run.py        all of it, with a bar
+
+An engine takes shards and gives back rows; it writes nothing. One process writes, aside and renamed, so a shard that
+was answered twice is still there once, and one that was not answered whole is not there at all.
+"""

@@ -1,0 +1,264 @@
+"""The one shard function: sounds in, a row each out. Both engines call it, and nothing else answers.
+
+The same shard gives the same rows, to the last bit, wherever and however often it is answered: the batches that the
+model sees follow from the shard alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+from intonate.archive import tables
+from intonate.archive.shards import Shard
+from intonate.archive.sources import Entry, audio_column, is_url, open_parquet, open_place
+from intonate.audio.decode import Source, load
+from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
+from intonate.recognizer import builtin
+from intonate.recognizer.recognizer import Failure, Recognizer, load_model
+
+Row = dict[str, Any]
+# What is not a file of this machine is kept in memory while it is answered, up to this; beyond, in a temporary file.
+MEMORY_BYTES, BLOCK_BYTES = 16_000_000, 2**20
+# A store that does not answer is asked again after these, seconds.
+PATIENCE_S = (1.0, 4.0, 16.0)
+BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How every sound of an archive is answered.
+
+    Attributes:
+        model: a built-in name, a file, a run folder; None for the default.
+        model_hash: SHA-256 of the model file; what a worker finds under the name must have it.
+        options: for `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
+    """
+
+    model: str | None
+    model_hash: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def model_hash(model: str | None) -> str:
+    """SHA-256 of the file of a model; of several that answer as one (`compact+text`), one after the other."""
+    digest = hashlib.sha256()
+    for name in (model or builtin.DEFAULT).split("+"):
+        with open(builtin.path_of(name), "rb") as file:
+            _copy(file, digest.update)
+    return digest.hexdigest()
+
+
+def open_job(job: Job) -> Callable[..., list[Row]]:
+    """Load the model; `answer(shard, faults, begin)` for as many shards as there are.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        ArchiveError: it is another one than the archive was begun with.
+    """
+    if model_hash(job.model) != job.model_hash:
+        raise ArchiveError(f"model {job.model or builtin.DEFAULT} is another one here than where the archive was begun")
+    recognizer = load_model(job.model)
+
+    def answer(
+        shard: Shard, faults: Mapping[int, str] | None = None, begin: Callable[[int], object] = lambda index: None
+    ) -> list[Row]:
+        return answer_shard(recognizer, job, shard, faults or {}, begin)
+
+    return answer
+
+
+def answer_shard(
+    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], begin: Callable[[int], object]
+) -> list[Row]:
+    """A row for each sound of a shard, in its order.
+
+    Args:
+        recognizer: the loaded model.
+        job: how to answer.
+        shard: the sounds.
+        faults: {index: why} of those that are not to be touched again: they ended a worker before.
+        begin: called with the index of each sound before it is opened.
+
+    Raises:
+        ArchiveError: not one sound could be fetched from where it lies: credentials ran out, a store is gone. Nothing
+            is known of the sounds then, so there are no rows.
+    """
+    faults = dict(faults)
+    while True:
+        last = [-1]
+
+        def note(index: int, last: list[int] = last) -> None:
+            last[0] = index
+            begin(index)
+
+        try:
+            return _answer(recognizer, job, shard, faults, note)
+        except IntonateError:
+            raise
+        except Exception as error:  # a fault of a decoder that it should have told of: a bad file is never an end
+            if last[0] in faults or last[0] < 0:
+                raise
+            # Again from the start without it, so that the batches are those of the others alone, whoever answers.
+            faults[last[0]] = f"{shard.entries[last[0]].file} cannot be answered: {type(error).__name__}: {error}"
+
+
+def _answer(
+    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], begin: Callable[[int], object]
+) -> list[Row]:
+    rows: dict[int, Row] = {}
+    opened: list[tuple[int, str, int, list[str]]] = []  # in the order of the answers
+    unreachable: list[str] = []
+
+    def sources() -> Iterator[Source]:
+        for index, entry in enumerate(shard.entries):
+            if index in faults:
+                rows[index] = tables.failure(entry, job, faults[index])
+                continue
+            begin(index)
+            warnings: list[str] = []
+            try:
+                source, digest, size = fetched(entry)
+                if entry.start_s or entry.end_s is not None:
+                    rate_hz = recognizer.spec.sample_rate_hz
+                    source = (load(source, rate_hz, entry.start_s, entry.end_s, warnings=warnings), rate_hz)
+            except AudioError as error:
+                rows[index] = tables.failure(entry, job, _with_name(str(error), entry))
+                continue
+            except ArchiveError as error:
+                unreachable.append(str(error))
+                rows[index] = tables.failure(entry, job, str(error))
+                continue
+            opened.append((index, digest, size, warnings))
+            yield source
+
+    if job.options.get("speakers") is None:
+        answers = recognizer.predict_many(sources(), batch_size=BATCH, **job.options)
+    else:  # one by one: who else is in the shard must not change an answer
+        answers = itertools.chain.from_iterable(recognizer.predict_many([one], **job.options) for one in sources())
+    for place, answer in enumerate(answers):
+        index, digest, size, warnings = opened[place]
+        entry = shard.entries[index]
+        if isinstance(answer, Failure):
+            rows[index] = tables.failure(entry, job, _with_name(answer.error, entry), digest, size)
+        else:
+            rows[index] = tables.row(entry, job, answer, digest, size, warnings)
+    if unreachable and len(unreachable) == len(shard.entries) - len(faults):
+        raise ArchiveError(f"nothing can be fetched any more: {unreachable[0]}")
+    return [rows[index] for index in range(len(shard.entries))]
+
+
+def fetched(entry: Entry) -> tuple[Source, str, int]:
+    """What the recognizer reads, SHA-256 of its bytes, and how many they are.
+
+    Raises:
+        AudioError: it is not there, or cannot be read.
+        ArchiveError: a store that is not this machine does not give it out, though it was asked again.
+    """
+    if not is_url(entry.place):
+        try:
+            return _fetched(entry)
+        except OSError as error:
+            reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise AudioError(f"{entry.file} {reason}") from error
+    for wait_s in (*PATIENCE_S, None):
+        try:
+            return _fetched(entry)
+        except FileNotFoundError as error:
+            raise AudioError(f"{entry.file} does not exist") from error
+        except IntonateError:
+            raise
+        except Exception as error:  # as in sources.py
+            if wait_s is None or isinstance(error, PermissionError):
+                raise ArchiveError(
+                    f"{entry.file} cannot be fetched ({type(error).__name__}: {first_line(error)}); check the "
+                    "credentials and the rights, and run the same command again"
+                ) from error
+            time.sleep(wait_s)
+    raise AssertionError
+
+
+def _fetched(entry: Entry) -> tuple[Source, str, int]:
+    digest = hashlib.sha256()
+    if entry.offset >= 0 and entry.place.lower().endswith(".parquet"):
+        content = _parquet_bytes(entry)
+        return content, hashlib.sha256(content).hexdigest(), len(content)
+    with open_place(entry.place) as stream:
+        if entry.offset < 0 and not is_url(entry.place):
+            return entry.place, *_hashed(stream, digest)
+        if entry.offset >= 0:
+            stream.seek(entry.offset)
+        # Closed, and gone, with its last user.
+        kept = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+
+        def keep(block: bytes) -> None:
+            digest.update(block)
+            kept.write(block)
+
+        size = _copy(stream, keep, entry.size if entry.offset >= 0 else None)
+        kept.seek(0)
+        return kept, digest.hexdigest(), size  # type: ignore[return-value]
+
+
+def _hashed(stream: BinaryIO, digest: Any) -> tuple[str, int]:
+    size = _copy(stream, digest.update)
+    return digest.hexdigest(), size
+
+
+def _copy(stream: BinaryIO, write: Callable[[bytes], object], limit: int | None = None) -> int:
+    """Bytes from one place to another, to the end or `limit` of them; how many there were."""
+    size = 0
+    while block := stream.read(BLOCK_BYTES if limit is None else min(BLOCK_BYTES, limit - size)):
+        write(block)
+        size += len(block)
+    return size
+
+
+def _parquet_bytes(entry: Entry) -> bytes:
+    first, column = _row_group(entry.place, *_group_of(entry.place, entry.offset))
+    value = column[entry.offset - first].as_py()
+    if not value:
+        raise AudioError(f"{entry.file} holds no bytes")
+    return bytes(value)
+
+
+@lru_cache(maxsize=1)
+def _groups(place: str) -> tuple[int, ...]:
+    """The rows of each row group."""
+    with open_parquet(place) as table:
+        return tuple(table.metadata.row_group(group).num_rows for group in range(table.num_row_groups))
+
+
+def _group_of(place: str, row: int) -> tuple[int, int]:
+    """The row group that holds a row, and its first row."""
+    first = 0
+    for group, rows in enumerate(_groups(place)):
+        if row < first + rows:
+            return group, first
+        first += rows
+    raise AudioError(f"{place} has no row {row} any more")
+
+
+@lru_cache(maxsize=1)
+def _row_group(place: str, group: int, first: int) -> tuple[int, Any]:
+    """Its first row, and its column of sounds: one group is in memory at a time."""
+    with open_parquet(place) as table:
+        column, inner = audio_column(table.schema_arrow, place)
+        values = table.read_row_group(group, columns=[column])[column]
+    if inner is not None:
+        values = require("pyarrow.compute", "archive").struct_field(values, inner)
+    return first, values
+
+
+def _with_name(sentence: str, entry: Entry) -> str:
+    """The sentence under the name that the archive has for the sound, where it was read from memory."""
+    for name in ("<file>", "<bytes>", "<array>"):
+        if sentence.startswith(name):
+            return entry.file + sentence.removeprefix(name)
+    return sentence

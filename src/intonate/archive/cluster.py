@@ -1,0 +1,115 @@
+"""Engine: Ray Data, on a cluster or on this machine. Actors hold the model; a lost one's shard is answered again.
+
+Rows come back to the process that writes, so no node needs to see the folder that is written to. The nodes need the
+same intonate, the sources under the same names, and the model: a built-in one, or a file at the same path.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
+
+from intonate.archive import local
+from intonate.archive.answers import Job, Row, open_job
+from intonate.archive.shards import Shard
+from intonate.errors import ArchiveError, first_line, require
+
+# Shards that Ray is given at a time: some 40 kB of names each.
+WAVE = 2_000
+# How often a shard is tried whose actor is lost. What is left is answered here, by processes that can tell which file
+# it is that ends them.
+TRIES = 5
+
+
+def run(
+    shards: Iterable[Shard], job: Job, workers: int | None, address: str | None = None
+) -> Generator[tuple[Shard, list[Row]], None, None]:
+    """The rows of each shard, as they come.
+
+    Args:
+        shards: read a few thousand at a time.
+        job: how to answer.
+        workers: how many actors, of one processor each; None for all processors of the cluster.
+        address: of a cluster (`auto`, `HOST:6379`, `ray://HOST:10001`); None for one on this machine alone.
+
+    Raises:
+        ArchiveError: the cluster cannot be reached, or what the shard function raises.
+        MissingExtraError: Ray is not installed.
+    """
+    ray = require("ray", "distributed")
+    require("ray.data", "distributed")
+    is_own = not ray.is_initialized()
+    if is_own:
+        _connect(ray, workers, address)
+    try:
+        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        remaining = iter(shards)
+        while wave := list(itertools.islice(remaining, WAVE)):
+            yield from _wave(ray, wave, job, min(count, len(wave)))
+    finally:
+        if is_own:
+            ray.shutdown()
+
+
+def _connect(ray: Any, workers: int | None, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing phones home
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    try:
+        if address is None:
+            ray.init(num_cpus=workers, **options)
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # ConnectionError, ValueError, RuntimeError… as Ray has it
+        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise ArchiveError(f"{where} cannot be reached: {first_line(error)}") from error
+
+
+def _wave(ray: Any, shards: list[Shard], job: Job, actors: int) -> Generator[tuple[Shard, list[Row]], None, None]:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    open_shards = {shard.name: shard for shard in shards}
+    items = [{"name": shard.name, "shard": shard.to_json()} for shard in shards]
+    rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        Answerer,
+        fn_constructor_args=(job,),
+        compute=ray.data.ActorPoolStrategy(size=actors),
+        num_cpus=1,
+        max_restarts=TRIES,
+        max_task_retries=TRIES,
+    )
+    try:
+        for item in rows.iter_rows():
+            if item["error"]:
+                raise ArchiveError(item["error"])
+            if shard := open_shards.pop(item["name"], None):
+                yield shard, json.loads(item["rows"])
+    except ray.exceptions.RayError as error:
+        if not isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.WorkerCrashedError):
+            raise ArchiveError(f"Ray gave up: {first_line(error)}; run the same command again to go on") from error
+    yield from local.run(open_shards.values(), job, 1)
+
+
+class Answerer:
+    """The shard function as Ray Data's actors call it. An error of ours is told; only a lost actor is tried again."""
+
+    def __init__(self, job: Job) -> None:
+        self._answer, self._error = None, ""
+        try:
+            self._answer = open_job(job)
+        except Exception as error:
+            self._error = str(error)
+
+    def __call__(self, item: Mapping[str, Any]) -> dict[str, str]:
+        answer = {"name": item["name"], "rows": "[]", "error": self._error}
+        if self._answer is not None:
+            try:
+                answer["rows"] = json.dumps(self._answer(Shard.from_json(item["shard"])))
+            except Exception as error:
+                answer["error"] = f"{error}"
+        return answer

@@ -1,0 +1,38 @@
+"""`intonate archive`, behind the options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.archive.folder import ANSWERS
+from intonate.archive.progress import bar, clock, status
+from intonate.archive.run import archive
+from intonate.errors import ArchiveError
+
+
+def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options: Any) -> str:
+    """What to print: what was done, or how far the archive is.
+
+    Raises:
+        IntonateError: as `run.archive`.
+    """
+    if is_status:
+        return status(out)
+    if not sources:
+        raise ArchiveError("nothing to answer: name files, folders, globs, manifests, .tar or .parquet files, or URLs")
+    try:
+        with bar() as show:
+            done = archive(sources, out, show=show, **options)
+    except KeyboardInterrupt:
+        print(f"intonate: stopped; run the same command again to go on where it was ({out})", file=sys.stderr)
+        raise
+    if not done.answered:
+        return f"all {done.total_files:,} files are answered already: {out / ANSWERS}"
+    errors = f" ({done.errors:,} of them could not be answered: see the column error)" if done.errors else ""
+    hours = f"{done.audio_s / 3600:,.2f} h of sound"
+    return (
+        f"{done.answered:,} files{errors}, {hours} in {clock(done.wall_s)}: {done.rate()}\nwritten to {out / ANSWERS}"
+    )

@@ -1,0 +1,157 @@
+"""The folder of an archive: what it is, what is planned, and what is answered.
+
+    archive.json              the sources, the model and its hash, the options, the columns: what a later run must share
+    plan/0001.jsonl           a line of entries per shard; a later run that finds new files adds 0002.jsonl
+    answers/SHARD.parquet     the table, a file per shard; whatever is here is whole
+    answers/SHARD.jsonl       the same as JSON lines, where that was asked for
+    progress.json             how fast the run is that is under way, or was
+    lock                      held by the run that is under way
+
+Everything is written aside and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.archive import tables
+from intonate.archive.shards import Shard
+from intonate.errors import ArchiveError, require
+
+ABOUT, PLAN, ANSWERS, PROGRESS, LOCK = "archive.json", "plan", "answers", "progress.json", "lock"
+# What people call the entries of archive.json that a run may not change.
+WORDS = {
+    "version": "another version of the table",
+    "sources": "other sources",
+    "model": "another model",
+    "model_hash": "another file of the model",
+    "options": "other options",
+    "columns": "other columns",
+    "cut": "another size of shards",
+    "jsonl": "another choice of --jsonl",
+}
+
+
+def read_about(out: Path) -> dict[str, Any]:
+    """What an archive says of itself.
+
+    Raises:
+        ArchiveError: the folder is none, or holds something else.
+    """
+    try:
+        about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        return dict(about)
+    except FileNotFoundError:
+        what = "holds something else" if out.exists() else "does not exist"
+        raise ArchiveError(f"{out} is no archive of intonate: it {what}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ArchiveError(f"{out / ABOUT} is damaged, so nothing can be added; give another --out") from error
+
+
+@contextlib.contextmanager
+def opened(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
+    """Make the folder, or see that it is this very archive's; no other run may use it meanwhile.
+
+    Raises:
+        ArchiveError: it is a file, holds something else, belongs to another archive, or another run uses it.
+    """
+    filelock = require("filelock", "archive")
+    try:
+        if out.is_dir() and not (out / ABOUT).exists() and set(os.listdir(out)) - {LOCK, PLAN, ANSWERS}:
+            raise ArchiveError(f"{out} is a folder with other things in it; give one that is new or empty as --out")
+        if out.exists() and not out.is_dir():
+            raise ArchiveError(f"{out} is a file; give a folder as --out")
+        out.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(out / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise ArchiveError(f"{out} is being written by another run; wait for it, or give another --out") from None
+        try:
+            if (out / ABOUT).exists():
+                _check_same(out, read_about(out), about)
+            for folder in (PLAN, ANSWERS):
+                (out / folder).mkdir(exist_ok=True)
+                for left in (out / folder).glob(".*.part"):  # of a run that was killed
+                    left.unlink()
+            if not (out / ABOUT).exists():
+                write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode())
+            yield
+        finally:
+            lock.release()
+    except OSError as error:
+        raise unwritable(out, error) from error
+
+
+def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for key, word in WORDS.items():
+        if before.get(key) != now.get(key):
+            was, wanted = (json.dumps(about.get(key), ensure_ascii=False) for about in (before, now))
+            detail = "" if max(len(was), len(wanted)) > 200 else f": {was} then, {wanted} now"
+            raise ArchiveError(f"{out} was begun with {word}{detail}; give the same again to go on, or another --out")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file aside, make sure that it is on the disk, and give it its name: it is there whole or not at all.
+
+    Raises:
+        OSError: there is no room or no right to.
+    """
+    descriptor, aside = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def unwritable(out: Path, error: OSError) -> ArchiveError:
+    reason = (error.strerror or str(error)).lower()
+    mend = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+    return ArchiveError(f"{out} cannot be written: {reason}; what is answered is kept: {mend} and run the same again")
+
+
+def planned(out: Path) -> Iterator[Shard]:
+    """Every shard, in the order in which they were planned."""
+    for plan in sorted((out / PLAN).glob("*.jsonl")):
+        with plan.open(encoding="utf-8", errors="surrogatepass") as lines:
+            yield from map(Shard.from_json, lines)
+
+
+def add_plan(out: Path, shards: Iterable[Shard]) -> None:
+    """Plan further shards; nothing is written where there are none."""
+    lines = "".join(f"{shard.to_json()}\n" for shard in shards)
+    if lines:
+        number = len(list((out / PLAN).glob("*.jsonl"))) + 1
+        write(out / PLAN / f"{number:04d}.jsonl", lines.encode("utf-8", "surrogatepass"))
+
+
+def answered(out: Path) -> set[str]:
+    """The names of the shards whose rows are there."""
+    return {path.stem for path in (out / ANSWERS).glob("*.parquet")}
+
+
+def rows_of(out: Path, shard: str) -> Path:
+    """Where the rows of a shard are, or will be."""
+    return out / ANSWERS / f"{shard}.parquet"
+
+
+def write_rows(out: Path, shard: Shard, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
+    """The rows of a shard, which count as answered when the Parquet file has its name: it comes last."""
+    if about["jsonl"]:
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write(out / ANSWERS / f"{shard.name}.jsonl", lines.encode())
+    write(rows_of(out, shard.name), tables.as_parquet(rows, about["columns"]))

@@ -1,0 +1,117 @@
+"""An archive from its sources to its table: planned, answered by an engine, written shard by shard, with a bar."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.archive import cluster, folder, local, tables
+from intonate.archive.answers import Job, model_hash
+from intonate.archive.progress import Progress
+from intonate.archive.shards import FILES, cut
+from intonate.archive.sources import entries, is_url
+from intonate.emotions import merged_labels
+from intonate.errors import ArchiveError, require
+from intonate.processes import processor_count
+from intonate.recognizer import builtin
+from intonate.recognizer.recognizer import load_model
+
+ENGINES = ("local", "ray")
+
+
+def archive(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    model: str | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    jsonl: bool = False,
+    shard_files: int | None = None,
+    options: dict[str, Any] | None = None,
+    show: Callable[[Progress], object] = lambda progress: None,
+) -> Progress:
+    """Answer every sound that the sources name, once, and write the table to `out`; goes on where a run stopped.
+
+    Args:
+        sources: files, folders, globs, manifests (.csv, .tsv, .txt), .tar and .parquet files, here or as URLs.
+        out: the folder to write to (`folder.py`).
+        model: as in `load_model`.
+        workers: processes, or Ray's actors; None for one per processor.
+        engine: one of `ENGINES`.
+        address: of a Ray cluster; None for this machine.
+        jsonl: write JSON lines, too.
+        shard_files: how many files a shard has at most; None for `shards.FILES`.
+        options: of `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
+        show: called with how far it is, whenever it is farther.
+
+    Returns:
+        What was done, and how fast.
+
+    Raises:
+        ArchiveError: a source or the folder cannot be used, or the disk is full. What was answered is kept.
+        ModelError: there is no such model.
+    """
+    require("pyarrow", "archive")
+    if engine not in ENGINES:
+        raise ArchiveError(f"engine {engine!r} is not known; expected {' or '.join(ENGINES)}")
+    if address is not None and engine != "ray":
+        raise ArchiveError("an address is that of a Ray cluster; it goes with --engine ray")
+    kept_options = {name: value for name, value in (options or {}).items() if value not in (None, False)}
+    recognizer = load_model(model)
+    recognizer.predict_many([], **kept_options)  # what cannot be asked of it is said before any file is listed
+    labels = merged_labels(kept_options["labels"]) if "labels" in kept_options else recognizer.spec.labels
+    # As Ray's workers see them, too, and a later run from another folder.
+    sources = [source if is_url(source) else str(Path(source).absolute()) for source in sources]
+    about = {
+        "version": tables.VERSION,
+        "sources": sources,
+        "model": model or builtin.DEFAULT,
+        "model_hash": model_hash(model),
+        "options": kept_options,
+        "columns": tables.columns(labels, recognizer.spec.dimensions),
+        "cut": shard_files or FILES,
+        "jsonl": jsonl,
+    }
+    del recognizer
+    job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
+    with folder.opened(out, about):
+        _plan(sources, out, shard_files or FILES)
+        done = folder.answered(out)
+        sizes = [(len(shard.entries), shard.size, shard.name in done) for shard in folder.planned(out)]
+        progress = Progress(
+            files=sum(files for files, _, is_done in sizes if is_done),
+            total_files=sum(files for files, _, _ in sizes),
+            size=sum(size for _, size, is_done in sizes if is_done),
+            total_size=sum(size for _, size, _ in sizes),
+        )
+        pending = (shard for shard in folder.planned(out) if shard.name not in done)
+        show(progress)
+
+        def begun(files: int) -> None:
+            progress.begun += files
+            show(progress)
+
+        if progress.files == progress.total_files:
+            return progress
+        if engine == "ray":
+            answers = cluster.run(pending, job, workers, address)
+        else:
+            answers = local.run(pending, job, workers or processor_count(), begun)
+        with contextlib.closing(answers):  # the workers end, whatever happens here
+            for shard, rows in answers:
+                folder.write_rows(out, shard, rows, about)
+                progress.add(shard, rows)
+                folder.write(out / folder.PROGRESS, progress.to_json().encode())
+                show(progress)
+    return progress
+
+
+def _plan(sources: Sequence[str], out: Path, shard_files: int) -> None:
+    """Plan what is not planned yet: all of it at first, later what is new in the sources."""
+    known = {(entry.file, entry.start_s, entry.end_s) for shard in folder.planned(out) for entry in shard.entries}
+    new = (entry for entry in entries(sources) if (entry.file, entry.start_s, entry.end_s) not in known)
+    folder.add_plan(out, cut(new, shard_files))

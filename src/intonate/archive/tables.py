@@ -1,0 +1,125 @@
+"""The columns of the table: one row per sound, an answer or the reason why there is none.
+
+Scores and dimensions are structs with a field per label, so that `scores.angry` is a column wherever Parquet is read.
+Numbers are as the model gave them, not rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from intonate.archive.sources import Entry
+from intonate.errors import require
+from intonate.recognizer.timeline import UNSURE
+from intonate.schema import Prediction
+
+if TYPE_CHECKING:
+    from intonate.archive.answers import Job
+
+# Written into every file of the table: a reader can tell which shape it has, and a run that this one cannot go on.
+VERSION = 1
+COMPRESSION = "zstd"
+
+
+def columns(labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, Any]:
+    """{column: type} as JSON: a name of pyarrow's, a list of one type, or {field: type}.
+
+    The columns are: `file`, and `start` and `end` (seconds) where a stretch of it was asked for; `hash` (SHA-256) and
+    `bytes` of what was read; `duration` (seconds); `label`, where the model abstains `unsure`, and `guess`, its best
+    label all the same; `scores`; `dimensions`; `segments`; `speakers`; `transcript`; `warnings`; `familiarity`;
+    `model` and `model_hash`; `error`, null where there is an answer.
+    """
+    scores, numbers = dict.fromkeys(labels, "double"), dict.fromkeys(dimensions, "double")
+    segment: dict[str, Any] = {"start": "double", "end": "double", "label": "string", "scores": scores}
+    segment |= {"dimensions": numbers} if numbers else {}
+    segment |= {"speech": "bool", "text": "string", "speaker": "string"}
+    speaker = {"speaker": "string", "label": "string", "scores": scores, "speech": "double", "abstained": "bool"}
+    table: dict[str, Any] = {"file": "string", "start": "double", "end": "double", "hash": "string", "bytes": "int64"}
+    table |= {"duration": "double", "label": "string", "guess": "string", "abstained": "bool", "scores": scores}
+    table |= {"dimensions": numbers} if numbers else {}
+    table |= {"segments": [segment], "speakers": [speaker], "transcript": "string", "warnings": ["string"]}
+    return table | {"familiarity": "double", "model": "string", "model_hash": "string", "error": "string"}
+
+
+def row(
+    entry: Entry, job: Job, answer: Prediction, digest: str, size: int, warnings: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The row of a sound that was answered."""
+    return {
+        **_about(entry, job, digest, size),
+        "duration": answer.duration_s,
+        "label": UNSURE if answer.abstained else answer.label,
+        "guess": answer.label,
+        "abstained": answer.abstained,
+        "scores": dict(answer.scores) or None,
+        "dimensions": dict(answer.dimensions) or None,
+        "segments": [
+            {
+                "start": segment.start_s,
+                "end": segment.end_s,
+                "label": segment.label,
+                "scores": dict(segment.scores) or None,
+                "dimensions": dict(segment.dimensions) or None,
+                "speech": segment.speech,
+                "text": segment.text,
+                "speaker": segment.speaker,
+            }
+            for segment in answer.segments
+        ],
+        "speakers": [
+            {
+                "speaker": speaker.name,
+                "label": speaker.label,
+                "scores": dict(speaker.scores),
+                "speech": speaker.speech_s,
+                "abstained": speaker.abstained,
+            }
+            for speaker in answer.speakers
+        ],
+        "transcript": answer.transcript,
+        "warnings": [*warnings, *answer.warnings],
+        "familiarity": answer.familiarity,
+        "model": answer.model,
+        "error": None,
+    }
+
+
+def failure(entry: Entry, job: Job, error: str, digest: str | None = None, size: int | None = None) -> dict[str, Any]:
+    """The row of a sound that could not be answered; hash and bytes are null where it could not even be read."""
+    return {**_about(entry, job, digest, size), "error": error}
+
+
+def _about(entry: Entry, job: Job, digest: str | None, size: int | None) -> dict[str, Any]:
+    return {
+        "file": entry.file.encode("utf-8", "backslashreplace").decode(),  # a name may be no Unicode
+        "start": entry.start_s,
+        "end": entry.end_s,
+        "hash": digest,
+        "bytes": size,
+        "model": job.model,
+        "model_hash": job.model_hash,
+    }
+
+
+def schema(column_types: Mapping[str, Any]) -> Any:
+    """The `pyarrow.Schema` of `columns`."""
+    pyarrow = require("pyarrow", "archive")
+
+    def arrow(kind: Any) -> Any:
+        if isinstance(kind, list):
+            return pyarrow.list_(arrow(kind[0]))
+        if isinstance(kind, dict):
+            return pyarrow.struct([(name, arrow(inner)) for name, inner in kind.items()])
+        return pyarrow.type_for_alias(kind)
+
+    fields = [(name, arrow(kind)) for name, kind in column_types.items()]
+    return pyarrow.schema(fields, metadata={"intonate.archive": str(VERSION)})
+
+
+def as_parquet(rows: Sequence[Mapping[str, Any]], column_types: Mapping[str, Any]) -> bytes:
+    """The rows as one Parquet file."""
+    pyarrow, parquet = require("pyarrow", "archive"), require("pyarrow.parquet", "archive")
+    table, sink = pyarrow.Table.from_pylist(list(rows), schema=schema(column_types)), pyarrow.BufferOutputStream()
+    parquet.write_table(table, sink, compression=COMPRESSION)
+    return bytes(sink.getvalue())
