@@ -156,7 +156,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(undisturbed, sounds, tiny_m
 
     with monkeypatch.context() as patch:
         patch.setattr(folder.os, "fsync", fsync)
-        with pytest.raises(ArchiveError, match="no space left on device.*make room"):
+        with pytest.raises(ArchiveError, match=r"no space left on device.*make room"):
             run(sounds, out, tiny_model)
     assert 0 < len(rows(out)) < FILES
     assert "stopped" in command.run([], out, is_status=True)
@@ -165,8 +165,9 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(undisturbed, sounds, tiny_m
 
 
 def test_json_lines_are_the_same_rows(undisturbed, sounds, tiny_model, tmp_path):
-    run(sounds, tmp_path, tiny_model, jsonl=True)
-    lines = [json.loads(line) for path in (tmp_path / "answers").glob("*.jsonl") for line in path.open()]
+    run(sounds, tmp_path / "out", tiny_model, jsonl=True)
+    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "out/answers").glob("*.jsonl")]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
     assert {line["file"]: (line.get("scores"), line["error"]) for line in lines} == {
         row["file"]: (row["scores"], row["error"]) for row in undisturbed
     }
