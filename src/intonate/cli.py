@@ -9,24 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from intonate.terminal.commands import CommandGroup, TranscribingCommand
-
-
-class Format(StrEnum):
-    text = "text"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    srt = "srt"
-    vtt = "vtt"
-    rttm = "rttm"
+from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
 
 
 class _CommandWithNameList(TyperCommand):
@@ -252,26 +241,18 @@ def archive(
     from intonate.archive import command
 
     options = {"timeline": timeline, "transcribe": transcribe, "labels": labels, "speakers": speakers}
-    done = command.run(
-        sources or (),
-        out,
-        is_status=status,
-        model=model,
-        workers=workers,
-        engine=engine,
-        address=address,
-        jsonl=jsonl,
-        shard_files=shard_files,
-        options=options | ({} if channels == "mix" else {"channels": channels}),
-    )
-    print(done)
+    options |= {} if channels == "mix" else {"channels": channels}
+    how = {"engine": engine, "address": address, "jsonl": jsonl, "shard_files": shard_files, "options": options}
+    print(command.run(sources or (), out, is_status=status, model=model, workers=workers, **how))
 
 
 @corpora_app.callback()
 def corpora(ctx: typer.Context) -> None:
     """The corpora that can be read."""
     if ctx.invoked_subcommand is None:
-        _print_corpora()
+        from intonate.corpora import command
+
+        command.print_corpora()
 
 
 @corpora_app.command("describe")
@@ -294,7 +275,9 @@ def manifest(
     roots: Annotated[list[str], typer.Argument(metavar="NAME=ROOT...", help="Corpora and where they lie.")],
 ) -> None:
     """Write one table of everything that is labelled in corpora."""
-    _write_manifest(out, roots)
+    from intonate.corpora import command
+
+    command.write_manifest(out, roots)
 
 
 @app.command(rich_help_panel=USE)
@@ -407,38 +390,6 @@ def _convert_checkpoints(*models: str | None) -> None:
         from intonate.converters import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
-
-
-def _print_corpora() -> None:
-    from intonate.corpora import describe as descriptions
-
-    rows = [("name", "corpus", "language", "clips", "speakers", "licence")]
-    for row in descriptions.overview():
-        clips, speakers = (f"{number:,}" if number else "" for number in (row.clips, row.speakers))
-        rows.append((row.name, row.title, row.language, clips, speakers, row.licence))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for cells in rows:
-        shown = (
-            cell.rjust(width) if column in (3, 4) else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        print("  ".join(shown).rstrip())
-
-
-def _write_manifest(out: Path, roots: list[str]) -> None:
-    from intonate import corpora
-    from intonate.corpora import manifest as manifests
-
-    pairs = [root.partition("=")[::2] for root in roots]
-    if malformed := [root for root, (name, folder) in zip(roots, pairs, strict=True) if not name or not folder]:
-        raise typer.BadParameter(f"{malformed[0]!r} is not NAME=ROOT, e.g. ravdess=data/ravdess")
-    readings = [corpora.read(name, folder) for name, folder in pairs]
-    manifests.write(out, [utterance for reading in readings for utterance in reading.utterances])
-    for problem in (problem for reading in readings for problem in reading.problems):
-        print(f"intonate: left out {problem}", file=sys.stderr)
-    for reading in readings:
-        print(f"{reading.corpus}: {len(reading.utterances):,} utterances")
-    print(f"written to {out}")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
     sources.py    what is to be answered: files, tar members, rows of Parquet, here or behind a URL
     shards.py     the cut, with names that follow from what is in them
+    job.py        how all of it is answered: the model and its options
     answers.py    the one shard function: a shard in, a row per file out
     local.py      engine: processes on this machine
     cluster.py    engine: Ray Data

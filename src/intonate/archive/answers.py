@@ -11,11 +11,11 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
 
 from intonate.archive import tables
+from intonate.archive.job import Job, model_hash
 from intonate.archive.shards import Shard
 from intonate.archive.sources import Entry, audio_column, is_url, open_parquet, open_place
 from intonate.audio.decode import Source, load
@@ -29,30 +29,6 @@ MEMORY_BYTES, BLOCK_BYTES = 16_000_000, 2**20
 # A store that does not answer is asked again after these, seconds.
 PATIENCE_S = (1.0, 4.0, 16.0)
 BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """How every sound of an archive is answered.
-
-    Attributes:
-        model: a built-in name, a file, a run folder; None for the default.
-        model_hash: SHA-256 of the model file; what a worker finds under the name must have it.
-        options: for `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
-    """
-
-    model: str | None
-    model_hash: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def model_hash(model: str | None) -> str:
-    """SHA-256 of the file of a model; of several that answer as one (`compact+text`), one after the other."""
-    digest = hashlib.sha256()
-    for name in (model or builtin.DEFAULT).split("+"):
-        with open(builtin.path_of(name), "rb") as file:
-            _copy(file, digest.update)
-    return digest.hexdigest()
 
 
 def open_job(job: Job) -> Callable[..., list[Row]]:

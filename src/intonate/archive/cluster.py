@@ -6,6 +6,7 @@ same intonate, the sources under the same names, and the model: a built-in one, 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -14,7 +15,8 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from intonate.archive import local
-from intonate.archive.answers import Job, Row, open_job
+from intonate.archive.answers import Row, open_job
+from intonate.archive.job import Job
 from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, first_line, require
 
@@ -49,7 +51,11 @@ def run(
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         remaining = iter(shards)
         while wave := list(itertools.islice(remaining, WAVE)):
-            yield from _wave(ray, wave, job, min(count, len(wave)))
+            left = {shard.name: shard for shard in wave}
+            for _ in range(TRIES):
+                if left:
+                    yield from _wave(ray, left, job, min(count, len(left)))
+            yield from local.run(left.values(), job, 1)
     finally:
         if is_own:
             ray.shutdown()
@@ -69,12 +75,11 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
         raise ArchiveError(f"{where} cannot be reached: {first_line(error)}") from error
 
 
-def _wave(ray: Any, shards: list[Shard], job: Job, actors: int) -> Generator[tuple[Shard, list[Row]], None, None]:
+def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[tuple[Shard, list[Row]], None, None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    open_shards = {shard.name: shard for shard in shards}
-    items = [{"name": shard.name, "shard": shard.to_json()} for shard in shards]
+    items = [{"name": shard.name, "shard": shard.to_json()} for shard in left.values()]
     rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
         Answerer,
         fn_constructor_args=(job,),
@@ -83,16 +88,12 @@ def _wave(ray: Any, shards: list[Shard], job: Job, actors: int) -> Generator[tup
         max_restarts=TRIES,
         max_task_retries=TRIES,
     )
-    try:
+    with contextlib.suppress(ray.exceptions.RayError):  # nodes that are lost: what is left is seen by the caller
         for item in rows.iter_rows():
             if item["error"]:
                 raise ArchiveError(item["error"])
-            if shard := open_shards.pop(item["name"], None):
+            if shard := left.pop(item["name"], None):
                 yield shard, json.loads(item["rows"])
-    except ray.exceptions.RayError as error:
-        if not isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.WorkerCrashedError):
-            raise ArchiveError(f"Ray gave up: {first_line(error)}; run the same command again to go on") from error
-    yield from local.run(open_shards.values(), job, 1)
 
 
 class Answerer:

@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from intonate.archive.answers import Job, Row, open_job
+from intonate.archive.answers import Row, open_job
+from intonate.archive.job import Job
 from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, IntonateError
 from intonate.processes import leave_interrupts_to_the_parent, light_start

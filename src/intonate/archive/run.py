@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.archive import cluster, folder, local, tables
-from intonate.archive.answers import Job, model_hash
+from intonate.archive.job import Job, model_hash
 from intonate.archive.progress import Progress
 from intonate.archive.shards import FILES, cut
 from intonate.archive.sources import entries, is_url

@@ -7,15 +7,13 @@ Numbers are as the model gave them, not rounded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from intonate.archive.job import Job
 from intonate.archive.sources import Entry
 from intonate.errors import require
 from intonate.recognizer.timeline import UNSURE
 from intonate.schema import Prediction
-
-if TYPE_CHECKING:
-    from intonate.archive.answers import Job
 
 # Written into every file of the table: a reader can tell which shape it has, and a run that this one cannot go on.
 VERSION = 1

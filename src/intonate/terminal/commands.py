@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from intonate.errors import IntonateError
+
+
+class Format(StrEnum):
+    """How answers can be written."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    srt = "srt"
+    vtt = "vtt"
+    rttm = "rttm"
 
 
 class CommandGroup(TyperGroup):
