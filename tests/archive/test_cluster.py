@@ -63,4 +63,5 @@ def test_a_lost_node_costs_nothing_but_time(tiny_model, tmp_path):
         timeout=300,
     )
     assert "done 24 killed at" in done.stdout, done.stderr[-3000:]
+    assert "Deprecat" not in done.stderr
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")

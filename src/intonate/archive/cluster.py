@@ -85,8 +85,7 @@ def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[
         fn_constructor_args=(job,),
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
-        max_restarts=TRIES,
-        max_task_retries=TRIES,
+        ray_remote_args_fn=_retries,
     )
     with contextlib.suppress(ray.exceptions.RayError):  # nodes that are lost: what is left is seen by the caller
         for item in rows.iter_rows():
@@ -94,6 +93,10 @@ def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[
                 raise ArchiveError(item["error"])
             if shard := left.pop(item["name"], None):
                 yield shard, json.loads(item["rows"])
+
+
+def _retries() -> dict[str, int]:
+    return {"max_restarts": TRIES, "max_task_retries": TRIES}
 
 
 class Answerer:
