@@ -22,8 +22,9 @@ from intonate.errors import ArchiveError, first_line, require
 
 # Shards that Ray is given at a time: some 40 kB of names each.
 WAVE = 2_000
-# How often a shard is tried whose actor is lost. What is left is answered here, by processes that can tell which file
-# it is that ends them.
+# How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it. Ray itself
+# restarts a lost actor without end, so a file that ends every process that decodes it is not found out here, as
+# `local.py` finds it out: leave such shards to --engine local.
 TRIES = 5
 
 
@@ -85,7 +86,6 @@ def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[
         fn_constructor_args=(job,),
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=1,
-        ray_remote_args_fn=_retries,
     )
     with contextlib.suppress(ray.exceptions.RayError):  # nodes that are lost: what is left is seen by the caller
         for item in rows.iter_rows():
@@ -93,10 +93,6 @@ def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[
                 raise ArchiveError(item["error"])
             if shard := left.pop(item["name"], None):
                 yield shard, json.loads(item["rows"])
-
-
-def _retries() -> dict[str, int]:
-    return {"max_restarts": TRIES, "max_task_retries": TRIES}
 
 
 class Answerer:
