@@ -134,10 +134,7 @@ class Recognizer:
             same_speaker: the recordings are of one person. They are read twice: first for the statistics of the
                 speaker, then to answer each with those of all (`speaker-normalised` in the reports).
             text: what was said in every one of them.
-            transcribe: as in `predict`.
-            timeline: as in `predict`.
-            labels: as in `predict`.
-            channels: as in `predict`.
+            transcribe, timeline, labels, channels: as in `predict`.
             speakers: as in `predict`; with `auto` and several recordings, short ones are grouped by voice (read twice).
             batch_size: recordings that the model sees at once.
             progress: show a bar on standard error.
