@@ -73,7 +73,7 @@ def test_every_error_is_one_sentence(service, audio, fields, status, says):
 
     answer = service.upload(audio, **fields)
     assert answer.status == status
-    assert list(answer.json) == ["error"]
+    assert list(answer.json) == ["error", "code"]
     assert re.search(says, answer.json["error"])
     assert "\n" not in answer.json["error"]
     assert "<bytes>" not in answer.json["error"]
@@ -273,6 +273,102 @@ def test_names_of_loopback(service, host):
 )
 def test_origins(service, origin, status):
     assert service.get("/v1/models", Host="localhost:8000", Origin=origin).status == status
+
+
+def test_a_page_of_another_origin_can_read_the_answers(recognizer):
+    page = "https://app.example"
+    with Running(recognizer, allowed_origins=(page,), token=TOKEN) as service:
+        asking = {"Origin": page, "Access-Control-Request-Method": "POST"}
+        allowed = service.request("OPTIONS", "/v1/predictions", headers=asking)
+        assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (204, page)
+        assert "Authorization" in allowed.headers["access-control-allow-headers"]
+        stranger = service.request("OPTIONS", "/v1/predictions", headers=asking | {"Origin": "https://other.example"})
+        assert stranger.status == 403
+        assert "access-control-allow-origin" not in stranger.headers
+        for headers, status in (({}, 401), ({"Authorization": f"Bearer {TOKEN}"}, 200)):
+            answer = service.get("/v1/models", Origin=page, **headers)
+            assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, page)
+            assert answer.headers["vary"] == "Origin"
+        assert "access-control-allow-origin" not in service.get("/healthz").headers
+
+
+def test_head_and_allow(service):
+    head = service.request("HEAD", "/v1/models")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(service.get("/v1/models").body))
+    wrong = service.request("DELETE", "/v1/predictions")
+    assert (wrong.status, wrong.headers["allow"], wrong.json["code"]) == (405, "POST", "method")
+
+
+def test_a_bare_body_with_its_options_in_the_query(service):
+    headers = {"Content-Type": "audio/wav"}
+    answer = service.request("POST", "/v1/predictions?top_k=2", wav(), headers)
+    assert answer.json == service.upload(wav(), "", top_k="2").json
+    for query, says in (("topk=2", "did you mean 'top_k'"), ("top_k=2&top_k=3", "twice")):
+        refused = service.request("POST", f"/v1/predictions?{query}", wav(), headers)
+        assert (refused.status, says in refused.json["error"]) == (400, True)
+
+
+def test_file_as_well_as_audio(service):
+    body, headers = form(wav())
+    answer = service.request("POST", "/v1/predictions", body.replace(b'name="audio"', b'name="file"'), headers)
+    assert answer.json == service.upload(wav()).json
+
+
+def test_several_recordings_in_one_request(service):
+    body, headers = form(wav(), "one.wav")
+    second, _ = form(b"no sound", "two.wav")
+    both = body.removesuffix(b"--x--\r\n") + second
+    answers = service.request("POST", "/v1/predictions", both, headers).json
+    assert answers[0] == service.upload(wav(), "one.wav").json
+    assert answers[1]["file"] == "two.wav"
+    assert set(answers[1]) == {"file", "error"}
+    rows = service.request("POST", "/v1/predictions?format=csv", both, headers).body.decode().splitlines()
+    assert len(rows) == 3
+    assert service.request("POST", "/v1/predictions?format=srt", both, headers).status == 400
+
+
+@pytest.mark.parametrize(
+    ("style", "kind", "begins"),
+    [("srt", "application/x-subrip", "1\n00:00:0"), ("vtt", "text/vtt", "WEBVTT\n"), ("csv", "text/csv", "file,")],
+)
+def test_other_formats_of_the_answer(service, style, kind, begins):
+    answer = service.upload(wav(8.0), format=style)
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.body.decode().startswith(begins)
+    assert "did you mean 'srt'" in service.upload(wav(), format="str").json["error"]
+
+
+def test_channels_and_speakers(service, recognizer):
+    file = io.BytesIO()
+    one, two = tiny.speech(3.0), np.zeros(48_000, np.float32)
+    soundfile.write(file, np.stack([one, two], axis=1), 16_000, format="WAV")
+    expected = recognizer.predict(file.getvalue(), channels="each").to_dict()
+    answer = service.upload(file.getvalue(), "", channels="each").json
+    assert answer["segments"] == expected["segments"]
+    assert "channels" in service.upload(wav(), channels="middle").json["error"]
+    assert "speakers" in service.upload(wav(), speakers="many").json["error"]
+    assert service.upload(wav(), speakers="auto").status == 200
+    assert "denoise" in service.upload(file.getvalue(), channels="left", denoise="1").json["error"]
+
+
+def test_hugging_faces_client(service, recognizer):
+    hub = pytest.importorskip("huggingface_hub", reason="needs huggingface_hub")
+    client = hub.InferenceClient(f"http://127.0.0.1:{service.port}/models/tiny")
+    found = client.audio_classification(wav())
+    expected = recognizer.predict(wav()).to_dict()["scores"]
+    assert [{"label": one.label, "score": one.score} for one in found] == expected
+    assert len(client.audio_classification(wav(), top_k=2)) == 2
+    assert service.request("POST", "/models/tinny", wav()).status == 404
+    for body in (b"[]", b'{"inputs": 3}', b"{}", b'{"inputs": "!"}'):
+        refused = service.request("POST", "/models/tiny", body, {"Content-Type": "application/json"})
+        assert (refused.status, refused.json["code"]) == (400, "bad_request")
+
+
+def test_the_shape_of_hugging_face_needs_the_token_too(recognizer):
+    with Running(recognizer, token=TOKEN) as service:
+        assert service.request("POST", "/models/tiny", wav()).status == 401
 
 
 def test_allowed_names_and_pages(recognizer):

@@ -123,6 +123,9 @@ def test_models_side_by_side(recognizer):
         ("window=1000", 4400, "window"),
         ("labels=p4", 4400, "did you mean 'p4-4'"),
         ("activity=none", 4400, "activity"),
+        ("rate=16000.5", 4400, "whole number"),
+        ("rate=16000&rate=8000", 4400, "twice"),
+        ("plain=perhaps", 4400, "plain"),
         ("rates=16000", 4400, "did you mean 'rate'"),
     ],
 )

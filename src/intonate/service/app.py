@@ -19,6 +19,7 @@ from intonate.errors import IntonateError
 from intonate.service import live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
+from intonate.service.replies import CODES, error_shape
 from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
 
@@ -26,8 +27,12 @@ STATIC = Path(__file__).parent / "static"
 
 ERROR: dict[str, Any] = {
     "application/json": {
-        "schema": {"type": "object", "properties": {"error": {"type": "string"}}},
-        "example": {"error": "the upload holds no samples"},
+        "schema": {
+            "type": "object",
+            "required": ["error", "code"],
+            "properties": {"error": {"type": "string"}, "code": {"type": "string", "enum": list(CODES.values())}},
+        },
+        "example": error_shape(400, "the upload holds no samples"),
     }
 }
 REFUSALS = {
@@ -91,6 +96,19 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
     async def predict(request: Request) -> Response:
         """Any length up to the limit; longer than a few seconds it is answered with a timeline."""
         return await predictions.predict(request, state)
+
+    @app.post(
+        "/models/{name}",
+        summary="The same in the shape of Hugging Face's inference API",
+        responses={
+            200: {"content": {"application/json": {"example": predictions.SCORES}}, "description": "Best first."},
+            **{status: {"description": meaning, "content": ERROR} for status, meaning in REFUSALS.items()},
+        },
+        openapi_extra={"requestBody": predictions.BARE_BODY},
+    )
+    async def classify(request: Request, name: str) -> Response:
+        """For audio_classification of huggingface_hub.InferenceClient(ADDRESS/models/NAME); empty in silence."""
+        return await predictions.classify(request, name, state)
 
     @app.get("/v1/models", summary="What is served, and the limits")
     async def models() -> dict[str, Any]:
@@ -172,11 +190,12 @@ def _models_response(settings: Settings) -> dict[str, Any]:
 
 
 async def _framework_error(_: Request, error: Exception) -> Response:
-    """Errors of the framework in our shape."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
+    """Errors of the framework in our shape, with its headers (`Allow` where the method is wrong)."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
     sentences = {404: "there is nothing at this address", 405: "this address does not take that method"}
-    return JSONResponse({"error": sentences.get(status, "the request cannot be understood") + "; see /docs"}, status)
+    sentence = sentences.get(status, "the request cannot be understood") + "; see /docs"
+    return JSONResponse(error_shape(status, sentence), status, headers)
 
 
 async def _internal_error(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "something went wrong in the service; the operator's log says more"}, 500)
+    return JSONResponse(error_shape(500, "something went wrong in the service; the operator's log says more"), 500)

@@ -14,6 +14,8 @@ from intonate.terminal.command import open_transcriber
 
 # After an interrupt, open uploads have this long to be answered, seconds.
 GRACE_S = 5
+# Connections that are accepted at once: all of them are open until the door has seen them.
+BACKLOG = 256
 # A thread that computes holds Python's lock for this long before the one that talks to the clients gets it, which
 # needs it again after every read and write: at the usual 5 ms, fifty clients would queue there.
 SWITCH_S = 0.0005
@@ -85,15 +87,24 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
     import uvicorn
 
     from intonate.service.app import create_app
-    from intonate.service.protocol import WebSocketProtocol
+    from intonate.service.door import Door
+    from intonate.service.protocol import behind
 
+    limits = settings.limits
+    # More live connections than the defaults have room for bring their room with them.
+    most = max(limits.sockets, limits.connections + limits.uploads)
+    http, websocket = behind(
+        Door(most, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
+    )
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host.strip("[]"),
         port=port,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
-        ws=WebSocketProtocol,
+        http=http,
+        ws=websocket,
+        backlog=BACKLOG,
         ws_max_size=settings.limits.message_bytes,
         ws_per_message_deflate=False,  # sound does not compress
         log_level="error",

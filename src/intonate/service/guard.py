@@ -8,10 +8,12 @@ by its own endpoint, which can tell the page what is wrong; a refused handshake 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from intonate.service.replies import error_shape
 from intonate.service.settings import Settings
 
 HEADERS = {
@@ -29,6 +31,11 @@ HEADERS = {
 }
 # Answers about somebody's voice are never cached; the page may be, but is revalidated each time.
 NO_STORE, NO_CACHE = "no-store", "no-cache"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
 TOKEN_PROTOCOL = "intonate.token."
 
 
@@ -43,16 +50,37 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        cors = self._cors_headers(headers)
         problem = self._origin_problem(headers)
-        needs_token = scope["type"] == "http" and scope["path"].startswith(("/v1/", "/metrics"))
+        is_http = scope["type"] == "http"
+        needs_token = is_http and scope["path"].startswith(("/v1/", "/models/", "/metrics"))
         if problem:
             await _refuse(scope, send, 403, problem)
+        elif is_http and scope["method"] == "OPTIONS" and cors and "access-control-request-method" in headers:
+            raw = [(name.lower().encode(), value.encode()) for name, value in {**cors, **PREFLIGHT}.items()]
+            await send({"type": "http.response.start", "status": 204, "headers": raw})
+            await send({"type": "http.response.body", "body": b""})
         elif needs_token and not self._settings.is_valid_token(bearer(headers)):
-            await _refuse(scope, send, 401, "this service wants its token: send it as Authorization: Bearer TOKEN")
-        elif scope["type"] == "http":
-            await self._app(scope, receive, _with_headers(scope, send))
+            sentence = "this service wants its token: send it as Authorization: Bearer TOKEN"
+            await _refuse(scope, send, 401, sentence, cors)
+        elif is_http:
+            # The server leaves out the body of an answer to HEAD.
+            inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            await self._app(inner, receive, _with_headers(scope, send, cors))
         else:
             await self._app(scope, receive, send)
+
+    def _cors_headers(self, headers: Headers) -> dict[str, str]:
+        """What lets a web page of another origin read the answers (Fetch standard); nothing for its own page."""
+        origin = headers.get("origin")
+        if origin is None or origin not in self._settings.allowed_origins:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Vary": "Origin",
+        }
 
     def _origin_problem(self, headers: Headers) -> str:
         """Why the Host or Origin of a request is refused; empty if it is not."""
@@ -70,13 +98,13 @@ def bearer(headers: Headers) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
+def _with_headers(scope: Scope, send: Send, cors: Mapping[str, str]) -> Send:
     cache = NO_CACHE if scope["path"] == "/" or scope["path"].startswith("/static/") else NO_STORE
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in {**HEADERS, **cors}.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", cache)
         await send(message)
@@ -84,9 +112,15 @@ def _with_headers(scope: Scope, send: Send) -> Send:
     return send_with_headers
 
 
-async def _refuse(scope: Scope, send: Send, status: int, error: str) -> None:
-    body = json.dumps({"error": error}).encode()
-    headers = {**HEADERS, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+async def _refuse(scope: Scope, send: Send, status: int, error: str, cors: Mapping[str, str] | None = None) -> None:
+    body = json.dumps(error_shape(status, error)).encode()
+    headers = {
+        **HEADERS,
+        **(cors or {}),
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,9 +1,12 @@
-"""`POST /v1/predictions`: one recording in, one answer out."""
+"""`POST /v1/predictions`: recordings in, answers out; and `POST /models/NAME`, in Hugging Face's shape."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 import time
+from collections.abc import Coroutine, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -12,22 +15,36 @@ from starlette.responses import JSONResponse, Response
 
 from intonate.audio import decode
 from intonate.audio.clean import clean
-from intonate.errors import IntonateError, did_you_mean
-from intonate.recognizer.recognizer import Recognizer
-from intonate.schema import Prediction
+from intonate.emotions import merged_labels
+from intonate.errors import AudioError, IntonateError, did_you_mean
+from intonate.recognizer.recognizer import Failure, Recognizer
+from intonate.schema import Prediction, listed
+from intonate.service.replies import RefusedError, refusal
 from intonate.service.state import ServiceState
-from intonate.service.uploads import RefusedError, Upload, receive
+from intonate.service.uploads import body, receive
+from intonate.terminal import formats
 from intonate.transcripts.recognisers import Transcriber
 
-RETRY_AFTER_S = 2
 # nginx's word for a client that went away before its answer.
 GONE = 499
+MEDIA_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "rttm": "text/plain",
+}
 
 FORM: dict[str, Any] = {
     "type": "object",
     "required": ["audio"],
     "properties": {
-        "audio": {"type": "string", "format": "binary", "description": "The recording, in any format."},
+        "audio": {
+            "type": "string",
+            "format": "binary",
+            "description": "The recording, in any format (or as `file`); repeat it for several.",
+        },
         "text": {"type": "string", "description": "What was said, for a model that reads it."},
         "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
         "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
@@ -36,10 +53,17 @@ FORM: dict[str, Any] = {
         "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
         "raw": {"type": "string", "description": "Sound without a header: ENCODING:RATE.", "example": "ulaw:8000"},
         "track": {"type": "integer", "minimum": 1, "description": "Audio track of a video.", "example": 1},
+        "channels": {"type": "string", "description": "mix, left, right, each, or a number.", "example": "each"},
+        "speakers": {"type": "string", "description": "How many people to tell apart, or auto.", "example": "auto"},
+        "format": {"type": "string", "enum": list(formats.FORMATS), "description": "Of the answer.", "example": "srt"},
         "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
     },
 }
-BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}
+BARE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}} | BARE_BODY["content"]}
 SCORES = [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}]
 EXAMPLE: dict[str, Any] = {
     "file": "clip.wav",
@@ -54,18 +78,32 @@ EXAMPLE: dict[str, Any] = {
 
 
 async def predict(request: Request, state: ServiceState) -> Response:
-    """Receive an upload and answer it, or say in one sentence why not."""
+    """Receive recordings and answer them, or say in one sentence why not."""
+    return await _counted(_respond(request, state), state)
+
+
+async def classify(request: Request, name: str, state: ServiceState) -> Response:
+    """`[{label, score}, …]` for a bare body or `{"inputs": BASE64, "parameters": {"top_k"}}`.
+
+    Empty where nobody speaks.
+    """
+    return await _counted(_respond_with_scores(request, name, state), state)
+
+
+async def _counted(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
+    """The response of `work`, within the number of uploads at once."""
     state.metrics.uploads.inc()
     state.uploads += 1
     try:
         if state.uploads > state.settings.limits.uploads:
             raise RefusedError(503, "the service has as many uploads as it takes; try again in a moment")
-        response = await _respond(request, state)
+        response = await work
     except RefusedError as refused:
-        response = _refusal(refused)
+        response = refusal(refused)
     except ClientDisconnect:
         response = Response(status_code=GONE)
     finally:
+        work.close()
         state.uploads -= 1
         state.metrics.uploads.dec()
     state.metrics.predictions.labels(response.status_code).inc()
@@ -75,32 +113,88 @@ async def predict(request: Request, state: ServiceState) -> Response:
 async def _respond(request: Request, state: ServiceState) -> Response:
     upload = await receive(request, state.settings.limits)
     options = _prediction_options(upload.fields, state)
+    style = upload.fields.get("format") or "json"
+    if style not in formats.FORMATS:
+        raise RefusedError(400, f"format {style[:20]!r} is not known; {did_you_mean(style[:20], formats.FORMATS)}")
+    is_single = len(upload.recordings) == 1
+    if style in formats.SUBTITLES and not is_single:
+        raise RefusedError(400, "subtitles of several recordings are several files; send one recording at a time")
+    top_k, spec = options.pop("top_k"), options["recognizer"].spec
+    is_timeline = options["timeline"]
+    options["timeline"] = is_timeline or style in formats.TIMELINES
+    answers: list[Prediction | Failure] = []
+    for audio, file in upload.recordings:
+        # The name as the client gave it, without the folders of its disk.
+        name = PurePath(file.replace("\\", "/")).name
+        try:
+            answers.append(dataclasses.replace(await _answer(audio, options, state), file=name))
+        except RefusedError as refused:
+            if is_single:
+                raise
+            answers.append(Failure(name, str(refused)))
+    labels = merged_labels(options["labels"]) if options["labels"] else spec.labels
+    has_speakers = options["channels"] == "each" or options["speakers"] is not None
+    layout = formats.Layout(labels, top_k, is_timeline, is_single, has_speakers, spec.dimensions)
+    return Response("".join(formats.FORMATS[style](answers, layout)), media_type=MEDIA_TYPES[style])
+
+
+async def _respond_with_scores(request: Request, name: str, state: ServiceState) -> Response:
+    content = await body(request, state.settings.limits)
+    fields: dict[str, str] = {}
+    if request.headers.get("content-type", "").lower().startswith("application/json"):
+        try:
+            message = json.loads(content)
+            content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
+            fields = {key: str(value) for key, value in parameters.items() if key != "function_to_apply"}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            expected = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
+            raise RefusedError(400, f"the request is no such JSON; {expected}") from error
+        if unknown := [key for key in fields if key != "top_k"]:
+            raise RefusedError(
+                400, f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0], ['top_k'])}"
+            )
+    options = _prediction_options({"model": name, **fields}, state) | {"transcribe": None}
+    top_k = options.pop("top_k")
+    return JSONResponse(listed((await _answer(content, options, state)).scores, top_k))
+
+
+async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState) -> Prediction:
+    """The answer to one recording.
+
+    Raises:
+        RefusedError: it cannot be answered.
+    """
     start_s = time.monotonic()
+    # Requests with a transcript take longer and must not hold up the others.
+    run = state.in_upload_pool if options["transcribe"] is None else state.in_transcript_thread
     try:
-        top_k = options.pop("top_k")
-        # Requests with a transcript take longer and must not hold up the others.
-        run = state.in_upload_pool if options["transcribe"] is None else state.in_transcript_thread
-        prediction = await run(_predict, upload, state.settings.limits.audio_s, options)
+        prediction = await run(_predict, audio, state.settings.limits.audio_s, dict(options))
     except IntonateError as error:
         raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
     state.metrics.prediction_seconds.observe(time.monotonic() - start_s)
-    return JSONResponse(prediction.to_dict(top_k))
+    return prediction
 
 
-def _predict(upload: Upload, longest_s: float, options: dict[str, Any]) -> Prediction:
+def _predict(audio: bytes, longest_s: float, options: dict[str, Any]) -> Prediction:
     """In a thread of its own: decode up to the limit, and answer."""
     recognizer: Recognizer = options.pop("recognizer")
     rate_hz = recognizer.spec.sample_rate_hz
     warnings: list[str] = []
-    sound = decode.Sound(upload.audio, options.pop("raw"), options.pop("track"))
+    sound = decode.Sound(audio, options.pop("raw"), options.pop("track"))
+    is_denoised = options.pop("denoise")
+    is_mixed = options["channels"] == "mix" and options["speakers"] is None
+    if is_denoised and not is_mixed:
+        raise AudioError("denoise works on all channels in one; leave it out, or channels and speakers")
+    if options["channels"] == "each":  # each is held in memory
+        longest_s /= decode.info(sound).channels
     waveform = decode.load(sound, rate_hz, longest_s=longest_s, warnings=warnings)
-    if options.pop("denoise"):
+    if is_denoised:
         waveform = clean(waveform, rate_hz, [{"step": "denoise"}])
-    # The name as the client gave it, without the folders of its disk.
-    name = PurePath(upload.file.replace("\\", "/")).name
-    answer = recognizer.predict((waveform, rate_hz), **options)
-    heard = tuple(warning.replace("<bytes>", "the upload") for warning in warnings)
-    return dataclasses.replace(answer, file=name, warnings=(*heard, *answer.warnings))
+    answer = recognizer.predict((waveform, rate_hz) if is_mixed else sound, **options)
+    sentences = (*(warnings if is_mixed else ()), *answer.warnings)
+    return dataclasses.replace(
+        answer, warnings=tuple(warning.replace("<bytes>", "the upload") for warning in sentences)
+    )
 
 
 def _prediction_options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
@@ -118,6 +212,8 @@ def _prediction_options(fields: dict[str, str], state: ServiceState) -> dict[str
         "denoise": _flag(fields, "denoise"),
         "raw": fields.get("raw") or None,
         "track": _whole_number(fields, "track"),
+        "channels": fields.get("channels") or "mix",
+        "speakers": fields.get("speakers") or None,
     }
 
 
@@ -144,10 +240,3 @@ def _flag(fields: dict[str, str], name: str) -> bool:
     if value in ("1", "true", "yes", "on"):
         return True
     raise RefusedError(400, f"field {name}={value[:20]!r} is not a yes or no, expected true or false")
-
-
-def _refusal(refused: RefusedError) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
-    if refused.status in (408, 413, 503):
-        headers["Connection"] = "close"  # the rest of the upload is not read
-    return JSONResponse({"error": str(refused)}, refused.status, headers)

@@ -1,17 +1,72 @@
-"""uvicorn's WebSocket protocol, except that closing never waits for a client that does not read."""
+"""uvicorn's protocols behind the door (`door.py`); closing a WebSocket never waits for a client that does not read."""
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from typing import Any
 
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from intonate.service.door import Door
 
 # A client that wakes up within this long still learns why it was closed; then the connection is cut, seconds.
 LINGER_S = 15.0
 
 
+class HttpProtocol(H11Protocol):
+    """uvicorn's HTTP with a deadline for the headers of each request; `behind` makes one with its door."""
+
+    door: Door
+    header_s: float
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # A socket in a file system has no address, and whoever reaches it is one.
+        if self.door.enter(transport, self.client[0] if self.client else ""):
+            self._start_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._start_deadline()
+        else:
+            self._stop_deadline()
+            self.door.work(self.transport)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE:
+            self.door.wait(self.transport)
+            if self.conn.trailing_data[0]:  # the next request has begun already
+                self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_deadline()
+        self.door.leave(self.transport)
+        super().connection_lost(exc)
+
+    def _start_deadline(self) -> None:
+        self._deadline = self._deadline or self.loop.call_later(self.header_s, self.transport.abort)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """See the module."""
+
+    door: Door
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.door.leave(self.transport)
+        super().connection_lost(exc)
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
@@ -20,3 +75,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True  # it was refused on purpose, which is no error to log
+
+
+def behind(door: Door, header_s: float) -> tuple[type[HttpProtocol], type[WebSocketProtocol]]:
+    """The two protocols of one service.
+
+    Args:
+        door: that both count their connections at.
+        header_s: how long the headers of a request may take, seconds.
+    """
+    http = type("BoundHttpProtocol", (HttpProtocol,), {"door": door, "header_s": header_s})
+    return http, type("BoundWebSocketProtocol", (WebSocketProtocol,), {"door": door})

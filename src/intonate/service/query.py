@@ -75,18 +75,23 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         raise ConnectionEnd(
             BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, ENCODINGS)}"
         )
-    plain = query.get("plain", "0") in ("1", "true")
+    if twice := [name for name in PARAMETERS if name != "model" and len(query.getlist(name)) > 1]:
+        raise ConnectionEnd(BAD, "query", f"parameter {twice[0]!r} is there twice; leave out one of them")
+    plain_text = query.get("plain", "0").lower()
+    if plain_text not in ("0", "1", "false", "true"):
+        raise ConnectionEnd(BAD, "query", f"parameter plain={plain_text[:20]!r} is not a yes or no, expected 0 or 1")
+    plain = plain_text in ("1", "true")
     options: dict[str, Any] = {"window_s": _number(query, "window", 2.0), "labels": query.get("labels") or None}
     if not plain:
         options |= {"hop_s": _number(query, "hop", 0.5), "activity": query.get("activity") or None}
     return Query(
-        rate_hz=int(_number(query, "rate", ENCODINGS[sample_format].rate_hz)),
+        rate_hz=_whole_number(query, "rate", ENCODINGS[sample_format].rate_hz),
         format=sample_format,
         models=names,
         plain=plain,
         options=options,
         session=query.get("session", ""),
-        seq=int(_number(query, "seq", 0.0)),
+        seq=_whole_number(query, "seq", 0),
     )
 
 
@@ -99,6 +104,13 @@ def _number(query: QueryParams, name: str, default: float) -> float:
     except ValueError:
         pass
     raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")
+
+
+def _whole_number(query: QueryParams, name: str, default: int) -> int:
+    number = _number(query, name, default)
+    if number != int(number):
+        raise ConnectionEnd(BAD, "query", f"parameter {name}={number:g} is not a whole number")
+    return int(number)
 
 
 def subprotocol(ws: WebSocket) -> str | None:

@@ -32,6 +32,9 @@ class Limits:
         stall_s: an upload may pause this long, seconds.
         slowest_bytes_per_s: and must come at least this fast on the whole.
         connections: WebSockets at once.
+        sockets: connections of any kind at once, whether they have said something or not.
+        address_sockets: of one address; a proxy in front is one address.
+        header_s: how long the headers of a request may take, seconds.
         models: in one WebSocket.
         message_bytes: of one WebSocket message. 10 MB is 109 s of 16-bit sound at 48 kHz.
         session_s: sound in one session, seconds.
@@ -47,6 +50,9 @@ class Limits:
     stall_s: float = 10.0
     slowest_bytes_per_s: float = 4096.0
     connections: int = 100
+    sockets: int = 512
+    address_sockets: int = 256
+    header_s: float = 10.0
     models: int = 4
     message_bytes: int = 16 * MIB
     session_s: float = 4 * 3600.0

@@ -1,4 +1,7 @@
-"""Receive a multipart upload in memory: nothing of it ever touches the disk, and none of it without an end."""
+"""Receive recordings in memory: nothing of them ever touches the disk, and none of it without an end.
+
+They come as the fields `audio` (or `file`) of a form, or one of them as the bare body with the fields in the query.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,31 @@ import time
 from asyncio import timeout
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from intonate.errors import did_you_mean
+from intonate.service.replies import RefusedError
 from intonate.service.settings import MIB, Limits
 
-FIELDS = ("audio", "text", "top_k", "timeline", "transcribe", "model", "denoise", "labels", "raw", "track")
+FILE_FIELDS = ("audio", "file")
+FIELDS = (
+    *("text", "top_k", "timeline", "transcribe", "model", "denoise", "labels", "raw", "track"),
+    *("channels", "speakers", "format"),
+)
+# Recordings in one request.
+MOST_FILES = 100
 # Room for the other fields and the boundaries.
 OTHER_BYTES = 64 * 1024
 
 
-class RefusedError(Exception):
-    """A request that cannot be answered: HTTP status and one sentence."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A received form: the audio file's bytes and name, and the other fields."""
+    """A received request: the bytes and name of each recording, and the fields."""
 
-    audio: bytes
-    file: str
+    recordings: tuple[tuple[bytes, str], ...]
     fields: dict[str, str]
 
 
@@ -42,18 +42,36 @@ class _InMemory(MultiPartParser):
 
 
 async def receive(request: Request, limits: Limits) -> Upload:
-    """The form of a request.
+    """The recordings and fields of a request, whose query may hold fields too.
 
     Raises:
-        RefusedError: it is no such form, too large, or stalls.
+        RefusedError: it is neither a form nor a recording, too large, or stalls; or a field is not known.
         ClientDisconnect: the client went away.
     """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise RefusedError(415, "send the recording as the field 'audio' of a form (multipart/form-data)")
-    declared_bytes = request.headers.get("content-length", "0")
-    if declared_bytes.isdecimal() and int(declared_bytes) > limits.upload_bytes + OTHER_BYTES:
-        raise _too_large(limits)
-    parser = _InMemory(request.headers, _limited_body(request, limits), max_files=1, max_fields=len(FIELDS))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_bare = kind.startswith(("audio/", "video/")) or kind == "application/octet-stream"
+    if kind != "multipart/form-data" and not is_bare:
+        raise RefusedError(
+            415,
+            "send the recording as the field 'audio' of a form (multipart/form-data), "
+            "or as the body with its Content-Type (audio/wav, application/octet-stream)",
+        )
+    bare: list[tuple[str, str]] = []
+    recordings, fields = (await _form(request, limits)) if not is_bare else (((await body(request, limits), ""),), bare)
+    return Upload(recordings, _unambiguous([*request.query_params.multi_items(), *fields]))
+
+
+async def body(request: Request, limits: Limits) -> bytes:
+    """The bare body of a request. Raises as `receive`."""
+    _check_declared(request, limits)
+    return b"".join([chunk async for chunk in _limited_body(request, limits)])
+
+
+async def _form(request: Request, limits: Limits) -> tuple[tuple[tuple[bytes, str], ...], list[tuple[str, str]]]:
+    _check_declared(request, limits)
+    parser = _InMemory(
+        request.headers, _limited_body(request, limits), max_files=MOST_FILES, max_fields=len(FIELDS) + 2
+    )
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -61,15 +79,44 @@ async def receive(request: Request, limits: Limits) -> Upload:
     except (KeyError, ValueError, LookupError) as error:
         raise RefusedError(400, "the form cannot be read: its boundary or character set is missing or wrong") from error
     try:
-        fields: dict[str, Any] = dict(form.multi_items())
-        if unknown := [name for name in fields if name not in FIELDS]:
-            raise RefusedError(400, f"field {unknown[0]!r} is not known; {did_you_mean(unknown[0], FIELDS)}")
-        file = fields.pop("audio", None)
-        if not isinstance(file, UploadFile) or any(isinstance(value, UploadFile) for value in fields.values()):
+        recordings, fields = [], []
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile) and name in FILE_FIELDS:
+                recordings.append((await value.read(), value.filename or ""))
+            elif isinstance(value, UploadFile) or name in FILE_FIELDS:
+                recordings.clear()
+                break
+            else:
+                fields.append((name, value))
+        _unambiguous(fields)
+        if not recordings:
             raise RefusedError(400, "send the recording as a file in the field 'audio', and nothing else as a file")
-        return Upload(await file.read(), file.filename or "", fields)
+        return tuple(recordings), fields
     finally:
         await form.close()
+
+
+def _unambiguous(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """The fields by name.
+
+    Raises:
+        RefusedError: one is not known, or is there twice.
+    """
+    found: dict[str, str] = {}
+    for name, value in fields:
+        if name not in FIELDS:
+            known = did_you_mean(name[:50], ("audio", *FIELDS))
+            raise RefusedError(400, f"field {name[:50]!r} is not known; {known}")
+        if name in found:
+            raise RefusedError(400, f"field {name!r} is there twice; leave out one of them")
+        found[name] = value
+    return found
+
+
+def _check_declared(request: Request, limits: Limits) -> None:
+    declared_bytes = request.headers.get("content-length", "0")
+    if declared_bytes.isdecimal() and int(declared_bytes) > limits.upload_bytes + OTHER_BYTES:
+        raise _too_large(limits)
 
 
 async def _limited_body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,41 @@
+"""What the service says when it cannot answer: one sentence for people, and one word for programs."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+# The word of each HTTP status, as `code` beside `error`; the WebSocket's are in `query.ConnectionEnd`.
+CODES = {
+    400: "bad_request",
+    401: "token",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method",
+    408: "stalled",
+    413: "too_large",
+    415: "media_type",
+    500: "internal",
+    503: "busy",
+}
+RETRY_AFTER_S = 2
+
+
+class RefusedError(Exception):
+    """A request that cannot be answered: HTTP status and one sentence."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+def error_shape(status: int, error: str) -> dict[str, str]:
+    """The JSON of an error."""
+    return {"error": error, "code": CODES.get(status, "http")}
+
+
+def refusal(refused: RefusedError) -> Response:
+    """The response to a request that cannot be answered."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
+    if refused.status in (408, 413, 503):
+        headers["Connection"] = "close"  # the rest of the upload is not read
+    return JSONResponse(error_shape(refused.status, str(refused)), refused.status, headers)
