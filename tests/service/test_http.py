@@ -3,6 +3,7 @@
 import io
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -188,6 +189,35 @@ def test_many_at_once(service):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: service.upload(wav()).status, range(40)))
     assert answers == [200] * 40
+
+
+def test_short_uploads_are_not_behind_long_ones(recognizer, monkeypatch):
+    """The header of a long one does not tell its length: it is found out by decoding, and then waits elsewhere."""
+    from intonate.service import predictions
+
+    predict, go_on, waiting = predictions._predict, threading.Event(), []
+
+    def slow(audio, longest_s, options):
+        if longest_s > predictions.SHORT_S:
+            waiting.append(longest_s)
+            assert go_on.wait(30)
+        return predict(audio, longest_s, options)
+
+    monkeypatch.setattr(predictions, "_predict", slow)
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(90 * 16_000, np.float32), 16_000, format="FLAC")
+    with Running(recognizer) as service, ThreadPoolExecutor(4) as pool:
+        long = [pool.submit(service.upload, file.getvalue()) for _ in range(4)]
+        until = time.monotonic() + 10
+        while not waiting and time.monotonic() < until:
+            time.sleep(0.01)
+        assert waiting
+        try:
+            assert [service.upload(wav()).status for _ in range(3)] == [200] * 3
+            assert not any(one.done() for one in long)
+        finally:
+            go_on.set()
+        assert [one.result().json["label"] for one in long] == ["silence"] * 4
 
 
 def test_nothing_is_written_to_disk(service, monkeypatch, tmp_path):

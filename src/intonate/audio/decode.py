@@ -25,6 +25,7 @@ __all__ = [
     "Listing",
     "Sound",
     "Source",
+    "TooLongError",
     "Waveform",
     "blocks",
     "duration_s",
@@ -37,6 +38,10 @@ __all__ = [
 
 # No sound is this loud (full scale is 1, or 2^31 for integers that were never scaled); its energy would overflow.
 LOUDEST = 2.0**32
+
+
+class TooLongError(AudioError):
+    """More sound than was allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +183,8 @@ def _check_values(chunk: NDArray[np.float32], name: str) -> None:
         raise AudioError(f"{name} holds values that are not finite (NaN or infinite)")
 
 
-def _too_long(reader: Reader, longest_s: float | None) -> AudioError:
-    return AudioError(f"{reader.name} is longer than the limit of {longest_s:g} s")
+def _too_long(reader: Reader, longest_s: float | None) -> TooLongError:
+    return TooLongError(f"{reader.name} is longer than the limit of {longest_s:g} s")
 
 
 def _rechunked(parts: Iterable[Waveform], size: int) -> Iterator[Waveform]:

@@ -25,6 +25,8 @@ from intonate.service.uploads import body, receive
 from intonate.terminal import formats
 from intonate.transcripts.recognisers import Transcriber
 
+# Longer uploads queue by themselves. What counts is the sound that was decoded: a header may say anything, seconds.
+SHORT_S = 60.0
 # nginx's word for a client that went away before its answer.
 GONE = 499
 MEDIA_TYPES = {
@@ -165,10 +167,18 @@ async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState)
         RefusedError: it cannot be answered.
     """
     start_s = time.monotonic()
-    # Requests with a transcript take longer and must not hold up the others.
-    run = state.in_upload_pool if options["transcribe"] is None else state.in_transcript_thread
+    longest_s = state.settings.limits.audio_s
     try:
-        prediction = await run(_predict, audio, state.settings.limits.audio_s, dict(options))
+        if options["transcribe"] is not None:
+            # Requests with a transcript take longest and must not hold up the others.
+            prediction = await state.in_transcript_thread(_predict, audio, longest_s, dict(options))
+        else:
+            try:
+                prediction = await state.in_upload_pool(_predict, audio, min(SHORT_S, longest_s), dict(options))
+            except decode.TooLongError:
+                if longest_s <= SHORT_S:
+                    raise
+                prediction = await state.in_long_upload_pool(_predict, audio, longest_s, dict(options))
     except IntonateError as error:
         raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
     state.metrics.prediction_seconds.observe(time.monotonic() - start_s)

@@ -18,8 +18,8 @@ T = TypeVar("T")
 class ServiceState:
     """See the module.
 
-    Uploads and streams have a pool each, so that an hour of sound does not hold up a live stream. Transcripts have one
-    thread more, for they take longest.
+    Streams, short uploads and long ones have a pool each, so that an hour of sound holds up nobody else. Transcripts
+    have one thread more, for they take longest.
 
     Attributes:
         settings: the models, limits and token.
@@ -36,6 +36,7 @@ class ServiceState:
         self.connections = self.uploads = 0
         self._stream_pool = ThreadPoolExecutor(limits.workers, "stream")
         self._upload_pool = ThreadPoolExecutor(limits.workers, "upload")
+        self._long_upload_pool = ThreadPoolExecutor(max(1, limits.workers // 2), "long-upload")
         self._transcript_pool = ThreadPoolExecutor(1, "transcripts")
         self._background_tasks: set[asyncio.Task[None]] = set()
 
@@ -45,6 +46,9 @@ class ServiceState:
 
     async def in_upload_pool(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._upload_pool, work, *args)
+
+    async def in_long_upload_pool(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._long_upload_pool, work, *args)
 
     async def in_transcript_thread(self, work: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._transcript_pool, work, *args)
@@ -76,5 +80,6 @@ class ServiceState:
             task.cancel()
         self._stream_pool.shutdown(wait=False, cancel_futures=True)
         self._upload_pool.shutdown(wait=False, cancel_futures=True)
+        self._long_upload_pool.shutdown(wait=False, cancel_futures=True)
         self._transcript_pool.shutdown(wait=False, cancel_futures=True)
         self.sessions.clear()
