@@ -314,6 +314,32 @@ def train(
 
 
 @app.command(rich_help_panel=TRAIN)
+def finetune(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER|CSV|LABELS.json", help="Labelled recordings: any labels, or a saved session."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")] = Path("my.onnx"),
+    label: Annotated[
+        str, typer.Option(metavar="COLUMN|PATTERN", help="Where the label is; guessed if not given.")
+    ] = "",
+    speaker: Annotated[str, typer.Option(metavar="COLUMN|PATTERN", help="Where the speaker is; guessed too.")] = "",
+    file: Annotated[str, typer.Option(metavar="COLUMN", help="Where a table names its files; guessed too.")] = "",
+    hold_out: Annotated[
+        list[str] | None, typer.Option(metavar="SPEAKER", help="Test on this speaker; may be repeated.")
+    ] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="In the end fit to the test part as well.")] = False,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of your recordings, for the card.")] = "",
+) -> None:
+    """Make a model of your own labelled recordings."""
+    from intonate.training.finetune import finetune as fit
+
+    print(
+        fit(source, out, label=label, speaker=speaker, file=file, hold_out=hold_out or (), refit=refit, licence=licence)
+    )
+
+
+@app.command(rich_help_panel=TRAIN)
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A built-in name, a model file or a run folder.")],
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.")],

@@ -141,8 +141,8 @@ def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int
     corpus = cell.get("corpus", "") or OWN
     speaker = cell.get("speaker", "")
     gender = cell.get("gender", "").lower()
-    start_s = _parse_seconds(cell.get("start", ""), "start", location) or 0.0
-    end_s = _parse_seconds(cell.get("end", ""), "end", location)
+    start_s = parse_seconds(cell.get("start", ""), "start", location) or 0.0
+    end_s = parse_seconds(cell.get("end", ""), "end", location)
     if end_s is not None and end_s <= start_s:
         raise CorpusError(f"{location}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
     return Utterance(
@@ -154,7 +154,7 @@ def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int
         start_s=start_s,
         end_s=end_s,
         gender=GENDERS.get(gender, gender),
-        age=_parse_seconds(cell.get("age", ""), "age", location),
+        age=parse_seconds(cell.get("age", ""), "age", location),
         language=cell.get("language", ""),
         sentence=cell.get("sentence", ""),
         intensity=cell.get("intensity", ""),
@@ -171,7 +171,7 @@ def _json(text: str, column: str, example: str, location: str) -> dict[str, floa
         raise CorpusError(f"{location}: {column} is not JSON like {example}") from None
 
 
-def _parse_seconds(text: str, column: str, location: str) -> float | None:
+def parse_seconds(text: str, column: str, location: str) -> float | None:
     """A number; seconds also as pandas and audformat write them, `0 days 00:00:01.500000` or `00:00:01.5`."""
     if text in ("", "NaT", "nan"):
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from intonate.audio.decode import duration_s, load
-from intonate.corpora import manifest, transcripts
+from intonate.corpora import manifest, own, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
@@ -55,7 +55,9 @@ def evaluate(
     console = Console(stderr=True)
     model_file = late_fusion.open_model(model)
     spec = model_file.spec
-    rows = manifest.read(manifest_path)
+    # Labels of one's own are no emotions that a manifest could name.
+    has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
+    rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
     if inputs.takes_text(spec):
         rows = transcripts.fill(rows, manifest_path)
     if not spec.labels:
@@ -160,7 +162,7 @@ def merge_of(spec: ModelSpec) -> str:
     for name in (spec.merge, *MERGES):
         if name in MERGES and merged_labels(name) == tuple(sorted(spec.labels)):
             return name
-    if set(spec.labels) & set(EMOTIONS):
+    if set(spec.labels) & set(EMOTIONS) or spec.merge.startswith(OWN):
         return OWN + "|".join(spec.labels)
     raise LabelError(
         f"model {spec.name!r} answers {', '.join(spec.labels)}, none of which is an emotion that a corpus could be "

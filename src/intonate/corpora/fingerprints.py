@@ -1,0 +1,160 @@
+"""Audio fingerprints: which recordings, or stretches of them, are the same sound under another name.
+
+After Haitsma & Kalker (2002, "A highly robust audio fingerprinting system"): each frame of a spectrogram becomes 32
+bits, whether the difference of neighbouring bands rises or falls in time. Level cancels out, codecs turn few bits
+over, and a long window makes a shift of the clip matter little. Two sounds are the same where the bits of a stretch
+agree; the same sentence said again by the same actor does not come near.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint32]
+
+RATE_HZ = 8_000
+# 256 ms windows every 16 ms: a shift falls at most 8 ms, a thirtieth of a window, beside a frame.
+WINDOW, HOP = 2048, 128
+FRAME_S = HOP / RATE_HZ
+BANDS = 33
+# What a telephone and every codec keeps.
+BAND_RANGE_HZ = (250.0, 3400.0)
+# Bits compare frames that are 64 ms apart, where speech differs enough for a codec not to turn them over.
+SPAN = 4
+# Frames this far under the loudest are pauses: what a codec leaves of them is its own, dB.
+FLOOR_DB = 35.0
+# A stretch of at least this many frames with sound in both (0.5 s) may be called the same.
+SHORTEST = 32
+# Up to this share of other bits a stretch is the same sound. Other takes of a sentence have 0.4 to 0.5.
+LARGEST_ERROR = 0.28
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Of one sound.
+
+    Attributes:
+        bits: (frames,) uint32, one frame every 16 ms.
+        has_sound: (frames,) whether a frame is no pause.
+    """
+
+    bits: Bits
+    has_sound: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two sounds that share a stretch.
+
+    Attributes:
+        a, b: their places in the list.
+        offset_s: where `b` begins in `a`, seconds; negative where `a` begins in `b`.
+        length_s: of the stretch, seconds.
+        error: share of its bits that differ (0 to `LARGEST_ERROR`).
+        share: of the shorter one's sound that lies in the stretch, 0 to 1.
+    """
+
+    a: int
+    b: int
+    offset_s: float
+    length_s: float
+    error: float
+    share: float
+
+
+def fingerprint(waveform: NDArray[np.float32]) -> Fingerprint:
+    """The fingerprint of (samples,) at 8 kHz; of nothing if it is shorter than a window and a few frames."""
+    padded = np.pad(waveform, (WINDOW // 2, WINDOW // 2))
+    if len(padded) < WINDOW + SPAN * HOP:
+        return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    power = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)) ** 2
+    energies = np.add.reduceat(power, _EDGES, axis=1)[:, :-1]
+    level = 10 * np.log10(energies.sum(axis=1) + 1e-12)
+    has_sound = (level > level.max() - FLOOR_DB) & (level > -40.0)
+    logs = np.log(energies + 1e-9)
+    tilt = logs[:, 1:] - logs[:, :-1]
+    rises = tilt[SPAN:] > tilt[:-SPAN]
+    bits = np.packbits(rises, axis=1).view(">u4").ravel().astype(np.uint32)
+    return Fingerprint(bits, has_sound[SPAN:] & has_sound[:-SPAN])
+
+
+def matches(prints: Sequence[Fingerprint]) -> list[Match]:
+    """Every pair of sounds that share a stretch of half a second or more, the closest first.
+
+    Candidates are pairs with a frame in which three of the four bytes are the same; each is then laid over the other
+    where they meet, and their bits are counted.
+    """
+    offsets_of = _candidates(prints)
+    found = []
+    for (a, b), offsets in offsets_of.items():
+        tried = [match for offset in offsets if (match := _overlay(prints[a], prints[b], a, b, offset))]
+        if tried:
+            found.append(max(tried, key=lambda match: match.length_s - 10 * match.error))
+    return sorted(found, key=lambda match: (match.error, match.a, match.b))
+
+
+def _candidates(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], list[int]]:
+    """{(a, b): the offsets, in frames, at which most of their frames meet}."""
+    frames = [np.flatnonzero(item.has_sound) for item in prints]
+    bits = np.concatenate(
+        [item.bits[rows] for item, rows in zip(prints, frames, strict=True)] or [np.zeros(0, np.uint32)]
+    )
+    owners = np.repeat(np.arange(len(prints)), [len(rows) for rows in frames])
+    times = np.concatenate(frames or [np.zeros(0, np.int64)])
+    codes = []
+    for byte in range(4):
+        keys = bits & np.uint32(~(0xFF << 8 * byte) & 0xFFFFFFFF)
+        order = np.argsort(keys, kind="stable")
+        # Neighbours in the sorted list with the same key; a key that many share (a hum) is looked at a few steps on.
+        for step in range(1, _STEPS + 1):
+            left, right = order[:-step], order[step:]
+            same = (keys[left] == keys[right]) & (owners[left] != owners[right])
+            left, right = left[same], right[same]
+            first, second = np.minimum(left, right), np.maximum(left, right)
+            shift = times[first] - times[second] + _REACH
+            codes.append((owners[first] * len(prints) + owners[second]) * (2 * _REACH) + shift)
+    joined = np.concatenate(codes)
+    distinct, votes = np.unique(joined, return_counts=True)
+    order = np.lexsort((-votes,))
+    offsets_of: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for code, vote in zip(distinct[order].tolist(), votes[order].tolist(), strict=True):
+        pair, shift = divmod(code, 2 * _REACH)
+        offsets = offsets_of[divmod(pair, len(prints))]
+        if vote >= _FEWEST_VOTES and len(offsets) < _OFFSETS:
+            offsets.append(shift - _REACH)
+    return offsets_of
+
+
+def _overlay(a: Fingerprint, b: Fingerprint, place_a: int, place_b: int, offset: int) -> Match | None:
+    """The stretch that two sounds share at an offset (frames of `a` before `b` begins), if they do."""
+    best: Match | None = None
+    for shift in (offset, offset - 1, offset + 1):
+        start, end = max(0, shift), min(len(a.bits), len(b.bits) + shift)
+        if end - start < SHORTEST:
+            continue
+        both = a.has_sound[start:end] & b.has_sound[start - shift : end - shift]
+        if both.sum() < SHORTEST:
+            continue
+        differing = np.bitwise_count(a.bits[start:end][both] ^ b.bits[start - shift : end - shift][both])
+        error = float(differing.mean() / 32)
+        shorter = max(1, min(int(a.has_sound.sum()), int(b.has_sound.sum())))
+        if error <= LARGEST_ERROR and (best is None or error < best.error):
+            share = float(both.sum() / shorter)
+            best = Match(place_a, place_b, shift * FRAME_S, (end - start) * FRAME_S, error, min(1.0, share))
+    return best
+
+
+_WINDOW = np.hanning(WINDOW).astype(np.float32)
+_EDGES = np.round(np.geomspace(*BAND_RANGE_HZ, BANDS + 1) * WINDOW / RATE_HZ).astype(int)
+# How far apart two frames with the same key may lie in the sorted list.
+_STEPS = 6
+# Longest offset that is coded, frames (17 minutes).
+_REACH = 1 << 16
+_FEWEST_VOTES = 2
+_OFFSETS = 3

@@ -1,0 +1,310 @@
+"""Labelled recordings of anybody's own, with any labels: a table, folders, or sessions that were labelled on the page.
+
+What is the label and who speaks is guessed from columns, folders and file names, and every guess is told; a column's
+name, or a regular expression with one group for the path of a file, overrides it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from intonate.audio.decode import AUDIO_SUFFIXES
+from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds
+from intonate.corpora.reader import files
+from intonate.emotions import canonical
+from intonate.errors import CorpusError, LabelError
+from intonate.schema import Utterance
+
+CORPUS = "own"
+# Column -> the names that it goes by, in lower case; the likeliest first.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "file": ("file", *ALIASES["file"], "recording", "clip", "sound", "file_id"),
+    "label": ("label", "emotion", *ALIASES["emotion"], "class", "category", "sentiment", "annotation", "tag"),
+    "speaker": ("speaker", *ALIASES["speaker"], "caller", "person", "participant", "subject", "user", "voice"),
+    "gender": ("gender", *ALIASES["gender"]),
+    "language": ("language", *ALIASES["language"]),
+    "start": ("start", *ALIASES["start"]),
+    "end": ("end", *ALIASES["end"]),
+    "age": ("age",),
+}
+# What the page saves labels as, and the label that it gives to a piece without speech.
+LABELS_FORMAT, SILENCE = "intonate-labels", "silence"
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What was read.
+
+    Attributes:
+        utterances: with the labels as `emotion`; speakers begin with `own/`.
+        notes: what was taken for what, a sentence each.
+    """
+
+    utterances: list[Utterance]
+    notes: list[str]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(sorted({row.emotion for row in self.utterances}))
+
+
+def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", file: str = "") -> Recordings:
+    """Read a CSV (or TSV), a folder, or the labels that the page saved beside the recording of a session.
+
+    Args:
+        source: the table, folder or `… labels.json`.
+        label: the column of the labels; of a folder, a regular expression with one group for the path of a file.
+        speaker: the same for who speaks.
+        file: the column of the files.
+
+    Raises:
+        CorpusError: nothing is there, a column or a file is missing, or no label can be found.
+    """
+    path = Path(source)
+    if path.is_dir():
+        tables = sorted(entry for suffix in ("*.csv", "*.tsv") for entry in path.glob(suffix))
+        if len(tables) == 1:
+            return _spelled(_table(tables[0], label, speaker, file))
+        if sessions := sorted(path.glob("*labels.json")):
+            parts = [_session(entry) for entry in sessions]
+            return _spelled(
+                Recordings(
+                    [row for part in parts for row in part.utterances], [n for part in parts for n in part.notes]
+                )
+            )
+        return _spelled(_folder(path, label, speaker))
+    if not path.is_file():
+        raise CorpusError(f"{path} does not exist; expected a folder of recordings, a CSV, or labels saved by the page")
+    return _spelled(_session(path) if path.suffix == ".json" else _table(path, label, speaker, file))
+
+
+def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance]:
+    """The rows with each label spelled as a model spells it, whatever the case; the others as they are."""
+    spelling = {label.lower(): label for label in labels}
+    return [
+        replace(row, emotion=spelling.get(row.raw_label.lower(), spelling.get(row.emotion.lower(), row.emotion)))
+        for row in recordings.utterances
+    ]
+
+
+def _spelled(recordings: Recordings) -> Recordings:
+    """Known emotions under their usual names, where no two labels become one by it."""
+    names = sorted({row.raw_label for row in recordings.utterances})
+    usual = {name: _usual(name) for name in names}
+    if len(set(usual.values())) < len(names):
+        usual = {name: name for name in names}
+    notes = [f"label {name!r} is called {other!r}" for name, other in usual.items() if name != other]
+    if strange := [name for name in names if "|" in name]:
+        raise CorpusError(f"label {strange[0]!r} has a '|' in it, which separates labels; rename it")
+    rows = [replace(row, emotion=usual[row.raw_label]) for row in recordings.utterances]
+    return Recordings(rows, [*recordings.notes, *notes])
+
+
+def _usual(label: str) -> str:
+    try:
+        return canonical(label)
+    except LabelError:
+        return label
+
+
+def _table(path: Path, label: str, speaker: str, file: str) -> Recordings:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=max("\t;,", key=header.count)) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
+    if len(rows) < 2:
+        raise CorpusError(f"{path} has no rows; expected a header and a row for each recording")
+    names = [name.strip() for name in rows[0]]
+    places = _places(path, names, {"label": label, "speaker": speaker, "file": file})
+    find = _finder(path.parent)
+    utterances, missing = [], []
+    for number, row in enumerate(rows[1:], 2):
+        cell = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
+        location = f"{path}, row {number}"
+        if not cell["file"] or not cell["label"]:
+            raise CorpusError(
+                f"{location}: the {'file' if not cell['file'] else 'label'} is empty; fill it or drop the row"
+            )
+        if (found := find(cell["file"])) is None:
+            missing.append(cell["file"])
+            continue
+        gender = cell.get("gender", "").lower()
+        utterances.append(
+            replace(
+                _utterance(found, cell["label"], cell.get("speaker", "")),
+                gender=GENDERS.get(gender, gender),
+                language=cell.get("language", ""),
+                age=parse_seconds(cell.get("age", ""), "age", location),
+                start_s=parse_seconds(cell.get("start", ""), "start", location) or 0.0,
+                end_s=parse_seconds(cell.get("end", ""), "end", location),
+            )
+        )
+    if missing:
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise CorpusError(f"{path} names {len(missing)} files that are not there: {', '.join(missing[:10])}{more}")
+    notes = [f"{column}: column {names[place]!r}" for column, place in places.items()]
+    if unused := [name for place, name in enumerate(names) if place not in places.values()]:
+        notes.append(f"not used: columns {', '.join(map(repr, unused))}")
+    return Recordings(utterances, notes)
+
+
+def _places(path: Path, names: list[str], given: dict[str, str]) -> dict[str, int]:
+    lower = [name.lower() for name in names]
+    places = {}
+    for column, aliases in COLUMNS.items():
+        wanted = given.get(column, "")
+        known = [name for name in ((wanted.lower(),) if wanted else aliases) if name in lower]
+        if known:
+            places[column] = lower.index(known[0])
+        elif wanted or column in ("file", "label"):
+            what = f"no column {wanted!r}" if wanted else f"no column that is known for the {column}"
+            raise CorpusError(f"{path} has {what}: it has {', '.join(names)}; name one with --{column} COLUMN")
+    return places
+
+
+def _finder(folder: Path) -> Callable[[str], str | None]:
+    """Where a file that a table names lies: as it says, or anywhere below, with another ending if need be."""
+    below: dict[str, list[Path]] = defaultdict(list)
+
+    def find(name: str) -> str | None:
+        if (folder / name).is_file():
+            return os.path.normpath(folder / name)
+        if not below:
+            for entry in files(folder):
+                if entry.suffix.lower() in AUDIO_SUFFIXES:
+                    below[entry.name].append(folder / entry)
+                    below[entry.stem].append(folder / entry)
+        for key in (
+            PurePath(name).name,
+            PurePath(name).stem if PurePath(name).suffix.lower() in AUDIO_SUFFIXES else name,
+        ):
+            if len(set(below.get(key, ()))) == 1:
+                return str(below[key][0])
+        return None
+
+    return find
+
+
+def _folder(root: Path, label: str, speaker: str) -> Recordings:
+    paths = [path for path in files(root) if path.suffix.lower() in AUDIO_SUFFIXES]
+    if not paths:
+        raise CorpusError(f"{root} holds no audio file; expected LABEL/recording.wav, or a CSV with files and labels")
+    notes = []
+    if label:
+        labels, notes = _by_pattern(paths, label, "label"), [f"label: by the pattern {label}"]
+    else:
+        labels, note = _guessed_labels(root, paths)
+        notes.append(note)
+    if speaker:
+        speakers = _by_pattern(paths, speaker, "speaker")
+        notes.append(f"speaker: by the pattern {speaker}")
+    else:
+        speakers, note = _guessed_speakers(paths, labels)
+        notes.append(note)
+    rows = [_utterance(str(root / path), name, who) for path, name, who in zip(paths, labels, speakers, strict=True)]
+    return Recordings(rows, notes)
+
+
+def _by_pattern(paths: Sequence[PurePath], pattern: str, kind: str) -> list[str]:
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise CorpusError(
+            f"--{kind} {pattern!r} is no regular expression ({error}); expected e.g. '^([^_]+)_'"
+        ) from None
+    if expression.groups != 1:
+        raise CorpusError(f"--{kind} {pattern!r} needs one group in parentheses: what is the {kind}, e.g. '^([^_]+)_'")
+    found = [expression.search(path.as_posix()) for path in paths]
+    if strange := [path for path, match in zip(paths, found, strict=True) if not match]:
+        raise CorpusError(f"--{kind} {pattern!r} finds nothing in {len(strange)} files, as in {strange[0].as_posix()}")
+    return [match[1] for match in found if match]
+
+
+def _levels(paths: Sequence[PurePath]) -> list[list[str]]:
+    """The names of the folders, level by level, of those levels that all files have."""
+    depth = min(len(path.parts) for path in paths) - 1
+    return [[path.parts[level] for path in paths] for level in range(depth)]
+
+
+def _known(name: str) -> bool:
+    try:
+        return bool(canonical(name))
+    except LabelError:
+        return False
+
+
+def _guessed_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
+    levels = [names for names in _levels(paths) if len(set(names)) > 1]
+    if chosen := next((names for names in levels if all(map(_known, names))), levels[0] if levels else []):
+        return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
+    fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
+    for place in range(min(map(len, fields))):
+        names = [field[place] for field in fields]
+        if len(set(names)) > 1 and all(map(_known, names)):
+            return names, f"label: part {place + 1} of the file names"
+    raise CorpusError(
+        f"the labels of {root} cannot be guessed, for it has no sub-folders that differ; "
+        f"lay the files in a folder for each "
+        "label, give a CSV, or a regular expression such as --label '_([a-z]+)_'"
+    )
+
+
+def _guessed_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[list[str], str]:
+    candidates = [(names, "the folders") for names in _levels(paths) if names != list(labels)]
+    firsts = [re.split(r"[_\-. ]+", path.stem)[0] for path in paths]
+    if not any(name.isdigit() for name in firsts):
+        candidates.append((firsts, "the beginning of the file names"))
+    for names, place in candidates:
+        with_labels_of = defaultdict(set)
+        for name, label in zip(names, labels, strict=True):
+            with_labels_of[name].add(label)
+        # A speaker is met several times, and mostly under more than one label; a take or a word is not.
+        several = sum(len(found) > 1 for found in with_labels_of.values())
+        if 1 < len(with_labels_of) <= len(paths) / 3 and several > len(with_labels_of) / 2:
+            return names, f"speaker: {place} ({', '.join(sorted(with_labels_of)[:6])})"
+    return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"
+
+
+def _session(path: Path) -> Recordings:
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if saved["format"] != LABELS_FORMAT:
+            raise ValueError
+        pieces = [(float(row["start"]), float(row["end"]), str(row["label"])) for row in saved["labels"]]
+        name = str(saved["file"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        raise CorpusError(f"{path} holds no labels that the page saved; choose one saved with 'Save labels'") from None
+    stems = (name, PurePath(name).stem)
+    sound = [entry for entry in sorted(path.parent.iterdir()) if entry.suffix.lower() in AUDIO_SUFFIXES]
+    recording = next((entry for entry in sound if entry.name == name), None) or next(
+        (entry for entry in sound if entry.stem in stems), None
+    )
+    if recording is None:
+        raise CorpusError(
+            f"the recording {name!r} of {path} is not beside it; save it there as well (WAV), under this name"
+        )
+    counts = Counter(label for _, _, label in pieces)
+    rows = [
+        replace(_utterance(str(recording), label, ""), start_s=start, end_s=end)
+        for start, end, label in pieces
+        if label != SILENCE
+    ]
+    notes = [f"label: {len(rows)} pieces of {recording.name}, labelled on the page", "speaker: not known"]
+    if counts[SILENCE]:
+        notes.append(f"left out: {counts[SILENCE]} pieces without speech")
+    return Recordings(rows, notes)
+
+
+def _utterance(path: str, label: str, speaker: str) -> Utterance:
+    who = f"{CORPUS}/{speaker}" if speaker else ""
+    return Utterance(path=path, emotion=label, raw_label=label, speaker=who, corpus=CORPUS)

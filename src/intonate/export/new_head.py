@@ -1,0 +1,76 @@
+"""A model file whose last layers are replaced by one that was learnt anew: what lies before stays bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import ModelError, require
+
+
+def embeddings(graph: Any) -> list[str]:
+    """The tensors that dense layers of an ONNX model read, from the input to the last: what a new head may lie on.
+
+    Raises:
+        ModelError: the model does not end in a dense layer on one input.
+    """
+    inputs = {entry.name for entry in graph.graph.input}
+    dense = [node for node in graph.graph.node if node.op_type == "Gemm"]
+    if len(inputs) != 1 or not dense or list(dense[-1].output) != [graph.graph.output[0].name]:
+        raise ModelError("this model does not end in a dense layer on one input, so that no new head can be laid on it")
+    return [node.input[0] for node in dense]
+
+
+def outputs(graph: Any, tensors: Sequence[str], rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """What a model has in some of its tensors, (rows, columns) each, for rows of its input."""
+    onnx, runtime = require("onnx", "train"), require("onnxruntime", "train")
+    (entry,) = graph.graph.input
+    inner = [name for name in tensors if name != entry.name]
+    cut = _copy(graph)
+    del cut.graph.output[:]
+    cut.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inner)
+    session = runtime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = dict(zip(inner, session.run(inner, {entry.name: rows}), strict=True)) if inner else {}
+    return [found.get(name, rows) for name in tensors]
+
+
+def with_head(graph: Any, tensor: str, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> Any:
+    """The model up to a tensor, and on it logits = tensor @ weights.T + bias.
+
+    Args:
+        graph: the ONNX model, which stays as it is.
+        tensor: a name that `embeddings` gives.
+        weights: (classes, columns).
+        bias: (classes,).
+    """
+    onnx = require("onnx", "train")
+    cut = _copy(graph)
+    made_by = {name: node for node in cut.graph.node for name in node.output}
+    wanted, waiting = set(), [tensor]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += made_by[name].input if name in made_by else []
+    nodes = [node for node in cut.graph.node if wanted & set(node.output)]
+    initializers = [entry for entry in cut.graph.initializer if entry.name in wanted]
+    for field in (cut.graph.node, cut.graph.initializer, cut.graph.output, cut.graph.value_info):
+        del field[:]
+    head = {"new_head.weight": weights, "new_head.bias": bias}
+    cut.graph.node.extend([*nodes, onnx.helper.make_node("Gemm", [tensor, *head], ["logits"], transB=1)])
+    cut.graph.initializer.extend(
+        [*initializers, *(onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in head.items())]
+    )
+    shape = ["batch", len(bias)]
+    cut.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))
+    onnx.checker.check_model(cut)
+    return cut
+
+
+def _copy(graph: Any) -> Any:
+    copy = type(graph)()
+    copy.CopyFrom(graph)
+    return copy

@@ -1,0 +1,143 @@
+"""Which of one's own recordings are trained on and which are tested: copies first taken out, then speakers held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.decode import load
+from intonate.corpora import fingerprints, own
+from intonate.corpora.overlap import RANDOM, Split, first_few
+from intonate.errors import AudioError, SplitError, did_you_mean
+from intonate.features.cache import keys_of
+from intonate.schema import Utterance
+
+# Of the speakers, or of the clips of each label.
+TEST_SHARE = 0.25
+# Of the shorter sound, which two that are one recording have in common.
+COPY_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Recordings without their copies, and what was left out, a sentence each."""
+
+    utterances: list[Utterance]
+    notes: list[str]
+
+
+def without_copies(utterances: Sequence[Utterance]) -> Kept:
+    """One of each set of recordings that are the same sound, byte for byte or by their fingerprints.
+
+    So none can be on both sides of a split. Where copies have different labels, no one knows which is right: none is
+    kept.
+
+    Raises:
+        AudioError: files cannot be read; all are named.
+    """
+    prints, problems = [], []
+    for row in utterances:
+        try:
+            waveform = load(row.path, fingerprints.RATE_HZ, start_s=row.start_s, end_s=row.end_s)
+            prints.append(fingerprints.fingerprint(waveform))
+        except AudioError as error:
+            problems.append(str(error))
+    if problems:
+        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise AudioError(f"{len(problems)} recordings cannot be read: {'; '.join(problems[:10])}{more}")
+    group = np.arange(len(utterances))
+    first: dict[str, int] = {}
+    exact = 0
+    for place, key in enumerate(keys_of(utterances, hashed=True)):
+        exact += key in first
+        group[place] = first.setdefault(key, place)
+    for match in fingerprints.matches(prints):
+        if match.share >= COPY_SHARE:
+            group[group == group[match.b]] = group[match.a]
+    kept, contradicting, dropped = [], [], []
+    for name in dict.fromkeys(group.tolist()):
+        rows = np.flatnonzero(group == name).tolist()
+        if len({utterances[row].emotion for row in rows}) > 1:
+            contradicting += rows
+        else:
+            kept.append(rows[0])
+            dropped += rows[1:]
+    notes = []
+    if dropped:
+        names = first_few([utterances[row].path for row in dropped], 3)
+        notes.append(f"left out: {len(dropped)} copies of recordings that are kept ({exact} exact in all): {names}")
+    if contradicting:
+        names = first_few([utterances[row].path for row in contradicting], 3)
+        notes.append(
+            f"left out: {len(contradicting)} recordings that are copies of each other under other labels: {names}"
+        )
+    return Kept([utterances[row] for row in sorted(kept)], notes)
+
+
+def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -> Split:
+    """The test part: whole speakers where they are known, else a quarter of each label's clips at random.
+
+    There is no validation part: what is chosen is chosen by cross-validation inside the training part.
+
+    Args:
+        utterances: without copies.
+        hold_out: speakers to test on, without `own/`; a quarter of them is drawn where it is empty.
+        seed: of the draw.
+
+    Raises:
+        SplitError: a speaker to hold out is not there, or holding them out leaves nothing to train on.
+    """
+    rng = np.random.default_rng(seed)
+    speakers = np.array([row.speaker for row in utterances])
+    names = sorted(set(speakers.tolist()) - {""})
+    if hold_out:
+        wanted = [f"{own.CORPUS}/{name}" for name in hold_out]
+        if unknown := [name for name in wanted if name not in names]:
+            short = [name.partition("/")[2] for name in names]
+            raise SplitError(
+                f"--hold-out {unknown[0].partition('/')[2]}: no such speaker; {did_you_mean(hold_out[0], short)}"
+            )
+    elif len(names) >= 2 and "" not in speakers:
+        wanted = _drawn(utterances, speakers, names, rng)
+    else:
+        wanted = []
+    if wanted:
+        is_test = np.isin(speakers, wanted)
+        if is_test.all():
+            raise SplitError("--hold-out names every speaker, and none is left to train on; name fewer")
+        shown = ", ".join(name.partition("/")[2] for name in sorted(wanted))
+        return _made(
+            "speaker-disjoint", is_test, f"speaker-disjoint: tested on the speakers {shown}, trained on the others"
+        )
+    is_test = np.zeros(len(utterances), bool)
+    labels = np.array([row.emotion for row in utterances])
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        is_test[rows[: max(1, round(TEST_SHARE * len(rows)))]] = True
+    why = "who speaks is not known" if "" in speakers else "holding a speaker out would leave a label untrained"
+    if len(names) == 1 and "" not in speakers:
+        why = "there is one speaker only"
+    made = _made(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {why}; the figures are for "
+                 "voices that it knows, and new people will come out lower")  # fmt: skip
+    return made
+
+
+def _drawn(
+    utterances: Sequence[Utterance], speakers: NDArray[np.str_], names: list[str], rng: np.random.Generator
+) -> list[str]:
+    """Speakers whose absence leaves every label to train on; none where there are none such."""
+    everything = {row.emotion for row in utterances}
+    for _ in range(50):
+        wanted: list[str] = rng.permutation(names)[: max(1, round(TEST_SHARE * len(names)))].tolist()
+        rest = [row for row, name in zip(utterances, speakers, strict=True) if name not in wanted]
+        if {row.emotion for row in rest} == everything:
+            return wanted
+    return []
+
+
+def _made(name: str, is_test: NDArray[np.bool_], protocol: str) -> Split:
+    empty = np.empty(0, np.int64)
+    return Split(name, np.flatnonzero(~is_test), empty, np.flatnonzero(is_test), protocol)
