@@ -60,7 +60,13 @@ CONTENTS = {
     ),
     "Serve it": ("docs/serving",),
     "Train it": (
-        *("docs/the-evaluation-protocol", "docs/add-a-corpus", "docs/add-a-model", "docs/augmentation"),
+        *(
+            "docs/finetune",
+            "docs/the-evaluation-protocol",
+            "docs/add-a-corpus",
+            "docs/add-a-model",
+            "docs/augmentation",
+        ),
         *("docs/cleaning", "docs/speech-encoders", "docs/imagenet", "benchmarks/README", "benchmarks/RESULTS"),
     ),
     "Reference": ("docs/reference", "docs/catalogues", "CONTRIBUTING", "CHANGELOG", "findings/README"),

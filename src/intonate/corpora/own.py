@@ -27,7 +27,7 @@ CORPUS = "own"
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file", *ALIASES["file"], "recording", "clip", "sound", "file_id"),
     "label": ("label", "emotion", *ALIASES["emotion"], "class", "category", "sentiment", "annotation", "tag"),
-    "speaker": ("speaker", *ALIASES["speaker"], "caller", "person", "participant", "subject", "user", "voice"),
+    "speaker": ("speaker", *ALIASES["speaker"], "caller", "person", "participant", "subject", "user", "voice", "agent"),
     "gender": ("gender", *ALIASES["gender"]),
     "language": ("language", *ALIASES["language"]),
     "start": ("start", *ALIASES["start"]),
