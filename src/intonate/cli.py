@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from intonate.bench import commands
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
 
 
@@ -339,22 +340,6 @@ def finetune(
     )
 
 
-@app.command(rich_help_panel=TRAIN)
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A built-in name, a model file or a run folder.")],
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.")],
-    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")] = Path(
-        "report"
-    ),
-    whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
-) -> None:
-    """Score a model on a manifest."""
-    _convert_checkpoints(model)
-    from intonate.training.evaluate import evaluate as score
-
-    print(score(model, manifest, report, whole=whole))
-
-
 @app.command(cls=_CommandWithNameList, rich_help_panel=TRAIN)
 def benchmark(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
@@ -416,6 +401,9 @@ def _convert_checkpoints(*models: str | None) -> None:
         from intonate.converters import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
+
+
+commands.register(app, TRAIN, _convert_checkpoints)
 
 
 def main() -> None:

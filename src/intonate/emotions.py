@@ -137,6 +137,18 @@ def merged_labels(name: str) -> tuple[str, ...]:
     return tuple(emotions)
 
 
+def merge_with_labels(labels: Sequence[str]) -> str:
+    """The first merge with just these labels; else one in which each of them stands for itself.
+
+    >>> merge_with_labels(["fear", "sad"])
+    'own:fear|sad'
+    """
+    for name in MERGES:
+        if merged_labels(name) == tuple(sorted(labels)):
+            return name
+    return OWN + "|".join(labels)
+
+
 def target_of(utterance: Utterance, name: str) -> str | None:
     """The label of an utterance under a merge; None where it has no place in it.
 

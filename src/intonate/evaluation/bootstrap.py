@@ -21,6 +21,7 @@ COUNTED: dict[str, Callable[[Floats], Floats]] = {
     "uar": metrics.uar,
     "macro_f1": metrics.macro_f1,
     "weighted_f1": metrics.weighted_f1,
+    "kappa": metrics.kappa,
 }
 METRICS: tuple[str, ...] = (*COUNTED, "auc", "ece", "brier", "nll")
 
@@ -31,7 +32,7 @@ def measure(table: PredictionTable, metric: str) -> float:
     Raises:
         CorpusError: the metric is not known.
     """
-    return float(_resampled_metric(table, metric, np.zeros(len(table), dtype=np.int64), np.ones((1, 1)))[0])
+    return float(resampled(table, metric, np.zeros(len(table), dtype=np.int64), np.ones((1, 1)))[0])
 
 
 class Interval(NamedTuple):
@@ -50,18 +51,24 @@ def intervals(
     rng: np.random.Generator | None = None,
 ) -> dict[str, Interval]:
     """`bootstrap` for several metrics over the same resamples."""
-    unit, index, count = _units(table, unit_kind)
+    unit, index, count = units(table, unit_kind)
     if count == 0:
         return {metric: Interval(float("nan"), float("nan"), unit) for metric in names}
     generator = np.random.default_rng(0) if rng is None else rng
-    times = generator.multinomial(count, np.full(count, 1 / count), size=repeats).astype(np.float64)
-    result = {}
-    for metric in names:
-        values = _resampled_metric(table, metric, index, times)
-        values = values[~np.isnan(values)]
-        low, high = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
-        result[metric] = Interval(float(low), float(high), unit)
-    return result
+    times = draws(count, repeats, generator)
+    return {metric: Interval(*percentiles(resampled(table, metric, index, times)), unit) for metric in names}
+
+
+def draws(units: int, repeats: int, rng: np.random.Generator) -> Floats:
+    """How often each unit is drawn in each resample with replacement, (repeats, units)."""
+    return rng.multinomial(units, np.full(units, 1 / units), size=repeats).astype(np.float64)
+
+
+def percentiles(values: Floats) -> tuple[float, float]:
+    """The middle 95 % of resampled figures, those left out that are not defined; NaN where none is."""
+    defined = values[~np.isnan(values)]
+    low, high = np.percentile(defined, [2.5, 97.5]) if len(defined) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def bootstrap(
@@ -86,7 +93,7 @@ def bootstrap(
     return intervals(table, [metric], unit_kind, repeats, rng)[metric]
 
 
-def _units(table: PredictionTable, unit_kind: str) -> tuple[str, Ints, int]:
+def units(table: PredictionTable, unit_kind: str = "speaker") -> tuple[str, Ints, int]:
     """What is resampled: its name, the unit of each row (N,), and how many there are."""
     if unit_kind not in ("speaker", "utterance"):
         raise CorpusError(f"the bootstrap resamples by 'speaker' or 'utterance', not by {unit_kind!r}")
@@ -99,11 +106,12 @@ def _units(table: PredictionTable, unit_kind: str) -> tuple[str, Ints, int]:
     return unit, index.astype(np.int64), len(distinct)
 
 
-def _resampled_metric(table: PredictionTable, metric: str, index: Ints, times: Floats) -> Floats:
+def resampled(table: PredictionTable, metric: str, index: Ints, times: Floats) -> Floats:
     """The metric of each of R resamples, (R,), of units that occur times (R, U); rows belong to units by index (N,)."""
     if metric not in METRICS:
         raise CorpusError(f"metric {metric!r} is not known; {did_you_mean(metric, METRICS)}")
-    if len(table) == 0:
+    # Labels alone rank nothing and are sure of nothing.
+    if len(table) == 0 or (metric not in COUNTED and not table.has_scores):
         return np.full(len(times), np.nan)
     classes, units = len(table.labels), times.shape[1]
     truth, predicted = table.truth, table.predicted

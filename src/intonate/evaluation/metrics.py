@@ -62,6 +62,13 @@ def weighted_f1(confusion: Floats) -> Floats:
     return _ratio((f1(confusion) * support).sum(axis=-1), support.sum(axis=-1))
 
 
+def kappa(confusion: Floats) -> Floats:
+    """Cohen's kappa (1960): agreement beyond what the two margins would give by chance; 1 is full, 0 is chance."""
+    total = confusion.sum(axis=(-2, -1))
+    by_chance = _ratio((confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1), total**2)
+    return _ratio(accuracy(confusion) - by_chance, 1 - by_chance)
+
+
 def recall(confusion: Floats) -> Floats:
     """Recall per class, (…, C); zero for a class that does not occur."""
     return _ratio(_diagonal(confusion), confusion.sum(axis=-1))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from intonate.evaluation import plots
+from intonate.evaluation import curves, plots
 from intonate.evaluation.bootstrap import COUNTED
 from intonate.evaluation.palette import colour
 from intonate.evaluation.protocol import NOT_KNOWN
@@ -30,6 +30,7 @@ NAMES: dict[str, str] = {
     "accuracy": "WA (accuracy)",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
+    "kappa": "Cohen's kappa",
     "auc": "AUC",
     "ece": "ECE",
     "brier": "Brier score",
@@ -192,15 +193,17 @@ def _detail(condition: Mapping[str, Any], part: PredictionTable) -> str:
         if answers["coverage"] is not None and answers["coverage"] < 1
         else "The model answered every clip."
     )
-    ece = view["overall"]["ece"]
-    panels += [
-        (
-            "Is it as sure as it is right?",
-            plots.reliability_plot(part),
-            f"ECE {percent(ece['value'])} % ({limits(ece)}). Faint bars hold fewer than ten clips.",
-        ),
-        ("What abstaining buys", plots.coverage_plot(part), abstains),
-    ]
+    if part.has_scores:
+        ece = view["overall"]["ece"]
+        panels += [
+            (
+                "Is it as sure as it is right?",
+                plots.reliability_plot(part),
+                f"ECE {percent(ece['value'])} % ({limits(ece)}). Faint bars hold fewer than ten clips.",
+            ),
+            ("What abstaining buys", plots.coverage_plot(part), abstains),
+            *curves.panels({"": part}),
+        ]
     small_panels = [
         panel(name, content + (f'<p class="small muted">{escape(note)}</p>' if note else ""))
         for name, content, note in panels
@@ -333,7 +336,7 @@ def _footer(scores: Mapping[str, Any]) -> str:
 
 
 def _figure_cell(figure: Mapping[str, Any], plain: bool = False) -> str:
-    if plain and figure["value"] is not None:
+    if plain and None not in (figure["value"], figure["low"]):
         return f"{figure['value']:.3f}<small>{figure['low']:.3f}–{figure['high']:.3f}</small>"
     return f"{percent(figure['value'])}<small>{limits(figure)}</small>"
 

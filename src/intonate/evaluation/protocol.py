@@ -52,10 +52,10 @@ def scores(
     """
     label_sets = table.label_sets()
     conditions = []
-    for protocol in _sorted_names(table.protocol):
-        for statistics in _sorted_names(table.where(protocol=protocol).statistics):
+    for protocol in sorted_names(table.protocol):
+        for statistics in sorted_names(table.where(protocol=protocol).statistics):
             part = table.where(protocol=protocol, statistics=statistics)
-            corpora = _sorted_names(part.corpus)
+            corpora = sorted_names(part.corpus)
             restricted_part = part.restricted(label_sets)
             differ = any(len(label_sets[corpus]) < len(table.labels) for corpus in corpora)
             conditions.append(
@@ -65,7 +65,7 @@ def scores(
                     **_counts(part),
                     "predictions": len(part),
                     "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
-                    "folds": _sorted_names(part.fold),
+                    "folds": sorted_names(part.fold),
                     "seeds": sorted(set(part.seed.tolist())),
                     "open": view(part, repeats, seed),
                     "restricted": view(restricted_part, repeats, seed) if differ else None,
@@ -133,7 +133,7 @@ def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: i
 
 def _by_group(table: PredictionTable, groups: Strings, repeats: int, seed: int) -> dict[str, Any]:
     figures_of = {}
-    for name in _sorted_names(groups):
+    for name in sorted_names(groups):
         part = table.take(groups == name)
         figures, unit = _figures(part, tuple(COUNTED), repeats, seed)
         figures_of[name] = {**_counts(part), "unit": unit, **figures}
@@ -173,7 +173,7 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _sorted_names(values: Strings) -> list[str]:
+def sorted_names(values: Strings) -> list[str]:
     """The distinct values: known conditions in their order, bands of age upwards, numbers as numbers, unknown last."""
 
     def key(name: str) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ _HEADLINES = {
     "accuracy": "WA",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
+    "kappa": "kappa",
     "auc": "AUC",
     "ece": "ECE",
 }

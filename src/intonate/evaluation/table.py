@@ -122,6 +122,11 @@ class PredictionTable:
         """Index of `label` in `labels`, (N,)."""
         return _label_index(self.label, self.labels)
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether it holds probabilities, and not labels alone (ones and zeros)."""
+        return bool(((self.probabilities > 0) & (self.probabilities < 1)).any())
+
     def take(self, rows: ArrayLike) -> PredictionTable:
         """The rows of a boolean mask or of indices."""
         indices = np.asarray(rows)

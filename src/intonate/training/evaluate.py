@@ -15,7 +15,7 @@ from rich.console import Console
 
 from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own, transcripts
-from intonate.emotions import EMOTIONS, MERGES, OWN, merged_labels, target_of
+from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_labels, target_of
 from intonate.errors import LabelError
 from intonate.evaluation import table
 from intonate.evaluation.report import write_report
@@ -159,11 +159,11 @@ def merge_of(spec: ModelSpec) -> str:
     Raises:
         LabelError: none of the model's labels is an emotion that is known.
     """
-    for name in (spec.merge, *MERGES):
-        if name in MERGES and merged_labels(name) == tuple(sorted(spec.labels)):
-            return name
-    if set(spec.labels) & set(EMOTIONS) or spec.merge.startswith(OWN):
-        return OWN + "|".join(spec.labels)
+    if spec.merge in MERGES and merged_labels(spec.merge) == tuple(sorted(spec.labels)):
+        return spec.merge
+    name = merge_with_labels(spec.labels)
+    if name in MERGES or set(spec.labels) & set(EMOTIONS) or spec.merge.startswith(OWN):
+        return name
     raise LabelError(
         f"model {spec.name!r} answers {', '.join(spec.labels)}, none of which is an emotion that a corpus could be "
         f"labelled with ({', '.join(EMOTIONS)}); add its spelling to intonate.emotions.ALIASES"

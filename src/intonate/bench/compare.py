@@ -1,0 +1,264 @@
+"""`intonate compare A B… [MANIFEST]`: systems on the same clips, and which difference is more than chance.
+
+A system is a model (a built-in name, a file, `hf:…`), a finished run, or a CSV of predictions, ours or anybody's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from intonate.bench.compare_page import render, to_text
+from intonate.corpora import manifest as manifests
+from intonate.corpora import transcripts
+from intonate.emotions import MERGES, merge, merge_with_labels
+from intonate.errors import CorpusError
+from intonate.evaluation import curves, outside, paired
+from intonate.evaluation import table as tables
+from intonate.evaluation.matching import match
+from intonate.evaluation.protocol import sorted_names
+from intonate.evaluation.table import CLIP_ALONE, PredictionTable
+from intonate.recognizer import inputs, late_fusion
+from intonate.schema import Utterance
+from intonate.training import data
+from intonate.training.evaluate import answers, merge_of
+
+
+def command(
+    systems: Sequence[str],
+    report: str | os.PathLike[str],
+    mapping: Mapping[str, str] | None = None,
+    repeats: int = 2000,
+) -> str:
+    """Compare systems, write the report, and give its text.
+
+    Args:
+        systems: A, B…, and at the end a manifest if any of them needs one.
+        report: the folder that `compare.html`, `compare.json` and each system's aligned predictions are written to.
+        mapping: names in CSVs of others, as in `outside.read`.
+        repeats: bootstrap resamples.
+
+    Raises:
+        CorpusError, LabelError, ModelError, AudioError
+    """
+    *names, manifest_path = systems if _is_manifest(systems[-1]) else (*systems, "")
+    if len(names) < 2:
+        raise CorpusError(f"compare takes two systems or more, and was given {', '.join(names) or 'none'}")
+    rows = manifests.read(manifest_path) if manifest_path else None
+    opened: dict[str, PredictionTable] = {}
+    notes: list[str] = []
+    for name in names:
+        title = _title(name, opened)
+        opened[title], system_notes = _open(name, rows, Path(manifest_path).parent, mapping or {})
+        notes += [f"{title}: {note}" for note in system_notes]
+    aligned, align_notes = align(opened)
+    results = compare(aligned, repeats)
+    results["notes"] = [*notes, *align_notes]
+    target = Path(report)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for number, (_, table) in enumerate(aligned.items(), 1):
+            tables.write(table, target / f"predictions-{number}.csv")
+        (target / "compare.json").write_text(
+            json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        (target / "compare.html").write_text(render(results, aligned), encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(f"the report cannot be written to {target} ({error}); give another --report") from error
+    return f"{to_text(results)}\n\n{target / 'compare.html'}"
+
+
+def compare(systems: Mapping[str, PredictionTable], repeats: int = 2000) -> dict[str, Any]:
+    """All pairs of systems whose tables are aligned: `{"systems", "clips", "speakers", "labels", "pairs": [{"a", "b",
+    **paired.compare, "p_holm"}], "fairness": {system: paired.fairness}, "eer": {system: share}}`."""
+    first = next(iter(systems.values()))
+    pairs = [
+        {"a": a, "b": b, **paired.compare(systems[a], systems[b], repeats=repeats)}
+        for a, b in itertools.combinations(systems, 2)
+    ]
+    p_values = [pair["metrics"]["uar"]["p"] for pair in pairs]
+    for pair, p in zip(pairs, paired.holm([1.0 if p is None else p for p in p_values]), strict=True):
+        pair["p_holm"] = p
+    return {
+        "systems": list(systems),
+        "clips": len(first),
+        "speakers": len(set(first.speaker.tolist()) - {""}),
+        "labels": list(first.labels),
+        "pairs": pairs,
+        "fairness": {name: paired.fairness(table, repeats) for name, table in systems.items()},
+        "eer": {name: curves.equal_error_rate(table) for name, table in systems.items()},
+    }
+
+
+def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionTable], list[str]]:
+    """The clips that all systems answered, in one order, with one set of labels, each under one condition.
+
+    Where one system's labels are a merge of another's (`calm` counted as `neutral`), both are counted in the merge.
+
+    Raises:
+        CorpusError: they have no clip in common.
+    """
+    notes: list[str] = []
+    chosen = _one_condition(systems, notes)
+    chosen = _one_label_set(chosen, notes)
+    names = list(chosen)
+    base = chosen[names[0]]
+    rows_of: list[dict[int, int]] = []
+    for name in names[1:]:
+        other = chosen[name]
+        row_of: dict[int, int] = {}
+        for seed in sorted(set(base.seed.tolist())):
+            mine, theirs = np.flatnonzero(base.seed == seed), np.flatnonzero(other.seed == seed)
+            found, _ = match(
+                other.file[theirs].tolist(), other.start[theirs].tolist(),
+                base.file[mine].tolist(), base.start[mine].tolist(),
+            )  # fmt: skip
+            row_of |= {int(mine[known]): int(theirs[row]) for known, row in found.items()}
+        rows_of.append(row_of)
+    common = [
+        row
+        for row in range(len(base))
+        if all(
+            row in row_of and chosen[name].emotion[row_of[row]] == base.emotion[row]
+            for name, row_of in zip(names[1:], rows_of, strict=True)
+        )
+    ]
+    if not common:
+        raise CorpusError(
+            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {chosen[names[1]].file[0]}; files "
+            "are matched by the end of their path, and the truth must be the same"
+        )
+    aligned = {names[0]: base.take(common)}
+    for name, row_of in zip(names[1:], rows_of, strict=True):
+        aligned[name] = chosen[name].take([row_of[row] for row in common])
+    for name, table in chosen.items():
+        if left_out := len(table) - len(common):
+            notes.append(
+                f"{name}: {left_out:,} answers to clips that others did not answer, or have another truth for."
+            )
+    return aligned, notes
+
+
+def _is_manifest(name: str) -> bool:
+    """A CSV with truth and no predictions, or not ours."""
+    path = Path(name)
+    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    columns = {cell.strip().lower() for cell in path.open(encoding="utf-8-sig").readline().replace(";", ",").split(",")}
+    answers_named = set(outside.ALIASES["label"]) - {"label", "emotion"}
+    return "emotion" in columns and not columns & answers_named and not any(name.startswith("p:") for name in columns)
+
+
+def _title(name: str, taken: Mapping[str, Any]) -> str:
+    path = Path(name)
+    short = path.stem if path.suffix in (".csv", ".onnx") else path.name or name
+    return short if short not in taken else name if name not in taken else f"{name} ({len(taken) + 1})"
+
+
+def _open(
+    name: str, rows: Sequence[Utterance] | None, root: Path, mapping: Mapping[str, str]
+) -> tuple[PredictionTable, list[str]]:
+    path = Path(name)
+    for kept in (path / "report" / "predictions.csv", path / "predictions.csv"):
+        if path.is_dir() and kept.is_file():
+            return tables.read(kept), [f"its own held-out answers, {kept.as_posix()}."]
+    if path.suffix.lower() in (".csv", ".tsv"):
+        if path.is_file() and _is_ours(path):
+            return tables.read(path), []
+        reading = outside.read_with_truth(path, mapping) if rows is None else outside.read(path, rows, root, mapping)
+        return reading.table, list(reading.notes)
+    if rows is None:
+        raise CorpusError(f"{name} is a model, and there is nothing to try it on; end the command with a MANIFEST.csv")
+    model = late_fusion.open_model(name)
+    if inputs.takes_text(model.spec):
+        rows = transcripts.fill(list(rows), root / "manifest.csv")
+    utterances = data.with_labels(list(rows), merge_of(model.spec))
+    bar = data.bar(Console(stderr=True), f"listening, {model.spec.name}")
+    notes = []
+    if trained := {row.speaker for row in utterances if row.corpus in model.spec.corpora} - set(
+        model.spec.unseen_speakers
+    ):
+        notes.append(f"{len(trained)} of the speakers may have been trained on; figures on them flatter it.")
+    return answers(model, utterances, "as given in the manifest", bar, root=root), notes
+
+
+def _is_ours(path: Path) -> bool:
+    header = path.open(encoding="utf-8-sig").readline().strip().split(",")
+    return set(tables.COLUMNS) <= set(header)
+
+
+def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:
+    """Of each system the answers under one protocol, one statistics of the speaker, and the seeds that all have."""
+    shared_statistics = set.intersection(*({*map(str, table.statistics)} for table in systems.values()))
+    shared_seeds = set.intersection(*({*map(int, table.seed)} for table in systems.values()))
+    chosen = {}
+    for name, table in systems.items():
+        known = sorted_names(table.statistics)
+        statistics = next((value for value in known if value in shared_statistics), known[0])
+        protocol = sorted_names(table.where(statistics=statistics).protocol)[0]
+        part = table.where(statistics=statistics, protocol=protocol)
+        seeds = sorted(shared_seeds) if shared_seeds else [int(part.seed.min())]
+        part = part.where(seed=seeds)
+        if len(part) < len(table):
+            seed_note = f", seed {', '.join(map(str, seeds))}" if len(set(table.seed.tolist())) > 1 else ""
+            notes.append(f"{name}: {', '.join(filter(None, (protocol, statistics)))}{seed_note}.")
+        elif statistics not in ("", CLIP_ALONE):
+            notes.append(f"{name}: {statistics}.")
+        if not shared_seeds:
+            part = dataclasses.replace(part, seed=np.zeros(len(part), np.int64))
+        chosen[name] = part
+    return chosen
+
+
+def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:
+    label_sets = {tuple(sorted(table.labels)) for table in systems.values()}
+    if len(label_sets) > 1:
+        # The fewest labels first: what is coarse cannot be told apart again.
+        for labels in sorted(label_sets, key=len):
+            name = merge_with_labels(labels)
+            if name in MERGES and all(set(merge(name)) & set(table.labels) for table in systems.values()):
+                merged = {system: _merged(table, name) for system, table in systems.items()}
+                if all(len(table) for table in merged.values()):
+                    notes.append(f"Labels are counted as in the merge {name!r}: {', '.join(labels)}.")
+                    systems = merged
+                    break
+        else:
+            notes.append("The systems have different labels, and each may answer with any of its own.")
+    union = tuple(sorted({label for table in systems.values() for label in table.labels}))
+    return {name: _with_labels(table, union) for name, table in systems.items()}
+
+
+def _merged(table: PredictionTable, name: str) -> PredictionTable:
+    """The table with its labels merged; clips whose truth has no place in the merge are left out."""
+    targets = tuple(sorted(set(merge(name).values())))
+    goes_to = {label: merge(name).get(label, label if label in targets else None) for label in table.labels}
+    part = table.take([goes_to[label] is not None for label in table.emotion.tolist()])
+    matrix = np.array([[goes_to[label] == target for target in targets] for label in table.labels], dtype=np.float64)
+    summed = part.probabilities @ matrix
+    totals = summed.sum(axis=1, keepdims=True)
+    scores = np.where(totals > 0, summed / np.where(totals > 0, totals, 1), 1 / len(targets))
+    answered = [goes_to[label] for label in part.label.tolist()]
+    best = np.array(targets)[scores.argmax(axis=1)] if len(part) else part.label
+    # Labels alone keep what they said; scores are asked again.
+    label = [str(best[row]) if part.has_scores or answer is None else answer for row, answer in enumerate(answered)]
+    return dataclasses.replace(
+        part,
+        emotion=np.array([goes_to[label] for label in part.emotion.tolist()], dtype=np.str_),
+        label=np.array(label, dtype=np.str_),
+        labels=targets,
+        probabilities=scores,
+    )
+
+
+def _with_labels(table: PredictionTable, labels: tuple[str, ...]) -> PredictionTable:
+    scores = np.zeros((len(table), len(labels)))
+    scores[:, [labels.index(label) for label in table.labels]] = table.probabilities
+    return dataclasses.replace(table, labels=labels, probabilities=scores)

@@ -1,0 +1,332 @@
+"""Predictions that another program made: a CSV with a file and a label, or a score per label, as a prediction table.
+
+    file,prediction            path,ang,hap,neu,sad
+    a/1.wav,happy              1.wav,0.1,0.7,0.1,0.1
+
+Which column is which is guessed from its name, shown, and can be told (`mapping`). Rows are matched to those of a
+manifest by whole file names first, then by the longest common end of the path, whatever the suffix; what cannot be
+matched for certain is left out and counted.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from intonate.emotions import OWN, canonical, merge_with_labels, merged_labels, target_of
+from intonate.errors import CorpusError, LabelError, did_you_mean
+from intonate.evaluation.matching import SHOWN, match, path_parts
+from intonate.evaluation.table import Floats, PredictionTable, tabulate
+from intonate.schema import Utterance
+
+PROTOCOL = "answers from a file"
+# Column -> the names that it goes by, in lower case.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "file": (
+        "file",
+        "path",
+        "filepath",
+        "file_path",
+        "filename",
+        "file_name",
+        "audio",
+        "wav",
+        "clip",
+        "utterance",
+        "id",
+    ),
+    "label": ("prediction", "predicted", "pred", "predicted_label", "prediction_label", "y_pred", "label", "emotion"),
+    "start": ("start", "start_s"),
+}
+_PREFIXES = ("p:", "p_", "prob_", "prob:", "probability_", "score_", "score:", "p(")
+# Sums of probabilities that were written with few digits.
+_SUM_TOLERANCE = 0.02
+# Columns that a table of predictions may have beside them: the truth, and what groups are made of.
+TRUTHS = ("truth", "true", "true_label", "y_true", "target", "reference", "gold", "actual")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a CSV held.
+
+    Attributes:
+        table: the rows that were matched, in the manifest's order.
+        columns: {column of the CSV: what it was taken for}.
+        notes: sentences: what was taken for what, what was not used, and why.
+    """
+
+    table: PredictionTable
+    columns: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def read(
+    path: Path | str,
+    utterances: Sequence[Utterance],
+    root: Path | str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    merge_name: str | None = None,
+) -> Reading:
+    """Read the predictions of another program for the rows of a manifest.
+
+    Args:
+        path: the CSV (comma, semicolon or tab).
+        utterances: the manifest's rows, which have the truth.
+        root: the manifest's folder, which file names are written from.
+        mapping: {name in the CSV: ours}, which overrides the guesses: a column to `file`, `label`, `start` or the
+            label that it scores; a spelling of a label to ours.
+        merge_name: the merge of emotions that the answers are meant in; default, the one whose labels the score columns
+            have, else each label for itself.
+
+    Raises:
+        CorpusError: the CSV is missing or has no such columns, a score is no number, or nothing could be matched.
+        LabelError: a label is not known.
+    """
+    source = Path(path)
+    renamed = dict(mapping or {})
+    header, body = _cells(source)
+    columns = _columns(header, renamed, source)
+    place = {role: header.index(name) for name, role in columns.items()}
+    score_labels = [role for role in columns.values() if role not in ALIASES]
+    labels_of_rows = [_label(row[place["label"]], renamed) for row in body] if "label" in place else []
+    _refuse_unused_names(renamed, header, [row[place["label"]] for row in body] if "label" in place else [], source)
+
+    labels, merge_name = _labels(score_labels, labels_of_rows, utterances, merge_name)
+    row_of, notes = match(
+        [row[place["file"]] for row in body],
+        [_seconds(row[place["start"]]) if "start" in place else None for row in body],
+        [utterance.path for utterance in utterances],
+        [utterance.start_s for utterance in utterances],
+        root,
+    )
+    targets = [target_of(utterance, merge_name) for utterance in utterances]
+    used = [row for row in sorted(row_of) if targets[row] is not None]
+    if not used:
+        raise CorpusError(
+            f"none of the {len(body)} rows of {source} could be used for the {len(utterances)} of the manifest, e.g. "
+            f"{body[0][place['file']] if body else 'none'!r} beside {utterances[0].path!r}; files are matched by the "
+            "end of their path" + "".join(f"; {note}" for note in notes)
+        )
+    if score_labels:
+        scores, score_note = _probabilities(
+            _numbers([body[row_of[row]] for row in used], [place[name] for name in score_labels], header, source),
+            [score_labels.index(name) if name in score_labels else -1 for name in labels],
+        )
+    else:
+        scores = np.zeros((len(used), len(labels)))
+        scores[np.arange(len(used)), [labels.index(labels_of_rows[row_of[row]]) for row in used]] = 1.0
+        score_note = "There are labels and no scores, so no AUC, calibration or log-likelihood."
+    table = tabulate(
+        [utterances[row] for row in used],
+        [str(targets[row]) for row in used],
+        labels,
+        scores,
+        statistics="",
+        protocol=PROTOCOL,
+        root=root,
+    )
+    left_out = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
+    never = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
+    unused = [name for name in header if name not in columns]
+    all_notes = [
+        "Columns: " + ", ".join(f"{name} as {role}" for name, role in columns.items()) + ".",
+        "Columns not used: " + ", ".join(unused) + "." if unused else "",
+        score_note,
+        *notes,
+        _unanswered(utterances, row_of, root),
+        "Left out, for there is no such score: " + ", ".join(f"{n} {name}" for name, n in left_out.most_common()) + "."
+        if left_out
+        else "",
+        f"{', '.join(never)}: in the manifest, but never answered; --labels MERGE counts labels together."
+        if never
+        else "",
+    ]
+    return Reading(table, columns, tuple(note for note in all_notes if note))
+
+
+def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) -> Reading:
+    """As `read`, where the truth is in the same CSV, in a column such as `truth` or `y_true` (or `emotion`, beside a
+    column of predictions); speaker, gender, language, age and corpus are taken from columns of that name.
+
+    Raises:
+        CorpusError, LabelError: as in `read`, or there is no truth.
+    """
+    source = Path(path)
+    header, body = _cells(source)
+    names = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
+    columns = _columns(header, mapping or {}, source)
+    free = [name for name in (*TRUTHS, "emotion", "label") if name in names and header[names[name]] not in columns]
+    if not free:
+        raise CorpusError(
+            f"{source} has no column of the truth ({', '.join(TRUTHS)}): it has {', '.join(header)}; give a "
+            "MANIFEST that has it"
+        )
+    file_at = header.index(next(name for name, role in columns.items() if role == "file"))
+
+    def cell(row: list[str], name: str) -> str:
+        return row[names[name]] if name in names else ""
+
+    utterances = [
+        Utterance(
+            path=row[file_at],
+            emotion=_label(cell(row, free[0]), mapping or {}),
+            raw_label=cell(row, free[0]),
+            speaker=cell(row, "speaker"),
+            corpus=cell(row, "corpus"),
+            start_s=_seconds(cell(row, "start")) or 0.0,
+            gender=cell(row, "gender").lower(),
+            age=_seconds(cell(row, "age")),
+            language=cell(row, "language"),
+        )
+        for row in body
+    ]
+    return read(source, utterances, mapping=mapping)
+
+
+def _cells(source: Path) -> tuple[list[str], list[list[str]]]:
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=max("\t;,", key=first.count)) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"predictions {source} cannot be read ({error}); expected a CSV in UTF-8") from error
+    if len(rows) < 2:
+        raise CorpusError(f"predictions {source} have no rows; expected a header with file and label or scores")
+    header = [name.strip() for name in rows[0]]
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise CorpusError(f"row {number} of {source} has {len(row)} fields, expected {len(header)}")
+    return header, [[cell.strip() for cell in row] for row in rows[1:]]
+
+
+def _columns(header: Sequence[str], renamed: Mapping[str, str], source: Path) -> dict[str, str]:
+    """{column: `file`, `label`, `start`, or the label that it scores}."""
+    columns = {name: _role(renamed[name]) for name in header if name in renamed}
+    for role, names in ALIASES.items():
+        for alias in names:
+            column = next((name for name in header if name.lower() == alias and name not in columns), None)
+            if column and role not in columns.values():
+                columns[column] = role
+                break
+    for name in header:
+        label = _score_label(name)
+        if name not in columns and label and label not in columns.values():
+            columns[name] = label
+    if "file" not in columns.values():
+        raise CorpusError(
+            f"{source} has no column of files: it has {', '.join(header)}; expected one of "
+            f"{', '.join(ALIASES['file'])}, or say which: --map COLUMN=file"
+        )
+    scores = [name for name, role in columns.items() if role not in ALIASES]
+    if len(scores) == 1:  # one column cannot hold the scores of several labels
+        del columns[scores[0]]
+    if len(scores) < 2 and "label" not in columns.values():
+        raise CorpusError(
+            f"{source} has neither a column of labels ({', '.join(ALIASES['label'])}) nor one of scores per label: "
+            f"it has {', '.join(header)}; say which: --map COLUMN=label, or --map COLUMN=happy for each score"
+        )
+    return {name: columns[name] for name in header if name in columns}
+
+
+def _role(name: str) -> str:
+    return name if name in ALIASES else _label(name, {})
+
+
+def _score_label(column: str) -> str:
+    bare = column.lower().rstrip(")")
+    for prefix in _PREFIXES:
+        bare = bare.removeprefix(prefix)
+    try:
+        return canonical(bare)
+    except LabelError:
+        # What our own tables write, whatever the label.
+        return column.removeprefix("p:") if column.startswith("p:") else ""
+
+
+def _label(text: str, renamed: Mapping[str, str]) -> str:
+    """The canonical name, if it has one; what a row says is not refused for being nobody's emotion but its own."""
+    name = renamed.get(text, text)
+    try:
+        return canonical(name)
+    except LabelError:
+        return name
+
+
+def _refuse_unused_names(
+    renamed: Mapping[str, str], header: Sequence[str], labels: Sequence[str], source: Path
+) -> None:
+    known = {*header, *labels}
+    for name in renamed:
+        if name not in known:
+            raise CorpusError(f"{source} has no column and no label {name!r}; {did_you_mean(name, known)}")
+
+
+def _labels(
+    score_labels: Sequence[str], answers: Sequence[str], utterances: Sequence[Utterance], merge_name: str | None
+) -> tuple[tuple[str, ...], str]:
+    """The classes of the table, and the merge that the truth is counted in."""
+    if merge_name is not None:
+        labels = merged_labels(merge_name)
+        if strange := sorted({*score_labels, *answers} - set(labels)):
+            raise LabelError(
+                f"{strange[0]!r} is no label of the merge {merge_name!r}; {did_you_mean(strange[0], labels)}; say what "
+                f"it is: --map {strange[0]}=LABEL"
+            )
+        return labels, merge_name
+    if score_labels:
+        found = merge_with_labels(score_labels)
+        return tuple(sorted(score_labels)), found
+    truths = {utterance.emotion for utterance in utterances}
+    if not set(answers) & truths:
+        raise LabelError(
+            f"the predictions say {', '.join(sorted(set(answers))[:8])}, the manifest {', '.join(sorted(truths))}: "
+            "none is the same; say which is which: --map THEIRS=OURS"
+        )
+    labels = tuple(sorted({*answers, *truths}))
+    return labels, OWN + "|".join(labels)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _unanswered(utterances: Sequence[Utterance], row_of: Mapping[int, int], root: Path | str | None) -> str:
+    missing = ["/".join(path_parts(item.path, root)) for row, item in enumerate(utterances) if row not in row_of]
+    if not missing:
+        return ""
+    more = f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else ""
+    return f"{len(missing):,} of the manifest without a prediction: {', '.join(missing[:SHOWN])}{more}."
+
+
+def _numbers(body: Sequence[Sequence[str]], places: Sequence[int], header: Sequence[str], source: Path) -> Floats:
+    try:
+        scores = np.array([[float(row[place]) for place in places] for row in body])
+    except ValueError as error:
+        names = ", ".join(header[place] for place in places)
+        raise CorpusError(f"a score of {source} (columns {names}) is not a number ({error})") from None
+    if not np.isfinite(scores).all():
+        raise CorpusError(f"a score of {source} is not finite; expected probabilities, or any numbers that rank labels")
+    return scores
+
+
+def _probabilities(scores: Floats, places: Sequence[int]) -> tuple[Floats, str]:
+    """Rows that sum to one, with the columns in the table's order (-1: never scored), and what was done to get them."""
+    note = ""
+    if (scores < 0).any():
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        note = "Scores below zero are no probabilities: they were taken for logits (softmax)."
+    totals = scores.sum(axis=1, keepdims=True)
+    if (np.abs(totals - 1) > _SUM_TOLERANCE).any():
+        note = note or "Scores did not sum to one and were scaled to; calibration figures are of the scaled ones."
+    even = np.full(scores.shape, 1 / scores.shape[1])
+    scaled = np.where(totals > 0, scores / np.where(totals > 0, totals, 1.0), even)
+    return np.hstack([scaled, np.zeros((len(scaled), 1))])[:, list(places)], note
