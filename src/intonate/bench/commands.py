@@ -75,6 +75,22 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
 
         print(command(systems, report, _pairs(name), repeats))
 
+    @app.command(rich_help_panel=panel)
+    def doctor(
+        target: Annotated[
+            str, typer.Argument(metavar="MANIFEST|FOLDER", help="A CSV, a folder of recordings, or NAME=ROOT.")
+        ],
+        report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path(
+            "doctor"
+        ),
+    ) -> None:
+        """Find copies, broken files and give-away labels in a corpus; exit status 1 where a fault is proved."""
+        from intonate.bench.doctor import command
+
+        text, is_healthy = command(target, report)
+        print(text)
+        raise typer.Exit(0 if is_healthy else 1)
+
 
 def _pairs(names: list[str] | None) -> dict[str, str]:
     """{theirs: ours} of THEIRS=OURS."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -37,8 +38,8 @@ _WORDS = {
 def to_text(results: Mapping[str, Any]) -> str:
     """For a terminal, under 80 columns."""
     lines = [f"{', '.join(results['systems'])}: {results['clips']:,} clips of {_speakers(results)}"]
-    lines += [f"  {note}" for note in results["notes"]]
-    lines.append(f"  {UNITS[results['pairs'][0]['unit']]}")
+    for note in (*results["notes"], UNITS[results["pairs"][0]["unit"]]):
+        lines += textwrap.wrap(note, 78, initial_indent="  ", subsequent_indent="  ")
     for pair in results["pairs"]:
         a, b = pair["a"][:14], pair["b"][:14]
         lines += [

@@ -90,10 +90,24 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
         CorpusError: the file is missing or no such table, or names audio files that do not exist (listed at once).
         LabelError: an emotion is not known; the message names file, line and the nearest one.
     """
+    utterances, problems = read_all(path)
+    if problems:
+        raise problems[0]
+    _refuse_missing([utterance.path for utterance in utterances], Path(path))
+    return utterances
+
+
+def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[CorpusError | LabelError]]:
+    """The rows of a manifest that can be understood, whether their files exist or not, and what is wrong with the rest.
+
+    Raises:
+        CorpusError: the file is missing or is no such table.
+    """
     path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; expected a CSV with the columns file and emotion")
     utterances = []
+    problems: list[CorpusError | LabelError] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
@@ -102,11 +116,13 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
             columns = _columns(next(rows, []), path)
             for row in rows:
                 if any(row):
-                    utterances.append(_utterance(row, columns, path, rows.line_num))
+                    try:
+                        utterances.append(_utterance(row, columns, path, rows.line_num))
+                    except (CorpusError, LabelError) as error:
+                        problems.append(error)
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
-    _refuse_missing([utterance.path for utterance in utterances], path)
-    return utterances
+    return utterances, problems
 
 
 def _columns(header: list[str], path: Path) -> dict[str, int]:

@@ -1,0 +1,199 @@
+"""`intonate doctor MANIFEST|FOLDER|NAME=ROOT`: what is wrong with a corpus, before anything is trained on it.
+
+A *fault* is proved: a file that cannot be read, silence, the same recording twice. A *doubt* is for an ear to decide:
+clipping, a clip that begins in the middle of a sound, a label that the length gives away.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from intonate import corpora
+from intonate.audio.decode import listing
+from intonate.bench import confounds, doctor_page
+from intonate.bench.findings import DOUBT, FAULT, Examination, Finding
+from intonate.bench.sound_checks import Sound, measure_all
+from intonate.corpora import fingerprints, manifest
+from intonate.emotions import canonical
+from intonate.errors import AudioError, CorpusError, LabelError
+from intonate.schema import Utterance
+
+# From this share of the shorter clip on it is a copy; below, the two overlap.
+COPY_SHARE = 0.8
+
+
+def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
+    """Examine a corpus, write `doctor.html` and `doctor.json`, and give the text and whether it is free of faults.
+
+    Raises:
+        CorpusError: there is nothing to examine, or the report cannot be written.
+    """
+    utterances, problems = rows_of(target)
+    examination = examine(utterances, problems)
+    folder = Path(report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "clips": len(examination.utterances),
+            "findings": [asdict(finding) for finding in examination.findings],
+            "confounds": [asdict(item) for item in examination.confounds],
+        }
+        text = json.dumps(facts, ensure_ascii=False, indent=1)
+        (folder / "doctor.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "doctor.html").write_text(doctor_page.render(examination, target, folder), encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(f"the report cannot be written to {folder} ({error}); give another --report") from error
+    return f"{doctor_page.to_text(examination)}\n\n{folder / 'doctor.html'}", not examination.faults
+
+
+def rows_of(target: str) -> tuple[list[Utterance], list[str]]:
+    """The clips of a manifest, of a folder (each labelled by the folder it lies in), or of a corpus NAME=ROOT; and
+    sentences on rows that could not be understood.
+
+    Raises:
+        CorpusError: there is nothing of that kind.
+    """
+    name, equals, root = target.partition("=")
+    if equals and name in corpora.CATALOGUE:
+        reading = corpora.read(name, root)
+        return list(reading.utterances), [str(problem) for problem in reading.problems]
+    path = Path(target)
+    if path.is_dir():
+        try:
+            files = listing(path).files
+        except AudioError as error:
+            raise CorpusError(f"{error}; expected recordings, or a manifest") from error
+        return [_in_folder(file) for file in files], []
+    utterances, problems = manifest.read_all(path)
+    return utterances, [str(problem) for problem in problems]
+
+
+def examine(utterances: Sequence[Utterance], problems: Sequence[str] = ()) -> Examination:
+    """Listen to every clip and say what is wrong.
+
+    Args:
+        utterances: the clips; their files need not exist.
+        problems: of rows that could not be understood.
+    """
+    if not utterances and not problems:
+        raise CorpusError("there is no clip to examine; expected a manifest or a folder with recordings")
+    sounds = measure_all(utterances)
+    good = [row for row, sound in enumerate(sounds) if isinstance(sound, Sound)]
+    heard = [utterances[row] for row in good]
+    measured = [sound for sound in sounds if isinstance(sound, Sound)]
+    found = [Finding("table", FAULT, (), sentence) for sentence in problems]
+    for utterance, sound in zip(utterances, sounds, strict=True):
+        found += _of_one(utterance, sound)
+    found += _copies(heard, measured)
+    cues = confounds.confounds(heard, measured)
+    found += [
+        Finding(
+            "confound",
+            DOUBT,
+            (),
+            f"{cue.cue} alone gives the label with UAR {100 * cue.uar:.0f} % (guessing: {100 * cue.chance:.0f} %): a "
+            "model may learn that instead of the voice",
+        )
+        for cue in cues
+        if cue.gives_away
+    ]
+    found += _missing_classes(heard)
+    found.sort(key=lambda finding: finding.severity != FAULT)
+    return Examination(tuple(utterances), tuple(sounds), tuple(found), tuple(cues))
+
+
+def _in_folder(file: Path) -> Utterance:
+    label = file.parent.name
+    try:
+        emotion = canonical(label)
+    except LabelError:
+        emotion = label
+    return Utterance(str(file), emotion, label, "", "folder")
+
+
+def _of_one(utterance: Utterance, sound: Sound | AudioError) -> list[Finding]:
+    path = (utterance.path,)
+    if isinstance(sound, AudioError):
+        return [Finding("unreadable", FAULT, path, str(sound))]
+    if sound.is_silent:
+        return [Finding("silent", FAULT, path, f"holds no sound (its peak is {sound.peak:.1g} of full scale)")]
+    found = [Finding("damaged", FAULT, path, warning) for warning in sound.warnings]
+    if sound.is_clipped:
+        found.append(Finding("clipped", DOUBT, path, f"{100 * sound.clipped:.1f} % of its samples lie at the peak"))
+    if sound.starts_loud or sound.ends_loud:
+        edges = " and ".join(
+            word for word, is_so in (("begins", sound.starts_loud), ("ends", sound.ends_loud)) if is_so
+        )
+        found.append(Finding("cut off", DOUBT, path, f"{edges} in the middle of a sound"))
+    return found
+
+
+def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Finding]:
+    found = []
+    exact: dict[str, list[int]] = defaultdict(list)
+    for row, sound in enumerate(sounds):
+        if not sound.is_silent:
+            exact[sound.digest].append(row)
+    same: set[tuple[int, int]] = set()
+    for rows in exact.values():
+        for row in rows[1:]:
+            same.add((rows[0], row))
+            found.append(_copy("exact copy", "are the same recording", utterances[rows[0]], utterances[row]))
+    # Of several exact copies the first stands for all: the others would be found as near copies of each other.
+    firsts = [rows[0] for rows in exact.values()]
+    for match in fingerprints.matches([sounds[row].print for row in firsts]):
+        a, b = utterances[firsts[match.a]], utterances[firsts[match.b]]
+        error = f"{100 * match.error:.0f} % of the fingerprint differs"
+        if match.share >= COPY_SHARE:
+            found.append(_copy("near copy", f"are the same sound ({error})", a, b))
+        elif a.path == b.path:
+            continue  # rows of one file that overlap are told below, by their times
+        else:
+            words = f"share {match.length_s:.1f} s of sound ({error})"
+            found.append(_copy("overlap", words, a, b))
+    return [*found, *_overlapping_rows(utterances, sounds)]
+
+
+def _copy(kind: str, words: str, a: Utterance, b: Utterance) -> Finding:
+    contradictions = [
+        f"{name}s {one or 'none'} and {other or 'none'}"
+        for name, one, other in (("label", a.emotion, b.emotion), ("speaker", a.speaker, b.speaker))
+        if one != other
+    ]
+    ending = f"; they have the {' and the '.join(contradictions)}" if contradictions else ""
+    return Finding(kind, FAULT, (a.path, b.path), f"{words}{ending}")
+
+
+def _overlapping_rows(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Finding]:
+    by_file: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for utterance, sound in zip(utterances, sounds, strict=True):
+        by_file[utterance.path].append((utterance.start_s, utterance.start_s + sound.duration_s))
+    found = []
+    for path, stretches in by_file.items():
+        stretches.sort()
+        for (_, end), (start, _) in itertools.pairwise(stretches):
+            if end - start > 0.05:
+                found.append(
+                    Finding("overlap", DOUBT, (path,), f"rows overlap by {end - start:.1f} s, from {start:g} s")
+                )
+    return found
+
+
+def _missing_classes(utterances: Sequence[Utterance]) -> list[Finding]:
+    classes_of: dict[str, set[str]] = defaultdict(set)
+    by_speaker: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for utterance in utterances:
+        classes_of[utterance.corpus].add(utterance.emotion)
+        if utterance.speaker:
+            by_speaker[utterance.corpus, utterance.speaker].add(utterance.emotion)
+    return [
+        Finding("missing class", DOUBT, (), f"speaker {speaker} has no clip of {', '.join(sorted(missing))}")
+        for (corpus, speaker), present in sorted(by_speaker.items())
+        if (missing := classes_of[corpus] - present)
+    ]
