@@ -63,6 +63,8 @@ CONTENTS = {
         *(
             "docs/finetune",
             "docs/the-evaluation-protocol",
+            "docs/compare",
+            "docs/doctor",
             "docs/add-a-corpus",
             "docs/add-a-model",
             "docs/augmentation",

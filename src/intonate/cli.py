@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from intonate.bench import commands
-from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
-
-
-class _CommandWithNameList(TyperCommand):
-    """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        from intonate.training import recipe_files
-
-        kind = self.params[0].name or ""
-        with formatter.section(f"{kind.capitalize()}s that can be named"):
-            names = textwrap.wrap(", ".join(recipe_files.names(kind)), formatter.width - 4, break_on_hyphens=False)
-            formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
-
+from intonate.terminal.commands import CommandGroup, CommandWithNameList, Format, TranscribingCommand
 
 _TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
 # The headings of `intonate --help`.
@@ -300,7 +285,7 @@ def transcribe(
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
 
-@app.command(cls=_CommandWithNameList, rich_help_panel=TRAIN)
+@app.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
@@ -340,7 +325,7 @@ def finetune(
     )
 
 
-@app.command(cls=_CommandWithNameList, rich_help_panel=TRAIN)
+@app.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
 def benchmark(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
     only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,

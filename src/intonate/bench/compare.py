@@ -152,7 +152,7 @@ def _is_manifest(name: str) -> bool:
     path = Path(name)
     if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
         return False
-    columns = {cell.strip().lower() for cell in path.open(encoding="utf-8-sig").readline().replace(";", ",").split(",")}
+    columns = {name.lower() for name in _header(path)}
     answers_named = set(outside.ALIASES["label"]) - {"label", "emotion"}
     return "emotion" in columns and not columns & answers_named and not any(name.startswith("p:") for name in columns)
 
@@ -191,8 +191,13 @@ def _open(
 
 
 def _is_ours(path: Path) -> bool:
-    header = path.open(encoding="utf-8-sig").readline().strip().split(",")
-    return set(tables.COLUMNS) <= set(header)
+    return set(tables.COLUMNS) <= set(_header(path))
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        first = stream.readline()
+    return [name.strip() for name in first.split(max("\t;,", key=first.count))]
 
 
 def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:

@@ -1,0 +1,112 @@
+"""Predictions of other programs: what is guessed, what is said about the rest, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import prediction_tables
+import pytest
+
+from intonate.errors import CorpusError, LabelError
+from intonate.evaluation import outside
+from intonate.evaluation.bootstrap import measure
+
+
+@pytest.fixture
+def rows():
+    return prediction_tables.utterances("emodb", 4, 2)
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_bare_labels_are_scored_and_the_rest_is_told(rows, tmp_path):
+    spelling = {"happy": "Happiness", "sad": "Sadness"}
+    lines = ["file,prediction,comment"]
+    lines += [f"elsewhere/{row.path},{spelling.get(row.emotion, row.emotion)},x" for row in rows[2:]]
+    lines += ["stranger.wav,happy,x", f"{rows[2].path},sad,x"]
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert reading.columns == {"file": "file", "prediction": "label"}
+    assert len(reading.table) == len(rows) - 2
+    assert measure(reading.table, "uar") == 1.0
+    assert np.isnan(measure(reading.table, "auc"))
+    notes = " ".join(reading.notes)
+    for words in ("not used: comment", "stranger.wav", "repeated", "2 of the manifest without a prediction"):
+        assert words in notes
+
+
+def test_scores_give_what_labels_cannot(rows, tmp_path):
+    labels = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(len(rows), 6)) + 3 * np.array([[row.emotion == name for name in labels] for row in rows])
+    lines = ["path;" + ";".join(f"prob_{name}" for name in labels)]
+    lines += [
+        f"{row.path};" + ";".join(f"{value:.4f}" for value in values) for row, values in zip(rows, logits, strict=True)
+    ]
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert set(reading.table.labels) == set(labels)
+    np.testing.assert_allclose(reading.table.probabilities.sum(axis=1), 1)
+    assert 0.5 < measure(reading.table, "auc") <= 1
+    assert any("softmax" in note for note in reading.notes)
+    expected = np.array(labels)[logits.argmax(axis=1)]
+    order = {row.path: place for place, row in enumerate(rows)}
+    assert all(
+        expected[order[file]] == label for file, label in zip(reading.table.file, reading.table.label, strict=True)
+    )
+
+
+def test_base_names_that_many_share_are_matched_by_more_of_the_path(rows, tmp_path):
+    assert len({Path(row.path).name for row in rows}) < len(rows)
+    whole = write(
+        tmp_path / "whole.csv",
+        ["file,label", *(f"{Path(row.path).with_suffix('.flac')},{row.emotion}" for row in rows)],
+    )
+    assert len(outside.read(whole, rows).table) == len(rows)
+    bare = write(tmp_path / "bare.csv", ["file,label", *(f"{Path(row.path).name},{row.emotion}" for row in rows)])
+    with pytest.raises(CorpusError, match="could be several clips"):
+        outside.read(bare, rows)
+
+
+def test_names_are_mapped_by_hand(rows, tmp_path):
+    lines = ["clip_id,guess", *(f"{row.path},{'hpy' if row.emotion == 'happy' else row.emotion}" for row in rows)]
+    path = write(tmp_path / "theirs.csv", lines)
+    with pytest.raises(CorpusError, match="--map COLUMN=file"):
+        outside.read(path, rows)
+    mapping = {"clip_id": "file", "guess": "label", "hpy": "happy"}
+    assert measure(outside.read(path, rows, mapping=mapping).table, "accuracy") == 1.0
+    with pytest.raises(CorpusError, match="no column and no label 'gess'"):
+        outside.read(path, rows, mapping=mapping | {"gess": "label"})
+
+
+def test_labels_can_be_counted_together(rows, tmp_path):
+    path = write(tmp_path / "theirs.csv", ["file,label", *(f"{row.path},negative" for row in rows)])
+    with pytest.raises(LabelError, match="--map THEIRS=OURS"):
+        outside.read(path, rows)
+    table = outside.read(path, rows, merge_name="valence").table
+    assert measure(table, "uar") == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,label"], "have no rows"),
+        (["file,note", "a.wav,x"], "neither a column of labels"),
+        (["file,happy,sad", "a.wav,0.5,much"], "1 has|not a number|none of the"),
+        (["file,label", "a.wav"], "has 1 fields, expected 2"),
+        (["file,label", "nowhere.wav,happy"], "none of the 1 rows"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(rows, tmp_path, lines, message):
+    with pytest.raises(CorpusError, match=message):
+        outside.read(write(tmp_path / "theirs.csv", lines), rows)
+
+
+def test_the_truth_may_be_in_the_same_file(tmp_path):
+    path = write(tmp_path / "own.csv", ["file,truth,prediction", "a.wav,happy,happy", "b.wav,sad,happy"])
+    table = outside.read_with_truth(path).table
+    assert measure(table, "accuracy") == 0.5
+    with pytest.raises(CorpusError, match="no column of the truth"):
+        outside.read_with_truth(write(tmp_path / "none.csv", ["file,prediction", "a.wav,happy"]))
