@@ -36,6 +36,7 @@ OUTSIDE = {
     "terminal": NUMBERS | {"rich", "typer"},
     "archive": NUMBERS | {"fsspec", "filelock", "pyarrow", "ray", "rich"},
     "service": NUMBERS | {"fastapi", "starlette", "uvicorn", "h11", "prometheus_client"},
+    "agents": NUMBERS | {"pipecat", "livekit"},
 }
 
 

@@ -32,11 +32,9 @@ Float = NDArray[np.float64]
 
 # The tree is made of so many clips, spread over all of them; the others join the nearest group.
 MOST_CLIPS = 800
-# Two halves of the clips nearer than this, in standard deviations, are one voice.
-SAME_BELOW = 3.2
-# A join counts as one of two voices if it costs at least this share of what the last one costs. It costs more the more
-# clips it joins; that counts up to here (half their harmonic mean), lest one large voice hide the others.
-SHARE_OF_LAST, MOST_COUNTED = 0.8, 30.0
+# A join that costs this much is one of two voices. It costs more the more clips it joins; that counts up to so many (half
+# their harmonic mean), so that a voice of a thousand clips is one still.
+TWO_VOICES, MOST_COUNTED = 21.0, 30.0
 # Fewer clips are no voice of their own: too few to tell a voice from a mood.
 LEAST_CLIPS = 8
 
@@ -119,23 +117,15 @@ def _describe(model: ClipModel, position: int, source: Source, request: Request)
 def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
     """The members of each voice: those groups of the tree that no join of two voices lies in."""
     members, parents, costs = _ward(descriptions)
-    count = len(descriptions)
-    everything = [np.arange(count)]
-    if not parents:
-        return everything
-    root = len(members) - 1
-    left, right = (len(members[child]) for child in parents[root])
-    if costs[root] / np.sqrt(2 * left * right / count) < SAME_BELOW:
-        return everything
     for node, (first, second) in parents.items():
         halves = len(members[first]) * len(members[second]) / len(members[node])
         costs[node] *= np.sqrt(min(1.0, MOST_COUNTED / halves))
-    found, open_groups = [], [root]
+    found, open_groups = [], [len(members) - 1]
     while open_groups:
         node = open_groups.pop()
         # A few clips that lie off are left out, and join whatever is nearest.
         children = [child for child in parents.get(node, ()) if len(members[child]) >= LEAST_CLIPS]
-        if children and costs[node] >= SHARE_OF_LAST * costs[root]:
+        if children and costs[node] >= TWO_VOICES:
             open_groups += children
         else:
             found.append(members[node])

@@ -1,0 +1,83 @@
+"""Pipecat: a processor that sends an emotion frame after each turn of the user.
+
+pipeline = Pipeline([transport.input(), EmotionProcessor(), stt, …])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    SystemFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from intonate.agents.turns import Emotion, Turns
+from intonate.errors import IntonateError
+
+if TYPE_CHECKING:
+    import asyncio
+    from pathlib import Path
+
+    from intonate.recognizer.recognizer import Recognizer
+
+
+@dataclass
+class EmotionFrame(SystemFrame):
+    """What a turn of the user sounded like; a system frame, so that an interruption does not drop it."""
+
+    emotion: Emotion
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.emotion.label} {self.emotion.start_s:.1f}-{self.emotion.end_s:.1f} s)"
+
+
+class EmotionProcessor(FrameProcessor):
+    """Passes every frame on at once, and sends an `EmotionFrame` downstream for each turn of the user.
+
+    Place it after the transport's input. The turns are those of Pipecat (`UserStartedSpeakingFrame`,
+    `UserStoppedSpeakingFrame`, in either direction). One processor per call: it learns the caller's voice.
+    """
+
+    def __init__(
+        self, model: Recognizer | str | Path | None = None, *, labels: str | None = None, **options: Any
+    ) -> None:
+        """See `Turns`; `options` are those of `FrameProcessor`."""
+        super().__init__(**options)
+        self.turns = Turns(model, labels)
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            self.turns.push(frame.audio, frame.sample_rate, frame.num_channels)
+        elif isinstance(frame, UserStartedSpeakingFrame):
+            self.turns.start()
+        elif isinstance(frame, UserStoppedSpeakingFrame):
+            task = self.create_task(self._push_emotion(self.turns.end()))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+        elif isinstance(frame, EndFrame):
+            for task in tuple(self._answers):  # the last turn's emotion goes before the end
+                await task
+        elif isinstance(frame, CancelFrame):
+            for task in tuple(self._answers):
+                await self.cancel_task(task)
+        await self.push_frame(frame, direction)
+
+    async def _push_emotion(self, answer: Coroutine[Any, Any, Emotion | None]) -> None:
+        try:
+            emotion = await answer
+        except IntonateError as error:
+            await self.push_error(f"no emotion for this turn: {error}", exception=error)
+            return
+        if emotion is not None:
+            await self.push_frame(EmotionFrame(emotion))

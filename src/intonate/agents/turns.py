@@ -1,0 +1,144 @@
+"""The turns of one caller: sound in, an emotion for each turn, off the event loop.
+
+Shared by the adapters for voice-agent frameworks. The framework decides when a turn starts and ends; here are its
+sound, a little of what came before (a framework notices speech late), and what the voice is like so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.errors import AudioError
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer.recognizer import Recognizer, load_model
+from intonate.recognizer.timeline import UNSURE
+from intonate.schema import listed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Sound kept from before the start of a turn: voice activity and first words are reported up to this late.
+BEFORE_S = 0.5
+# Of a longer turn only the newest sound is kept, so that memory stays bounded.
+LONGEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """What one turn of the user sounds like.
+
+    Attributes:
+        start_s: start of the sound that was judged, in seconds of sound since the call began.
+        end_s: its end, seconds.
+        label: the best label; `unsure` where the model abstains, `silence` or `noise` without speech.
+        guess: the best label even where the model abstains; empty without speech.
+        abstained: whether the model was too unsure to answer.
+        scores: {label: probability}, best first; empty without speech.
+        familiarity: how near the turn lies to what the model was trained on, 0 to 1; None where nobody measured it.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    guess: str
+    abstained: bool
+    scores: Mapping[str, float]
+    familiarity: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, in the words of the stream's events."""
+        shape: dict[str, Any] = {"start": round(self.start_s, 3), "end": round(self.end_s, 3), "label": self.label}
+        shape |= {"guess": self.guess, "abstained": self.abstained, "scores": listed(self.scores)}
+        return shape | ({} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)})
+
+
+class Turns:
+    """Collects the turns of one caller. Use it from one event loop.
+
+    Attributes:
+        speaker: the statistics of the caller, learnt from turn to turn.
+    """
+
+    def __init__(self, model: Recognizer | str | Path | None = None, labels: str | None = None) -> None:
+        """Load the model, unless it is a loaded one (share it between calls).
+
+        Args:
+            model: a name, a path, or a loaded model; None for the built-in one.
+            labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        if isinstance(model, Recognizer):
+            self._recognizer = model
+        else:
+            self._recognizer = load_model() if model is None else load_model(str(model))
+        self._labels = labels
+        self._blocks: deque[NDArray[np.int16]] = deque()
+        self._rate_hz, self._kept, self._end_s = 0, 0, 0.0
+        self._is_open = False
+        self._lock = asyncio.Lock()
+        self.speaker = SpeakerStatistics()
+
+    def push(self, pcm: bytes | memoryview, rate_hz: int, channels: int = 1) -> None:
+        """Take 16-bit little-endian samples, interleaved; several channels are averaged.
+
+        Raises:
+            AudioError: the bytes are no whole samples.
+        """
+        if len(pcm) % (2 * channels):
+            raise AudioError(f"{len(pcm)} bytes are no whole 16-bit samples of {channels} channels")
+        block = np.frombuffer(pcm, "<i2").reshape(-1, channels)
+        if rate_hz != self._rate_hz:  # a new track: what is kept cannot be joined with it
+            self._blocks.clear()
+            self._rate_hz, self._kept = rate_hz, 0
+        # A copy: frameworks use their buffers again.
+        mono = block[:, 0].copy() if channels == 1 else block.mean(axis=1).astype(np.int16)
+        self._blocks.append(mono)
+        self._kept += len(mono)
+        self._end_s += len(mono) / rate_hz
+        self._forget(LONGEST_S if self._is_open else BEFORE_S)
+
+    def start(self) -> None:
+        """The user starts to speak; a second start in one turn changes nothing."""
+        self._is_open = True
+
+    def end(self) -> Coroutine[Any, Any, Emotion | None]:
+        """The turn ends now; await what it sounds like: None where there was no turn or no sound.
+
+        The model runs in a thread, one turn of the caller after the other. Awaiting raises `IntonateError` where the
+        model cannot answer the turn.
+        """
+        sound = np.concatenate(self._blocks) if self._is_open and self._kept else None
+        if sound is not None:
+            self._blocks.clear()
+            self._kept = 0
+        self._is_open = False
+        return self._answer(sound, self._rate_hz, self._end_s)
+
+    async def _answer(self, sound: NDArray[np.int16] | None, rate_hz: int, end_s: float) -> Emotion | None:
+        if sound is None:
+            return None
+        async with self._lock:
+            return await asyncio.to_thread(self._emotion, sound, rate_hz, end_s)
+
+    def _emotion(self, sound: NDArray[np.int16], rate_hz: int, end_s: float) -> Emotion:
+        waveform = sound.astype(np.float32) / 32768
+        answer = self._recognizer.predict((waveform, rate_hz), labels=self._labels, speaker=self.speaker)
+        guess = next(iter(answer.scores), "")
+        start_s = max(0.0, end_s - len(sound) / rate_hz)
+        label = UNSURE if answer.abstained else answer.label
+        return Emotion(start_s, end_s, label, guess, answer.abstained, answer.scores, answer.familiarity)
+
+    def _forget(self, longest_s: float) -> None:
+        """Drop the oldest blocks that are not needed for the newest `longest_s`."""
+        most = round(longest_s * self._rate_hz)
+        while self._blocks and self._kept - len(self._blocks[0]) >= most:
+            self._kept -= len(self._blocks.popleft())
