@@ -22,7 +22,7 @@ ROOMS = (
 )
 WORKSHOP = frozenset(("corpora", "augment", "models", "evaluation", "export", "converters", "training", "bench"))
 # The package itself and the command line open every door, lazily.
-DOORS = frozenset(("__init__", "__main__", "cli"))
+DOORS = frozenset(("__init__", "__main__", "cli", "cli_workshop"))
 # What a room may import from outside the standard library: the product (all but the workshop) gets by with little.
 NUMBERS = frozenset(("numpy",))
 PUBLISHED = frozenset(("torch", "transformers"))

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from intonate.bench import commands
-from intonate.terminal.commands import CommandGroup, CommandWithNameList, Format, TranscribingCommand
+from intonate import cli_workshop
+from intonate.cli_workshop import CommandWithNameList
+from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
 
 _TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
 # The headings of `intonate --help`.
@@ -388,7 +389,7 @@ def _convert_checkpoints(*models: str | None) -> None:
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 
 
-commands.register(app, TRAIN, _convert_checkpoints)
+cli_workshop.register(app, TRAIN, _convert_checkpoints)
 
 
 def main() -> None:

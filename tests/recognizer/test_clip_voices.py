@@ -76,7 +76,7 @@ def test_clips_say_whose_they_are_and_bad_ones_stay_failures(recognizer, tmp_pat
 @pytest.mark.skipif(not EMODB.is_dir(), reason="EMO-DB is not at ../shared/corpora/emodb")
 def test_a_shuffled_folder_of_two_people():
     """A man and a woman; nearly every clip is given to its own voice."""
-    paths = [path for speaker in ("03", "16") for path in sorted(EMODB.glob(f"{speaker}*"))[:24]]
+    paths = [path for speaker in ("03", "16") for path in sorted(EMODB.glob(f"{speaker}*"))[:40]]
     paths = [paths[place] for place in np.random.default_rng(0).permutation(len(paths))]
     answers = list(intonate.load_model("compact").predict_many(paths, speakers="auto"))
     of = {path.name[:2]: [] for path in paths}
@@ -84,4 +84,4 @@ def test_a_shuffled_folder_of_two_people():
         of[path.name[:2]].append(answer.speakers[0].name)
     main = {speaker: max(set(names), key=names.count) for speaker, names in of.items()}
     assert len(set(main.values())) == 2
-    assert sum(name == main[speaker] for speaker, names in of.items() for name in names) >= 44
+    assert sum(name == main[speaker] for speaker, names in of.items() for name in names) >= 74

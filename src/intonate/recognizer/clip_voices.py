@@ -32,8 +32,8 @@ Float = NDArray[np.float64]
 
 # The tree is made of so many clips, spread over all of them; the others join the nearest group.
 MOST_CLIPS = 800
-# A join that costs this much is one of two voices. It costs more the more clips it joins; that counts up to so many (half
-# their harmonic mean), so that a voice of a thousand clips is one still.
+# A join that costs this much is one of two voices. It costs more the more clips it joins; that counts up to so many
+# (half their harmonic mean), so that a voice of a thousand clips is one still.
 TWO_VOICES, MOST_COUNTED = 21.0, 30.0
 # Fewer clips are no voice of their own: too few to tell a voice from a mood.
 LEAST_CLIPS = 8

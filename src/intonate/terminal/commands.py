@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from enum import StrEnum
 from typing import Any
 
@@ -86,15 +85,3 @@ def _with_transcriber_name(args: list[str]) -> list[str]:
             word = f"{word}={BEST}"
         completed.append(word)
     return completed
-
-
-class CommandWithNameList(TyperCommand):
-    """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        from intonate.training import recipe_files
-
-        kind = self.params[0].name or ""
-        with formatter.section(f"{kind.capitalize()}s that can be named"):
-            names = textwrap.wrap(", ".join(recipe_files.names(kind)), formatter.width - 4, break_on_hyphens=False)
-            formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")

@@ -1,12 +1,26 @@
-"""The commands of the bench: evaluate, compare, doctor. Nothing heavy is imported before one of them is called."""
+"""Commands of the workshop, registered by `cli.py`: evaluate, compare, doctor. Nothing heavy is imported before a call."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+
+class CommandWithNameList(TyperCommand):
+    """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from intonate.training import recipe_files
+
+        kind = self.params[0].name or ""
+        with formatter.section(f"{kind.capitalize()}s that can be named"):
+            names = textwrap.wrap(", ".join(recipe_files.names(kind)), formatter.width - 4, break_on_hyphens=False)
+            formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
 
 
 def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None:
