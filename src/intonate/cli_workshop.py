@@ -1,4 +1,4 @@
-"""Commands of the workshop, registered by `cli.py`: evaluate, compare, doctor. Nothing heavy is imported before a call."""
+"""The workshop's commands, registered by `cli.py`: evaluate, compare, doctor. Nothing heavy is imported at first."""
 
 from __future__ import annotations
 
