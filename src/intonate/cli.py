@@ -222,7 +222,7 @@ def archive(
     shard_files: Annotated[int | None, typer.Option(min=1, metavar="N", help="Files in a shard, at most.")] = None,
     status: Annotated[bool, typer.Option("--status", help="How far the archive in DIR is.")] = False,
 ) -> None:
-    """Answer many files, into one table of Parquet; stopped, it goes on."""
+    """Answer many files, into one table of Parquet."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _convert_checkpoints(model)
     from intonate.archive import command

@@ -83,7 +83,7 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
         ),
         repeats: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
     ) -> None:
-        """Compare systems on the same clips: differences with intervals and p-values."""
+        """Compare systems clip by clip, with p-values."""
         convert(*(system for system in systems if not system.lower().endswith((".csv", ".tsv"))))
         from intonate.bench.compare import command
 
@@ -98,7 +98,10 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
             "doctor"
         ),
     ) -> None:
-        """Find copies, broken files and give-away labels in a corpus; exit status 1 where a fault is proved."""
+        """Find copies, broken files and give-away labels.
+
+        The exit status is 1 where a fault is proved.
+        """
         from intonate.bench.doctor import command
 
         text, is_healthy = command(target, report)

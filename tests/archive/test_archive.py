@@ -120,6 +120,8 @@ def test_a_lost_worker_is_replaced(undisturbed, sounds, tiny_model, tmp_path, mo
 
 def test_a_file_that_ends_its_worker_gets_a_row(sounds, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_work", _fatal_work)
+    # The worker imports this module by the name that pytest gave it.
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
     run(sounds, tmp_path / "out", tiny_model)
     bad = [row for row in rows(tmp_path / "out") if "ended the process" in (row["error"] or "")]
     assert [Path(row["file"]).name for row in bad] == ["006.wav"]
