@@ -2,10 +2,10 @@
 
     python benchmarks/finetune.py CORPORA > benchmarks/results/finetune.json        # needs the extra `train`
 
-Of the held-out speakers (EB0, SM0) `standard` never heard a clip; the two that are trained on (WR0, TP0) were among
-its own training speakers, as all of the others are, which the result says. From scratch is the same network: Whisper's
-first two layers at their size and a linear head on means and deviations of their rows, all of it at random and trained
-on the same clips; its epoch is the best on the test clips, which flatters it. UAR in percent, each clip alone.
+Of the held-out speakers (EB0, SM0) `standard` never heard a clip; the two that are trained on (WR0, TP0) were among its
+own training speakers, as all of the others are, as the result says. From scratch is the same network, Whisper's first
+two layers at their size and the head of `standard` on means and deviations of their rows, all of it at random and
+trained on the same clips; it is taken where it is best on the test clips, which flatters it. UAR in percent, each clip alone.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from intonate.corpora import manifest
 from intonate.evaluation import table
 from intonate.evaluation.bootstrap import measure
 from intonate.features.whisper import whisper_log_mel
+from intonate.models.head import Head
 from intonate.models.whisper_rows import WhisperRows
 from intonate.recognizer.builtin import path_of
 from intonate.recognizer.model_file import read_spec
@@ -38,22 +39,25 @@ from intonate.schema import Utterance
 from intonate.training.finetune import finetune
 
 TRAINED, HELD_OUT = ("WR0", "TP0"), ("EB0", "SM0")
-EPOCHS, BATCH, RATE_HZ = 12, 16, 16_000
+# Forty rounds over the clips, and for few clips more of them.
+ROUNDS, FEWEST_STEPS, ASKED_EVERY, BATCH, RATE_HZ = 40, 156, 12, 16, 16_000
 RENAMED = {"neutral": "ok", "angry": "frustrated customer"}
 
 
 class Scratch(nn.Module):
-    """Whisper tiny's first two layers, and a head on the means and deviations of their rows."""
+    """Whisper tiny's first two layers, and the head of `standard` on the means and deviations of their rows."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         config = WhisperConfig(d_model=384, encoder_layers=2, encoder_attention_heads=6, encoder_ffn_dim=1536)
         self.rows = WhisperRows(WhisperEncoder(config), (1, 2))
-        self.head = nn.Linear(1536, classes)
+        # In the model file the vector is normalised by statistics of the training part.
+        self.norm = nn.BatchNorm1d(1536, affine=False)
+        self.head = Head(classes, {"voice": 1536})
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         rows = self.rows(mel)
-        logits: torch.Tensor = self.head(torch.cat([rows.mean(dim=1), rows.std(dim=1)], dim=1))
+        logits: torch.Tensor = self.head(self.norm(torch.cat([rows.mean(dim=1), rows.std(dim=1)], dim=1)))
         return logits
 
 
@@ -73,11 +77,12 @@ def three_seconds(mel: np.ndarray) -> np.ndarray:
     return np.pad(mel[:300], ((0, max(0, 300 - len(mel))), (0, 0)), constant_values=float(mel.min()))
 
 
-def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str]) -> float:
-    steps = read_spec(path_of("standard")).clean
+def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str]) -> tuple[float, float]:
+    """The best UAR on the test part, and the accuracy on the training part in the end: whether it learnt."""
+    cleaning = read_spec(path_of("standard")).clean
 
     def mels(rows: list[Utterance]) -> list[torch.Tensor]:
-        sounds = [clean(load(row.path, RATE_HZ), RATE_HZ, steps) for row in rows]
+        sounds = [clean(load(row.path, RATE_HZ), RATE_HZ, cleaning) for row in rows]
         return [torch.from_numpy(three_seconds(whisper_log_mel(sound, RATE_HZ))) for sound in sounds]
 
     torch.manual_seed(0)
@@ -87,9 +92,11 @@ def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str
     truth = torch.tensor([labels.index(row.emotion) for row in train])
     wanted = np.array([labels.index(row.emotion) for row in test])
     best = 0.0
-    for _ in range(EPOCHS):
+    steps = max(FEWEST_STEPS, ROUNDS * len(train) // BATCH)
+    order = torch.cat([torch.randperm(len(train)) for _ in range(-(-steps * BATCH // len(train)))])
+    for start in range(0, steps, ASKED_EVERY):
         network.train()
-        for part in torch.randperm(len(train)).split(BATCH):
+        for part in order[start * BATCH : (start + ASKED_EVERY) * BATCH].split(BATCH):
             loss = nn.functional.cross_entropy(network(sounds[part]), truth[part], label_smoothing=0.1)
             optimizer.zero_grad()
             loss.backward()
@@ -99,7 +106,9 @@ def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str
         with torch.no_grad():
             guess = torch.cat([network(part).argmax(dim=1) for part in asked.split(64)]).numpy()
         best = max(best, float(np.mean([(guess[wanted == k] == k).mean() for k in range(len(labels))])))
-    return best
+    with torch.no_grad():
+        learnt = float((torch.cat([network(part).argmax(dim=1) for part in sounds.split(64)]) == truth).float().mean())
+    return best, learnt
 
 
 def fine_tuned(train: list[Utterance], test: list[Utterance], folder: Path) -> tuple[dict[str, float], float]:
@@ -136,14 +145,21 @@ def main() -> None:
             labels = sorted({row.emotion for row in used})
             with tempfile.TemporaryDirectory() as place:
                 tuned, seconds = fine_tuned(train, test, Path(place))
-            scratch = 100 * from_scratch(train, test, labels)
+            scratch, learnt = (100 * value for value in from_scratch(train, test, labels))
             alone = tuned[table.CLIP_ALONE]
             results.append(
-                {"labels": labels, "clips": count, "trained": len(train), "tested": len(test),
-                 "fine_tuned_uar": {name: round(value, 1) for name, value in tuned.items()},
-                 "from_scratch_uar": round(scratch, 1), "gain_alone": round(alone - scratch, 1),
-                 "finetune_s": round(seconds, 1)}
-            )  # fmt: skip
+                {
+                    "labels": labels,
+                    "clips": count,
+                    "trained": len(train),
+                    "tested": len(test),
+                    "fine_tuned_uar": {name: round(value, 1) for name, value in tuned.items()},
+                    "from_scratch_uar": round(scratch, 1),
+                    "from_scratch_train_accuracy": round(learnt, 1),
+                    "gain_alone": round(alone - scratch, 1),
+                    "finetune_s": round(seconds, 1),
+                }
+            )
     heard = f"{', '.join(TRAINED)} were among the training speakers of standard; {', '.join(HELD_OUT)} were not"
     print(json.dumps({"corpus": "nEMO", "base": "standard", "speakers": heard, "results": results}, indent=2))
 

@@ -135,6 +135,13 @@ class SpeechTextFusion(Network):
     @staticmethod
     def tokenizer(texts: Sequence[str] = (), text: str = "google-bert/bert-base-uncased", **_: Any) -> Any:
         """The text encoder's `tokenizers.Tokenizer`; training texts and the model's other parameters are ignored."""
+        folder = checkpoints.find(text, parameter="text")
+        # transformers makes up a tokenizer that knows no word where there is none.
+        if not any(any(folder.glob(pattern)) for pattern in ("tokenizer.json", "vocab.*", "*.model")):
+            raise ModelError(
+                f"{text} has no tokenizer, so that every word would be unknown; put its tokenizer.json (or vocab.txt) "
+                "beside the weights, or give another checkpoint (--set model.params.text=FOLDER)"
+            )
         loaded = checkpoints.load(text, "text", "AutoTokenizer")
         if not loaded.is_fast:
             raise ModelError(f"the tokenizer of {text} has no tokenizer.json form, which a model file needs")

@@ -36,8 +36,14 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         return conversions.converted_file(name)
     path = Path(name)
     if path.is_dir():
-        if (path / "model.onnx").is_file():
-            return path / "model.onnx"
+        # Of a run its first fit, as `intonate export` gives away.
+        for candidate in (
+            path / "model.onnx",
+            path / "fold1-seed0" / "model.onnx",
+            *sorted(path.glob("fold*/model.onnx")),
+        ):
+            if candidate.is_file():
+                return candidate
         raise ModelError(f"{name or '.'} is a folder without a model.onnx; give a model file, or the folder of a run")
     if path.is_file():
         return path

@@ -46,6 +46,11 @@ class CommandGroup(TyperGroup):
             # What reads us has had enough. Python would complain once more when it closes standard output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
+        except OSError as error:
+            # A full disk, a folder that must not be written to: what and where, as the system says.
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"intonate: {where}{(error.strerror or str(error)).lower()}", file=sys.stderr)
+            raise typer.Exit(1) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The commands under the heading of their panel; typer itself does so only with rich, which is slow to load."""

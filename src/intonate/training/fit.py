@@ -324,7 +324,7 @@ def _portable_path(path: str, recipe: Recipe) -> str:
     for name, root in recipe.data.corpora.items():
         if Path(path).is_relative_to(root):
             return f"{name}/{Path(path).relative_to(root).as_posix()}"
-    return Path(path).name
+    return manifest.relative(path, Path(recipe.data.manifest).parent)
 
 
 def _three_lengths(examples: data.Examples, rows: NDArray[np.int64]) -> list[int]:

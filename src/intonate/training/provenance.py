@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from intonate.features.cache import keys_of
+from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Utterance
 from intonate.training.recipe import Recipe
 
@@ -34,14 +36,17 @@ def record(recipe: Recipe, utterances: Sequence[Utterance]) -> dict[str, Any]:
 
 
 def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
-    """SHA-256 over name, stretch, label and speaker of every row, wherever the files lie; 12 hex digits.
+    """SHA-256 over the content of each file, stretch, label and speaker of every row; 12 hex digits.
 
-    What was said counts where the recipe's model reads it.
+    Neither where files lie nor what they are called counts; what was said does where the recipe's model reads it. Of
+    text without a sound, the name of its line stands for the content.
     """
     digest = hashlib.sha256()
-    for row in utterances:
+    has_sound = any(item.front_end != TOKENS for item in recipe.inputs.values())
+    keys = keys_of(utterances, hashed=True) if has_sound else [Path(row.path).name for row in utterances]
+    for row, key in zip(utterances, keys, strict=True):
         words = f"\t{row.text}" if recipe.reads() else ""
-        facts = f"{Path(row.path).name}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}\n"
+        facts = f"{key}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}\n"
         digest.update(facts.encode())
     return digest.hexdigest()[:12]
 

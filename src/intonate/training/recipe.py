@@ -18,10 +18,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
@@ -179,7 +179,8 @@ class Training(_RecipePart):
     patience: int = Field(
         default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: none"
     )
-    precision: Literal["32", "bf16"] = "32"
+    # In YAML 32 is a number.
+    precision: Annotated[Literal["32", "bf16"], BeforeValidator(str)] = "32"
     begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
     keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
     seeds: list[int] = [0]
@@ -238,7 +239,7 @@ class Card(_RecipePart):
 
 
 class Recipe(_RecipePart):
-    name: str
+    name: str = Field(pattern=r"^[\w][\w.+-]*$", description="of the run's folder: letters, digits, and . _ + - within")
     data: Data
     inputs: dict[str, Input]
     model: Model
