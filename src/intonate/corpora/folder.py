@@ -39,7 +39,7 @@ def parse(path: PurePath, table: Table) -> Utterance:
         )
     raise CorpusError(
         f"no folder above it is an emotion: {folders[-1]!r}; {did_you_mean(folders[-1].lower(), EMOTIONS)}; rename the "
-        "folder to one of these: labels of your own cannot be trained yet"
+        "folder to one of these, or train labels of your own with: intonate finetune FOLDER"
     )
 
 
