@@ -2,10 +2,11 @@
 
     python benchmarks/finetune.py CORPORA > benchmarks/results/finetune.json        # needs the extra `train`
 
-Of the held-out speakers (EB0, SM0) `standard` never heard a clip; the two that are trained on (WR0, TP0) were among its
-own training speakers, as all of the others are, as the result says. From scratch is the same network, Whisper's first
-two layers at their size and the head of `standard` on means and deviations of their rows, all of it at random and
-trained on the same clips; it is taken where it is best on the test clips, which flatters it. UAR in percent, each clip alone.
+Of the held-out speakers (EB0, SM0) `standard` never heard a clip; the two that are trained on (WR0, TP0) were among
+its own training speakers, as all of the others are, which the result says. From scratch is the same network: Whisper's
+first two layers at their size and the head of `standard` on means and deviations of their rows, all of it at random and
+trained on the same clips; it is taken where it is best on the test clips, which flatters it. UAR in percent, each clip
+alone.
 """
 
 from __future__ import annotations
