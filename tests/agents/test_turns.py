@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 import tiny
+from event_loop import run_to_end
 
 from intonate.agents.turns import BEFORE_S, LONGEST_S, Turns
 from intonate.errors import AudioError
@@ -33,7 +34,7 @@ def test_a_turn_has_its_emotion_and_the_sound_before_it_is_short(turns):
     feed(turns, bytes(RATE_HZ * 2 * 3))
     turns.start()
     feed(turns, pcm(2.0))
-    emotion = asyncio.run(turns.end())
+    emotion = run_to_end(turns.end())
     assert emotion.end_s == pytest.approx(5.0)
     assert emotion.start_s == pytest.approx(3.0 - BEFORE_S, abs=0.03)
     assert emotion.guess == emotion.label == next(iter(emotion.scores))
@@ -46,7 +47,7 @@ def test_the_speaker_is_learnt_from_turn_to_turn(turns):
     for seed in (0, 1, 0):
         turns.start()
         feed(turns, pcm(2.0, seed))
-        answers.append(asyncio.run(turns.end()))
+        answers.append(run_to_end(turns.end()))
     assert dict(answers[0].scores) != dict(answers[2].scores)  # the same sound, by a voice that is known by now
 
 
@@ -55,30 +56,30 @@ def test_a_model_that_is_unsure_says_so_and_guesses(tmp_path):
     turns = Turns(tmp_path / "tiny.onnx")
     turns.start()
     feed(turns, pcm(2.0))
-    emotion = asyncio.run(turns.end())
+    emotion = run_to_end(turns.end())
     assert (emotion.label, emotion.abstained) == ("unsure", True)
     assert emotion.guess in tiny.LABELS
 
 
 def test_no_turn_no_emotion_and_silence_is_no_emotion(turns):
-    assert asyncio.run(turns.end()) is None
+    assert run_to_end(turns.end()) is None
     turns.start()
     feed(turns, bytes(RATE_HZ * 2))
-    emotion = asyncio.run(turns.end())
+    emotion = run_to_end(turns.end())
     assert (emotion.label, emotion.guess) == ("silence", "")
 
 
 def test_a_long_turn_keeps_its_newest_minute_only(turns):
     turns.start()
     feed(turns, pcm(10.0) * 8)
-    emotion = asyncio.run(turns.end())
+    emotion = run_to_end(turns.end())
     assert emotion.end_s - emotion.start_s == pytest.approx(LONGEST_S, abs=0.03)
 
 
 def test_two_channels_are_one_and_broken_bytes_are_refused(turns):
     turns.start()
     feed(turns, np.repeat(np.frombuffer(pcm(2.0), "<i2"), 2).tobytes(), channels=2)
-    assert asyncio.run(turns.end()).end_s == pytest.approx(2.0)
+    assert run_to_end(turns.end()).end_s == pytest.approx(2.0)
     with pytest.raises(AudioError, match="whole 16-bit samples"):
         turns.push(b"abc", RATE_HZ)
 
@@ -93,4 +94,4 @@ def test_the_loop_goes_on_while_the_model_runs(turns):
             ticks += 1
         return ticks
 
-    assert asyncio.run(ticks_while_judging()) > 3
+    assert run_to_end(ticks_while_judging()) > 3
