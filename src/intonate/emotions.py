@@ -112,6 +112,18 @@ def canonical(label: str) -> str:
         raise LabelError(f"emotion {label!r} is not known; {did_you_mean(label.lower(), EMOTIONS)}") from None
 
 
+def canonical_or_same(label: str) -> str:
+    """The canonical name of a label where it has one, else the label as it is: anybody's own.
+
+    >>> canonical_or_same("Fearful"), canonical_or_same("on hold")
+    ('fear', 'on hold')
+    """
+    try:
+        return canonical(label)
+    except LabelError:
+        return label
+
+
 def merge(name: str) -> Mapping[str, str]:
     """The table {canonical: merged} of a named merge; its emotions only, where it tells the gender too.
 

@@ -197,7 +197,7 @@ def _is_ours(path: Path) -> bool:
 def _header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
         first = stream.readline()
-    return [name.strip() for name in first.split(max("\t;,", key=first.count))]
+    return [name.strip() for name in first.split(manifests.delimiter(first))]
 
 
 def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:

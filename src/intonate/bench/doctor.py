@@ -20,8 +20,8 @@ from intonate.bench import confounds, doctor_page
 from intonate.bench.findings import DOUBT, FAULT, Examination, Finding
 from intonate.bench.sound_checks import Sound, measure_all
 from intonate.corpora import fingerprints, manifest
-from intonate.emotions import canonical
-from intonate.errors import AudioError, CorpusError, LabelError
+from intonate.emotions import canonical_or_same
+from intonate.errors import AudioError, CorpusError
 from intonate.schema import Utterance
 
 # From this share of the shorter clip on it is a copy; below, the two overlap.
@@ -110,11 +110,7 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = ()) -> Ex
 
 def _in_folder(file: Path) -> Utterance:
     label = file.parent.name
-    try:
-        emotion = canonical(label)
-    except LabelError:
-        emotion = label
-    return Utterance(str(file), emotion, label, "", "folder")
+    return Utterance(str(file), canonical_or_same(label), label, "", "folder")
 
 
 def _of_one(utterance: Utterance, sound: Sound | AudioError) -> list[Finding]:

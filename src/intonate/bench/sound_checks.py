@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from intonate.audio.resample import resample
 from intonate.corpora import fingerprints
 from intonate.corpora.fingerprints import Fingerprint
 from intonate.errors import AudioError
+from intonate.processes import processor_count
 from intonate.schema import Utterance
 
 # Under this peak nothing can be heard in 16 bits (-60 dBFS).
@@ -78,7 +78,7 @@ class Sound:
 
 def measure_all(utterances: Sequence[Utterance]) -> list[Sound | AudioError]:
     """Every clip measured, on all cores; one that cannot be read is its error."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(processor_count()) as pool:
         return list(pool.map(_measured, utterances))
 
 

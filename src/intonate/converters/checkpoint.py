@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from intonate import __version__
-from intonate.emotions import canonical
-from intonate.errors import LabelError, ModelError, require
+from intonate.emotions import canonical_or_same
+from intonate.errors import ModelError, require
 from intonate.recognizer.conversions import READ, checkpoint_title
 from intonate.schema import ModelInput, ModelSpec
 
@@ -158,7 +158,7 @@ def labels_of(raw: Sequence[str], name: str, where: str) -> list[str]:
     """
     if len(raw) < 2:
         raise ModelError(f"{name} has {len(raw)} labels in {where}, and to choose there have to be two")
-    known = [_canonical_emotion(label) for label in raw]
+    known = [canonical_or_same(label.strip()) for label in raw]
     labels = [mine if known.count(mine) == 1 else own.strip() for mine, own in zip(known, raw, strict=True)]
     if len(set(labels)) < len(labels):
         raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend {where}")
@@ -179,13 +179,6 @@ def setting(settings: Mapping[str, Any], key: str, kind: type, where: str) -> An
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise ModelError(f"{where} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
-
-
-def _canonical_emotion(label: str) -> str:
-    try:
-        return canonical(label)
-    except LabelError:
-        return label.strip()
 
 
 def _require_mapping(found: Any, path: Path) -> dict[str, Any]:

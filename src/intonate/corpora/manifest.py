@@ -108,21 +108,36 @@ def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[Corpus
         raise CorpusError(f"{path} does not exist; expected a CSV with the columns file and emotion")
     utterances = []
     problems: list[CorpusError | LabelError] = []
+    rows = read_rows(path)
+    columns = _columns(rows[0][1] if rows else [], path)
+    for line, row in rows[1:]:
+        if any(row):
+            try:
+                utterances.append(_utterance(row, columns, path, line))
+            except (CorpusError, LabelError) as error:
+                problems.append(error)
+    return utterances, problems
+
+
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The line at which each row of a CSV (comma, semicolon or tab) ends, and its cells; empty rows are rows, too.
+
+    Raises:
+        CorpusError: it is no such file.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             file.seek(0)
-            rows = csv.reader(file, delimiter=max("\t;,", key=header.count))
-            columns = _columns(next(rows, []), path)
-            for row in rows:
-                if any(row):
-                    try:
-                        utterances.append(_utterance(row, columns, path, rows.line_num))
-                    except (CorpusError, LabelError) as error:
-                        problems.append(error)
-    except (UnicodeDecodeError, csv.Error) as error:
+            rows = csv.reader(file, delimiter=delimiter(header))
+            return [(rows.line_num, row) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
-    return utterances, problems
+
+
+def delimiter(header: str) -> str:
+    """What separates the columns of a table, by its first line."""
+    return max("\t;,", key=header.count)
 
 
 def _columns(header: list[str], path: Path) -> dict[str, int]:

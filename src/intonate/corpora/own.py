@@ -6,7 +6,6 @@ name, or a regular expression with one group for the path of a file, overrides i
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -16,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from intonate.audio.decode import AUDIO_SUFFIXES
-from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds
+from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds, read_rows
 from intonate.corpora.reader import files
-from intonate.emotions import canonical
+from intonate.emotions import canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
@@ -97,7 +96,7 @@ def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance
 def _spelled(recordings: Recordings) -> Recordings:
     """Known emotions under their usual names, where no two labels become one by it."""
     names = sorted({row.raw_label for row in recordings.utterances})
-    usual = {name: _usual(name) for name in names}
+    usual = {name: canonical_or_same(name) for name in names}
     if len(set(usual.values())) < len(names):
         usual = {name: name for name in names}
     notes = [f"label {name!r} is called {other!r}" for name, other in usual.items() if name != other]
@@ -107,21 +106,8 @@ def _spelled(recordings: Recordings) -> Recordings:
     return Recordings(rows, [*recordings.notes, *notes])
 
 
-def _usual(label: str) -> str:
-    try:
-        return canonical(label)
-    except LabelError:
-        return label
-
-
 def _table(path: Path, label: str, speaker: str, file: str) -> Recordings:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            stream.seek(0)
-            rows = [row for row in csv.reader(stream, delimiter=max("\t;,", key=header.count)) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
+    rows = [row for _, row in read_rows(path) if any(row)]
     if len(rows) < 2:
         raise CorpusError(f"{path} has no rows; expected a header and a row for each recording")
     names = [name.strip() for name in rows[0]]

@@ -10,7 +10,6 @@ matched for certain is left out and counted.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from intonate.emotions import OWN, canonical, merge_with_labels, merged_labels, target_of
+from intonate.corpora import manifest
+from intonate.emotions import OWN, canonical, canonical_or_same, merge_with_labels, merged_labels, target_of
 from intonate.errors import CorpusError, LabelError, did_you_mean
 from intonate.evaluation.matching import SHOWN, match, path_parts
 from intonate.evaluation.table import Floats, PredictionTable, tabulate
@@ -189,13 +189,7 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
 
 
 def _cells(source: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            rows = [row for row in csv.reader(stream, delimiter=max("\t;,", key=first.count)) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"predictions {source} cannot be read ({error}); expected a CSV in UTF-8") from error
+    rows = [row for _, row in manifest.read_rows(source) if any(row)]
     if len(rows) < 2:
         raise CorpusError(f"predictions {source} have no rows; expected a header with file and label or scores")
     header = [name.strip() for name in rows[0]]
@@ -251,11 +245,7 @@ def _score_label(column: str) -> str:
 
 def _label(text: str, renamed: Mapping[str, str]) -> str:
     """The canonical name, if it has one; what a row says is not refused for being nobody's emotion but its own."""
-    name = renamed.get(text, text)
-    try:
-        return canonical(name)
-    except LabelError:
-        return name
+    return canonical_or_same(renamed.get(text, text))
 
 
 def _refuse_unused_names(

@@ -16,7 +16,7 @@ import numpy as np
 from intonate.errors import CorpusError, require
 from intonate.evaluation.bootstrap import COUNTED, METRICS, draws, measure, percentiles, resampled, units
 from intonate.evaluation.metrics import Floats, confusion_matrix, kappa
-from intonate.evaluation.protocol import NOT_KNOWN, group_of
+from intonate.evaluation.protocol import NOT_KNOWN, group_of, number
 from intonate.evaluation.table import PredictionTable, Strings
 
 # Fairness is looked at between these.
@@ -105,15 +105,16 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
             continue
         order = sorted(groups, key=lambda name: measure(table.take(names == name), "uar"))
         best, worst = names == order[-1], names == order[0]
-        resampled_gaps = _resampled_uar(table, best, index, times) - _resampled_uar(table, worst, index, times)
+        of_best, of_worst = (_resampled(table.take(rows), "uar", index[rows], times) for rows in (best, worst))
+        resampled_gaps = of_best - of_worst
         low, high = percentiles(resampled_gaps)
         gaps[kind] = {
             "best": order[-1],
             "worst": order[0],
             "gap": measure(table.take(best), "uar") - measure(table.take(worst), "uar"),
-            "low": _number(low),
-            "high": _number(high),
-            "p": _number(p_value(resampled_gaps)),
+            "low": number(low),
+            "high": number(high),
+            "p": number(p_value(resampled_gaps)),
             "unit": unit,
         }
     return gaps
@@ -140,27 +141,24 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _difference(
     a: PredictionTable, b: PredictionTable, metric: str, index: np.ndarray[Any, Any], times: Floats
 ) -> dict[str, float | None]:
-    differences = resampled(a, metric, index, times) - resampled(b, metric, index, times)
-    if metric in COUNTED:
-        # A resample in which nobody of a group was drawn says nothing.
-        differences[times[:, np.unique(index)].sum(axis=1) == 0] = np.nan
+    differences = _resampled(a, metric, index, times) - _resampled(b, metric, index, times)
     low, high = percentiles(differences)
     value_a, value_b = measure(a, metric), measure(b, metric)
     return {
-        "a": _number(value_a),
-        "b": _number(value_b),
-        "difference": _number(value_a - value_b),
-        "low": _number(low),
-        "high": _number(high),
-        "p": _number(p_value(differences)),
+        "a": number(value_a),
+        "b": number(value_b),
+        "difference": number(value_a - value_b),
+        "low": number(low),
+        "high": number(high),
+        "p": number(p_value(differences)),
     }
 
 
-def _resampled_uar(
-    table: PredictionTable, rows: np.ndarray[Any, Any], index: np.ndarray[Any, Any], times: Floats
-) -> Floats:
-    values = resampled(table.take(rows), "uar", index[rows], times)
-    values[times[:, np.unique(index[rows])].sum(axis=1) == 0] = np.nan
+def _resampled(table: PredictionTable, metric: str, index: np.ndarray[Any, Any], times: Floats) -> Floats:
+    """The metric of each resample, NaN where nobody of the table was drawn: such a one says nothing."""
+    values = resampled(table, metric, index, times)
+    if metric in COUNTED:
+        values[times[:, np.unique(index)].sum(axis=1) == 0] = np.nan
     return values
 
 
@@ -179,7 +177,3 @@ def _check_paired(a: PredictionTable, b: PredictionTable) -> None:
         )
     if not len(a):
         raise CorpusError("there is nothing to compare: the two systems have no clip in common")
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -125,7 +125,7 @@ def group_of(table: PredictionTable, name: str) -> Strings:
 def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: int) -> tuple[dict[str, Any], str]:
     limits_of = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
     figures = {
-        name: {"value": _number(measure(table, name)), "low": _number(limits.low), "high": _number(limits.high)}
+        name: {"value": number(measure(table, name)), "low": number(limits.low), "high": number(limits.high)}
         for name, limits in limits_of.items()
     }
     return figures, next(iter(limits_of.values())).unit
@@ -158,9 +158,9 @@ def _answer_figures(table: PredictionTable) -> dict[str, Any]:
     part = table.where(abstained=False)
     coverage = len(part) / len(table) if len(table) else float("nan")
     return {
-        "coverage": _number(coverage),
-        "accuracy": _number(measure(part, "accuracy")),
-        "uar": _number(measure(part, "uar")),
+        "coverage": number(coverage),
+        "accuracy": number(measure(part, "accuracy")),
+        "uar": number(measure(part, "uar")),
     }
 
 
@@ -169,7 +169,14 @@ def _counts(table: PredictionTable) -> dict[str, int]:
     return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
 
-def _number(value: float) -> float | None:
+def as_percent(figure: Mapping[str, float], unit: str = "") -> str:
+    """`71.2 (65.0–77.3)`, with a unit after the figure."""
+    interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
+    return f"{100 * figure['value']:.1f}{unit}{interval}"
+
+
+def number(value: float) -> float | None:
+    """As JSON has it: None where a figure is not defined."""
     return None if np.isnan(value) else float(value)
 
 

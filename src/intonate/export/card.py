@@ -176,11 +176,6 @@ def _score_table(rows: Sequence[Mapping[str, Any]], group: str) -> str:
         if row["group"] == group:
             lines.append(
                 f"| {row['name']} | {row['clips']} | {row['speakers']} | {row['statistics']} "
-                f"| {_percent(row['uar'])} | {_percent(row['uar_restricted'])} |"
+                f"| {protocol.as_percent(row['uar'])} | {protocol.as_percent(row['uar_restricted'])} |"
             )
     return "\n".join(lines)
-
-
-def _percent(figure: Mapping[str, float]) -> str:
-    interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
-    return f"{100 * figure['value']:.1f}{interval}"

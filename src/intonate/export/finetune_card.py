@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from intonate.corpora.overlap import Split
+from intonate.evaluation.protocol import as_percent
 from intonate.export.card import WHISPER
 from intonate.schema import ModelSpec
 
@@ -58,7 +59,7 @@ def warnings(spec: ModelSpec, facts: Facts) -> list[str]:
     chance, figure = 1 / len(spec.labels), _figures(spec)[0]["uar"]
     if figure.get("low", figure["value"]) <= chance + 0.02:
         found.append(
-            f"Near chance: {percent(figure)} where guessing gives {100 * chance:.0f}; "
+            f"Near chance: {as_percent(figure)} where guessing gives {100 * chance:.0f}; "
             f"these recordings do not show that it "
             "can tell the labels apart. Give more recordings, or fewer labels."
         )
@@ -80,7 +81,7 @@ def lines(spec: ModelSpec, facts: Facts) -> list[str]:
         f"head: {_layers(facts)}; {facts.tried} configurations compared inside the training part (UAR "
         f"{100 * facts.validation_uar:.0f} there)",
         *(
-            f"UAR on {where}, {row['statistics']}: {percent(row['uar'])} % ({facts.test_clips} clips, "
+            f"UAR on {where}, {row['statistics']}: {as_percent(row['uar'])} % ({facts.test_clips} clips, "
             f"chance {100 / len(spec.labels):.0f})"
             for row in _figures(spec)
         ),
@@ -98,7 +99,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
     table = ["| statistics | clips | speakers | UAR | accuracy |", "| --- | ---: | ---: | --- | --- |"]
     table += [
         f"| {row['statistics']} | {row['clips']} | {row['speakers']} | "
-        f"{percent(row['uar'])} | {percent(row['accuracy'])} |"
+        f"{as_percent(row['uar'])} | {as_percent(row['accuracy'])} |"
         for row in _figures(spec)
     ]
     speakers = _figures(spec)[0]["speakers"]
@@ -147,12 +148,6 @@ def card(spec: ModelSpec, facts: Facts) -> str:
         *(f"- {note}" for note in facts.notes),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def percent(figure: dict[str, float]) -> str:
-    """`71.2 (65.0–77.3)`."""
-    interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
-    return f"{100 * figure['value']:.1f}{interval}"
 
 
 def _layers(facts: Facts) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from intonate.evaluation.protocol import as_percent
 from intonate.schema import ModelSpec
 
 
 def text_card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The card, in Markdown: what it read, how well it does, and what it must not be used for."""
     (scores,) = (row for row in spec.scores["held_out_speakers"] if row["group"] == "all")
-    figures = ", ".join(f"{name} {_percent(scores[key])}" for name, key in (("UAR", "uar"), ("accuracy", "accuracy")))
+    figures = ", ".join(
+        f"{name} {as_percent(scores[key], ' %')}" for name, key in (("UAR", "uar"), ("accuracy", "accuracy"))
+    )
     parts = [
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} emotions words carry: {', '.join(spec.labels)}. It reads what is said and "
@@ -43,8 +46,3 @@ def text_card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> st
         f"{record['hardware']}. Configurations compared on the dev part: {record.get('configurations_tried', 1)}.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _percent(figure: Mapping[str, float]) -> str:
-    interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
-    return f"{100 * figure['value']:.1f} %{interval}"

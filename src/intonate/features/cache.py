@@ -216,10 +216,17 @@ def keys_of(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
 
 def _file_digest(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
+        status = os.stat(path)
+        return _digest_of_state(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+@cache
+def _digest_of_state(path: str, size: int, changed_ns: int) -> str:
+    """Read once for as long as the file stays: a run asks for copies, features and what it was trained on."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def _open_folder(folder: Path, folder_name: str, description: Mapping[str, Any]) -> Path:

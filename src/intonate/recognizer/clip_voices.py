@@ -88,8 +88,7 @@ def group(descriptions: Float) -> NDArray[np.intp]:
 def is_varied(labels: Sequence[int], label_count: int) -> bool:
     """Whether a voice shows several emotions: the perplexity of its labels, of which 1 is one label only.
 
-    Of seven labels it must be 3.4. On validation speakers it was 3.8 or more with all their emotions, and 3.2 or less
-    with one emotion each.
+    Of seven labels it must be 3.4, which was chosen on validation speakers (`benchmarks/clip_voices.py`).
     """
     if label_count < 2:
         return False
@@ -99,8 +98,7 @@ def is_varied(labels: Sequence[int], label_count: int) -> bool:
 
 def _describe(model: ClipModel, position: int, source: Source, request: Request) -> _Clip | None:
     spec, statistics = model.spec, SpeakerStatistics()
-    if request.channels != "mix":
-        source = conversation.with_channel(source, int(request.channels))
+    source = conversation.of_chosen_channel(source, request.channels)
     waveform, _ = recording.open_recording(source, spec.sample_rate_hz, spec.pool, request.whole)
     if waveform is None:
         return None

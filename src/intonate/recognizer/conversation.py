@@ -108,6 +108,11 @@ def with_channel(source: Source, channel: int | None) -> Sound:
     return dataclasses.replace(sound, channel=channel)
 
 
+def of_chosen_channel(source: Source, channels: str) -> Source:
+    """The source, of which only the channel is read that a request names; all of it where it names none (`mix`)."""
+    return source if channels == "mix" else with_channel(source, int(channels))
+
+
 def predict_conversation(model: ClipModel, source: Source, request: Request) -> Prediction:
     """Answer a recording by its speakers.
 

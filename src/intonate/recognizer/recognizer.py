@@ -257,8 +257,7 @@ class Recognizer:
         speaker = SpeakerStatistics()
         for source in sources:
             with contextlib.suppress(IntonateError):
-                if request.channels != "mix":
-                    source = conversation.with_channel(source, int(request.channels))
+                source = conversation.of_chosen_channel(source, request.channels)
                 waveform, blocks = recording.open_recording(
                     source, self.spec.sample_rate_hz, self.spec.pool, request.whole
                 )
@@ -274,7 +273,7 @@ class Recognizer:
         if request.is_conversation:
             return conversation.predict_conversation(self, source, request)
         file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
-        source = source if request.channels == "mix" else conversation.with_channel(source, int(request.channels))
+        source = conversation.of_chosen_channel(source, request.channels)
         if request.transcriber is not None:
             source = recording.repeatable(source)
         request = request.for_recording(source)

@@ -120,9 +120,8 @@ def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -
     why = "who speaks is not known" if "" in speakers else "holding a speaker out would leave a label untrained"
     if len(names) == 1 and "" not in speakers:
         why = "there is one speaker only"
-    made = _made(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {why}; the figures are for "
+    return _made(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {why}; the figures are for "
                  "voices that it knows, and new people will come out lower")  # fmt: skip
-    return made
 
 
 def _drawn(
