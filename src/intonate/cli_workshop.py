@@ -1,4 +1,4 @@
-"""The workshop's commands, registered by `cli.py`: evaluate, compare, doctor. Nothing heavy is imported at first."""
+"""The workshop's commands, registered by `cli.py`: train, evaluate, compare… Nothing heavy is imported at first."""
 
 from __future__ import annotations
 
@@ -31,6 +31,113 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
         panel: the heading of `--help` that they stand under.
         convert: makes model files of the checkpoints among names of models.
     """
+
+    @app.command(cls=CommandWithNameList, rich_help_panel=panel)
+    def train(
+        recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
+        overrides: Annotated[
+            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")
+        ] = None,
+    ) -> None:
+        """Train a model as a recipe says."""
+        from intonate.training import recipe_files
+
+        path = recipe_files.find(recipe, "recipe")  # before anything heavy is imported
+        from intonate.training.fit import train as fit
+
+        print(fit(path, overrides))
+
+    @app.command(rich_help_panel=panel)
+    def finetune(
+        source: Annotated[
+            Path,
+            typer.Argument(
+                metavar="FOLDER|CSV|LABELS.json", help="Labelled recordings: any labels, or a saved session."
+            ),
+        ],
+        out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")] = Path("my.onnx"),
+        label: Annotated[
+            str, typer.Option(metavar="COLUMN|PATTERN", help="Where the label is; guessed if not given.")
+        ] = "",
+        speaker: Annotated[str, typer.Option(metavar="COLUMN|PATTERN", help="Where the speaker is; guessed too.")] = "",
+        file: Annotated[str, typer.Option(metavar="COLUMN", help="Where a table names its files; guessed too.")] = "",
+        hold_out: Annotated[
+            list[str] | None, typer.Option(metavar="SPEAKER", help="Test on this speaker; may be repeated.")
+        ] = None,
+        refit: Annotated[bool, typer.Option("--refit", help="In the end fit to the test part as well.")] = False,
+        licence: Annotated[str, typer.Option(metavar="TEXT", help="Of your recordings, for the card.")] = "",
+    ) -> None:
+        """Make a model of your own labelled recordings."""
+        from intonate.training.finetune import finetune as fit
+
+        print(
+            fit(
+                source,
+                out,
+                label=label,
+                speaker=speaker,
+                file=file,
+                hold_out=hold_out or (),
+                refit=refit,
+                licence=licence,
+            )
+        )
+
+    @app.command(cls=CommandWithNameList, rich_help_panel=panel)
+    def benchmark(
+        suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
+        only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
+        hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
+        data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
+    ) -> None:
+        """Train and compare many systems, and write the tables."""
+        from intonate.training import recipe_files
+
+        path = recipe_files.find(suite, "suite")
+        from intonate.bench.benchmark import benchmark as run
+
+        print(run(path, only or (), hours, data))
+
+    @app.command(rich_help_panel=panel)
+    def export(
+        model: Annotated[
+            str,
+            typer.Argument(metavar="RUN", help="A run folder; or a model file, hf:ORG/NAME or a checkpoint's folder."),
+        ],
+        output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path(
+            "."
+        ),
+        unseen: Annotated[
+            list[Path] | None, typer.Option(metavar="REPORT", help="A report of `intonate evaluate`, for the card.")
+        ] = None,
+        fold: Annotated[int, typer.Option(help="Which fit of the run.")] = 1,
+        seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
+        quantize: Annotated[
+            str | None,
+            typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large."),
+        ] = None,
+    ) -> None:
+        """Make a model ready to give away: one file, with a card."""
+        from intonate.converters.command import export as export_model
+
+        print(export_model(model, output, unseen or (), fold, seed, quantize))
+
+    @app.command(rich_help_panel=panel)
+    def ensemble(
+        out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The model file to write.")],
+        members: Annotated[
+            list[str], typer.Argument(metavar="MODEL...", help="Built-in names, model files or folders of runs.")
+        ],
+        by: Annotated[
+            str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")
+        ] = "average",
+        name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
+    ) -> None:
+        """Make one model of several with the same labels."""
+        convert(*members)
+        from intonate.export.ensemble import combine
+
+        print(combine(out, members, by, name))
 
     @app.command(rich_help_panel=panel)
     def evaluate(

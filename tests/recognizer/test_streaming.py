@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from intonate.errors import AudioError, LabelError, ModelError
 from intonate.recognizer import builtin, recording
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
-from intonate.recognizer.streaming import SWITCH_BY
+from intonate.recognizer.streaming import SHOWN_S, SWITCH_BY
 from intonate.schema import Pool
 
 CORPORA = Path(__file__).parents[2] / "../shared/corpora"
@@ -264,6 +265,15 @@ def test_states_and_finals(recognizer):
     assert all(event.label == event.state for event in quiet if not event.scores)
     assert not quiet[-1].scores
     assert "noise" not in {event.label for event in segments(events) if event.end_s < 6.0}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(0.6, 4.0), min_size=2, max_size=6))
+def test_what_is_shown_is_shown_for_a_second(recognizer, lengths):
+    spans = [length if number % 2 else -length for number, length in enumerate(lengths)]
+    found = segments(events_of(recognizer.stream(RATE, activity="energy"), talk(*spans)))
+    starts = [one.start_s for before, one in itertools.pairwise(found) if before.label != one.label]
+    assert all(later - earlier >= SHOWN_S - 1e-6 for earlier, later in itertools.pairwise(starts))
 
 
 def test_a_short_pause_does_not_end_an_utterance(recognizer):

@@ -1,6 +1,7 @@
 """What is printed can be read back, and read by people."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -123,6 +124,12 @@ def test_text_says_unsure_and_silence():
     assert printed(unsure).startswith("  unsure  at best happy 70%") or printed(unsure).startswith("unsure")
     assert printed(SILENT).startswith("s.wav  silence  no speech")
     assert printed(FAILED) == ""
+
+
+def test_text_says_what_is_unlike_the_training():
+    for familiarity, is_said in ((None, False), (0.5, False), (page.STRANGE, True), (0.0, True)):
+        shown = printed(dataclasses.replace(SHORT, familiarity=familiarity)).splitlines()[0]
+        assert ("unlike what it learnt from" in shown) == is_said
 
 
 @pytest.mark.parametrize("score", [0.0, 0.001, 0.5, 0.999, 1.0])

@@ -155,7 +155,8 @@ class Stream:
         self._next_end_s = min(FIRST_S, window_s)
         self._log_average: NDArray[np.float64] | None = None  # log-probabilities
         self._label, self._scores_shown, self._is_sure = "", dict[str, float](), False
-        self._shown_since_s = self._speech_end_s = -math.inf
+        self._shown_since_s = self._speech_end_s = self._pause_since_s = -math.inf
+        self._label_before = ""
         self._utterance: _Utterance | None = None
         self._is_finished = False
         self.speaker = SpeakerStatistics() if speaker is None else speaker
@@ -250,7 +251,13 @@ class Stream:
         else:
             self._label, self._scores_shown, self._is_sure, speech_s = "", {}, False, 0.0
         label = (self._label if self._is_sure else UNSURE) if self._label else state
-        return Event("segment", segment.start_s, end_s, label, dict(self._scores_shown), state, raw, level, speech_s)
+        scores = dict(self._scores_shown)
+        if label != self._label_before and segment.start_s - self._pause_since_s < SHOWN_S:
+            label, scores = self._label_before, {}  # the first word after a long pause waits until the pause was shown
+        elif label != self._label_before:
+            self._pause_since_s = -math.inf if self._label else segment.start_s
+        self._label_before = label
+        return Event("segment", segment.start_s, end_s, label, scores, state, raw, level, speech_s)
 
     def _window_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64] | None:
         """The probabilities of a window; None where there is no speech.

@@ -41,6 +41,8 @@ BAR = 24  # columns of a full bar
 BAND = 60  # columns of the timeline's band
 EIGHTHS = " ▏▎▍▌▋▊▉"
 QUOTES = "“”"
+# An answer whose familiarity is no more than this says so: nine in ten unknown recordings lie nearer to the training.
+STRANGE = 0.1
 
 
 def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = None, timeline: bool = False) -> None:
@@ -79,9 +81,11 @@ def _headline(answer: Prediction) -> Text:
     if not answer.scores:
         return _text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
     best = f"{answer.label} {answer.scores[answer.label]:.0%}"
+    is_strange = answer.familiarity is not None and answer.familiarity <= STRANGE
+    note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_strange else "", "dim")
     if answer.abstained:
-        return _text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"))
-    return _text(*prefix, (best, f"bold {_colour(answer.label)}"))
+        return _text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"), note)
+    return _text(*prefix, (best, f"bold {_colour(answer.label)}"), note)
 
 
 def _print_speakers(console: Console, answer: Prediction) -> None:
