@@ -76,10 +76,14 @@ def predict(
     speakers: Annotated[
         str | None, typer.Option(metavar="auto|N", help="Tell speakers apart: turn by turn, or clip by clip.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
+    ] = None,
 ) -> None:
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _use_device(device)
     _convert_checkpoints(model)
     from intonate.terminal import command
 
@@ -169,9 +173,13 @@ def serve(
     max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
     max_connections: Annotated[int, typer.Option(min=1, help="Live connections at once.")] = 100,
     max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.")] = 14_400,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
+    ] = None,
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _use_device(device)
     _convert_checkpoints(*(model or ()))
     from intonate.service import command
 
@@ -220,9 +228,13 @@ def archive(
     ] = None,
     shard_files: Annotated[int | None, typer.Option(min=1, metavar="N", help="Files in a shard, at most.")] = None,
     status: Annotated[bool, typer.Option("--status", help="How far the archive in DIR is.")] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
+    ] = None,
 ) -> None:
     """Answer many files, into one table of Parquet."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _use_device(device)
     _convert_checkpoints(model)
     from intonate.archive import command
 
@@ -285,6 +297,14 @@ def transcribe(
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
 
+def _use_device(device: str | None) -> None:
+    """Let another device than the processor compute, and say which one does."""
+    if device is not None:
+        from intonate.features.session import use_device
+
+        print(f"intonate: {use_device(device)} computes", file=sys.stderr)
+
+
 def _convert_checkpoints(*models: str | None) -> None:
     """Checkpoints of others become model files the first time that they are named: all else reads only those."""
     from intonate.recognizer.conversions import unconverted_checkpoints
@@ -295,7 +315,7 @@ def _convert_checkpoints(*models: str | None) -> None:
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 
 
-cli_workshop.register(app, TRAIN, _convert_checkpoints)
+cli_workshop.register(app, TRAIN, _convert_checkpoints, _use_device)
 
 
 def main() -> None:

@@ -23,13 +23,16 @@ class CommandWithNameList(TyperCommand):
             formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
 
 
-def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None:
+def register(
+    app: typer.Typer, panel: str, convert: Callable[..., None], use_device: Callable[[str | None], None]
+) -> None:
     """Add the commands to an application.
 
     Args:
         app: the application.
         panel: the heading of `--help` that they stand under.
         convert: makes model files of the checkpoints among names of models.
+        use_device: lets another device compute.
     """
 
     @app.command(cls=CommandWithNameList, rich_help_panel=panel)
@@ -161,6 +164,9 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
             Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")
         ] = Path("report"),
         whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
+        device: Annotated[
+            str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
+        ] = None,
     ) -> None:
         """Score a model, or answers of another program, on a manifest."""
         if predictions is not None:
@@ -170,6 +176,7 @@ def register(app: typer.Typer, panel: str, convert: Callable[..., None]) -> None
             return
         if manifest is None:
             raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
+        use_device(device)
         convert(model)
         from intonate.training.evaluate import evaluate as score
 

@@ -28,6 +28,7 @@ DIGITS = 16
 
 _SESSIONS: dict[str, Any] = {}
 _GRAPHS: dict[str, bytes] = {}
+_DEVICES: dict[str, str | None] = {}
 _LOCK = threading.Lock()
 
 
@@ -61,16 +62,16 @@ def name_of(graph: bytes) -> str:
     return hashlib.sha256(graph).hexdigest()[:DIGITS]
 
 
-def add(graph: bytes) -> str:
-    """Make an encoder usable in this process, and return its name.
+def add(graph: bytes, device: str | None = None) -> str:
+    """Make an encoder usable in this process, on a device (`features.session`), and return its name.
 
     Raises:
         ModelError: it is no ONNX graph, or not of one input and one output.
     """
     name = name_of(graph)
     with _LOCK:
-        if name not in _SESSIONS:
-            _GRAPHS[name], _SESSIONS[name] = graph, _opened(graph)
+        if name not in _SESSIONS or _DEVICES[name] != device:
+            _GRAPHS[name], _SESSIONS[name], _DEVICES[name] = graph, _opened(graph, device), device
     return name
 
 
@@ -111,9 +112,11 @@ def _session(name: str) -> Any:
     return _SESSIONS[name]
 
 
-def _opened(graph: bytes) -> Any:
+def _opened(graph: bytes, device: str | None) -> Any:
     try:
-        session = open_session(graph)
+        session = open_session(graph, device=device)
+    except ModelError:
+        raise
     except Exception as error:  # onnxruntime's exceptions have no common base but Exception
         raise ModelError(f"the encoder inside the model cannot be read: {str(error).splitlines()[0]}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1 or len(session.get_inputs()[0].shape) != 3:

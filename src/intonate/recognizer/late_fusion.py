@@ -114,7 +114,9 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
     return LateFusion(voice.path, spec, voice, text, weight, 0 if empty_text is None else len(empty_text))
 
 
-def open_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> ModelFile | LateFusion:
+def open_model(
+    model: str | os.PathLike[str] | None = None, threads: int = 1, device: str | None = None
+) -> ModelFile | LateFusion:
     """The model of a built-in name, a file or a run folder; or `VOICE+TEXT` for two of them, fused.
 
     Raises:
@@ -123,8 +125,9 @@ def open_model(model: str | os.PathLike[str] | None = None, threads: int = 1) ->
     name = "" if model is None else os.fspath(model)
     voice, plus, text = name.rpartition("+")
     if not plus or not voice or Path(name).exists():
-        return read_model(builtin.path_of(model), threads)
-    return fuse(read_model(builtin.path_of(voice), threads), read_model(builtin.path_of(text), threads))
+        return read_model(builtin.path_of(model), threads, device)
+    voice_file, text_file = (read_model(builtin.path_of(part), threads, device) for part in (voice, text))
+    return fuse(voice_file, text_file)
 
 
 def is_text_model(spec: ModelSpec) -> bool:

@@ -72,21 +72,25 @@ class ModelFile:
         return np.concatenate([scores, dimensions], axis=1)
 
 
-def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
+def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | None = None) -> ModelFile:
     """Read a model file. A `NAME.onnx.data` with the weights of a large one lies beside it.
 
     Args:
         path: the .onnx file.
         threads: of onnxruntime; one is quickest for a small model.
+        device: what computes (`features.session`); None for that of the environment, or the processor.
 
     Raises:
-        ModelError: the file is missing, is not ONNX, is not ours, or its graph does not agree with its spec.
+        ModelError: the device is not here; the file is missing, is not ONNX, is not ours, or its graph does not agree
+            with its spec.
     """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"model file {path} does not exist")
     try:
-        session = open_session(path, threads)
+        session = open_session(path, threads, device)
+    except ModelError:
+        raise
     except Exception as error:  # as above
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
     metadata = session.get_modelmeta().custom_metadata_map
@@ -98,7 +102,7 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
         )
     try:
         spec = ModelSpec.from_json(text)
-        problem = _encoders_added(spec, metadata) or _disagreement(spec, session)
+        problem = _encoders_added(spec, metadata, device) or _disagreement(spec, session)
     except (ModelError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: {error}") from error
     if problem:
@@ -106,13 +110,13 @@ def read_model(path: str | os.PathLike[str], threads: int = 1) -> ModelFile:
     return ModelFile(path, spec, session)
 
 
-def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str]) -> str:
+def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str], device: str | None) -> str:
     """Make the encoders that the file carries usable; what is wrong with them, empty if nothing is."""
     for name in spec.encoders:
         graph = base64.b64decode(metadata.get(ENCODER_KEY + name, ""))
         if encoded.name_of(graph) != name:
             return f"its encoder {name} is missing or damaged"
-        encoded.add(graph)
+        encoded.add(graph, device)
     return ""
 
 

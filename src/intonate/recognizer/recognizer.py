@@ -40,20 +40,22 @@ TranscriberChoice: TypeAlias = str | bool | Transcriber | None
 NEVER_SURE = 2.0
 
 
-def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1) -> Recognizer:
+def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1, device: str | None = None) -> Recognizer:
     """Load a model: a built-in name, a model file, or the folder of a run; or two, `compact+text` (`late_fusion.py`).
 
     Args:
         model: None for the default of those built in.
         threads: of onnxruntime; one is quickest for a small model.
+        device: `cpu`, `cuda`, `tensorrt`, `openvino`, `coreml`, `directml`, or `auto` for what is here; None for
+            that of $INTONATE_DEVICE, or the processor.
 
     Raises:
-        ModelError: there is no such model, or the file is damaged or not ours.
+        ModelError: the device is not here, there is no such model, or the file is damaged or not ours.
 
     >>> load_model().predict("clip.wav").label  # doctest: +SKIP
     'happy'
     """
-    return Recognizer(late_fusion.open_model(model, threads))
+    return Recognizer(late_fusion.open_model(model, threads, device))
 
 
 class Recognizer:
