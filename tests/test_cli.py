@@ -69,7 +69,17 @@ def test_json_of_one_file_is_an_object(predict):
     status, out, _ = predict("clips/a.wav", "--format", "json", "--top-k", "2")
     answer = json.loads(out)
     assert status == 0
-    assert set(answer) == {"file", "label", "scores", "segments", "transcript", "abstained", "model", "warnings"}
+    assert set(answer) == {
+        "file",
+        "label",
+        "guess",
+        "abstained",
+        "scores",
+        "segments",
+        "transcript",
+        "model",
+        "warnings",
+    }
     assert len(answer["scores"]) == 2
 
 
@@ -193,7 +203,7 @@ def test_subtitles(predict, tmp_path):
 
 def test_timeline_and_merge(predict):
     _, out, _ = predict("long.wav", "--format", "csv", "--timeline", "--labels", "valence")
-    columns = "file,start,end,label,score,abstained,negative,neutral,positive,transcript,model,error,warnings"
+    columns = "file,start,end,label,guess,abstained,score,negative,neutral,positive,transcript,model,error,warnings"
     assert out.splitlines()[0] == columns
     assert out.splitlines()[-1].split(",")[2] == "18.000"
 

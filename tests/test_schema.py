@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intonate.agents.turns import Emotion
 from intonate.errors import ModelError
-from intonate.schema import ModelInput, ModelSpec, Normalisation, Pool, Prediction, Segment, Utterance
+from intonate.recognizer.streaming import Event
+from intonate.schema import ModelInput, ModelSpec, Normalisation, Pool, Prediction, Segment, Speaker, Utterance
 
 NAMES = st.text(max_size=12)
 FIGURES = st.floats(allow_nan=False, allow_infinity=False)
@@ -127,6 +129,8 @@ def test_a_prediction_has_the_public_shape():
     assert prediction.to_dict() == {
         "file": "a.wav",
         "label": "happy",
+        "guess": "happy",
+        "abstained": False,
         "scores": [
             {"label": "happy", "score": 0.75},
             {"label": "sad", "score": 0.2},
@@ -137,16 +141,44 @@ def test_a_prediction_has_the_public_shape():
                 "start": 0.0,
                 "end": 1.235,
                 "label": "happy",
+                "guess": "happy",
+                "abstained": False,
                 "score": 0.75,
                 "scores": [{"label": "happy", "score": 0.75}, {"label": "sad", "score": 0.25}],
             },
-            {"start": 1.235, "end": 2.0, "label": "silence", "score": 0.0, "scores": []},
+            {
+                "start": 1.235,
+                "end": 2.0,
+                "label": "silence",
+                "guess": "silence",
+                "abstained": False,
+                "score": 0.0,
+                "scores": [],
+            },
         ],
         "transcript": "yes",
-        "abstained": False,
         "model": "toy",
         "warnings": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("label", "scores", "guess"),
+    [("unsure", {"sad": 0.3, "happy": 0.2}, "sad"), ("sad", {"happy": 0.5}, "sad"), ("noise", {}, "noise")],
+)
+def test_label_guess_and_abstained_mean_one_thing_in_every_answer(label, scores, guess):
+    answers = [
+        Prediction(label, scores),
+        Segment(0.0, 1.0, label, scores),
+        Speaker("Left", label, scores, 1.0),
+        Event("segment", 0.0, 1.0, label, scores),
+        Emotion(0.0, 1.0, label, scores, None),
+    ]
+    for answer in answers:
+        assert answer.label_dict() == {"label": label, "guess": guess, "abstained": label == "unsure"}
+    whole = Prediction(label, scores, (answers[1],), speakers=(answers[2],)).to_dict()
+    for shape in (whole, *whole["segments"], *whole["speakers"], answers[3].to_dict(), answers[4].to_dict()):
+        assert shape.items() >= answers[0].label_dict().items()
 
 
 @settings(deadline=None)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# The label where a model abstains.
+UNSURE = "unsure"
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """One labelled piece of speech: a row of a manifest.
@@ -218,8 +222,30 @@ def _parse_normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
     return Normalisation(**fields)
 
 
+class Answer:
+    """What every answer has: one meaning of `label`, whoever reads it."""
+
+    __slots__ = ()
+    label: str
+    scores: Mapping[str, float]
+
+    @property
+    def abstained(self) -> bool:
+        """Whether no label was likely enough: then `label` is `unsure`."""
+        return self.label == UNSURE
+
+    @property
+    def guess(self) -> str:
+        """The label; the best one all the same where the model abstained."""
+        return next(iter(self.scores), self.label) if self.abstained else self.label
+
+    def label_dict(self) -> dict[str, Any]:
+        """`label`, `guess` and `abstained`, as they stand in JSON."""
+        return {"label": self.label, "guess": self.guess, "abstained": self.abstained}
+
+
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Answer):
     """A stretch of the timeline.
 
     Attributes:
@@ -244,15 +270,14 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(Answer):
     """What one person in a conversation sounds like, all turns together.
 
     Attributes:
         name: `Speaker 1`, `Left`, `Channel 3`, `Voice 2`… as in the segments.
-        label: the best label.
+        label: the best label, `unsure` where the model abstains.
         scores: {label: probability}, best first: the mean of the turns by their length.
         speech_s: seconds of speech.
-        abstained: the best probability is under the model's threshold.
         clips: from how many recordings the voice was learnt.
     """
 
@@ -260,21 +285,19 @@ class Speaker:
     label: str
     scores: Mapping[str, float]
     speech_s: float
-    abstained: bool = False
     clips: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Answer):
     """What a recording sounds like.
 
     Attributes:
-        label: the best label; `silence` or `noise` if there is no speech, `speech` of a model that has no labels. Where
-            `abstained` is true it is still the best guess: print `unsure` instead.
+        label: the best label, `unsure` where the model abstains; `silence` or `noise` if there is no speech, `speech`
+            of a model that has no labels.
         scores: {label: calibrated probability}, best first.
         segments: the timeline; one segment for a short recording.
         transcript: what was said, where text was given or asked for.
-        abstained: the best probability is under the model's threshold.
         familiarity: the share of clips of recordings unknown to the model that lie farther from what it was trained on:
             1 is like training, 0 like nothing it was ever tested on; None where the model does not tell.
         model: the model's name.
@@ -290,7 +313,6 @@ class Prediction:
     scores: Mapping[str, float]
     segments: tuple[Segment, ...] = ()
     transcript: str = ""
-    abstained: bool = False
     familiarity: float | None = None
     model: str = ""
     file: str = ""
@@ -311,6 +333,9 @@ class Prediction:
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
         """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines.
 
+        `label` is `unsure` where the model abstained (`abstained`), and `guess` its best label all the same; the
+        `score` of a segment is that of its best label.
+
         A segment has a `text` where a transcript was asked for and words were heard in it, and a `speaker` where
         speakers or channels were told apart; then there is a list of `speakers`, too.
 
@@ -319,13 +344,13 @@ class Prediction:
         """
         return {
             "file": self.file,
-            "label": self.label,
+            **self.label_dict(),
             "scores": listed(self.scores, top_k),
             "segments": [
                 {
                     "start": round(segment.start_s, 3),
                     "end": round(segment.end_s, 3),
-                    "label": segment.label,
+                    **segment.label_dict(),
                     "score": round(next(iter(segment.scores.values()), 0.0), 6),
                     "scores": listed(segment.scores, top_k),
                 }
@@ -335,7 +360,6 @@ class Prediction:
                 for segment in self.segments
             ],
             "transcript": self.transcript,
-            "abstained": self.abstained,
             "model": self.model,
             "warnings": list(self.warnings),
             **_rounded(self.dimensions),
@@ -347,10 +371,9 @@ class Prediction:
 def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
     return {
         "speaker": speaker.name,
-        "label": speaker.label,
+        **speaker.label_dict(),
         "scores": listed(speaker.scores, top_k),
         "speech": round(speaker.speech_s, 2),
-        "abstained": speaker.abstained,
         "clips": speaker.clips,
     }
 

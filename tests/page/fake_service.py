@@ -46,8 +46,11 @@ def scores(index: int, model: str) -> list[dict[str, Any]]:
     return [{"label": label, "score": score} for label, score in sorted(spread.items(), key=lambda item: -item[1])]
 
 
-def shown(answer: list[dict[str, Any]]) -> str:
-    return str(answer[0]["label"]) if answer[0]["score"] >= 0.3 else "unsure"
+def shape_of(answer: list[dict[str, Any]]) -> dict[str, Any]:
+    """`label`, `guess` and `abstained` as in the real service."""
+    guess = str(answer[0]["label"]) if answer else "silence"
+    abstained = bool(answer) and answer[0]["score"] < 0.3
+    return {"label": "unsure" if abstained else guess, "guess": guess, "abstained": abstained}
 
 
 def free_port() -> int:
@@ -87,14 +90,14 @@ class Session:
         start, end = self.hops * HOP_S, (self.hops + 1) * HOP_S
         event = {
             "type": "segment", "model": model, "start": start, "end": end, "state": "speech" if speech else "silence",
-            "label": shown(answer) if speech else "silence", "scores": answer if speech else [],
+            **shape_of(answer if speech else []), "scores": answer if speech else [],
             "raw": answer if speech else [], "level": 20 * np.log10(max(rms, 1e-6)), "received": self.received,
         }  # fmt: skip
         if speech:
             self.spoke.setdefault(model, start)
             return [event]
         began = self.spoke.pop(model, None)
-        said = {"type": "final", "model": model, "start": began, "end": start, "label": "angry", "scores": answer}
+        said = {"type": "final", "model": model, "start": began, "end": start, **shape_of(answer), "scores": answer}
         return [event, said | {"transcript": "Kids are talking by the door."}] if began is not None else [event]
 
 
@@ -173,15 +176,15 @@ class Fake:
         await asyncio.sleep(self.slow_s)
         if self.error:
             return JSONResponse({"error": self.error[1]}, self.error[0], HEADERS)
-        segments = [{"start": 0.0, "end": 1.0, "label": "silence", "score": 0.0, "scores": []}]
+        segments = [{"start": 0.0, "end": 1.0, **shape_of([]), "score": 0.0, "scores": []}]
         for number in range(3):
             one = scores(8 * number, model)
             start = 1.0 + 1.5 * number
-            best = {"label": shown(one), "score": one[0]["score"], "scores": one}
+            best = {**shape_of(one), "score": one[0]["score"], "scores": one}
             segments.append({"start": start, "end": start + 1.5, **best})
         answer = scores(0, model)
-        shape = {"file": name, "label": answer[0]["label"], "scores": answer, "segments": segments}
-        return JSONResponse(shape | {"transcript": "", "abstained": False, "model": model}, headers=HEADERS)
+        shape = {"file": name, **shape_of(answer), "scores": answer, "segments": segments}
+        return JSONResponse(shape | {"transcript": "", "model": model}, headers=HEADERS)
 
     async def stream(self, sock: WebSocket) -> None:
         query = sock.query_params

@@ -157,7 +157,7 @@ test("a WAV that is what it says", () => {
 });
 
 const answer = {
-  file: 'say "hi", x.wav', model: "m", label: "angry", scores: said("angry", 0.8), transcript: "", abstained: false,
+  file: 'say "hi", x.wav', model: "m", label: "angry", guess: "angry", abstained: false, scores: said("angry", 0.8), transcript: "",
   runs: [
     { start: 0, end: 1.5, label: "angry", speech: true, score: 0.8, scores: said("angry", 0.8) },
     { start: 1.5, end: 2, label: "silence", speech: false, score: 0, scores: [] },
@@ -167,13 +167,14 @@ const answer = {
 
 test("CSV, SRT and JSON", () => {
   const lines = writers.csv([answer], ["angry", "sad"]).split("\n");
-  assert.equal(lines[0], "file,start,end,label,score,abstained,angry,sad,transcript,model");
-  assert.equal(lines[1], '"say ""hi"", x.wav",0.000,1.500,angry,0.800000,false,0.800000,,,m');
-  assert.equal(lines[2], '"say ""hi"", x.wav",1.500,2.000,silence,,false,,,,m');
+  assert.equal(lines[0], "file,start,end,label,guess,abstained,score,angry,sad,transcript,model");
+  assert.equal(lines[1], '"say ""hi"", x.wav",0.000,1.500,angry,angry,false,0.800000,0.800000,,,m');
+  assert.equal(lines[2], '"say ""hi"", x.wav",1.500,2.000,silence,silence,false,,,,,m');
+  assert.match(lines[3], /unsure,sad,true,0\.200000/);
   const cues = writers.srt([answer]);
   assert.match(cues, /^1\n00:00:00,000 --> 00:00:01,500\nangry 80%\n\n2\n00:00:02,000 --> 01:01:01,250\nunsure \(sad 20%\)\n\n$/);
   const shape = JSON.parse(writers.json([answer]));
-  assert.deepEqual(Object.keys(shape), ["file", "label", "scores", "segments", "transcript", "abstained", "model"]);
+  assert.deepEqual(Object.keys(shape), ["file", "label", "guess", "abstained", "scores", "segments", "transcript", "model"]);
   assert.ok(Array.isArray(JSON.parse(writers.json([answer, answer]))));
   assert.match(writers.csv([{ ...answer, file: "=1+1" }], []), /^'=1\+1/m);
 });
@@ -202,6 +203,16 @@ test("what is said of a whole session", () => {
   session.take(one, { type: "final", model: "m", start: 2.1, end: 3, label: "sad", scores: [], transcript: "" });
   session.take(one, { type: "transcript", model: "m", start: 2.1, end: 3, transcript: "Done." });
   assert.equal(session.answers(one)[0].transcript, "Well. Done.");
+});
+
+test("an answer that is unsure, and one from before `guess`", () => {
+  for (const label of ["unsure", "sad"]) {
+    const one = session.newSession({ kind: "file", name: "s", models: ["m"], labels: ["angry", "sad"] });
+    session.takePrediction(one, "m", { label, abstained: true, scores: said("sad", 0.2) });
+    assert.equal(session.overall(one, "m").label, "unsure");
+    const [{ guess, abstained }] = session.answers(one);
+    assert.deepEqual([guess, abstained], ["sad", true]);
+  }
 });
 
 test("text on a colour can be read", () => {

@@ -93,7 +93,7 @@ def test_the_session_can_be_saved_as_json_csv_and_srt(any_site):
     assert all(one["end"] == other["start"] for one, other in itertools.pairwise(segments))
     assert {one["label"] for one in segments} <= {*SEVEN, *NO_VOICE, "unsure"}
     lines = saved(page, "csv")[1].decode().splitlines()
-    assert lines[0].startswith("file,start,end,label,score,abstained,angry,")
+    assert lines[0].startswith("file,start,end,label,guess,abstained,score,angry,")
     assert len(lines) == len(segments) + 1
     spoken = [one for one in segments if one["label"] not in NO_VOICE]
     # A label that is held through a pause makes no cue.

@@ -64,10 +64,10 @@ def test_csv_has_a_row_per_file():
 
 def test_csv_of_a_timeline_has_a_row_per_segment():
     found = rows([LONG, FAILED], timeline=True, top_k=1)
-    assert [(row["start"], row["end"], row["label"], row["abstained"]) for row in found[:3]] == [
-        ("0.000", "4.500", "happy", "false"),
-        ("4.500", "6.000", "silence", "false"),
-        ("6.000", "7.250", "unsure", "true"),
+    assert [(row["start"], row["end"], row["label"], row["guess"], row["abstained"]) for row in found[:3]] == [
+        ("0.000", "4.500", "happy", "happy", "false"),
+        ("4.500", "6.000", "silence", "silence", "false"),
+        ("6.000", "7.250", "unsure", "sad", "true"),
     ]
     assert [row["sad"] for row in found] == ["", "", "0.400000", ""]
 
@@ -120,7 +120,7 @@ def test_text_without_unicode():
 
 
 def test_text_says_unsure_and_silence():
-    unsure = Prediction("happy", SCORES, SHORT.segments, abstained=True)
+    unsure = Prediction("unsure", SCORES, SHORT.segments)
     assert printed(unsure).startswith("  unsure  at best happy 70%") or printed(unsure).startswith("unsure")
     assert printed(SILENT).startswith("s.wav  silence  no speech")
     assert printed(FAILED) == ""

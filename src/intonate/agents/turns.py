@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer.recognizer import Recognizer, load_model
-from intonate.recognizer.timeline import UNSURE
-from intonate.schema import listed
+from intonate.schema import Answer, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,15 +30,13 @@ LONGEST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Emotion:
+class Emotion(Answer):
     """What one turn of the user sounds like.
 
     Attributes:
         start_s: start of the sound that was judged, in seconds of sound since the call began.
         end_s: its end, seconds.
         label: the best label; `unsure` where the model abstains, `silence` or `noise` without speech.
-        guess: the best label even where the model abstains; empty without speech.
-        abstained: whether the model was too unsure to answer.
         scores: {label: probability}, best first; empty without speech.
         familiarity: how near the turn lies to what the model was trained on, 0 to 1; None where nobody measured it.
     """
@@ -47,15 +44,13 @@ class Emotion:
     start_s: float
     end_s: float
     label: str
-    guess: str
-    abstained: bool
     scores: Mapping[str, float]
     familiarity: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, in the words of the stream's events."""
-        shape: dict[str, Any] = {"start": round(self.start_s, 3), "end": round(self.end_s, 3), "label": self.label}
-        shape |= {"guess": self.guess, "abstained": self.abstained, "scores": listed(self.scores)}
+        shape: dict[str, Any] = {"start": round(self.start_s, 3), "end": round(self.end_s, 3)}
+        shape |= self.label_dict() | {"scores": listed(self.scores)}
         return shape | ({} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)})
 
 
@@ -132,10 +127,8 @@ class Turns:
     def _emotion(self, sound: NDArray[np.int16], rate_hz: int, end_s: float) -> Emotion:
         waveform = sound.astype(np.float32) / 32768
         answer = self._recognizer.predict((waveform, rate_hz), labels=self._labels, speaker=self.speaker)
-        guess = next(iter(answer.scores), "")
         start_s = max(0.0, end_s - len(sound) / rate_hz)
-        label = UNSURE if answer.abstained else answer.label
-        return Emotion(start_s, end_s, label, guess, answer.abstained, answer.scores, answer.familiarity)
+        return Emotion(start_s, end_s, answer.label, answer.scores, answer.familiarity)
 
     def _forget(self, longest_s: float) -> None:
         """Drop the oldest blocks that are not needed for the newest `longest_s`."""

@@ -12,12 +12,13 @@ from typing import Any
 from intonate.archive.job import Job
 from intonate.archive.sources import Entry
 from intonate.errors import require
-from intonate.recognizer.timeline import UNSURE
 from intonate.schema import Prediction
 
 # Written into every file of the table: a reader can tell which shape it has, and a run that this one cannot go on.
-VERSION = 1
+VERSION = 2
 COMPRESSION = "zstd"
+# Of a sound, a segment and a speaker alike (`schema.Answer`).
+LABEL = {"label": "string", "guess": "string", "abstained": "bool"}
 
 
 def columns(labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, Any]:
@@ -29,12 +30,12 @@ def columns(labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, Any]:
     `model` and `model_hash`; `error`, null where there is an answer.
     """
     scores, numbers = dict.fromkeys(labels, "double"), dict.fromkeys(dimensions, "double")
-    segment: dict[str, Any] = {"start": "double", "end": "double", "label": "string", "scores": scores}
+    segment: dict[str, Any] = {"start": "double", "end": "double", **LABEL, "scores": scores}
     segment |= {"dimensions": numbers} if numbers else {}
     segment |= {"speech": "bool", "text": "string", "speaker": "string"}
-    speaker = {"speaker": "string", "label": "string", "scores": scores, "speech": "double", "abstained": "bool"}
+    speaker = {"speaker": "string", **LABEL, "scores": scores, "speech": "double"}
     table: dict[str, Any] = {"file": "string", "start": "double", "end": "double", "hash": "string", "bytes": "int64"}
-    table |= {"duration": "double", "label": "string", "guess": "string", "abstained": "bool", "scores": scores}
+    table |= {"duration": "double", **LABEL, "scores": scores}
     table |= {"dimensions": numbers} if numbers else {}
     table |= {"segments": [segment], "speakers": [speaker], "transcript": "string", "warnings": ["string"]}
     return table | {"familiarity": "double", "model": "string", "model_hash": "string", "error": "string"}
@@ -47,16 +48,14 @@ def row(
     return {
         **_about(entry, job, digest, size),
         "duration": answer.duration_s,
-        "label": UNSURE if answer.abstained else answer.label,
-        "guess": answer.label,
-        "abstained": answer.abstained,
+        **answer.label_dict(),
         "scores": dict(answer.scores) or None,
         "dimensions": dict(answer.dimensions) or None,
         "segments": [
             {
                 "start": segment.start_s,
                 "end": segment.end_s,
-                "label": segment.label,
+                **segment.label_dict(),
                 "scores": dict(segment.scores) or None,
                 "dimensions": dict(segment.dimensions) or None,
                 "speech": segment.speech,
@@ -68,10 +67,9 @@ def row(
         "speakers": [
             {
                 "speaker": speaker.name,
-                "label": speaker.label,
+                **speaker.label_dict(),
                 "scores": dict(speaker.scores),
                 "speech": speaker.speech_s,
-                "abstained": speaker.abstained,
             }
             for speaker in answer.speakers
         ],

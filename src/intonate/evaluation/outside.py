@@ -40,7 +40,17 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "utterance",
         "id",
     ),
-    "label": ("prediction", "predicted", "pred", "predicted_label", "prediction_label", "y_pred", "label", "emotion"),
+    "label": (
+        "prediction",
+        "predicted",
+        "pred",
+        "predicted_label",
+        "prediction_label",
+        "y_pred",
+        "guess",  # our own tables: `label` may be `unsure`
+        "label",
+        "emotion",
+    ),
     "start": ("start", "start_s"),
 }
 _PREFIXES = ("p:", "p_", "prob_", "prob:", "probability_", "score_", "score:", "p(")
@@ -263,7 +273,7 @@ def _labels(
     """The classes of the table, and the merge that the truth is counted in."""
     if merge_name is not None:
         labels = merged_labels(merge_name)
-        if strange := sorted({*score_labels, *answers} - set(labels)):
+        if strange := sorted(set(score_labels or answers) - set(labels)):
             raise LabelError(
                 f"{strange[0]!r} is no label of the merge {merge_name!r}; {did_you_mean(strange[0], labels)}; say what "
                 f"it is: --map {strange[0]}=LABEL"

@@ -29,7 +29,7 @@ from intonate.recognizer import inputs, recording, voices
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.request import Request
-from intonate.recognizer.timeline import UNSURE, label_or_unsure
+from intonate.recognizer.timeline import label_or_unsure
 from intonate.schema import Prediction, Segment, Speaker
 from intonate.transcripts.recognisers import with_words
 
@@ -151,7 +151,6 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         scores=everybody.scores,
         segments=tuple(segments),
         transcript=_in_order(segments) if len(texts) > 1 else "".join(texts) or request.text or "",
-        abstained=everybody.abstained,
         model=spec.name,
         file=recording.file_of(source),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -272,8 +271,7 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
 def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
     lengths_s = [seconds for _, seconds, _ in means]
     scores = request.scores(np.average([answer for *_, answer in means], axis=0, weights=lengths_s))
-    is_unsure = label_or_unsure(scores, request.spec.abstain_below) == UNSURE
-    return Speaker(name, next(iter(scores)), scores, sum(lengths_s), is_unsure)
+    return Speaker(name, label_or_unsure(scores, request.spec.abstain_below), scores, sum(lengths_s))
 
 
 def _in_order(segments: Sequence[Segment]) -> str:

@@ -30,7 +30,7 @@ from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import SPEECH, Window, label_or_unsure, overall_unvoiced_label, segments_of
+from intonate.recognizer.timeline import Window, label_or_unsure, overall_unvoiced_label, segments_of
 from intonate.schema import ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcriber, transcriber, with_words
 
@@ -386,11 +386,10 @@ class Recognizer:
         threshold = self.spec.abstain_below if threshold is None else threshold
         scores = {} if mean is None else request.scores(mean)
         answer = Prediction(
-            label=overall_unvoiced_label(segments) if mean is None else next(iter(scores), SPEECH),
+            label=overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold),
             scores=scores,
             segments=segments if request.transcript is None else with_words(segments, request.transcript),
             transcript=request.text or "",
-            abstained=bool(scores) and max(scores.values()) < threshold,
             model=self.spec.name,
             file=file,
             warnings=warnings,

@@ -28,9 +28,9 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.recording import recording_cuts
-from intonate.recognizer.timeline import UNSURE, label_or_unsure, label_scores
+from intonate.recognizer.timeline import label_or_unsure, label_scores
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
-from intonate.schema import listed
+from intonate.schema import UNSURE, Answer, listed
 
 SPEECH = "speech"
 
@@ -60,7 +60,7 @@ Scores = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(Answer):
     """A segment or an utterance of a stream.
 
     Attributes:
@@ -90,7 +90,7 @@ class Event:
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape, as in `Prediction.to_dict`."""
         shape: dict[str, Any] = {"type": self.type, "start": round(self.start_s, 3), "end": round(self.end_s, 3)}
-        shape |= {"label": self.label, "scores": listed(self.scores), "speech": round(self.speech_s, 2)}
+        shape |= self.label_dict() | {"scores": listed(self.scores), "speech": round(self.speech_s, 2)}
         if self.type == "final":
             return shape | {"transcript": ""}
         return shape | {"state": self.state, "raw": listed(self.raw), "level": round(self.level_dbfs, 1)}

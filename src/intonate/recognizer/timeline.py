@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from intonate.audio.voice import NOISE, QUIETEST_DBFS, SILENCE, unvoiced_label
 from intonate.emotions import merge_scores
-from intonate.schema import Segment
+from intonate.schema import UNSURE, Segment
 
-UNSURE = "unsure"
 # Where a model that has no labels hears somebody.
 SPEECH = "speech"
 

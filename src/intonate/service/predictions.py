@@ -67,13 +67,13 @@ BARE_BODY: dict[str, Any] = {
 }
 BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}} | BARE_BODY["content"]}
 SCORES = [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}]
+LABEL = {"label": "happy", "guess": "happy", "abstained": False}
 EXAMPLE: dict[str, Any] = {
     "file": "clip.wav",
-    "label": "happy",
+    **LABEL,
     "scores": SCORES,
-    "segments": [{"start": 0.0, "end": 2.9, "label": "happy", "score": 0.62, "scores": SCORES}],
+    "segments": [{"start": 0.0, "end": 2.9, **LABEL, "score": 0.62, "scores": SCORES}],
     "transcript": "",
-    "abstained": False,
     "model": "compact",
     "warnings": [],
 }

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from intonate.recognizer.recognizer import Failure
-from intonate.recognizer.timeline import UNSURE
-from intonate.schema import Prediction, Segment
+from intonate.schema import UNSURE, Prediction, Segment
 
 Answers = Iterable[Prediction | Failure]
 
@@ -60,28 +59,28 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
-    first, last = ("file", "start", "end", "label", "score", "abstained"), ("transcript", "model", "error", "warnings")
+    first = ("file", "start", "end", "label", "guess", "abstained", "score")
+    last = ("transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
     extra = ("speaker",) if layout.speakers else ()
     yield _row([*first, *numbers, *last, *extra])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(numbers) + 7), answer.error, "", *("" for _ in extra)])
+            yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in extra)])
             continue
         whole = Segment(0.0, answer.duration_s, answer.label, answer.scores, dimensions=answer.dimensions)
         for segment in answer.segments if is_timeline else (whole,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
-            is_unsure = segment.label == UNSURE or (not is_timeline and answer.abstained)
             best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
             scores |= segment.dimensions
             columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
-            flag = str(is_unsure).lower()
+            label = (segment.label, segment.guess, str(segment.abstained).lower())
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
             last = (transcript, answer.model, "", "; ".join(answer.warnings))
             speaker = (segment.speaker,) if extra else ()
-            yield _row([answer.file, *times, segment.label, best, flag, *columns, *last, *speaker])
+            yield _row([answer.file, *times, *label, best, *columns, *last, *speaker])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -135,7 +134,7 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 def _cue(segment: Segment, layout: Layout) -> str:
     best = list(segment.scores.items())[: layout.top_k or 1]
     text = ", ".join(f"{label} {score:.0%}" for label, score in (*best, *segment.dimensions.items()))
-    text = f"{UNSURE} ({text})" if segment.label == UNSURE else text
+    text = f"{UNSURE} ({text})" if segment.abstained else text
     return "\n".join(filter(None, (text, segment.text)))
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from intonate.audio.voice import NOISE, SILENCE
 from intonate.recognizer.recognizer import Failure
-from intonate.recognizer.timeline import UNSURE
-from intonate.schema import Prediction, Segment
+from intonate.schema import UNSURE, Prediction, Segment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +79,7 @@ def _headline(answer: Prediction) -> Text:
         return _text(*prefix, (", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()), "bold"))
     if not answer.scores:
         return _text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
-    best = f"{answer.label} {answer.scores[answer.label]:.0%}"
+    best = f"{answer.guess} {answer.scores[answer.guess]:.0%}"
     is_strange = answer.familiarity is not None and answer.familiarity <= STRANGE
     note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_strange else "", "dim")
     if answer.abstained:
@@ -91,9 +90,9 @@ def _headline(answer: Prediction) -> Text:
 def _print_speakers(console: Console, answer: Prediction) -> None:
     width = max(len(speaker.name) for speaker in answer.speakers)
     for speaker in answer.speakers:
-        best = f"{speaker.label} {next(iter(speaker.scores.values())):.0%}"
+        best = f"{speaker.guess} {next(iter(speaker.scores.values())):.0%}"
         shown = f"{UNSURE}  at best {best}" if speaker.abstained else best
-        colour = COLOURS[UNSURE] if speaker.abstained else _colour(speaker.label)
+        colour = _colour(speaker.label)
         name = f"  {speaker.name:<{width}}  "
         console.print(_text(name, (shown, f"bold {colour}"), (f"  {speaker.speech_s:.1f} s of speech", "dim")))
 
@@ -139,7 +138,7 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
 
 def _segment_text(segment: Segment) -> str:
     """The label, and the best guess where it is unsure."""
-    name = f"{UNSURE} ({next(iter(segment.scores))})" if segment.label == UNSURE else segment.label
+    name = f"{UNSURE} ({segment.guess})" if segment.abstained else segment.label
     return f"{segment.speaker}  {name}" if segment.speaker else name
 
 

@@ -1,6 +1,6 @@
 /** A session: a stretch of sound and what every model said about it. Pure. */
 
-import { Timeline, weighted } from "./timeline.js";
+import { labelled, Timeline, weighted } from "./timeline.js";
 
 /**
  * @param kind `live` or `file`.
@@ -47,7 +47,8 @@ export function overall(session, model) {
   const prediction = session.overall.get(model);
   if (prediction) {
     const { label, abstained, scores } = prediction;
-    const state = label === "silence" ? "silence" : "speech";
+    const state = label === "silence" || label === "noise" ? label : "speech";
+    // Answers from before `guess` have the best guess as `label`, also where the model abstained.
     return { label: abstained ? "unsure" : label, state, scores, score: scores[0]?.score ?? 0 };
   }
   if (!timeline.stretches.length) return undefined;
@@ -78,15 +79,7 @@ export function answers(session) {
   const text = transcript(session).map((line) => line.text).join(" ");
   return session.models.map((model) => {
     const whole = overall(session, model) ?? { label: "silence", scores: [] };
-    const abstained = whole.label === "unsure";
-    return {
-      file: session.name,
-      model,
-      label: abstained ? (whole.scores[0]?.label ?? "unsure") : whole.label,
-      scores: whole.scores,
-      runs: session.timelines.get(model).runs(),
-      transcript: text,
-      abstained,
-    };
+    const runs = session.timelines.get(model).runs();
+    return { file: session.name, model, ...labelled(whole), scores: whole.scores, runs, transcript: text };
   });
 }

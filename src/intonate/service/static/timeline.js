@@ -93,6 +93,12 @@ export function weighted(stretches, lengths = stretches.map(({ start, end }) => 
   return { score: scores[0]?.score ?? 0, scores };
 }
 
+/** What every answer says: `label`, which is `unsure` where the model abstained, and its best `guess` all the same. */
+export function labelled({ label, scores }) {
+  const abstained = label === "unsure";
+  return { label, guess: abstained ? (scores[0]?.label ?? label) : label, abstained };
+}
+
 /** Scores, best first. */
 export function sorted(scores) {
   return [...scores].sort((a, b) => b.score - a.score);

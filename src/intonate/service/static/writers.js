@@ -1,5 +1,7 @@
 /** A session as files: WAV, JSON, CSV, SRT, in the shapes that `intonate predict` writes. Pure. */
 
+import { labelled } from "./timeline.js";
+
 /** 16-bit mono WAV (RIFF, 44-byte header) as an ArrayBuffer. */
 export function wav(samples, rate) {
   const bytes = samples.length * 2;
@@ -23,15 +25,16 @@ export function wav(samples, rate) {
 
 /** One object for one model, an array for several. */
 export function json(answers) {
-  const shaped = answers.map(({ file, model, label, scores, runs, transcript, abstained }) => ({
+  const shaped = answers.map(({ file, model, label, guess, abstained, scores, runs, transcript }) => ({
     file,
     label,
+    guess,
+    abstained,
     scores,
     segments: runs.map((run) => ({
-      start: round(run.start), end: round(run.end), label: run.label, score: round(run.score, 6), scores: run.scores,
+      start: round(run.start), end: round(run.end), ...labelled(run), score: round(run.score, 6), scores: run.scores,
     })),
     transcript,
-    abstained,
     model,
   }));
   return JSON.stringify(shaped.length === 1 ? shaped[0] : shaped, null, 2) + "\n";
@@ -39,12 +42,13 @@ export function json(answers) {
 
 /** A row per segment, a column per label. */
 export function csv(answers, labels) {
-  const head = ["file", "start", "end", "label", "score", "abstained", ...labels, "transcript", "model"];
+  const head = ["file", "start", "end", "label", "guess", "abstained", "score", ...labels, "transcript", "model"];
   const rows = answers.flatMap(({ file, model, runs, transcript }) =>
     runs.map((run) => {
       const scores = new Map(run.scores.map(({ label, score }) => [label, score.toFixed(6)]));
-      const best = run.speech ? run.score.toFixed(6) : "";
-      const fixed = [file, run.start.toFixed(3), run.end.toFixed(3), run.label, best, String(run.label === "unsure")];
+      const { label, guess, abstained } = labelled(run);
+      const times = [run.start.toFixed(3), run.end.toFixed(3)];
+      const fixed = [file, ...times, label, guess, String(abstained), run.speech ? run.score.toFixed(6) : ""];
       return [...fixed, ...labels.map((label) => scores.get(label) ?? ""), transcript, model];
     }),
   );
