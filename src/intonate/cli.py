@@ -161,9 +161,7 @@ def serve(
     ] = "",
     tls_cert: Annotated[Path | None, typer.Option(metavar="PEM", help="Certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its key.")] = None,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A further name it may be called by.")
-    ] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A further name it goes by.")] = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A further web page's origin that may use it.")
     ] = None,
@@ -176,6 +174,7 @@ def serve(
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
     ] = None,
+    grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="To answer what is under way at a stop.")] = 5,
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -198,6 +197,7 @@ def serve(
         uploads=max_uploads,
         connections=max_connections,
         session_s=max_session_s,
+        grace_s=grace,
     )
 
 

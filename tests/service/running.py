@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import threading
 import time
 from typing import Any
 
+import soundfile
+import tiny
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from intonate.service.command import _server
@@ -68,6 +72,12 @@ class Answer:
         return json.loads(self.body)
 
 
+def wav(seconds: float = 1.0, rate: int = 16_000, **options: Any) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, tiny.speech(seconds, rate), rate, format=options.pop("format", "WAV"), **options)
+    return file.getvalue()
+
+
 def form(audio: bytes | None, name: str = "clip.wav", **fields: str) -> tuple[bytes, dict[str, str]]:
     parts = [f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
     if audio is not None:
@@ -78,6 +88,19 @@ def form(audio: bytes | None, name: str = "clip.wav", **fields: str) -> tuple[by
 
 def receive(ws: ClientConnection) -> Any:
     return json.loads(ws.recv(timeout=30))
+
+
+def closing(ws: ClientConnection, events: list[Any] | None = None) -> tuple[Any, int]:
+    """(the error that was told, the close code); what came before it is added to `events`."""
+    error = None
+    try:
+        while True:
+            message = receive(ws)
+            error = message if message["type"] == "error" else error
+            if events is not None:
+                events.append(message)
+    except ConnectionClosed as closed:
+        return error, closed.rcvd.code if closed.rcvd else 1006
 
 
 def finish(ws: ClientConnection) -> list[Any]:

@@ -11,18 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from running import Running, form
+from running import Running, form, wav
 
 from intonate.errors import IntonateError
 from intonate.service.settings import Settings
 
 TOKEN = "a-token-of-24-characters"
-
-
-def wav(seconds=1.0, rate=16_000, **options):
-    file = io.BytesIO()
-    soundfile.write(file, tiny.speech(seconds, rate), rate, format=options.pop("format", "WAV"), **options)
-    return file.getvalue()
 
 
 def test_a_prediction_is_that_of_the_recognizer(service, recognizer):
@@ -147,7 +141,7 @@ def test_a_stalled_upload(recognizer):
             raw.settimeout(10)
             assert b" 408 " in raw.recv(4096)
         assert service.upload(wav()).status == 200
-        assert service.state.uploads == 0
+        assert not service.state.requests
 
 
 def test_a_client_that_leaves_in_the_middle(service):
@@ -158,9 +152,9 @@ def test_a_client_that_leaves_in_the_middle(service):
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
     until = time.monotonic() + 5
-    while service.state.uploads and time.monotonic() < until:
+    while service.state.requests and time.monotonic() < until:
         time.sleep(0.02)
-    assert service.state.uploads == 0
+    assert not service.state.requests
     assert service.upload(wav()).status == 200
 
 
@@ -173,7 +167,7 @@ def test_a_full_queue_says_come_back(recognizer):
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
         until = time.monotonic() + 5
-        while service.state.uploads < 2 and time.monotonic() < until:
+        while len(service.state.requests) < 2 and time.monotonic() < until:
             time.sleep(0.01)
         answer = service.upload(wav())
         assert answer.status == 503
@@ -442,4 +436,4 @@ def test_errors_of_ours_are_not_shown(recognizer, monkeypatch):
         assert answer.status == 500
         assert "operator" in answer.json["error"]
         assert "zero" not in json.dumps(answer.json)
-        assert service.state.uploads == 0
+        assert not service.state.requests

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from running import Running, finish, receive
+from running import Running, closing, finish, receive
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -39,17 +39,6 @@ def play(service, data, query=QUERY, chunk=3200):
         for start in range(0, len(data), chunk):
             ws.send(data[start : start + chunk])
         return finish(ws)
-
-
-def closing(ws):
-    """(the error that was told, the close code)."""
-    error = None
-    try:
-        while True:
-            message = receive(ws)
-            error = message if message["type"] == "error" else error
-    except ConnectionClosed as closed:
-        return error, closed.rcvd.code if closed.rcvd else 1006
 
 
 def check_alive(service):
@@ -226,7 +215,7 @@ def test_more_connections_than_it_takes(recognizer):
             first.send(pcm(1.0))
             assert receive(first)["type"] == "segment"
         until = time.monotonic() + 5
-        while service.state.connections and time.monotonic() < until:
+        while service.state.streams and time.monotonic() < until:
             time.sleep(0.01)
         check_alive(service)
 
@@ -253,10 +242,10 @@ def test_a_client_that_stops_reading_delays_nobody(recognizer):
         for _ in range(3):
             check_alive(service)
         until = time.monotonic() + 30
-        while service.state.connections and time.monotonic() < until:
+        while service.state.streams and time.monotonic() < until:
             time.sleep(0.02)
         enough.set()
-        assert service.state.connections == 0
+        assert not service.state.streams
         # Awake again, it learns why.
         raw.settimeout(2)
         tail = b""

@@ -17,6 +17,7 @@ from intonate.audio.downmix import Downmix
 from intonate.audio.listing import AUDIO_SUFFIXES, Listing, find, listing
 from intonate.audio.readers import Reader, Sound, Source, check_rate, name_of, open_audio
 from intonate.audio.resample import Waveform, resample_blocks
+from intonate.cancellation import check
 from intonate.errors import AudioError
 
 __all__ = [
@@ -160,6 +161,7 @@ def _stretch(
         raise _too_long(reader, longest_s)
     taken = 0
     for chunk in reader.chunks(first):
+        check()
         stretch = chunk[: None if last == math.inf else int(last) - first - taken]
         _check_values(stretch, reader.name)
         taken += len(stretch)

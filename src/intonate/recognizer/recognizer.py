@@ -20,6 +20,7 @@ from intonate.audio.clean import clean
 from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
 from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
+from intonate.cancellation import check
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.normalise import SpeakerStatistics
@@ -198,6 +199,7 @@ class Recognizer:
         """The same with the dimensions behind the labels, (clips, labels + dimensions)."""
         answers = np.empty((len(clips), len(self.spec.labels) + len(self.spec.dimensions)))
         for positions, feeds in inputs.batches(self.spec, clips, batch_size):
+            check()
             answers[positions] = self._model.run(feeds)
         return answers
 

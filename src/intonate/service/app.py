@@ -15,7 +15,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 import intonate
-from intonate.errors import IntonateError
 from intonate.service import live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
@@ -57,8 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await state.in_stream_pool(_warm_up, settings)
-        state.in_background(state.sweep())
+        await state.start()
         yield
         state.close()
 
@@ -130,8 +128,10 @@ def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
     @app.get("/readyz", summary="Whether it can take more", responses={503: {"description": "Full."}})
     async def readyz() -> Response:
         limits = state.settings.limits
-        is_full = state.uploads >= limits.uploads or state.connections >= limits.connections
-        return PlainTextResponse("full" if is_full else "ok", 503 if is_full else 200)
+        is_full = len(state.requests) >= limits.uploads or len(state.streams) >= limits.connections
+        if state.is_stopping or is_full or not state.load.has_room(len(state.streams)):
+            return PlainTextResponse("stopping" if state.is_stopping else "full", 503)
+        return PlainTextResponse("ok")
 
     @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
     async def metrics() -> Response:
@@ -154,13 +154,6 @@ def _add_pages(app: FastAPI) -> None:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
-
-
-def _warm_up(settings: Settings) -> None:
-    """Load what is loaded at first use, so that the first client need not wait."""
-    for model in settings.models.values():
-        with contextlib.suppress(IntonateError):
-            model.stream(model.spec.sample_rate_hz)
 
 
 def _models_response(settings: Settings) -> dict[str, Any]:

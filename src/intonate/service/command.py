@@ -12,8 +12,10 @@ from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.service.settings import Limits, Settings, check_token, is_loopback
 from intonate.terminal.command import open_transcriber
 
-# After an interrupt, open uploads have this long to be answered, seconds.
-GRACE_S = 5
+# What is left after the grace is cut off within this long, seconds.
+CUT_OFF_S = 1
+# A client that does not answer pings for so long is gone; one whose sound has to wait answers late, seconds.
+PING_TIMEOUT_S = 60
 # Connections that are accepted at once: all of them are open until the door has seen them.
 BACKLOG = 256
 # A thread that computes holds Python's lock for this long before the one that talks to the clients gets it, which
@@ -88,7 +90,7 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
 
     from intonate.service.app import create_app
     from intonate.service.door import Door
-    from intonate.service.protocol import behind
+    from intonate.service.protocol import HttpProtocol, behind
 
     limits = settings.limits
     # More live connections than the defaults have room for bring their room with them.
@@ -96,8 +98,9 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
     http, websocket = behind(
         Door(most, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
     )
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host.strip("[]"),
         port=port,
         ssl_certfile=tls_cert,
@@ -110,7 +113,8 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        ws_ping_timeout=PING_TIMEOUT_S,
+        timeout_graceful_shutdown=CUT_OFF_S,
         timeout_keep_alive=15,
         limit_concurrency=None,
     )
@@ -120,6 +124,15 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
             await super().startup(sockets)
             if self.started:
                 _announce(settings, self.servers[0].sockets[0].getsockname()[1], tls_cert is not None)
+
+        async def shutdown(self, sockets: Any = None) -> None:
+            for listener in self.servers:
+                listener.close()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, HttpProtocol):
+                    connection.shutdown()  # at once where nothing is under way, else after the answer
+            await app.state.service.drain(limits.grace_s, lambda: self.force_exit)
+            await super().shutdown(sockets)
 
     return Server(config)
 

@@ -1,8 +1,9 @@
-"""`WS /v1/stream`: sound in, events out, one coroutine per connection.
+"""`WS /v1/stream`: sound in, events out, two coroutines per connection.
 
-A connection reads, computes and sends in turn, so a client that sends too fast or reads too slowly holds up only
-itself: TCP makes it wait. The models run in a pool of threads; a long message is processed piece by piece, each of
-them queueing behind the other connections'.
+One reads: it answers pings at once, whatever the models are doing, and queues the sound, some seconds of it at most
+(TCP makes a client wait that sends faster). The other takes the sound piece by piece to the models, which run in a pool
+of threads, and sends their events: a client that reads too slowly holds up only itself. Whether a stream is behind its
+sound is seen here, and told: a `behind` event says by how much, and again when it has caught up.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
-from intonate.service.query import BAD, FULL, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
+from intonate.service.load import LagClock
+from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
+from intonate.service.replies import RETRY_AFTER_S
 from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
 from intonate.service.sessions import AnyStream, Session
 from intonate.service.state import ServiceState
 
 # A message is processed in pieces this long, so that others get their turn.
 PIECE_S = 0.25
+# What a message that waits takes beside its sound.
+MESSAGE_BYTES = 128
 
 
 async def serve(ws: WebSocket, state: ServiceState) -> None:
@@ -33,13 +38,12 @@ async def serve(ws: WebSocket, state: ServiceState) -> None:
     state.metrics.connections.inc()
     close = 1000
     try:
-        if state.connections >= state.settings.limits.connections:
-            raise ConnectionEnd(FULL, "full", "the service has as many connections as it takes; try again later")
-        state.connections += 1
+        connection = _Connection(ws, state)
+        state.streams.add(connection)
         try:
-            await _Connection(ws, state).run()
+            await connection.run()
         finally:
-            state.connections -= 1
+            state.streams.discard(connection)
     except ConnectionEnd as end:
         close = end.close
         await _close_with_reason(ws, end)
@@ -59,35 +63,59 @@ class _Connection:
         self._query = parse(ws, state.settings)
         self._head = b""  # the first bytes of this connection
         self._partial_sample = b""  # the beginning of a sample whose end has not come yet
+        self._queue: asyncio.Queue[tuple[float, bytes | str | Exception]] = asyncio.Queue()
+        self._pending_bytes = 0
+        self._has_room = asyncio.Event()
+        self._waiting: asyncio.Timeout | None = None  # for the next message
+        self._is_gone = False
+        self._clock = LagClock()
 
     async def run(self) -> None:
         session, resumed, events = await self._session()
         if session.on_takeover is not None:
             session.on_takeover()
         session.connection, session.on_takeover = self, self._close_for_takeover
+        reading: asyncio.Task[None] | None = None
         try:
             async with session.lock:  # until the connection before has processed its last piece
                 events = session.events_after(self._query.seq) or [] if resumed else events
                 await self._send(json.dumps(self._ready_message(session, resumed)))
             for event in events:
                 await self._send(event[2])
-            await self._receive_all(session)
+            reading = asyncio.create_task(self._read(session.rate_hz))
+            await self._work(session)
             self._state.sessions.drop(session)
         finally:
+            if reading is not None:
+                reading.cancel()
             self._state.sessions.release(session, self)
             self._state.metrics.sessions.set(len(self._state.sessions))
+
+    def stop(self) -> None:
+        """The service stops: end after what was read."""
+        if self._waiting is not None and self._waiting.when() is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _session(self) -> tuple[Session, bool, list[tuple[int, str, str]]]:
         """The session of this connection, whether it was there before, and the events that the client missed."""
         query, state = self._query, self._state
         known = state.sessions.find(query.session, query.settings_key) if query.session else None
-        if known is not None and (missed := known.events_after(query.seq)) is not None:
-            return known, True, missed
-        streams = await state.in_stream_pool(self._streams)
-        session = Session(query.settings_key, streams, query.rate_hz, state.stream_transcriber(query.rate_hz))
-        state.sessions.add(session)
-        state.metrics.sessions.set(len(state.sessions))
-        return session, False, []
+        if known is None or (missed := known.events_after(query.seq)) is None:
+            self._check_room()
+            streams = await state.in_stream_pool(self._streams)
+            session = Session(query.settings_key, streams, query.rate_hz, state.stream_transcriber(query.rate_hz))
+            state.sessions.add(session)
+            state.metrics.sessions.set(len(state.sessions))
+            return session, False, []
+        return known, True, missed
+
+    def _check_room(self) -> None:
+        """Refuse a stream that would make those that run wait; one that comes back has its place."""
+        if len(self._state.streams) > self._limits.connections:
+            raise ConnectionEnd(FULL, "full", "the service has as many connections as it takes; try again later")
+        if not self._state.load.has_room(len(self._state.streams) - 1):
+            raise ConnectionEnd(FULL, "busy", "the service is busy with the streams that it has; try again later")
+        self._state.load.admit()
 
     def _streams(self) -> dict[str, AnyStream]:
         query, models = self._query, self._state.settings.models
@@ -110,31 +138,99 @@ class _Connection:
             "activity": stream.activity,
         }
 
-    async def _receive_all(self, session: Session) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", 1006))
-            data = message.get("bytes")
-            if data is not None:
-                await self._process_all(session, data)
-            elif await self._run_command(session, message.get("text") or ""):
-                return
+    # Reading
 
-    async def _process_all(self, session: Session, data: bytes) -> None:
+    async def _read(self, rate_hz: int) -> None:
+        """Queue what comes, until the last message; how it ended is queued, too."""
+        most_bytes = self._limits.pending_s * rate_hz * ENCODINGS[self._query.format].width
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "websocket.disconnect":
+                    raise WebSocketDisconnect(message.get("code", 1006))
+                data = message.get("bytes")
+                if data is None:
+                    data = await self._run_command(message.get("text") or "", rate_hz)
+                if data is None:
+                    return
+                if not data:
+                    continue
+                self._pending_bytes += len(data) + MESSAGE_BYTES
+                self._queue.put_nowait((time.monotonic(), data))
+                while self._pending_bytes > most_bytes:
+                    self._has_room.clear()
+                    await self._has_room.wait()
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            self._is_gone = True  # what is still to be processed comes again with the next connection
+            self._queue.put_nowait((0.0, error))
+        except (ConnectionEnd, IntonateError) as error:
+            self._queue.put_nowait((0.0, error))
+
+    async def _receive(self) -> Any:
+        while True:
+            try:
+                if self._state.is_stopping:
+                    raise ConnectionEnd(RESTART, "stopping", "the service stops; connect again, it may be started anew")
+                async with asyncio.timeout(self._limits.idle_s) as self._waiting:
+                    return await self._ws.receive()
+            except TimeoutError:
+                if not self._state.is_stopping and not self._pending_bytes:
+                    raise ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s") from None
+            finally:
+                self._waiting = None
+
+    async def _run_command(self, text: str, rate_hz: int) -> bytes | None:
+        """Carry out the command of a text message: the sound in it, or None where it was the last one."""
+        try:
+            command = json.loads(text)
+            kind = command.get("type")
+        except (ValueError, AttributeError, RecursionError):
+            raise ConnectionEnd(BAD, "message", 'text messages are JSON objects, e.g. {"type": "finish"}') from None
+        if kind is None and "event" in command:
+            sound = gateway_sound(command, self._query.format, rate_hz)
+            if sound is not None:
+                return sound
+            kind = "finish"
+        if kind == "ping":
+            await self._send(json.dumps({"type": "pong", "t": command.get("t")}))
+            return b""
+        if kind != "finish":
+            known = did_you_mean(str(kind), ("finish", "ping"))
+            raise ConnectionEnd(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {known}")
+        self._queue.put_nowait((time.monotonic(), "finish"))
+        return None
+
+    # Processing
+
+    async def _work(self, session: Session) -> None:
+        """Process what was queued, in order, until the end."""
+        while True:
+            arrived_at, item = await self._queue.get()
+            if isinstance(item, bytes):
+                await self._process_all(session, item, arrived_at)
+                self._pending_bytes -= len(item) + MESSAGE_BYTES
+                self._has_room.set()
+                await self._tell_lag(session)
+            elif isinstance(item, str):
+                await self._finish(session)
+                await self._send('{"type":"done"}')
+                await self._ws.close()
+                return
+            else:
+                if isinstance(item, ConnectionEnd) and item.close == RESTART:
+                    await self._finish(session)
+                raise item
+
+    async def _process_all(self, session: Session, data: bytes, arrived_at: float) -> None:
         """The sound of one message, refused where it begins like something else than samples."""
         if len(self._head) < kinds.HEAD_BYTES:
             self._head += data[: kinds.HEAD_BYTES - len(self._head)]
             check_beginning(self._head, self._query.format)
+        self._clock.sound_came(arrived_at, session.received / session.rate_hz)
         for piece in self._decode_pieces(data, session.rate_hz):
-            await self._process(session, piece)
-
-    async def _receive(self) -> Any:
-        try:
-            async with asyncio.timeout(self._limits.idle_s):
-                return await self._ws.receive()
-        except TimeoutError:
-            raise ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s") from None
+            if self._is_gone:
+                raise WebSocketDisconnect(1006)
+            await self._process(session, piece, arrived_at)
 
     def _decode_pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
         """A message in whole samples, some at a time."""
@@ -146,8 +242,7 @@ class _Connection:
         for start in range(0, whole, step):
             yield data[start : min(start + step, whole)]
 
-    async def _process(self, session: Session, piece: bytes) -> None:
-        received_at = time.monotonic()
+    async def _process(self, session: Session, piece: bytes, arrived_at: float) -> None:
         samples = ENCODINGS[self._query.format].decode(piece)
         async with session.lock:
             self._check_owner(session)
@@ -164,27 +259,20 @@ class _Connection:
             await self._send(text)
             self._state.metrics.events.labels(kind).inc()
         if messages:
-            self._state.metrics.window_seconds.observe(time.monotonic() - received_at)
+            self._state.metrics.window_seconds.observe(time.monotonic() - arrived_at)
 
-    async def _run_command(self, session: Session, text: str) -> bool:
-        """Carry out the command of a text message; whether it was the last one."""
-        try:
-            command = json.loads(text)
-            kind = command.get("type")
-        except (ValueError, AttributeError, RecursionError):
-            raise ConnectionEnd(BAD, "message", 'text messages are JSON objects, e.g. {"type": "finish"}') from None
-        if kind is None and "event" in command:
-            sound = gateway_sound(command, self._query.format, session.rate_hz)
-            if sound is not None:
-                await self._process_all(session, sound)
-                return False
-            kind = "finish"
-        if kind == "ping":
-            await self._send(json.dumps({"type": "pong", "t": command.get("t")}))
-            return False
-        if kind != "finish":
-            known = did_you_mean(str(kind), ("finish", "ping"))
-            raise ConnectionEnd(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {known}")
+    async def _tell_lag(self, session: Session) -> None:
+        """Say how far the answers are behind the sound, where that is news."""
+        if self._queue.empty():
+            self._clock.caught_up()
+        lag_s = self._clock.news(session.received / session.rate_hz)
+        if lag_s is not None:
+            if lag_s:
+                self._state.metrics.behind.inc()
+            await self._send(json.dumps({"type": "behind", "seconds": round(lag_s, 1), "received": session.received}))
+
+    async def _finish(self, session: Session) -> None:
+        """Send the rest of the answers; no more sound comes."""
         async with session.lock:
             self._check_owner(session)
             events = await self._state.in_stream_pool(session.finish)
@@ -198,9 +286,6 @@ class _Connection:
                 messages = session.encode_events(session.transcripts(()))
             for event in messages:
                 await self._send(event[2])
-        await self._send('{"type":"done"}')
-        await self._ws.close()
-        return True
 
     async def _send(self, text: str) -> None:
         try:
@@ -220,11 +305,13 @@ class _Connection:
 
 async def _close_with_reason(ws: WebSocket, end: ConnectionEnd) -> None:
     """Send the reason, if the client still reads, and close."""
-    error = json.dumps({"type": "error", "error": str(end), "code": end.code})
+    error: dict[str, Any] = {"type": "error", "error": str(end), "code": end.code}
+    if end.close == FULL:
+        error["retry_after"] = RETRY_AFTER_S
     with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
         if end.code != "slow" and ws.application_state is WebSocketState.CONNECTED:
             async with asyncio.timeout(1.0):
-                await ws.send_text(error)
+                await ws.send_text(json.dumps(error))
     with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
         # A reason is 123 bytes at most (RFC 6455, 5.5).
         await ws.close(end.close, str(end).encode()[:120].decode(errors="ignore"))

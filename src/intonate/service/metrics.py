@@ -33,6 +33,9 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.lag = Gauge("intonate_stream_lag_seconds", "How long windows wait to be computed.", registry=registry)
+        self.load = Gauge("intonate_stream_load", "Processors that streams keep busy.", registry=registry)
+        self.behind = Counter("intonate_behind", "Streams that fell behind their sound.", registry=registry)
         self.audio_seconds = Counter("intonate_stream_audio_seconds", "Sound received in streams.", registry=registry)
         self.closed = Counter("intonate_closed", "WebSockets closed, by close code.", ["code"], registry=registry)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import json
@@ -19,9 +20,9 @@ from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
-from intonate.service.replies import RefusedError, refusal
+from intonate.service.replies import STOPPING, RefusedError, refusal
 from intonate.service.state import ServiceState
-from intonate.service.uploads import body, receive
+from intonate.service.uploads import body, receive, while_connected
 from intonate.terminal import formats
 from intonate.transcripts.recognisers import Transcriber
 
@@ -94,19 +95,28 @@ async def classify(request: Request, name: str, state: ServiceState) -> Response
 
 async def _counted(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
     """The response of `work`, within the number of uploads at once."""
+    task = asyncio.current_task()
+    assert task is not None  # a request is a task
     state.metrics.uploads.inc()
-    state.uploads += 1
     try:
-        if state.uploads > state.settings.limits.uploads:
+        if state.is_stopping:
+            raise RefusedError(503, STOPPING, "stopping")
+        if len(state.requests) >= state.settings.limits.uploads:
             raise RefusedError(503, "the service has as many uploads as it takes; try again in a moment")
+        state.requests.add(task)
         response = await work
     except RefusedError as refused:
         response = refusal(refused)
     except ClientDisconnect:
         response = Response(status_code=GONE)
+    except asyncio.CancelledError:
+        if not state.is_stopping:
+            raise
+        task.uncancel()
+        response = refusal(RefusedError(503, STOPPING, "stopping"))
     finally:
         work.close()
-        state.uploads -= 1
+        state.requests.discard(task)
         state.metrics.uploads.dec()
     state.metrics.predictions.labels(response.status_code).inc()
     return response
@@ -129,7 +139,8 @@ async def _respond(request: Request, state: ServiceState) -> Response:
         # The name as the client gave it, without the folders of its disk.
         name = PurePath(file.replace("\\", "/")).name
         try:
-            answers.append(dataclasses.replace(await _answer(audio, options, state), file=name))
+            answer = await while_connected(request, _answer(audio, options, state))
+            answers.append(dataclasses.replace(answer, file=name))
         except RefusedError as refused:
             if is_single:
                 raise
@@ -157,7 +168,8 @@ async def _respond_with_scores(request: Request, name: str, state: ServiceState)
             )
     options = _prediction_options({"model": name, **fields}, state) | {"transcribe": None}
     top_k = options.pop("top_k")
-    return JSONResponse(listed((await _answer(content, options, state)).scores, top_k))
+    answer = await while_connected(request, _answer(content, options, state))
+    return JSONResponse(listed(answer.scores, top_k))
 
 
 async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState) -> Prediction:

@@ -18,6 +18,7 @@ PROTOCOL = "intonate.v1"
 PARAMETERS = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
 # Close codes (RFC 6455 leaves 4000-4999 to applications).
 BAD, TOKEN, UNKNOWN_MODEL, SLOW, TAKEN, TOO_LONG, FULL = 4400, 4401, 4404, 4408, 4409, 4413, 4429
+RESTART = 1012  # RFC 6455's registry: "service restart"
 
 
 class ConnectionEnd(Exception):  # noqa: N818  (an end is not always an error)

@@ -18,19 +18,20 @@ CODES = {
     503: "busy",
 }
 RETRY_AFTER_S = 2
+STOPPING = "the service stops before it could answer; send it again, it may have been started anew"
 
 
 class RefusedError(Exception):
-    """A request that cannot be answered: HTTP status and one sentence."""
+    """A request that cannot be answered: HTTP status, one sentence, and a word for programs if not the usual one."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int, error: str, code: str = "") -> None:
         super().__init__(error)
-        self.status = status
+        self.status, self.code = status, code
 
 
-def error_shape(status: int, error: str) -> dict[str, str]:
+def error_shape(status: int, error: str, code: str = "") -> dict[str, str]:
     """The JSON of an error."""
-    return {"error": error, "code": CODES.get(status, "http")}
+    return {"error": error, "code": code or CODES.get(status, "http")}
 
 
 def refusal(refused: RefusedError) -> Response:
@@ -38,4 +39,4 @@ def refusal(refused: RefusedError) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
     if refused.status in (408, 413, 503):
         headers["Connection"] = "close"  # the rest of the upload is not read
-    return JSONResponse(error_shape(refused.status, str(refused)), refused.status, headers)
+    return JSONResponse(error_shape(refused.status, str(refused), refused.code), refused.status, headers)

@@ -40,6 +40,8 @@ class Limits:
         session_s: sound in one session, seconds.
         idle_s: a WebSocket that sends nothing is closed after so long, seconds.
         send_s: a WebSocket that does not read is closed after so long, seconds.
+        pending_s: sound of a stream that waits to be processed; more is read when there is room, seconds.
+        grace_s: after a signal to stop, what is under way has this long to be answered, seconds.
         resume_s: how long a session waits for a lost connection to come back, seconds.
         workers: threads that compute, once for uploads and once for streams.
     """
@@ -58,6 +60,8 @@ class Limits:
     session_s: float = 4 * 3600.0
     idle_s: float = 60.0
     send_s: float = 10.0
+    pending_s: float = 30.0
+    grace_s: float = 5.0
     resume_s: float = 60.0
     workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
 

@@ -5,18 +5,22 @@ They come as the fields `audio` (or `file`) of a form, or one of them as the bar
 
 from __future__ import annotations
 
+import asyncio
 import time
 from asyncio import timeout
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from intonate.errors import did_you_mean
 from intonate.service.replies import RefusedError
 from intonate.service.settings import MIB, Limits
+
+T = TypeVar("T")
 
 FILE_FIELDS = ("audio", "file")
 FIELDS = (
@@ -94,6 +98,28 @@ async def _form(request: Request, limits: Limits) -> tuple[tuple[tuple[bytes, st
         return tuple(recordings), fields
     finally:
         await form.close()
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled where the client of a received request goes away before.
+
+    Raises:
+        ClientDisconnect: it went away.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_leaves(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _client_leaves(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _unambiguous(fields: list[tuple[str, str]]) -> dict[str, str]:

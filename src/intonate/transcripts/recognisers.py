@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
 from intonate.audio.voice import voice_frames
+from intonate.cancellation import check
 from intonate.errors import IntonateError, MissingExtraError, ModelError, did_you_mean, first_line, require
 from intonate.published.files import not_here
 from intonate.schema import Segment
@@ -231,11 +232,12 @@ def _load_whisper(model: str) -> Transcriber:
         segments, info = network.transcribe(
             waveform, language=language or None, word_timestamps=True, condition_on_previous_text=False
         )
-        words = [
-            Word(" ".join(word.word.split()), float(word.start), float(word.end))
-            for segment in segments
-            for word in segment.words or ()
-        ]
+        words: list[Word] = []
+        for segment in segments:
+            check()
+            words += [
+                Word(" ".join(word.word.split()), float(word.start), float(word.end)) for word in segment.words or ()
+            ]
         return [word for word in words if word.text], str(info.language)
 
     return Transcriber(f"{WHISPER}:{size}", _version("faster-whisper"), recognise)

@@ -1,0 +1,109 @@
+"""A service that stops answers what is under way, or says why not."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import tiny
+from running import Running, closing, receive, wav
+
+from intonate.cancellation import check
+from intonate.service import predictions
+
+SOURCE = Path(__file__).parents[2] / "src"
+QUERY = "rate=16000&activity=energy"
+
+
+def pcm(seconds):
+    return (tiny.speech(seconds) * 32767).astype("<i2").tobytes()
+
+
+def test_an_upload_under_way_is_answered(recognizer, monkeypatch):
+    predict, began = predictions._predict, threading.Event()
+
+    def slow(*args):
+        began.set()
+        time.sleep(1.0)
+        return predict(*args)
+
+    monkeypatch.setattr(predictions, "_predict", slow)
+    with Running(recognizer) as service, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.upload, wav())
+        assert began.wait(20)
+        service._server.should_exit = True
+        assert answer.result(20).status == 200
+        service.thread.join(20)
+        assert not service.thread.is_alive()
+        with pytest.raises(ConnectionRefusedError):
+            service.get("/healthz")
+
+
+def test_after_the_grace_an_upload_is_told_that_it_is_not_answered(recognizer, monkeypatch):
+    began, ended = threading.Event(), threading.Event()
+
+    def endless(*_):
+        began.set()
+        try:
+            while True:
+                check()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(predictions, "_predict", endless)
+    with Running(recognizer, limits={"grace_s": 0.3}) as service, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.upload, wav())
+        assert began.wait(20)
+        service._server.should_exit = True
+        refused = answer.result(20)
+        assert (refused.status, refused.json["code"]) == (503, "stopping")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert ended.wait(5), "nobody waits for it, so it ends"
+
+
+def test_a_stream_gets_its_answers_the_reason_and_a_code(recognizer):
+    with Running(recognizer) as service, service.stream(QUERY) as ws:
+        receive(ws)
+        ws.send(pcm(2.2))
+        events = [receive(ws) for _ in range(3)]
+        service._server.should_exit = True
+        with ThreadPoolExecutor(1) as pool:
+            error, code = pool.submit(closing, ws, events).result(20)
+    assert (error["code"], code) == ("stopping", 1012)
+    assert "final" in [event["type"] for event in events], "what was said is answered"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_the_grace_is_an_option(tiny_model, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", "--grace", "0.5", "--model", str(tiny_model)]
+    process = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    service = Running.__new__(Running)
+    service.port = int(process.stdout.readline().split("127.0.0.1:")[1].split()[0])
+    import socket
+
+    # An upload that never comes to its end.
+    with socket.create_connection(("127.0.0.1", service.port)) as upload, service.stream(QUERY) as ws:
+        upload.sendall(
+            f"POST /v1/predictions HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Length: 1000\r\n"
+            "Content-Type: audio/wav\r\n\r\nRIFF".encode()
+        )
+        receive(ws)
+        time.sleep(0.3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert closing(ws)[1] == 1012
+        answer = upload.recv(65536)
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 10
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b'"code":"stopping"' in answer
+    assert (out, err) == ("", "")
