@@ -55,15 +55,19 @@ async def stream(port: int, query: str, pcm: bytes, seconds: float, wait_s: floa
     sent_at: list[float] = []
     delays_ms: list[float] = []
     ends: list[float] = []
+    behind_s: list[float] = []
     url = f"ws://127.0.0.1:{port}/v1/stream?rate={RATE_HZ}&{query}"
     async with connect(url, compression=None, proxy=None, open_timeout=PATIENCE_S) as ws:
-        await ws.recv()
+        if json.loads(await ws.recv())["type"] == "error":
+            return {"refused": True}
 
         async def listen() -> None:
             async for message in ws:
                 now, event = time.perf_counter(), json.loads(message)
                 if event["type"] == "done":
                     return
+                if event["type"] == "behind":
+                    behind_s.append(event["seconds"])
                 if event["type"] == "segment":
                     ends.append(event["end"])
                     completing = round(event["end"] * RATE_HZ * 2 / size + 0.499) - 1
@@ -83,7 +87,9 @@ async def stream(port: int, query: str, pcm: bytes, seconds: float, wait_s: floa
     expected = [FIRST_S + HOP_S * k for k in range(int((count * CHUNK_S - FIRST_S) / HOP_S + 1e-9) + 1)]
     got = {round(end, 3) for end in ends}
     return {
+        "refused": False,
         "delays_ms": delays_ms,
+        "behind_s": max(behind_s, default=0.0),
         "lost": sum(round(end, 3) not in got for end in expected),
         "twice": len(ends) - len(got),
     }
@@ -166,7 +172,7 @@ async def measure(port: int, pid: int, asked: argparse.Namespace) -> dict[str, A
             *(stream(port, query, pcm, asked.seconds, wait_s) for wait_s in waits), return_exceptions=True
         )
         failed = [repr(run) for run in runs if isinstance(run, BaseException)]
-        done = [run for run in runs if isinstance(run, dict)]
+        done = [run for run in runs if isinstance(run, dict) and not run["refused"]]
         delays = [delay for run in done for delay in run["delays_ms"]]
         result["streams"] = {
             "streams": asked.streams,
@@ -174,7 +180,10 @@ async def measure(port: int, pid: int, asked: argparse.Namespace) -> dict[str, A
             "segments": len(delays),
             "segments_lost": sum(run["lost"] for run in done),
             "segments_twice": sum(run["twice"] for run in done),
+            "streams_answered": len(done),
+            "streams_refused": len(runs) - len(done) - len(failed),
             "streams_failed": len(failed),
+            "most_behind_s": max((run["behind_s"] for run in done), default=0.0),
             "first_failures": failed[:3],
             **percentiles(delays),
             "server_cpu_s": None if server_before is None else round((cpu_s(pid) or 0) - server_before, 1),

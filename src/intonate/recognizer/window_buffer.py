@@ -20,6 +20,8 @@ from intonate.errors import AudioError
 
 # Longer than the resampling filter reaches back at any rate from 8 kHz on.
 CONTEXT_S = 0.1
+# Room beside what is needed: so often, in seconds of sound, the buffer is moved.
+SLACK_S = 4.0
 # Full scale is 1. What is louder than this live is no float, but integers that were never scaled.
 LOUDEST = 8.0
 
@@ -71,8 +73,10 @@ class WindowBuffer:
         self._from_hz, self._to_hz = check_rate(from_hz, "the stream"), to_hz
         self._window_s, self._hop_s = window_s, hop_s
         self._history_s = max(window_s, history_s) + CONTEXT_S + hop_s
-        self._blocks: list[Waveform] = []
-        self._first_sample = 0  # the sample that `_blocks` starts with
+        # The last sound, of which `_length` samples are filled, the first of them `_first_sample` of the stream. What
+        # is needed no more goes only when there is no room left, so that a chunk costs no more than its length.
+        self._samples = np.empty(round((self._history_s + SLACK_S) * from_hz), np.float32)
+        self._usual_size, self._length, self._first_sample = len(self._samples), 0, 0
         self._last_end_s, self._next_end_s = 0.0, first_end_s
         self.received, self.rate_hz = 0, self._from_hz
 
@@ -84,8 +88,7 @@ class WindowBuffer:
         """
         samples = _as_float32(chunk)
         if len(samples):
-            self._blocks.append(samples)
-            self.received += len(samples)
+            self._append(samples)
         while self.received >= round(self._next_end_s * self._from_hz):
             yield self._cut_window(self._next_end_s)
 
@@ -101,9 +104,7 @@ class WindowBuffer:
     def waveform(self, start_s: float, end_s: float) -> Waveform:
         """The sound (samples,) between two times, at the model's rate, as far as it is still in the buffer."""
         start, end = (round(time_s * self._from_hz) for time_s in (start_s, end_s))
-        if len(self._blocks) > 1:
-            self._blocks = [np.concatenate(self._blocks)]
-        samples = self._blocks[0]
+        samples = self._samples[: self._length]
         start = max(start, self._first_sample)
         context = min(start - self._first_sample, round(CONTEXT_S * self._from_hz))
         resampling_input = samples[start - context - self._first_sample : end - self._first_sample]
@@ -117,9 +118,20 @@ class WindowBuffer:
         window = StreamWindow(self.waveform(start_s, end_s), start_s, self._last_end_s, end_s)
         self._last_end_s = end_s
         self._next_end_s = end_s + self._hop_s
-        first_kept = max(self._first_sample, round((end_s - self._history_s) * self._from_hz))
-        self._blocks, self._first_sample = [self._blocks[0][first_kept - self._first_sample :]], first_kept
         return window
+
+    def _append(self, samples: Waveform) -> None:
+        if self._length + len(samples) > len(self._samples):
+            first_kept = max(self._first_sample, round((self._last_end_s - self._history_s) * self._from_hz))
+            kept = self._samples[first_kept - self._first_sample : self._length]
+            size = max(self._usual_size, len(kept) + len(samples))
+            if size != len(self._samples):
+                self._samples = np.empty(size, np.float32)
+            self._samples[: len(kept)] = kept
+            self._length, self._first_sample = len(kept), first_kept
+        self._samples[self._length : self._length + len(samples)] = samples
+        self._length += len(samples)
+        self.received += len(samples)
 
 
 def _as_float32(chunk: NDArray[Any]) -> Waveform:

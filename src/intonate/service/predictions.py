@@ -21,13 +21,12 @@ from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
 from intonate.service.replies import STOPPING, RefusedError, refusal
+from intonate.service.settings import SHORT_S
 from intonate.service.state import ServiceState
 from intonate.service.uploads import body, receive, while_connected
 from intonate.terminal import formats
 from intonate.transcripts.recognisers import Transcriber
 
-# Longer uploads queue by themselves. What counts is the sound that was decoded: a header may say anything, seconds.
-SHORT_S = 60.0
 # nginx's word for a client that went away before its answer.
 GONE = 499
 MEDIA_TYPES = {

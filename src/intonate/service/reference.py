@@ -13,10 +13,12 @@ Live: WS /v1/stream?rate=48000&format=s16le
 Send binary messages of any size: mono PCM, little endian, s16le or f32le, at the rate of the query. Read JSON:
 
 {"type":"ready","session":ID,"resumed":false,"received":0,"model":NAME,"labels":[…],"window":2.0,"hop":0.5,…}
-{"type":"segment","model":NAME,"start":1.0,"end":1.5,"state":"speech","label":"happy","scores":[{"label","score"},…],
- "raw":[…],"level":-23.1,"seq":2,"received":72000}
-{"type":"final","model":NAME,"start":0.3,"end":4.1,"label":"happy","scores":[…],"transcript":"","seq":9}
+{"type":"segment","model":NAME,"start":1.0,"end":1.5,"state":"speech","label":"happy","guess":"happy","abstained":false,
+ "scores":[{"label","score"},…],"raw":[…],"level":-23.1,"seq":2,"received":72000}
+{"type":"final","model":NAME,"start":0.3,"end":4.1,"label":"unsure","guess":"sad","abstained":true,
+ "scores":[…],"transcript":"","seq":9}
 {"type":"transcript","model":NAME,"start":0.3,"end":4.1,"transcript":"…","seq":11}   (serve --transcribe)
+{"type":"behind","seconds":2.3,"received":96000}   (the answers are late by so much; 0: no longer)
 {"type":"error","error":"one sentence","code":"…"}
 
 Segments follow each other without gaps, one every hop; state is speech, silence or noise. A final is one utterance;
@@ -29,7 +31,7 @@ plain=1 (pieces of 2 s, RMS < 0.01 is neutral), session and seq (resume: the id 
 
 Token: subprotocols "intonate.v1", "intonate.token.TOKEN" in a browser; else the header Authorization: Bearer TOKEN.
 Close codes: 4400 bad request, 4401 token, 4404 model, 4408 too slow or idle, 4409 taken over, 4413 too long,
-4429 full, 1012 the service stops.
+4429 no room (try again after retry_after seconds), 1012 the service stops.
 """
 
 CURL = """\

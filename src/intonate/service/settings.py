@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from intonate.errors import IntonateError
+from intonate.processes import processor_count
 from intonate.recognizer.recognizer import Recognizer
 from intonate.transcripts.recognisers import Transcriber
 
 MIB = 2**20
+# Longer uploads queue by themselves. What counts is the sound that was decoded: a header may say anything, seconds.
+SHORT_S = 60.0
+# For `Limits.memory_bytes`: the program with the built-in models; 16 kHz of floats; a stream at 48 kHz keeps half a
+# minute of floats and sends two bytes a sample.
+BASE_BYTES = 256 * MIB
+DECODED_BYTES_PER_S = 64_000
+STREAM_BYTES, STREAM_BYTES_PER_S = 8 * MIB, 96_000
 # A token travels as a WebSocket subprotocol (RFC 6455, 4.1), so it must be one HTTP token (RFC 9110, 5.6.2).
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -22,8 +29,6 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of one client, and of all of them together.
-
-    The most memory that uploads can take is `uploads` × `upload_bytes`, and `workers` × `audio_s` × 64 kB/s decoded.
 
     Attributes:
         upload_bytes: of one request. An hour of MP3 at 128 kbit/s is 58 MB.
@@ -63,7 +68,22 @@ class Limits:
     pending_s: float = 30.0
     grace_s: float = 5.0
     resume_s: float = 60.0
-    workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
+    workers: int = field(default_factory=processor_count)
+
+    @property
+    def long_workers(self) -> int:
+        """Threads for long uploads."""
+        return max(1, self.workers // 2)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most memory that a service with these limits takes: what a container must have.
+
+        Uploads are held twice while a form is read, and what is decoded twice while its blocks are joined.
+        """
+        decoded_s = self.long_workers * self.audio_s + self.workers * min(SHORT_S, self.audio_s)
+        streams = self.connections * (STREAM_BYTES + self.pending_s * STREAM_BYTES_PER_S)
+        return round(BASE_BYTES + 2 * self.uploads * self.upload_bytes + 2 * decoded_s * DECODED_BYTES_PER_S + streams)
 
 
 @dataclass(frozen=True, slots=True)

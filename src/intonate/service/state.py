@@ -57,7 +57,7 @@ class ServiceState:
         self.is_stopping = False
         self._stream_pool = ThreadPoolExecutor(limits.workers, "stream")
         self._upload_pool = ThreadPoolExecutor(limits.workers, "upload")
-        self._long_upload_pool = ThreadPoolExecutor(max(1, limits.workers // 2), "long-upload", _yield_to_others)
+        self._long_upload_pool = ThreadPoolExecutor(limits.long_workers, "long-upload", _yield_to_others)
         self._transcript_pool = ThreadPoolExecutor(1, "transcripts", _yield_to_others)
         self._background_tasks: set[asyncio.Task[None]] = set()
 

@@ -1,0 +1,80 @@
+"""How many live streams two builds of the service hold, one build after the other in one run.
+
+    python benchmarks/streams.py OTHER-CHECKOUT > benchmarks/results/streams.json
+    python benchmarks/streams.py --hold 100 --hold-seconds 180               # this build alone
+
+First more and more streams, as in `load.py` (real time, 48 kHz, a chunk every 40 ms), until the 95th percentile of the
+delay is over 250 ms or a stream is lost; then many for some minutes. A stream is answered to its end, or refused when
+it comes (and counted), or failed: dropped without a word is a failure. The processors of the machine are shared with
+the clients, and with whatever else runs: the load average is in the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import load
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_P95_MS = 250.0
+
+
+def serve_and_measure(source: Path, streams: int, seconds: float) -> dict[str, Any]:
+    """The figures of one service with so many streams."""
+    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", "--model", "compact"]
+    command += ["--max-connections", str(max(100, streams))]
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        port = int(re.search(r":(\d+) ", server.stdout.readline()).group(1))  # type: ignore[union-attr]
+        asked = argparse.Namespace(streams=streams, seconds=seconds, uploads=0, activity="")
+        figures: dict[str, Any] = asyncio.run(load.measure(port, server.pid, asked))["streams"]
+    finally:
+        server.terminate()
+        server.wait(30)
+    figures["load_average"] = os.getloadavg()[0]
+    answered = figures["streams_answered"]
+    if answered:
+        figures["cpu_per_stream"] = round(figures["server_cpu_s"] / (answered * seconds), 4)
+    return figures
+
+
+def measure(source: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    steps, held = [], 0
+    for streams in asked.steps:
+        figures = serve_and_measure(source, streams, asked.seconds)
+        steps.append(figures)
+        print(source, figures, file=sys.stderr, flush=True)
+        if figures.get("p95_ms", 1e9) > MOST_P95_MS or figures["streams_failed"] or figures["segments_lost"]:
+            break
+        held = max(held, figures["streams_answered"])
+    result: dict[str, Any] = {"streams_in_time": held, "steps": steps}
+    if asked.hold:
+        result["held"] = serve_and_measure(source, asked.hold, asked.hold_seconds)
+        print(source, result["held"], file=sys.stderr, flush=True)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("other", type=Path, nargs="?", help="a checkout of the build to compare with")
+    parser.add_argument("--steps", type=int, nargs="*", default=[10, 20, 30, 40, 50, 60, 80, 100])
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each step lasts")
+    parser.add_argument("--hold", type=int, default=100, help="streams of the last step; 0 for none")
+    parser.add_argument("--hold-seconds", type=float, default=180.0)
+    asked = parser.parse_args()
+    builds = {} if asked.other is None else {"before": measure(asked.other / "src", asked)}
+    builds["now"] = measure(ROOT / "src", asked)
+    print(json.dumps({"streams": builds, "cores": os.cpu_count()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
