@@ -56,7 +56,7 @@ html_theme_options = {
 CONTENTS = {
     "Use it": (
         *("examples/README", "docs/recordings", "docs/text", "docs/transcripts", "docs/pretrained"),
-        *("docs/scale", "docs/responsible-use"),
+        *("docs/explain", "docs/scale", "docs/responsible-use"),
     ),
     "Serve it": ("docs/serving",),
     "Train it": (

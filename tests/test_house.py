@@ -18,10 +18,12 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 ROOMS = (
     *("errors", "schema", "emotions", "processes", "cancellation"),
     *("audio", "features", "published", "transcripts", "recognizer"),
-    *("corpora", "augment", "models", "evaluation", "export", "converters", "training", "bench"),
+    *("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench"),
     *("terminal", "service", "archive", "agents"),
 )
-WORKSHOP = frozenset(("corpora", "augment", "models", "evaluation", "export", "converters", "training", "bench"))
+WORKSHOP = frozenset(
+    ("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench")
+)
 # The package itself and the command line open every door, lazily.
 DOORS = frozenset(("__init__", "__main__", "cli", "cli_workshop"))
 # What a room may import from outside the standard library: the product (all but the workshop) gets by with little.

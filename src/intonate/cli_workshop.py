@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
+
+
+class ExplanationFormat(StrEnum):
+    """How an explanation can be written."""
+
+    text = "text"
+    json = "json"
+    html = "html"
 
 
 class CommandWithNameList(TyperCommand):
@@ -202,6 +212,28 @@ def register(
         from intonate.bench.compare import command
 
         print(command(systems, report, _pairs(name), repeats))
+
+    @app.command(rich_help_panel="Use it")
+    def explain(
+        file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file.")],
+        model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+        style: Annotated[
+            ExplanationFormat, typer.Option("--format", help="How to answer; html: a page with pictures and sounds.")
+        ] = ExplanationFormat.text,
+        output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here.")] = None,
+        label: Annotated[
+            str | None, typer.Option(metavar="LABEL", help="Explain this one, and not the likeliest.")
+        ] = None,
+        start: Annotated[float, typer.Option(min=0, metavar="S", help="Only from here on, seconds.")] = 0.0,
+        end: Annotated[float | None, typer.Option(min=0, metavar="S", help="Only up to here, seconds.")] = None,
+        text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
+    ) -> None:
+        """Say which moments, bands and changes move an answer."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        convert(model)
+        from intonate.explanation.command import command
+
+        command(file, model, style.value, output, label, start, end, text)
 
     @app.command(rich_help_panel=panel)
     def doctor(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.energy import BLOCK_S, HOP_S, WINDOW_BLOCKS, block_samples, frame_power, runs
+from intonate.audio.stft import OVERLAP, istft, stft
 from intonate.errors import RecipeError, did_you_mean
 
 Waveform = NDArray[np.float32]
@@ -25,7 +26,7 @@ Waveform = NDArray[np.float32]
 # `loudness` measures frames this close to the loudest one: speech without its pauses (compare ITU-T P.56).
 ACTIVE_BELOW_DB = 25.0
 # `denoise`: Hann windows of 32 ms every 8 ms; the quietest tenth of the frames is taken for noise alone.
-DENOISE_WINDOW_S, DENOISE_OVERLAP, QUIETEST_SHARE = 0.032, 4, 0.1
+DENOISE_WINDOW_S, QUIETEST_SHARE = 0.032, 0.1
 # `high_pass`: length of its impulse response; shorter ones do not tell 60 Hz from 90.
 HIGH_PASS_S = 0.1
 
@@ -143,15 +144,8 @@ def denoise(
     frequency against "musical" noise, and never by less than `-reduction_db` (Berouti et al., ICASSP 1979).
     Needs about 25 times the waveform's own memory: for clips, not for hours.
     """
-    hop = max(1, round(DENOISE_WINDOW_S * sample_rate_hz / DENOISE_OVERLAP))
-    size = hop * DENOISE_OVERLAP
-    count = -(-len(waveform) // hop) + DENOISE_OVERLAP - 1
-    # Every sample lies under DENOISE_OVERLAP windows: zeros of a window less a hop at both ends.
-    padded = np.zeros((count - 1) * hop + size, np.float32)
-    padded[size - hop : size - hop + len(waveform)] = waveform
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
-    spectrum = np.fft.rfft(frames * window, axis=1)  # (frames, bins)
+    hop = max(1, round(DENOISE_WINDOW_S * sample_rate_hz / OVERLAP))
+    spectrum = stft(waveform, hop)  # (frames, bins)
     power = _smoothed_power(np.abs(spectrum) ** 2)
 
     total = power.sum(axis=1)
@@ -165,13 +159,7 @@ def denoise(
     ratio = unwanted / np.maximum(np.maximum(power, unwanted), np.finfo(np.float32).tiny)
     gain = np.maximum(1 - ratio, 10 ** (-reduction_db / 20))
 
-    parts = (np.fft.irfft(spectrum * gain, size, axis=1) * window).reshape(count, DENOISE_OVERLAP, hop)
-    answer = np.zeros((count + DENOISE_OVERLAP - 1, hop))
-    for part in range(DENOISE_OVERLAP):
-        answer[part : part + count] += parts[:, part]
-    # The squares of these windows add up to 1.5 everywhere: 4 hops of mean(hann^2) = 3/8.
-    whole = answer.reshape(-1) / (DENOISE_OVERLAP * 3 / 8)
-    return whole[size - hop : size - hop + len(waveform)].astype(np.float32)
+    return istft(spectrum * gain, hop, len(waveform))
 
 
 def pre_emphasis(waveform: Waveform, sample_rate_hz: int, coefficient: float = 0.97) -> Waveform:

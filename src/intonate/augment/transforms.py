@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.resample import resample
+from intonate.audio.stft import OVERLAP, frame_middles, istft, stft
 from intonate.augment import background
 from intonate.errors import require
 
@@ -23,8 +24,8 @@ TELEPHONE_HZ = 8_000
 EDGE_HZ = 50.0
 # The room's tail falls by 60 dB in the reverberation time: e^(-6.9) is a thousandth of the amplitude.
 DECAY = np.log(1000.0)
-# 80 mel channels, of which SpecAugment masks some; windows of 32 ms every 8 ms, whose squares add up to 1.5.
-CHANNELS, WINDOW_S, OVERLAP = 80, 0.032, 4
+# 80 mel channels, of which SpecAugment masks some; windows of 32 ms every 8 ms.
+CHANNELS, WINDOW_S = 80, 0.032
 # SpecAugment's policies for conversations (SM, SS) mask no more than a fifth of the time.
 MASKED_AT_MOST = 0.2
 
@@ -135,26 +136,16 @@ def spec_augment(
         seconds_at: where the stretch lies, from 0 (start) to 1.
     """
     hop = max(1, round(WINDOW_S * sample_rate_hz / OVERLAP))
-    size, count = hop * OVERLAP, -(-len(waveform) // hop) + OVERLAP - 1
-    padded = np.zeros((count - 1) * hop + size, np.float32)
-    padded[size - hop : size - hop + len(waveform)] = waveform
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
-    spectrum = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window, axis=1)
-    mel = 2595 * np.log10(1 + np.fft.rfftfreq(size, 1 / sample_rate_hz) / 700)
+    spectrum = stft(waveform, hop)
+    mel = 2595 * np.log10(1 + np.fft.rfftfreq(hop * OVERLAP, 1 / sample_rate_hz) / 700)
     channel = CHANNELS * mel / mel[-1]
     lowest = mels_at * (CHANNELS - mels)
     spectrum[:, (channel >= lowest) & (channel < lowest + mels)] = 0
     masked = min(seconds * sample_rate_hz, MASKED_AT_MOST * len(waveform))
     first = seconds_at * (len(waveform) - masked)
-    # A frame's middle, on the samples of the clip.
-    middle = np.arange(count) * hop + hop - size / 2
+    middle = frame_middles(len(spectrum), hop)
     spectrum[(middle >= first) & (middle < first + masked)] = 0
-    parts = (np.fft.irfft(spectrum, size, axis=1) * window).reshape(count, OVERLAP, hop)
-    answer = np.zeros((count + OVERLAP - 1, hop))
-    for part in range(OVERLAP):
-        answer[part : part + count] += parts[:, part]
-    output = answer.reshape(-1) / (OVERLAP * 3 / 8)
-    return np.asarray(output[size - hop : size - hop + len(waveform)], np.float32)
+    return istft(spectrum, hop, len(waveform))
 
 
 def p4_noise(waveform: Waveform, sample_rate_hz: int, ratio: float, uniform: float, seed: int = 0) -> Waveform:

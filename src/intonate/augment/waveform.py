@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio import stft
 from intonate.audio.clean import check_steps as check_cleaning
 from intonate.audio.clean import clean
 from intonate.augment import background, channels, transforms
@@ -236,6 +237,9 @@ def code_version() -> str:
     """Changes with every line of the transforms, and with the library that stretches."""
     require("python_stretch", "train")
     digest = hashlib.sha256(importlib.metadata.version("python-stretch").encode())
-    for name in ("transforms.py", "channels.py", "background.py"):
-        digest.update(Path(__file__).with_name(name).read_bytes())
+    for path in (
+        *map(Path(__file__).with_name, ("transforms.py", "channels.py", "background.py")),
+        Path(stft.__file__),
+    ):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

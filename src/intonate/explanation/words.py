@@ -1,0 +1,157 @@
+"""An explanation in words and figures: for the terminal, and as JSON."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from typing import Any
+
+from rich.text import Text
+
+from intonate.explanation.explain import Explanation
+from intonate.explanation.tiles import BAND_WORDS
+
+# Of the terminal: what speaks for the answer, what against it.
+FOR, AGAINST = "blue", "yellow"
+BAR, SHADES, CELL, PERCENT = 20, " ░▒▓█", 4, 100
+# Movements under this, in points of probability, are not worth a ratio.
+LEAST_AREA = 0.005
+
+
+def to_dict(explanation: Explanation) -> dict[str, Any]:
+    """Everything but the sound, ready for JSON: probabilities from 0 to 1, times in seconds, log odds in the map."""
+    edges_s = (explanation.start_s + explanation.tiles.times_s).round(3).tolist()
+    bands_hz = explanation.tiles.bands_hz.tolist()
+    return {
+        "file": explanation.file,
+        "model": explanation.model,
+        "explained": explanation.label,
+        "scores": [{"label": name, "score": round(score, 6)} for name, score in explanation.scores.items()],
+        "start": round(explanation.start_s, 3),
+        "end": round(explanation.end_s, 3),
+        "stretches": [
+            {"start": start, "end": end, "score_without": round(float(score), 6)}
+            for start, end, score in zip(edges_s[:-1], edges_s[1:], explanation.without_stretch, strict=True)
+        ],
+        "bands": [
+            {"low_hz": low, "high_hz": high, "score_without": round(float(score), 6)}
+            for low, high, score in zip(bands_hz[:-1], bands_hz[1:], explanation.without_band, strict=True)
+        ],
+        "changes": [
+            {
+                "change": item.name,
+                "score": round(item.probability, 6),
+                "label": item.label,
+                "label_score": round(item.label_probability, 6),
+            }
+            for item in explanation.changed
+        ],
+        "map": explanation.map.round(4).tolist(),
+        "faithfulness": {
+            name: {
+                "shares": curves.shares.tolist(),
+                "explained": curves.explained.round(6).tolist(),
+                "random": curves.random.round(6).tolist(),
+                "area": round(curves.area(), 6),
+                "random_area": round(curves.random_area(), 6),
+            }
+            for name, curves in (("deletion", explanation.deletion), ("insertion", explanation.insertion))
+        },
+        "questions": explanation.questions,
+        "notes": list(explanation.notes),
+    }
+
+
+def to_text(explanation: Explanation, has_unicode: bool = True) -> Text:
+    """For a terminal, under 80 columns; colours tell what speaks for the answer and what against it."""
+    label, lines = explanation.label, [Text.assemble((headline(explanation), "bold"))]
+    lines += [Text(line, "dim") for note in explanation.notes for line in textwrap.wrap(note, 78)]
+    lines += [Text(), Text(f"{'This stretch of time turned down':<36}{label}", "bold")]
+    lines += _bars(explanation, stretch_names(explanation), list(explanation.without_stretch), has_unicode)
+    lines += [Text(), Text(f"{'This band of frequency turned down':<36}{label}", "bold")]
+    lines += _bars(explanation, band_names(explanation), list(explanation.without_band), has_unicode)
+    lines += [Text(), Text(f"{'This change of the voice':<36}{label}", "bold")]
+    names = [item.name for item in explanation.changed]
+    endings = [f"→ {item.label}" if item.label not in ("", label) else "" for item in explanation.changed]
+    lines += _bars(explanation, names, [item.probability for item in explanation.changed], has_unicode, endings)
+    lines += [Text(), Text(f"Where it speaks for {label} (dots: against)", "bold"), *_map(explanation, has_unicode)]
+    lines += [Text(), *(Text(line) for line in textwrap.wrap(faithfulness_sentence(explanation), 78))]
+    return Text("\n").join(lines)
+
+
+def headline(explanation: Explanation) -> str:
+    """`sad.flac, 0.0 to 2.5 s: sad 52 %, says standard`."""
+    place = f"{explanation.start_s:.1f} to {explanation.end_s:.1f} s"
+    file = f"{explanation.file}, " if explanation.file else ""
+    return f"{file}{place}: {explanation.label} {PERCENT * explanation.probability:.0f} %, says {explanation.model}"
+
+
+def stretch_names(explanation: Explanation) -> list[str]:
+    """`0.31 to 0.55 s`."""
+    edges_s = explanation.start_s + explanation.tiles.times_s
+    return [f"{start:5.2f} to {end:5.2f} s" for start, end in itertools.pairwise(edges_s)]
+
+
+def band_names(explanation: Explanation) -> list[str]:
+    """`up to 500 Hz`, `500 to 1,300 Hz`, `over 4,600 Hz`."""
+    inner = [f"{edge:,.0f}" for edge in explanation.tiles.bands_hz[1:-1]]
+    middle = [f"{low} to {high} Hz" for low, high in itertools.pairwise(inner)]
+    return [f"up to {inner[0]} Hz", *middle, f"over {inner[-1]} Hz"] if inner else ["all"]
+
+
+def band_meanings(explanation: Explanation) -> tuple[str, ...]:
+    """What speech has in each band."""
+    return BAND_WORDS[: explanation.tiles.shape[1]]
+
+
+def faithfulness_sentence(explanation: Explanation) -> str:
+    """How much sooner the answer moves than by chance, both ways."""
+    area, random = (PERCENT * area for area in (explanation.deletion.area(), explanation.deletion.random_area()))
+    times = f", {area / random:.1f} times less" if min(area, random) > PERCENT * LEAST_AREA else ""
+    return (
+        f"How true this is of the model: with up to half of the tiles turned down, first those that speak most for it, "
+        f"{explanation.label} loses {area:.0f} points on average; in random order {random:.0f}{times}. The model was "
+        f"asked {explanation.questions} times."
+    )
+
+
+def _bars(
+    explanation: Explanation, names: list[str], values: list[float], has_unicode: bool, endings: list[str] | None = None
+) -> list[Text]:
+    """A line each: the probability then, the points that it moved, and a bar of them."""
+    moves = [value - explanation.probability for value in values]
+    everything = [
+        *explanation.without_stretch,
+        *explanation.without_band,
+        *(x.probability for x in explanation.changed),
+    ]
+    largest = max([abs(value - explanation.probability) for value in everything] + [0.1])
+    lines = []
+    for name, value, move, ending in zip(names, values, moves, endings or [""] * len(names), strict=True):
+        bar = ("█" if has_unicode else "#") * round(BAR * abs(move) / largest)
+        points = f"{PERCENT * move:+4.0f}" if round(PERCENT * move) else "   ·" if has_unicode else "   ."
+        ending = ending if has_unicode else ending.replace("→", "->")
+        style = FOR if move < 0 else AGAINST
+        lines.append(
+            Text.assemble(f"  {name:<32}  {PERCENT * value:3.0f} %  ", (points, style), "  ", (bar, style), " ", ending)
+        )
+        lines[-1].rstrip()
+    return lines
+
+
+def _map(explanation: Explanation, has_unicode: bool) -> list[Text]:
+    """Bands from high to low, stretches from left to right; the darker, the more it adds."""
+    largest = max(float(abs(explanation.map).max()), 1e-9)
+    shades = SHADES if has_unicode else " .:+#"
+    dot = "·" if has_unicode else "-"
+    lines = []
+    for band in reversed(range(explanation.map.shape[1])):
+        cells = []
+        for value in explanation.map[:, band]:
+            depth = round((len(shades) - 1) * abs(value) / largest)
+            mark = " " if not depth else shades[depth] if value > 0 else dot
+            cells.append((mark * CELL, FOR if value > 0 else AGAINST))
+        lines.append(Text.assemble(f"  {band_names(explanation)[band]:<20}", *cells))
+    width = CELL * explanation.map.shape[0]
+    first, last = (f"{explanation.start_s + explanation.tiles.times_s[place]:.1f} s" for place in (0, -1))
+    return [*lines, Text(f"  {'':<20}{first}{last:>{width - len(first)}}", "dim")]
