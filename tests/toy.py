@@ -48,6 +48,21 @@ def corpus(root: Path, speakers: int = 4, takes: int = 3, emotions: tuple[str, .
     return root
 
 
+def two_corpora(folder: Path, root: Path) -> dict[str, str]:
+    """The toy corpus and another one, of other speakers on a worse microphone, as `data.corpora` of a recipe."""
+    rng, rows = np.random.default_rng(1), []
+    root.mkdir(parents=True, exist_ok=True)
+    for emotion in MANNER:
+        for place, speaker in enumerate(("gil", "hana", "ida", "jon")):
+            for take in range(3):
+                name = f"{emotion}-{speaker}-{take}.wav"
+                sound = voice(emotion, place + 1, rng)
+                soundfile.write(root / name, np.diff(sound, prepend=0) * 0.5, SAMPLE_RATE_HZ)
+                rows.append(f"{name},{emotion},{speaker}")
+    (root / "labels.csv").write_text("\n".join(["file,emotion,speaker", *rows]) + "\n", encoding="utf-8")
+    return {"folder": str(folder), "table": str(root)}
+
+
 VOICE = {"voice": {"front_end": "voice_functionals", "normalise": {"kind": "speaker", "prior": 3, "clip": 5}}}
 MEL = {
     "mel": {

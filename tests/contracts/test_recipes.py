@@ -68,6 +68,12 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
         changes["model.params.width"] = 0.1
     if whole.data.balance and whole.data.balance.to == "count":
         changes["data.balance.count"] = 12
+    if whole.translate:
+        # Two corpora, and half of the speakers of the one that is left out without labels; few and small steps.
+        changes |= {"data.corpora": toy.two_corpora(corpus, root / "other"), "data.split": "corpora-halves"}
+        changes |= {"translate.to": "", "translate.fill": False}
+        if whole.translate.name == "cyclegan":
+            changes["translate.params"] = {"steps": 1, "layers": [8], "critic_layers": [8]}
     if whole.search:
         # As many groups as the toy corpus has speakers to train on.
         changes |= {"search.trials": 1, "search.groups": min(whole.search.groups, 2)}

@@ -28,7 +28,7 @@ from intonate import corpora
 from intonate.augment import waveform
 from intonate.bench import comparison, ensemble_runs, speed
 from intonate.bench import suite as suites
-from intonate.bench.comparison_rows import CLEAN, Figure, Row
+from intonate.bench.comparison_rows import CLEAN, THE_OTHERS, Figure, Row
 from intonate.bench.suite import Corpus, Suite, System
 from intonate.corpora import splits
 from intonate.errors import IntonateError, RecipeError, did_you_mean
@@ -65,11 +65,11 @@ class Cell:
     def folds(self) -> list[int]:
         return self.system.folds.get(self.corpus_key, self.corpus.folds)
 
-    def overrides(self, root: Path) -> list[str]:
+    def overrides(self, data_root: Path) -> list[str]:
         """What makes the system's recipe a recipe of this cell."""
         values = {
             "name": self.name,
-            "data.corpora": {self.corpus.corpus or self.corpus_key: str(root)},
+            "data.corpora": {name: str(data_root / name) for name in self.corpus.names(self.corpus_key)},
             "data.labels": self.corpus.labels,
             "data.split": self.split,
             "data.folds": self.folds if self.protocol == SPEAKER_DISJOINT else [],
@@ -165,7 +165,7 @@ class _SuiteRun:
                 )
                 for protocol, split, seeds in protocols:
                     if split:
-                        yield Cell(key, system, corpus_key, corpus, protocol, split, seeds)
+                        yield Cell(key, system, corpus_key, corpus, protocol, split, system.seeds or seeds)
 
     def train(self, only: Sequence[str], hours: float) -> dict[str, str]:
         """Train what is not trained yet; {name of a cell: why it has no figures}."""
@@ -182,7 +182,7 @@ class _SuiteRun:
                     self._combine(cell)
                 else:
                     recipe = self.path.parent / cell.system.recipe
-                    fit.train(recipe, cell.overrides(self._corpus_folder(cell.corpus_key)), self.runs)
+                    fit.train(recipe, cell.overrides(self.data_root), self.runs)
             except IntonateError as error:
                 failed[cell.name] = str(error)
                 console.print(f"  [red]failed[/] {error}", highlight=False)
@@ -205,6 +205,7 @@ class _SuiteRun:
             "compare": self._comparison_rows,
             "cross": self._cross_corpus_rows,
             "disturb": self._noise_rows,
+            "leave_out": self._left_out_rows,
         }
         rows: list[Row] = []
         tables: dict[str, list[PredictionTable]] = {}
@@ -219,7 +220,7 @@ class _SuiteRun:
                     if predictions is not None:
                         tables.setdefault(cell.name, []).append(predictions)
             except IntonateError as error:
-                rows.append(replace(self._empty_row(cell), note=str(error)))
+                rows += [replace(row, note=str(error)) for row in self._empty_rows(cell)]
         return rows, {name: table.concatenate(parts) for name, parts in tables.items()}
 
     def _comparison_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
@@ -242,6 +243,16 @@ class _SuiteRun:
             row = replace(self._empty_row(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
             for condition in scores(predictions)["conditions"]:
                 yield self._with_figures(row, condition), predictions.where(statistics=condition["statistics"])
+
+    def _left_out_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
+        """Trained on all corpora of the cell but one, and tested on that one: a row for each."""
+        folder = self.runs / cell.name
+        predictions, facts = table.read(folder / "report" / "predictions.csv"), self.facts(folder)
+        for name, row in zip(cell.corpus.together, self._empty_rows(cell), strict=True):
+            part = predictions.where(corpus=name)
+            for condition in scores(part)["conditions"] if len(part) else ():
+                figures = self._with_figures(replace(row, **facts), condition)
+                yield figures, part.where(statistics=condition["statistics"])
 
     def _noise_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Tested on the clips that were held out, as they are and with something laid over them."""
@@ -266,6 +277,17 @@ class _SuiteRun:
                 # A run's predictions are of one condition: those with noise are not kept.
                 clean_predictions = None if change else predictions.where(statistics=condition["statistics"])
                 yield self._with_figures(row, condition), clean_predictions
+
+    def _empty_rows(self, cell: Cell) -> list[Row]:
+        """The rows of a cell without their figures: one, or one for each corpus that is left out."""
+        row = self._empty_row(cell)
+        if self.suite.kind != "leave_out" or cell.system.missing:
+            return [row]
+        parts = [split.name.split("/") for split in splits.folds(cell.split, self.utterances(cell.corpus_key))]
+        return [
+            replace(row, corpus=title, trained_on=THE_OTHERS, of_folds=sum(name in part for part in parts))
+            for name, title in cell.corpus.together.items()
+        ]
 
     def _empty_row(self, cell: Cell) -> Row:
         """A row without figures."""
@@ -313,14 +335,11 @@ class _SuiteRun:
         return data.with_labels(self.utterances(corpus_key), evaluate.merge_of(model.spec))
 
     def _utterances(self, corpus_key: str) -> list[Utterance]:
-        name = self.suite.corpora[corpus_key].corpus or corpus_key
-        return list(corpora.read(name, self._corpus_folder(corpus_key)).utterances)
+        names = self.suite.corpora[corpus_key].names(corpus_key)
+        return [row for name in names for row in corpora.read(name, self.data_root / name).utterances]
 
     def _title(self, corpus_key: str) -> str:
         return self.suite.corpora[corpus_key].title or corpus_key
-
-    def _corpus_folder(self, corpus_key: str) -> Path:
-        return self.data_root / (self.suite.corpora[corpus_key].corpus or corpus_key)
 
     def _report_file(self, cell: Cell) -> Path:
         return self.runs / cell.name / "report" / "metrics.json"

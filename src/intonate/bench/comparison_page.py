@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from intonate.bench import comparison_plots
+from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Reasons, Section
 from intonate.evaluation.page import document, html_table, panel
 
-_PICTURES = {
+_PICTURES: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,
     "corpora": comparison_plots.corpora_plot,
+    "left_out": comparison_plots.left_out_plot,
     "noises": comparison_plots.noises_plot,
 }
 _WORDS = {

@@ -6,6 +6,7 @@ Narrow on purpose, with names above their marks: they are as readable on a phone
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from intonate.bench.comparison_rows import CLEAN, Figure, Row
 from intonate.bench.comparison_tables import distinct, interval, name_of, pairs, shown_noise, snrs
@@ -105,19 +106,24 @@ def _fitted(name: str, width: float) -> str:
     return name
 
 
-def corpora_plot(rows: Sequence[Row]) -> str:
-    """Heat map of UAR: trained on the corpus of the line, tested on that of the column."""
+def left_out_plot(rows: Sequence[Row]) -> str:
+    """Heat map of UAR: a system on each line, tested on the corpus of the column and trained on the others."""
+    return corpora_plot([replace(row, trained_on=" ".join(name_of(row)).strip()) for row in rows], "system")
+
+
+def corpora_plot(rows: Sequence[Row], lines: str = "trained on") -> str:
+    """Heat map of UAR: trained on the corpus of the line, tested on that of the column; `lines` heads the lines."""
     sources, targets = distinct(rows, lambda row: row.trained_on), distinct(rows, lambda row: row.corpus)
     figure_of: Mapping[tuple[str, str], Figure | None] = {(row.trained_on, row.corpus): row.uar for row in rows}
     heads = max(text_width(name, _SMALL) for name in targets)
     has_upright_heads = heads > 72
     cell_width, cell_height, gap = (48.0 if has_upright_heads else max(48.0, heads + 8)), 40.0, 2.0
-    left = max(max(text_width(name) for name in sources), text_width("trained on", _SMALL)) + 12
+    left = max(max(text_width(name) for name in sources), text_width(lines, _SMALL)) + 12
     top = 26 + (heads + 6 if has_upright_heads else 18)
     middle = left + cell_width * len(targets) / 2
     parts = [
         text(middle, 8, "tested on", anchor="middle", size=_SMALL, fill=MUTED),
-        text(left - 10, top - 10, "trained on", anchor="end", size=_SMALL, fill=MUTED),
+        text(left - 10, top - 10, lines, anchor="end", size=_SMALL, fill=MUTED),
     ]
     for place, name in enumerate(targets):
         x = left + place * cell_width + (cell_width - gap) / 2
@@ -133,7 +139,7 @@ def corpora_plot(rows: Sequence[Row]) -> str:
             x, figure = left + across * cell_width, figure_of.get((source, target))
             value = figure.value if figure else None
             share, is_own = value or 0.0, source == target
-            tip = f"trained on {source}, tested on {target}: {percent(value)}"
+            tip = f"{lines} {source}, tested on {target}: {percent(value)}"
             tip += f" ({interval(figure)})" if figure and interval(figure) else ""
             parts.append(rect(x, y, cell_width - gap, cell_height - gap, LINE, opacity=0.35, radius=3))
             parts.append(
@@ -144,7 +150,7 @@ def corpora_plot(rows: Sequence[Row]) -> str:
             weight = 600 if is_own else 400
             parts.append(text(place_x, place_y, percent(value), anchor="middle", fill=shade, weight=weight, tip=tip))
     width, bottom = max(left + cell_width * len(targets), 240.0) + 4, top + cell_height * len(sources)
-    return picture(width, bottom, "UAR of each corpus of the training on each corpus of the test", parts)
+    return picture(width, bottom, f"UAR of each line ({lines}) on each corpus of the test", parts)
 
 
 def noises_plot(rows: Sequence[Row], width: float = 400.0) -> str:

@@ -8,6 +8,8 @@ from intonate.evaluation.table import CLIP_ALONE, SPEAKER_DISJOINT
 
 # What `Row.noise` says of the clips as they are.
 CLEAN = "none"
+# What `Row.trained_on` says where every other corpus was trained on.
+THE_OTHERS = "the other corpora"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Row:
         configurations_tried: how many were compared (on validation speakers) to find this one.
         command: what one types to get this row.
         note: why a figure is missing, or what else must be known of it.
-        trained_on: in a cross-corpus row the corpus of the training, which is `corpus` itself on the diagonal.
+        trained_on: in a cross-corpus row the corpus of the training, which is `corpus` itself on the diagonal;
+            `THE_OTHERS` where one was left out.
         noise: in a robustness row what was done to the test clips: a noise, `telephone band`, or `none`.
         snr_db: signal-to-noise ratio, dB; None where nothing was added.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from intonate.bench.comparison_rows import CLEAN, Figure, Row
+from intonate.bench.comparison_rows import CLEAN, THE_OTHERS, Figure, Row
 from intonate.errors import CorpusError
 from intonate.evaluation.page import percent
 from intonate.evaluation.table import CLIP_ALONE, RANDOM_SPLIT, SPEAKER_DISJOINT
@@ -39,6 +39,7 @@ class Cell:
 KINDS = {
     "systems": "The systems: random split beside speaker-disjoint",
     "corpora": "Trained on one corpus, tested on another",
+    "left_out": "Tested on a corpus that was left out",
     "noises": "What noise does",
     "commands": "What to type",
 }
@@ -58,7 +59,7 @@ class Section:
         text_columns: so many columns, from the first, are words.
     """
 
-    kind: Literal["systems", "corpora", "noises", "commands"]
+    kind: Literal["systems", "corpora", "left_out", "noises", "commands"]
     heading: str
     lead: str
     rows: tuple[Row, ...]
@@ -78,13 +79,15 @@ def sections(rows: Iterable[Row]) -> list[Section]:
         raise CorpusError("there is nothing to compare: no rows; expected at least one result")
     _refuse_duplicates(rows)
     noise_rows = [row for row in rows if row.noise]
-    cross_rows = [row for row in rows if row.trained_on and not row.noise]
+    left_out_rows = [row for row in rows if row.trained_on == THE_OTHERS]
+    cross_rows = [row for row in rows if row.trained_on and row.trained_on != THE_OTHERS and not row.noise]
     system_rows = [row for row in rows if not row.trained_on and not row.noise]
     return [
         *map(_systems_section, groups(system_rows, lambda row: row.corpus)),
         *map(
             _corpora_section, groups(cross_rows, lambda row: (row.system, row.statistics, row.protocol == RANDOM_SPLIT))
         ),
+        *([_left_out_section(left_out_rows)] if left_out_rows else []),
         *map(_noises_section, groups(noise_rows, _row_identity)),
         *([_commands_section(rows)] if any(row.command for row in rows) else []),
     ]
@@ -258,6 +261,36 @@ def _corpora_section(rows: list[Row]) -> Section:
         f"UAR in %. Each line is a corpus of the training; on its own corpus the split is {own_protocol}.",
         tuple(rows),
         ("trained on", *(f"tested on {name}" for name in targets), "mean of the others"),
+        tuple(cells),
+    )
+
+
+def _left_out_section(rows: list[Row]) -> Section:
+    """A line for each system, a column for each corpus that it was tested on and not trained on."""
+    corpora = distinct(rows, lambda row: row.corpus)
+    cells = []
+    for group in groups(rows, name_of):
+        row_of = {row.corpus: row for row in group}
+        values = [row.uar.value for row in group if row.uar and row.uar.value is not None]
+        first = group[0]
+        cells.append(
+            (
+                Cell(*name_of(first), reason=first.note if values else ""),
+                *(
+                    _figure_cell(row_of[name].uar, row_of[name].note) if name in row_of else Cell(DASH, reason=NOT_RUN)
+                    for name in corpora
+                ),
+                Cell(percent(averages.mean(values))) if len(values) == len(corpora) else Cell(DASH, reason=NOT_RUN),
+                _fold_cell(first),
+                _cost_cell(group, "{:,.1f}", [first.train_minutes]),
+            )
+        )
+    return Section(
+        "left_out",
+        "",
+        "UAR in %. Each line is trained on all corpora but the one that it is tested on.",
+        tuple(rows),
+        ("system", *corpora, "mean", "folds × seeds", "train min"),
         tuple(cells),
     )
 

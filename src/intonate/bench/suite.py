@@ -11,7 +11,8 @@
         published: {"": WA 63.1, UA 56.7 on five corpora merged}
 
 Kinds: `compare` trains every system on every corpus by both protocols; `cross` trains it on each corpus and asks it
-about all; `disturb` trains it on each corpus and asks it about the test clips again, with noise laid over them.
+about all; `disturb` trains it on each corpus and asks it about the test clips again, with noise laid over them;
+`leave_out` trains it on several corpora together and says of each that was left out how it is recognised.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Corpus(_SuitePart):
     """What is trained on, and how it is divided."""
 
     corpus: str = Field(default="", description="catalogue name; empty: the same as the key")
+    together: dict[str, str] = Field(default={}, description="instead, several: catalogue name -> title")
     title: str = Field(default="", description="empty: the key")
     labels: str
     random: str = Field(default="", description="the papers' kind of split, in which speakers overlap")
@@ -42,6 +44,10 @@ class Corpus(_SuitePart):
     random_seeds: list[int] = [0]
     disjoint_seeds: list[int] = [0]
     folds: list[int] = Field(default=[], description="of the disjoint split, from 1; empty for all")
+
+    def names(self, key: str) -> list[str]:
+        """Catalogue names of what is read for the key of a suite."""
+        return list(self.together) or [self.corpus or key]
 
 
 class System(_SuitePart):
@@ -57,6 +63,7 @@ class System(_SuitePart):
     folds: dict[str, list[int]] = Field(
         default={}, description="key of `corpora` -> folds of its disjoint split, for what takes long to train"
     )
+    seeds: list[int] = Field(default=[], description="instead of those of the corpora, as where nothing is drawn")
     note: str = Field(default="", description="what must be known of its figures")
     missing: str = Field(default="", description="why it is listed and not trained")
 
@@ -71,7 +78,7 @@ class Disturb(_SuitePart):
 
 class Suite(_SuitePart):
     title: str
-    kind: Literal["compare", "cross", "disturb"] = "compare"
+    kind: Literal["compare", "cross", "disturb", "leave_out"] = "compare"
     about: list[str] = Field(default=[], description="sentences under the heading")
     data: str = Field(default="../shared/corpora", description="the folder that the corpora lie in, by their names")
     corpora: dict[str, Corpus]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ class Split:
         test: the same.
         protocol: how it was made, in words for a report.
         validation_shares_speakers: validation was cut from the training speakers, where there are only two folds.
+        unlabelled: the same as `train`; clips whose sound may be trained on, and whose labels may not be read.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Split:
     test: Indices
     protocol: str
     validation_shares_speakers: bool = False
+    unlabelled: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def speakers_overlap(self) -> bool:
@@ -56,11 +59,13 @@ def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False
         SplitError: a part is empty; a row, or a copy of its recording, is in two parts (augment after splitting); a
             speaker (or sentence) is on both sides; or a row has no speaker.
     """
-    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    parts = {"test": split.test, "validation": split.validation, "train": split.train}
     for part, rows in parts.items():
         if not len(rows):
             raise SplitError(f"split {split.name!r} has no {part} utterances; give more speakers or fewer folds")
-    everything = np.concatenate([split.train, split.validation, split.test])
+    # It may be empty; where it is not, it is kept apart from the others as they are from each other.
+    parts |= {"unlabelled": split.unlabelled}
+    everything = np.concatenate(list(parts.values()))
     if everything.min() < 0 or everything.max() >= len(utterances):
         raise SplitError(
             f"split {split.name!r} points outside the {len(utterances)} utterances: it was made for others"
@@ -68,16 +73,13 @@ def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False
     if len(np.unique(everything)) != len(everything):
         raise SplitError(f"split {split.name!r} uses an utterance twice; every utterance belongs to one part")
     recordings = {part: {_recording_name(utterances[row]) for row in rows} for part, rows in parts.items()}
-    for part_a, part_b in (("test", "train"), ("test", "validation"), ("validation", "train")):
+    for part_a, part_b in combinations(parts, 2):
         _refuse_overlap(split.name, part_a, part_b, recordings[part_a] & recordings[part_b], "recording")
     if not split.speakers_overlap:
         speakers_of = {part: _speakers_of(rows, utterances, split.name) for part, rows in parts.items()}
-        _refuse_overlap(split.name, "test", "train", speakers_of["test"] & speakers_of["train"], "speaker")
-        _refuse_overlap(split.name, "test", "validation", speakers_of["test"] & speakers_of["validation"], "speaker")
-        if not split.validation_shares_speakers:
-            _refuse_overlap(
-                split.name, "validation", "train", speakers_of["validation"] & speakers_of["train"], "speaker"
-            )
+        for part_a, part_b in combinations(parts, 2):
+            if {part_a, part_b} != {"train", "validation"} or not split.validation_shares_speakers:
+                _refuse_overlap(split.name, part_a, part_b, speakers_of[part_a] & speakers_of[part_b], "speaker")
     if sentences:
         sentences_of = {part: _sentences_of(rows, utterances) for part, rows in parts.items()}
         _refuse_overlap(split.name, "test", "train", sentences_of["test"] & sentences_of["train"], "sentence")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 import numpy as np
@@ -36,6 +37,10 @@ __all__ = ["RANDOM", "Indices", "Split", "check", "folds", "protocols", "speaker
 
 # The split that leaves out one corpus in turn.
 CORPORA = "corpora"
+# The same, where half of the left-out corpus's speakers may be heard without labels and the other half is tested.
+HALVES = "corpora-halves"
+# Ending of a table's name: other corpora are trained on as well.
+OTHERS = "+others"
 
 
 def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Split]:
@@ -45,8 +50,10 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
         name: a table of `speaker_folds.FOLDS` (`ravdess-6`, `emodb-loso`…), `pooled`, `speakers-K`,
             `speaker-disjoint` (70 : 10 : 20 of the speakers), `sentence-disjoint` (of the sentences),
             `speaker-sentence-disjoint` (both at once), `corpora` (one corpus after the other is left out),
-            `random-80-20` or `random-70-10-20`; or `published`, for text in files called train, dev and test.
-        utterances: for a table, of its one corpus.
+            `corpora-halves` (the same; half of its speakers are tested, the others are heard without labels), a table's
+            name and `+others` (clips of other corpora train in every fold), `random-80-20` or `random-70-10-20`; or
+            `published`, for text in files called train, dev and test.
+        utterances: for a table, of its one corpus, but with `+others`.
         seed: of the splits that are drawn (`intonate.corpora.random_splits`); the others are fixed.
 
     Raises:
@@ -60,6 +67,10 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
         splits = _splits_of_table(name, FOLDS[name], utterances)
     elif name == CORPORA:
         splits = _corpora(utterances)
+    elif name == HALVES:
+        splits = [half for split in _corpora(utterances) for half in _halves(split, utterances)]
+    elif (table := name.removesuffix(OTHERS)) != name and table in FOLDS:
+        splits = _with_others(table, FOLDS[table], utterances)
     elif name in _RULES:
         splits = [_RULES[name](utterances, np.random.default_rng(seed))]
     elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
@@ -73,7 +84,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
 
 def protocols() -> list[str]:
     """Every name that `folds` takes."""
-    return sorted([*FOLDS, *_RULES, CORPORA, "speakers-K"])
+    return sorted([*FOLDS, *(f"{name}{OTHERS}" for name in FOLDS), *_RULES, CORPORA, HALVES, "speakers-K"])
 
 
 def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[str, ...]]:
@@ -194,12 +205,15 @@ def _published_split(utterances: Sequence[Utterance], rng: np.random.Generator) 
 
 
 def _corpora(utterances: Sequence[Utterance]) -> list[Split]:
-    """One corpus is tested, all of it; the others train, but for the validation speakers that `pooled` has of them."""
+    """One corpus is tested, all of it; the others train, but for the validation speakers that `pooled` has of them.
+
+    Of a corpus that it does not know, a fifth of the speakers validates.
+    """
     names = sorted({utterance.corpus for utterance in utterances})
     if len(names) < 2:
         raise SplitError(f"{CORPORA} leaves out one corpus after the other, and there is only {names[0]}")
     corpus = np.array([utterance.corpus for utterance in utterances])
-    validation = {f"{name}/{speaker}" for name in names if name in POOLED for speaker in POOLED[name].validation}
+    validation = set().union(*(_validation_speakers(name, utterances) for name in names))
     validates = np.array([utterance.speaker in validation for utterance in utterances])
     return [
         Split(
@@ -210,6 +224,47 @@ def _corpora(utterances: Sequence[Utterance]) -> list[Split]:
             protocol=f"corpus-disjoint: all of {name} is tested; the validation speakers of the others as in pooled",
         )
         for name in names
+    ]
+
+
+def _validation_speakers(corpus: str, utterances: Sequence[Utterance]) -> set[str]:
+    if corpus in POOLED:
+        return {f"{corpus}/{speaker}" for speaker in POOLED[corpus].validation}
+    rows = [utterance for utterance in utterances if utterance.corpus == corpus]
+    speakers = len(clips_of_speakers(rows, CORPORA))
+    return set(speaker_groups(rows, min(speakers, 5))[0]) if speakers > 1 else set()
+
+
+def _halves(split: Split, utterances: Sequence[Utterance]) -> list[Split]:
+    """A split of `_corpora` twice: one half of the left-out corpus's speakers is tested, the other is unlabelled."""
+    groups = speaker_groups([utterances[row] for row in split.test], 2)
+    is_first = np.array([utterances[row].speaker in groups[0] for row in split.test])
+    return [
+        replace(
+            split,
+            name=f"{HALVES}/{split.name.rpartition('/')[2]}/{number}",
+            test=split.test[tested],
+            unlabelled=split.test[~tested],
+            protocol=f"{split.protocol.replace('all of', 'half the speakers of')}; the others are heard without labels",
+        )
+        for number, tested in enumerate((is_first, ~is_first), 1)
+    ]
+
+
+def _with_others(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
+    """The splits of a literal table, where every clip of another corpus is in the training part."""
+    is_own = np.array([utterance.corpus == table.corpus for utterance in utterances])
+    own, others = np.flatnonzero(is_own), np.flatnonzero(~is_own)
+    return [
+        replace(
+            split,
+            name=split.name.replace(name, f"{name}{OTHERS}"),
+            train=np.union1d(own[split.train], others),
+            validation=own[split.validation],
+            test=own[split.test],
+            protocol=f"{split.protocol}; other corpora are trained on",
+        )
+        for split in _splits_of_table(name, table, [utterances[row] for row in own.tolist()])
     ]
 
 

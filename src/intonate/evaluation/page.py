@@ -61,7 +61,13 @@ _TIMES = {"train_s": ("training", "s"), "test_s": ("test", "s"), "ms_per_clip": 
 _MISTAKES, _CONFUSIONS = 15, 8
 
 
-def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes: Sequence[str] = ()) -> str:
+def render(
+    scores: Mapping[str, Any],
+    table: PredictionTable,
+    title: str,
+    notes: Sequence[str] = (),
+    pictures: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+) -> str:
     """The page.
 
     Args:
@@ -69,6 +75,7 @@ def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes:
         table: the predictions themselves, for the pictures and the list of the worst clips.
         title: heading of the page.
         notes: sentences under it.
+        pictures: under a heading each, (heading, `<svg>`) of what else there is to see.
     """
     conditions = scores["conditions"]
     body = [f"<header><h1>{escape(title)}</h1>", f'<p class="lead">{escape(_lead(scores, table))}</p>']
@@ -85,6 +92,9 @@ def render(scores: Mapping[str, Any], table: PredictionTable, title: str, notes:
             if place == 0
             else f"<details><summary>In detail: {name}</summary>{detail}</details>"
         )
+    for heading, parts in (pictures or {}).items():
+        panels = "".join(panel(name, content) for name, content in parts)
+        body.append(f'<h2>{escape(heading)}</h2><div class="panels">{panels}</div>')
     body.append(_footer(scores))
     return document(title, "".join(body))
 

@@ -30,6 +30,7 @@ def write_report(
     times: Mapping[str, float] | None = None,
     notes: Sequence[str] | str = (),
     repeats: int = 1000,
+    pictures: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Path:
     """Write `predictions.csv`, `metrics.json` and `report.html` into a folder, which is made if need be.
 
@@ -40,6 +41,7 @@ def write_report(
         times: what the run took: `train_s`, `test_s`, `ms_per_clip`.
         notes: sentences under the heading: configurations tried, what is special.
         repeats: bootstrap resamples per interval.
+        pictures: what else the page shows, as in `page.render`.
 
     Returns:
         The path of `report.html`.
@@ -59,7 +61,7 @@ def write_report(
             {"title": title, "notes": list(lines), **results}, ensure_ascii=False, indent=1, allow_nan=False
         )
         (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(render(results, table, title, [line for line in lines if line]), encoding="utf-8")
+        page.write_text(render(results, table, title, [line for line in lines if line], pictures), encoding="utf-8")
     except OSError as error:
         raise CorpusError(
             f"the report cannot be written to {target} ({error}); expected a folder to write in"

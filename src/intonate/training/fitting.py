@@ -24,7 +24,7 @@ from intonate.features.normalise import normalise
 from intonate.models.contract import Network, is_network
 from intonate.models.views import Views
 from intonate.schema import ModelInput, ModelSpec
-from intonate.training import encoders, input_statistics, network
+from intonate.training import encoders, input_statistics, network, translation
 from intonate.training.data import Array, Clip, Examples
 from intonate.training.recipe import Recipe
 
@@ -68,6 +68,8 @@ def fit(
 ) -> Fitted:
     """Fit to the training part; choose between epochs, and score, on the validation part. The test part is not read.
 
+    Clips that the recipe translates (`intonate.training.translation`) are fitted to as well.
+
     Args:
         recipe: what to fit, and how.
         examples: all clips.
@@ -81,13 +83,17 @@ def fit(
     """
     inputs = _model_inputs(recipe, examples, split)
     fit_split = replace(split, train=_balanced_rows(recipe, examples, split, seed))
+    translation_facts: dict[str, Any] = {}
+    if recipe.translate:
+        examples, fit_split, translation_facts = translation.extend(recipe, examples, fit_split, inputs, seed, folder)
     build = models.get(recipe.model.name)
     if is_network(build):
         network_or_views, facts = network.fit(recipe, examples, fit_split, inputs, seed, folder, watch)
         if recipe.model.views:
             network_or_views = Views(network_or_views, **recipe.model.views.model_dump())
-        return Fitted(network_or_views, inputs, np.empty(0, np.int64), facts)
-    return _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, fit_split, inputs)
+        return Fitted(network_or_views, inputs, np.empty(0, np.int64), facts | translation_facts)
+    fitted = _fit_pipeline(build(seed=seed, **recipe.model.params), recipe, examples, fit_split, inputs)
+    return replace(fitted, facts=fitted.facts | translation_facts)
 
 
 def normalised_clip(clip: Clip, inputs: Sequence[ModelInput]) -> Clip:

@@ -50,6 +50,7 @@ LATER_KEYS = (
     ("model", "views"),
     ("training", "accumulate"),
     ("training", "encoder_learning_rate"),
+    ("", "translate"),
 )
 
 
@@ -228,6 +229,23 @@ class Search(_RecipePart):
         return self
 
 
+class Translate(_RecipePart):
+    """Clips of some corpora made to sound like another, for the training part; see intonate.training.translation."""
+
+    name: str = Field(description="of intonate.training.translation: cyclegan, coral…")
+    params: dict[str, Any] = {}
+    to: str = Field(default="", description="a corpus that is trained on; empty: what the split gives without labels")
+    keep: bool = Field(default=True, description="train on the translated corpora's recordings, too")
+    fill: bool = Field(default=False, description="only as many clips as the classes of `to` lack to its largest")
+    components: int = Field(default=0, ge=0, description="principal components that are translated; 0: all columns")
+
+    @model_validator(mode="after")
+    def _check_possible(self) -> Translate:
+        if self.fill and not self.to:
+            raise ValueError("fill needs `to`: the classes of a corpus without labels cannot be counted")
+        return self
+
+
 class Card(_RecipePart):
     """What the model file says of itself."""
 
@@ -247,6 +265,7 @@ class Recipe(_RecipePart):
     pool: dict[str, float] = Field(default={}, description="see intonate.schema.Pool")
     card: Card = Card()
     search: Search | None = None
+    translate: Translate | None = None
 
     def reads(self) -> bool:
         """Whether the model is given what was said."""

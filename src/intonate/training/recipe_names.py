@@ -17,15 +17,17 @@ from intonate.errors import ModelError, RecipeError, did_you_mean
 from intonate.models.contract import is_network
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
+from intonate.training import translators
 from intonate.training.recipe import Recipe, Training
 
 # What the training gives to every model, and to every front end, and no recipe may set.
 MODEL_ARGUMENTS = ("self", "classes", "columns", "seed", "_")
+TRANSLATOR_ARGUMENTS = ("speech", "seed", "folder")
 FRONT_END_ARGUMENTS = ("waveform", "samples", "sample_rate_hz")
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse unknown models, front ends, merges and cleaning steps, and unknown parameters of each.
+    """Refuse unknown models, front ends, merges, cleaning steps and translators, and unknown parameters of each.
 
     Raises:
         RecipeError, LabelError: with the nearest known name.
@@ -40,6 +42,9 @@ def check(recipe: Recipe) -> None:
     build = models.get(recipe.model.name)
     _refuse_unknown("model.params", recipe.model.params, _parameters(build))
     _check_search(recipe, build)
+    if recipe.translate:
+        translator = translators.get(recipe.translate.name)
+        _refuse_unknown("translate.params", recipe.translate.params, _parameters(translator, TRANSLATOR_ARGUMENTS))
     if not recipe.inputs:
         raise RecipeError("inputs is empty; name at least one, such as mel: {front_end: log_mel}")
     for name, item in recipe.inputs.items():

@@ -21,6 +21,7 @@ from intonate.recognizer.late_fusion import LateFusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec
+from intonate.training import translation_report
 from intonate.training.data import Clip, Examples
 from intonate.training.recipe import Recipe
 
@@ -105,6 +106,10 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
     ]
     if short_clips := max((record.get("too_short_clips", 0) for record in records), default=0):
         notes.append(f"Left out, shorter than {recipe.data.shortest_s:g} s after cleaning: {short_clips:,} clips.")
+    # One fit of each fold is shown.
+    panels = translation_report.panels(
+        [path for path in fit_folders if path.name.endswith(f"-seed{records[0]['seed']}")]
+    )
     write_report(
         folder / "report",
         table.concatenate(tables),
@@ -114,4 +119,5 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
             "test_s": sum(record["test_s"] for record in records),
         },
         notes=notes,
+        pictures={"What the translation did": panels} if panels else None,
     )

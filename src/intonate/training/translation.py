@@ -1,0 +1,183 @@
+"""Clips of several labelled corpora, made to sound like another corpus, and trained on: synthetic clips of a target.
+
+translate: {name: cyclegan}                         # into the corpus that the split leaves out, heard without labels
+translate: {name: cyclegan, to: emodb, fill: true}  # into a corpus that is trained on, only as many as its classes lack
+
+What is translated is the vector that a clip's front end gave, normalised; what comes out lies beside the recordings in
+the training part, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from intonate.corpora.overlap import Indices, Split
+from intonate.errors import RecipeError
+from intonate.features.normalise import normalise
+from intonate.schema import ModelInput
+from intonate.training import translation_report, translators
+from intonate.training.data import Examples
+from intonate.training.recipe import Recipe, Translate
+from intonate.training.translators import Float, Speech
+
+# Tells what filling draws from all else that is drawn from a seed.
+FILL = 2
+
+
+def extend(
+    recipe: Recipe, examples: Examples, split: Split, inputs: Sequence[ModelInput], seed: int, folder: Path
+) -> tuple[Examples, Split, dict[str, Any]]:
+    """The examples with translated clips after all others, and the split with these in its training part.
+
+    Labels of the target are never read, but for how many clips each class lacks (`fill`) where it is trained on.
+
+    Args:
+        recipe: whose `translate` says how.
+        examples: all clips.
+        split: its training part is translated, its unlabelled part is the target if the recipe names none.
+        inputs: with the normalisation measured on the training part.
+        seed: of all that is drawn.
+        folder: of the fit; what the translation did goes into its `translation.json`.
+
+    Returns:
+        examples, split, and facts for run.json.
+
+    Raises:
+        RecipeError: there is no target, or nothing to translate; or the input is none that can be translated.
+    """
+    options = _options(recipe)
+    source, target = _sides(options, examples, split)
+    item = _input_of(examples, inputs, source)
+    vectors = _Vectors(examples, item, np.concatenate([source, target]), options.components)
+    speech = _speech(examples, source, vectors.of(source), vectors.of(target))
+    translated, history = translators.get(options.name)(
+        speech, seed, folder / "checkpoints" / options.name, **options.params
+    )
+    chosen = _lacking(examples, source, target, seed) if options.fill else np.arange(len(source))
+    clips = [{item.name: clip} for clip in vectors.raw(source[chosen], translated[chosen])]
+    record = history | translation_report.compared(speech, translated, seed)
+    (folder / translation_report.FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
+    kept = split.train if options.keep else split.train[np.isin(split.train, target)]
+    first = len(examples.clips)
+    facts = {"translated_clips": len(chosen), "separable": record["separable"], "recognised": record["recognised"]}
+    return (
+        _with_clips(examples, source[chosen], clips, options.to),
+        replace(split, train=np.concatenate([kept, first + np.arange(len(chosen))])),
+        facts,
+    )
+
+
+def _options(recipe: Recipe) -> Translate:
+    if recipe.translate is None:
+        raise RecipeError(f"recipe {recipe.name} translates nothing")
+    return recipe.translate
+
+
+def _sides(options: Translate, examples: Examples, split: Split) -> tuple[Indices, Indices]:
+    """The clips to translate, each once, and the clips of the target."""
+    rows = np.unique(split.train)
+    if not options.to:
+        if not len(split.unlabelled):
+            raise RecipeError(
+                f"translate needs a target, and the split {split.name} gives no clips without labels; use data.split: "
+                "corpora-halves, or name a corpus that is trained on (translate.to)"
+            )
+        return rows, split.unlabelled
+    corpora = np.array([examples.utterances[row].corpus for row in rows])
+    if options.to not in corpora or len(set(corpora)) < 2:
+        raise RecipeError(
+            f"translate.to: {options.to!r} is not one of several corpora that are trained on "
+            f"({', '.join(sorted(set(corpora)))})"
+        )
+    return rows[corpora != options.to], rows[corpora == options.to]
+
+
+def _input_of(examples: Examples, inputs: Sequence[ModelInput], source: Indices) -> ModelInput:
+    (item, *others) = inputs
+    if others or examples.clips[source[0]][item.name].ndim != 1 or item.normalisation is None:
+        raise RecipeError(
+            "translate is for a model with one input that is a vector and is normalised, such as front_end: pooled "
+            "with normalise: {kind: corpus}"
+        )
+    if item.normalisation.kind != "corpus":
+        raise RecipeError(
+            f"translate: inputs.{item.name} is normalised by {item.normalisation.kind}, and a translated clip has "
+            "neither a speaker nor a sound of its own; set normalise.kind to corpus"
+        )
+    return item
+
+
+class _Vectors:
+    """Clips as a translator sees them: normalised, and where asked for, in their principal components."""
+
+    def __init__(self, examples: Examples, item: ModelInput, rows: Indices, components: int) -> None:
+        self.examples, self.item = examples, item
+        self.axes: Float | None = None
+        whole = self._normalised(rows)
+        if components and components < whole.shape[1]:
+            centred = (whole - whole.mean(axis=0)).astype(np.float64)
+            _, axes = np.linalg.eigh(centred.T @ centred)
+            self.axes = axes[:, : -components - 1 : -1].astype(np.float32)
+
+    def _normalised(self, rows: Indices) -> Float:
+        return np.stack([normalise(self.examples.clips[row][self.item.name], self.item.normalisation) for row in rows])
+
+    def of(self, rows: Indices) -> Float:
+        """(rows, columns or components)."""
+        whole = self._normalised(rows)
+        return whole if self.axes is None else whole @ self.axes
+
+    def raw(self, rows: Indices, translated: Float) -> Float:
+        """Translations of these rows as the front end would give them; what no component holds stays as it was."""
+        change = translated - self.of(rows)
+        whole = self._normalised(rows) + (change if self.axes is None else change @ self.axes.T)
+        statistics = self.item.normalisation
+        mean, sd = np.asarray(statistics.mean), np.asarray(statistics.sd)  # type: ignore[union-attr]
+        return np.asarray(whole * sd + mean, np.float32)
+
+
+def _speech(examples: Examples, source: Indices, features: Float, target: Float) -> Speech:
+    names, corpus = np.unique([examples.utterances[row].corpus for row in source], return_inverse=True)
+    return Speech(
+        features,
+        examples.targets[source],
+        examples.allowed[source],
+        corpus.astype(np.int64),
+        tuple(names.tolist()),
+        target,
+    )
+
+
+def _lacking(examples: Examples, source: Indices, target: Indices, seed: int) -> Indices:
+    """Places in `source` of as many clips of each class as bring the target to its largest class."""
+    rng = np.random.default_rng((seed, FILL))
+    counts = np.bincount(examples.targets[target], minlength=len(examples.labels))
+    emotions = examples.targets[source]
+    places = []
+    for label in np.flatnonzero(counts):
+        candidates = np.flatnonzero(emotions == label)
+        wanted = min(int(counts.max() - counts[label]), len(candidates))
+        places.append(rng.choice(candidates, wanted, replace=False))
+    return np.sort(np.concatenate(places)).astype(np.int64)
+
+
+def _with_clips(examples: Examples, origins: Indices, clips: Sequence[Mapping[str, Any]], target: str) -> Examples:
+    """The examples and after them translated clips, each with the label and the classes of its origin."""
+    utterances = [
+        replace(row, corpus=f"{row.corpus} as {target or 'unlabelled'}")
+        for row in (examples.utterances[origin] for origin in origins)
+    ]
+    return replace(
+        examples,
+        utterances=[*examples.utterances, *utterances],
+        targets=np.concatenate([examples.targets, examples.targets[origins]]),
+        clips=[*examples.clips, *map(dict, clips)],
+        allowed=np.concatenate([examples.allowed, examples.allowed[origins]]),
+        number=np.concatenate([examples.number, np.zeros(len(origins), np.int64)]),
+    )
