@@ -55,7 +55,7 @@ html_theme_options = {
 # The order of the sidebar. Whatever is not in it is an error: Sphinx warns of a document that nothing leads to.
 CONTENTS = {
     "Use it": (
-        *("examples/README", "docs/recordings", "docs/text", "docs/transcripts", "docs/pretrained"),
+        *("examples/README", "docs/recordings", "docs/text", "docs/transcripts", "docs/models", "docs/pretrained"),
         *("docs/explain", "docs/scale", "docs/responsible-use"),
     ),
     "Serve it": ("docs/serving",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
 import re
 import shutil
@@ -116,3 +117,15 @@ def test_the_site_knows_every_page() -> None:
     configuration = (ROOT / "docs/conf.py").read_text(encoding="utf-8")
     for page in PAGES:
         assert f'"{page.relative_to(ROOT).with_suffix("")}"' in configuration, page
+
+
+def test_the_tables_of_models_are_what_their_files_say() -> None:
+    specification = importlib.util.spec_from_file_location("zoo", ROOT / "benchmarks/zoo.py")
+    assert specification is not None
+    assert specification.loader is not None
+    zoo = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(zoo)
+    for page, (marker, table) in zoo.TABLES.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert zoo.with_table(text, marker, table()) == text, "run python benchmarks/zoo.py"
+        assert table() in text
