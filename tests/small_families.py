@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import small_classifiers
 import small_emotion2vec
+import small_sensevoice
 import small_transformers
 
 from intonate.emotions import canonical
 
 IEMOCAP = ("neu", "hap", "ang", "sad")
+DIMENSIONS = ("arousal", "dominance", "valence")
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class Case:
 
 def renamed(answer: Mapping[str, float]) -> dict[str, float]:
     """The same under the names that intonate uses."""
-    if "arousal" in answer:
-        return dict(answer)
     names = {label: label.rpartition("/")[2].replace("<unk>", "unknown") for label in answer}
-    return {canonical(names[label]): score for label, score in answer.items()}
+    names = {
+        label: name.removeprefix("<|").removesuffix("|>").removeprefix("EMO_").lower() for label, name in names.items()
+    }
+    return {name if name in DIMENSIONS else canonical(name): answer[label] for label, name in names.items()}
 
 
 def emotion2vec(labels: tuple[str, ...], normalise: bool = True) -> Case:
@@ -49,6 +52,11 @@ def emotion2vec(labels: tuple[str, ...], normalise: bool = True) -> Case:
         lambda folder, waveform: small.answer(small.TINY, labels, waveform, normalise),
         "model.pt",
     )
+
+
+def sensevoice() -> Case:
+    small = small_sensevoice
+    return Case("sensevoice", small.checkpoint, lambda _, waveform: small.answer(small.TINY, waveform), "model.pt")
 
 
 def transformers(write: Callable[[Path], object]) -> Case:
@@ -67,12 +75,13 @@ def own_head(labels: tuple[str, ...], second: str = "out_proj") -> Case:
 CASES: dict[str, Case] = {
     "emotion2vec_plus": emotion2vec(small_emotion2vec.LABELS),
     "emotion2vec, some outputs unused": emotion2vec(small_emotion2vec.FEW_LABELS, normalise=False),
+    "SenseVoice": sensevoice(),
     "HuBERT": transformers(lambda folder: small_classifiers.checkpoint(folder, IEMOCAP)),
     **{
         kind: transformers(lambda folder, kind=kind: small_transformers.checkpoint(folder, kind, IEMOCAP))
         for kind in small_transformers.CONFIGS
     },
-    "audEERING": own_head(("arousal", "dominance", "valence")),
+    "audEERING": own_head(DIMENSIONS),
     "two layers of its own": own_head(IEMOCAP, "output"),
     "letters that are emotions": own_head(IEMOCAP, "lm_head"),
 }

@@ -283,7 +283,9 @@ def transcribe(
     paths: Annotated[
         list[str], typer.Argument(metavar="MANIFEST.csv|PATH...", help="A manifest; or audio files, folders, or -.")
     ],
-    by: Annotated[str, typer.Option(metavar="NAME", help="whisper:SIZE, whisper:FOLDER or pocketsphinx.")] = "best",
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="whisper:SIZE, whisper:FOLDER, pocketsphinx, sensevoice.")
+    ] = "best",
 ) -> None:
     """Write down what recordings, or those of a manifest, say."""
     if paths[0].lower().endswith(".csv"):

@@ -10,14 +10,9 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from intonate.errors import ModelError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 # The label where a model abstains.
 UNSURE = "unsure"
@@ -156,6 +151,11 @@ class ModelSpec:
             1. In the graph's output they follow the labels.
         multi_label: several labels may be true at once: each has a score of its own from 0 to 1, and they need not
             sum to one.
+        events: sounds beside the words (`laughter`, `applause`…), each from 0 to 1; they follow the dimensions.
+        spoken_languages: ISO codes of the languages that it tells apart, each from 0 to 1; they follow the events.
+        pieces: what the numbers in the graph's second output (batch, steps) stand for: pieces of words, `▁` where one
+            begins; the first is none. Empty for a model that writes nothing down.
+        piece_s: seconds from one step to the next.
     """
 
     name: str
@@ -184,11 +184,15 @@ class ModelSpec:
     scores: Mapping[str, Any] = field(default_factory=dict)
     dimensions: tuple[str, ...] = ()
     multi_label: bool = False
+    events: tuple[str, ...] = ()
+    spoken_languages: tuple[str, ...] = ()
+    pieces: tuple[str, ...] = ()
+    piece_s: float = 0.0
 
-    def dimensions_of(self, answer: NDArray[np.float64] | None) -> dict[str, float]:
-        """{dimension: 0 to 1} of one answer (labels + dimensions,); empty for None and where there are none."""
-        values = [] if answer is None else answer[len(self.labels) :].tolist()
-        return dict(zip(self.dimensions, values, strict=False))
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The columns of the graph's first output."""
+        return (*self.labels, *self.dimensions, *self.events, *self.spoken_languages)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
@@ -257,6 +261,7 @@ class Segment(Answer):
         text: the words in it, where a transcript was asked for.
         speaker: who speaks, where speakers or channels were told apart.
         dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them; empty in silence.
+        events: {`laughter`, `applause`…: 0.5 to 1}, of a model that hears them, where nobody speaks too.
     """
 
     start_s: float
@@ -267,6 +272,7 @@ class Segment(Answer):
     text: str = ""
     speaker: str = ""
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    events: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +313,8 @@ class Prediction(Answer):
         speakers: who speaks, where speakers or channels were told apart; the segments are their turns then, in the
             order in which they begin, and may overlap. Of clips that were grouped by voice, whose this one is.
         dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them.
+        events: {`laughter`, `applause`…: 0.5 to 1}, of a model that hears them; the segments say when.
+        language: ISO code of what is spoken, of a model that tells it; empty where nobody speaks.
     """
 
     label: str
@@ -319,6 +327,8 @@ class Prediction(Answer):
     warnings: tuple[str, ...] = ()
     speakers: tuple[Speaker, ...] = ()
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    events: Mapping[str, float] = field(default_factory=dict)
+    language: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -356,13 +366,14 @@ class Prediction(Answer):
                 }
                 | ({"text": segment.text} if segment.text else {})
                 | ({"speaker": segment.speaker} if segment.speaker else {})
-                | _rounded(segment.dimensions)
+                | _numbers(segment)
                 for segment in self.segments
             ],
             "transcript": self.transcript,
             "model": self.model,
             "warnings": list(self.warnings),
-            **_rounded(self.dimensions),
+            **_numbers(self),
+            **({"language": self.language} if self.language else {}),
             **({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {}),
             **({} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)}),
         }
@@ -378,9 +389,10 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
     }
 
 
-def _rounded(dimensions: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """`dimensions`, as they stand in JSON: only where there are any."""
-    return {"dimensions": {name: round(value, 6) for name, value in dimensions.items()}} if dimensions else {}
+def _numbers(answer: Segment | Prediction) -> dict[str, dict[str, float]]:
+    """`dimensions` and `events`, as they stand in JSON: only where there are any."""
+    kinds = {"dimensions": answer.dimensions, "events": answer.events}
+    return {kind: {name: round(number, 6) for name, number in own.items()} for kind, own in kinds.items() if own}
 
 
 def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:

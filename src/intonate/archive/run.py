@@ -72,7 +72,7 @@ def archive(
         "model": model or builtin.DEFAULT,
         "model_hash": model_hash(model),
         "options": kept_options,
-        "columns": tables.columns(labels, recognizer.spec.dimensions),
+        "columns": tables.columns(labels, recognizer.spec.dimensions, recognizer.spec.events),
         "cut": shard_files or FILES,
         "jsonl": jsonl,
     }

@@ -21,22 +21,25 @@ COMPRESSION = "zstd"
 LABEL = {"label": "string", "guess": "string", "abstained": "bool"}
 
 
-def columns(labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, Any]:
+def columns(labels: Sequence[str], dimensions: Sequence[str], events: Sequence[str] = ()) -> dict[str, Any]:
     """{column: type} as JSON: a name of pyarrow's, a list of one type, or {field: type}.
 
     The columns are: `file`, and `start` and `end` (seconds) where a stretch of it was asked for; `hash` (SHA-256) and
     `bytes` of what was read; `duration` (seconds); `label`, where the model abstains `unsure`, and `guess`, its best
-    label all the same; `scores`; `dimensions`; `segments`; `speakers`; `transcript`; `warnings`; `familiarity`;
-    `model` and `model_hash`; `error`, null where there is an answer.
+    label all the same; `scores`; `dimensions`, `events` and `language` of a model that has them; `segments`;
+    `speakers`; `transcript`; `warnings`; `familiarity`; `model` and `model_hash`; `error`, null where there is an
+    answer.
     """
-    scores, numbers = dict.fromkeys(labels, "double"), dict.fromkeys(dimensions, "double")
+    scores, numbers, sounds = (dict.fromkeys(names, "double") for names in (labels, dimensions, events))
     segment: dict[str, Any] = {"start": "double", "end": "double", **LABEL, "scores": scores}
     segment |= {"dimensions": numbers} if numbers else {}
+    segment |= {"events": sounds} if sounds else {}
     segment |= {"speech": "bool", "text": "string", "speaker": "string"}
     speaker = {"speaker": "string", **LABEL, "scores": scores, "speech": "double"}
     table: dict[str, Any] = {"file": "string", "start": "double", "end": "double", "hash": "string", "bytes": "int64"}
     table |= {"duration": "double", **LABEL, "scores": scores}
     table |= {"dimensions": numbers} if numbers else {}
+    table |= {"events": sounds, "language": "string"} if sounds else {}
     table |= {"segments": [segment], "speakers": [speaker], "transcript": "string", "warnings": ["string"]}
     return table | {"familiarity": "double", "model": "string", "model_hash": "string", "error": "string"}
 
@@ -51,6 +54,8 @@ def row(
         **answer.label_dict(),
         "scores": dict(answer.scores) or None,
         "dimensions": dict(answer.dimensions) or None,
+        "events": dict(answer.events) or None,
+        "language": answer.language or None,
         "segments": [
             {
                 "start": segment.start_s,
@@ -58,6 +63,7 @@ def row(
                 **segment.label_dict(),
                 "scores": dict(segment.scores) or None,
                 "dimensions": dict(segment.dimensions) or None,
+                "events": dict(segment.events) or None,
                 "speech": segment.speech,
                 "text": segment.text,
                 "speaker": segment.speaker,

@@ -27,6 +27,7 @@ from intonate.recognizer import conversions
 # In this order: the first that recognises a checkpoint takes it.
 FAMILIES: dict[str, str] = {
     "emotion2vec": "intonate.converters.emotion2vec",
+    "sensevoice": "intonate.converters.sensevoice",
     "own_head": "intonate.converters.own_head",
     "transformers": "intonate.converters.transformers_classifier",
 }

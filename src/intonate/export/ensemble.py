@@ -174,6 +174,10 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         recipe_hash=_members_hash(files, by),
         intonate_version=__version__,
         scores={},
+        dimensions=(),
+        events=(),
+        spoken_languages=(),
+        pieces=(),
     )
 
 
@@ -277,10 +281,11 @@ def _add_member(graph: _Graph, member: _Member, model: Any, prefix: str, types: 
     graph.constants.extend(part.initializer)
     temperature = graph.constant(f"{prefix}temperature", np.float32(member.file.spec.temperature))
     order = graph.constant(f"{prefix}order", member.order)
-    logits = graph.node("Cast", [part.output[0].name], f"{prefix}calibrated/Cast", to=onnx.TensorProto.FLOAT)
+    # Behind the labels there may be dimensions and events, which an ensemble leaves out.
+    logits = graph.node("Gather", [part.output[0].name, order], f"{prefix}calibrated/Gather", axis=1)
+    logits = graph.node("Cast", [logits], f"{prefix}calibrated/Cast", to=onnx.TensorProto.FLOAT)
     scaled = graph.node("Div", [logits, temperature], f"{prefix}calibrated/Div")
-    probabilities = graph.node("Softmax", [scaled], f"{prefix}calibrated/Softmax", axis=-1)
-    return graph.node("Gather", [probabilities, order], f"{prefix}calibrated/Gather", axis=1)
+    return graph.node("Softmax", [scaled], f"{prefix}calibrated/Softmax", axis=-1)
 
 
 def _add_vote(graph: _Graph, answers: Sequence[str], mean: str, classes: int) -> str:

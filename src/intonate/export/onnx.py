@@ -81,7 +81,7 @@ def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, 
             str(path),
             kwargs={name: example[name] for name in order} if dynamo else None,
             input_names=order,
-            output_names=["logits"],
+            output_names=list(network.OUTPUTS),
             verbose=False,
             **options,
         )
@@ -90,7 +90,8 @@ def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, 
     def reference(feeds: Feeds) -> Array:
         with torch.no_grad():
             tensors = {name: torch.from_numpy(value) for name, value in feeds.items()}
-            return np.asarray(network(**{name: tensors[name] for name in order}))
+            answer = network(**{name: tensors[name] for name in order})
+            return np.asarray(answer if len(network.OUTPUTS) == 1 else answer[0])
 
     return check(path, spec, clips, reference)
 

@@ -22,10 +22,12 @@ class Network(nn.Module):
         BATCHING: `equal_length` where padding would change its answer; the export checks that it does not.
         EXPORTER: of torch to ONNX. `dynamo` is right for attention; `legacy` is much quicker, and right for
             convolutions and recurrent layers.
+        OUTPUTS: of the graph; the first is the answer. Where there are more, `forward` returns a tuple.
     """
 
     BATCHING: Literal["any", "equal_length"] = "any"
     EXPORTER: Literal["legacy", "dynamo"] = "legacy"
+    OUTPUTS: Sequence[str] = ("logits",)
 
     @staticmethod
     def check(*_: Any, **params: Any) -> None:

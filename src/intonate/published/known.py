@@ -15,7 +15,7 @@ class Known:
     Attributes:
         repository: ORG/NAME on the Hugging Face hub.
         family: its converter in `intonate.converters.FAMILIES`.
-        parameters: in millions.
+        parameters: in millions; 0 for less than one.
         answers: what it tells, in words.
         languages: what it was trained on.
         licence: of the weights, as published.
@@ -47,6 +47,10 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known("emotion2vec/emotion2vec_plus_seed", "emotion2vec", 90, "9 emotions", "many", FUNASR),
     Known("emotion2vec/emotion2vec_base_finetuned", "emotion2vec", 90, "9 emotions", "many", FUNASR),
+    Known(
+        "FunAudioLLM/SenseVoiceSmall", "sensevoice", 234, "8 emotions, language, sounds, and the words",
+        "Chinese, Cantonese, English, Japanese, Korean", FUNASR, "55.7 % of 64,384 clips, zero-shot", ORUK,
+    ),
     Known(
         "superb/hubert-large-superb-er", "transformers", 316, "4 emotions", "English (IEMOCAP)", "Apache-2.0",
         "67.6 % on IEMOCAP, five folds", SUPERB,

@@ -16,7 +16,7 @@ from intonate.published.checkpoints import HUB
 # One of these is in the folder of every checkpoint that can be converted: of transformers, FunASR, SpeechBrain.
 CONFIGURATION = ("config.json", "config.yaml", "hyperparams.yaml")
 # What of it leads to another conversion where it changes.
-READ = ("*.json", "*.yaml", "*.txt", "*.mvn", "*.safetensors", "*.pt", "*.bin", "*.ckpt")
+READ = ("*.json", "*.yaml", "*.txt", "*.mvn", "*bpe.model", "*.safetensors", "*.pt", "*.bin", "*.ckpt")
 # Raise it where a conversion comes out differently: what older versions converted is then converted anew.
 CONVERSION_VERSION = 2
 

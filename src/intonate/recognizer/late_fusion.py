@@ -66,6 +66,10 @@ class LateFusion:
             )
         return probabilities
 
+    def run_with_pieces(self, feeds: dict[str, NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+        """As `ModelFile.run_with_pieces`; two together write nothing down."""
+        return self.run(feeds), None
+
 
 def combine(voice: NDArray[np.float64], text: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     """The logarithmic pool of two sets of odds (rows, labels): probabilities, every row summing to one."""
@@ -109,6 +113,7 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
         licence=" AND ".join(dict.fromkeys(filter(None, (voice.spec.licence, text.spec.licence)))),
         prior=(),
         scores={},
+        pieces=(),
     )
     empty_text = inputs.token_ids(spec, None)
     return LateFusion(voice.path, spec, voice, text, weight, 0 if empty_text is None else len(empty_text))

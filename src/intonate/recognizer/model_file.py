@@ -48,19 +48,24 @@ class ModelFile:
     session: Any
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """Calibrated probabilities (batch, labels + dimensions) of a padded batch.
+        """Calibrated probabilities (batch, outputs) of a padded batch.
 
-        Those of the labels sum to one in every row, unless several may be true; dimensions, from 0 to 1, follow.
+        Those of the labels sum to one in every row, unless several may be true; the spec's other outputs, each from 0
+        to 1, follow.
 
         Raises:
             ModelError: the graph refused the shapes, or answered with something that is not a number.
         """
+        return self.run_with_pieces(feeds)[0]
+
+    def run_with_pieces(self, feeds: dict[str, NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+        """The same, and the numbers of the pieces of words, (batch, steps); None for a model that writes none down."""
         try:
-            output = self.session.run(None, feeds)[0]
+            output, *rest = self.session.run(None, feeds)
         except Exception as error:  # onnxruntime's exceptions have no common base but Exception
             raise ModelError(f"model {self.spec.name!r} could not be run on this sound: {first_line(error)}") from error
         columns, count = np.asarray(output, np.float64), len(self.spec.labels)
-        if columns.ndim != 2 or columns.shape[1] != count + len(self.spec.dimensions) or np.isnan(columns).any():
+        if columns.ndim != 2 or columns.shape[1] != len(self.spec.outputs) or np.isnan(columns).any():
             raise ModelError(f"model {self.spec.name!r} gave no usable answer (shape {columns.shape}, or not a number)")
         logits, dimensions = columns[:, :count] / self.spec.temperature, np.clip(columns[:, count:], 0.0, 1.0)
         if self.spec.multi_label:
@@ -69,7 +74,7 @@ class ModelFile:
         else:
             odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
             scores = odds / odds.sum(axis=1, keepdims=True)
-        return np.concatenate([scores, dimensions], axis=1)
+        return np.concatenate([scores, dimensions], axis=1), rest[0] if self.spec.pieces else None
 
 
 def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | None = None) -> ModelFile:
@@ -147,7 +152,7 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
 
 def _disagreement(spec: ModelSpec, session: Any) -> str:
     """Where the spec contradicts itself, this version of intonate, or the graph; empty if it does not."""
-    outputs = (*spec.labels, *spec.dimensions)
+    outputs = spec.outputs
     if not outputs or len(set(outputs)) != len(outputs):
         return "its labels are missing or repeated"
     if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
@@ -173,8 +178,12 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
         return f"the graph takes {_signature(actual)}, the spec says {_signature(expected)}"
     classes = session.get_outputs()[0].shape[-1:]
     if classes and isinstance(classes[0], int) and classes[0] != len(outputs):
-        what = f"{len(spec.labels)} labels" + (f" and {len(spec.dimensions)} dimensions" if spec.dimensions else "")
+        kinds_of_output = ("labels", "dimensions", "events", "spoken_languages")
+        counts = {kind: len(getattr(spec, kind)) for kind in kinds_of_output}
+        what = " and ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count)
         return f"the graph has {classes[0]} outputs, the spec {what}"
+    if spec.pieces and not (len(session.get_outputs()) > 1 and spec.piece_s > 0):
+        return "it has pieces of words, and the graph no second output that chooses among them, or not how often"
     return ""
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,26 +20,25 @@ from numpy.typing import NDArray
 from intonate.audio.clean import clean
 from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
-from intonate.audio.voice import detector, has_voice, level_dbfs, unvoiced_label
+from intonate.audio.voice import NOISE, detector, has_voice, level_dbfs, unvoiced_label
 from intonate.cancellation import check
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.normalise import SpeakerStatistics
-from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, recording
+from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, own_words, recording
+from intonate.recognizer.answer import clip_prediction, dimensions_of, events_of, prediction
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import Window, label_or_unsure, overall_unvoiced_label, segments_of
-from intonate.schema import ModelSpec, Prediction, Segment
-from intonate.transcripts.recognisers import Transcriber, transcriber, with_words
+from intonate.recognizer.timeline import Window, segments_of
+from intonate.schema import ModelSpec, Prediction
+from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
 TranscriberChoice: TypeAlias = str | bool | Transcriber | None
-# A threshold that no probability reaches.
-NEVER_SURE = 2.0
 
 
 def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1, device: str | None = None) -> Recognizer:
@@ -170,7 +170,7 @@ class Recognizer:
             raise ModelError("there is nothing to read: the text is empty")
         request = self._request(text, False, labels, None)
         clip = inputs.extract(self.spec, np.zeros(0, np.float32), request.tokens)
-        return self._prediction("", self.answers([clip])[0], (), request)
+        return prediction(self.spec, "", self.answers([clip])[0], (), request)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
         """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).
@@ -196,12 +196,20 @@ class Recognizer:
         return self.answers(clips, batch_size)[:, : len(self.spec.labels)]
 
     def answers(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
-        """The same with the dimensions behind the labels, (clips, labels + dimensions)."""
-        answers = np.empty((len(clips), len(self.spec.labels) + len(self.spec.dimensions)))
+        """The same with the model's other outputs behind the labels, (clips, outputs)."""
+        return self._answers_with_words(clips, batch_size)[0]
+
+    def _answers_with_words(
+        self, clips: Sequence[Clip], batch_size: int
+    ) -> tuple[NDArray[np.float64], dict[int, Transcript]]:
+        """The same, and {clip: its words} of a model that writes them down."""
+        answers, transcripts = np.empty((len(clips), len(self.spec.outputs))), dict[int, Transcript]()
         for positions, feeds in inputs.batches(self.spec, clips, batch_size):
             check()
-            answers[positions] = self._model.run(feeds)
-        return answers
+            answers[positions], numbers = self._model.run_with_pieces(feeds)
+            for position, own_numbers in zip(positions, () if numbers is None else numbers, strict=False):
+                transcripts[position] = own_words.transcript_of(self.spec, answers[position], own_numbers)
+        return answers, transcripts
 
     def _request(
         self,
@@ -266,7 +274,7 @@ class Recognizer:
                     source, self.spec.sample_rate_hz, self.spec.pool, request.whole
                 )
                 if waveform is not None and not request.timeline:
-                    self._clip_if_voiced(waveform, request, speaker)
+                    self._clip_if_heard(waveform, request, speaker)
                 else:
                     for _ in self._windows_with_clips(blocks, request, speaker):
                         pass
@@ -275,32 +283,32 @@ class Recognizer:
     def _predict_or_queue(self, source: Source, request: Request) -> QueuedClip | Prediction:
         """Read one recording: queued for its batch if it is short, answered if it is long."""
         if request.is_conversation:
-            return conversation.predict_conversation(self, source, request)
+            return conversation.predict_conversation(self, source, own_words.with_transcriber(request, self._model))
         file, rate_hz = recording.file_of(source), self.spec.sample_rate_hz
         source = conversation.of_chosen_channel(source, request.channels)
-        if request.transcriber is not None:
+        if request.transcriber is not None or self.spec.pieces:
             source = recording.repeatable(source)
         request = request.for_recording(source)
         warnings: list[str] = []
         waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, request.whole, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None and not request.timeline:
-            clip, label = self._clip_if_voiced(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
+            clip, label = self._clip_if_heard(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
             return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-        segments = segments_of(
-            windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, self.spec.dimensions_of
-        )
+        numbers_of = partial(dimensions_of, self.spec)
+        segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, numbers_of)
         mean = np.mean(probabilities, axis=0) if probabilities else None
-        answer = self._prediction(file, mean, segments, request, tuple(warnings))
+        request = own_words.with_transcript(request, self._model, source)
+        answer = prediction(self.spec, file, mean, segments, request, tuple(warnings))
         known = [window.familiarity for window in windows if window.familiarity is not None]
         return dataclasses.replace(answer, familiarity=float(np.mean(known)) if known else None)
 
     def _windows_with_clips(
         self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics
-    ) -> Iterator[tuple[Window, Clip | None]]:
-        """The windows of a recording, and their clips where there is speech.
+    ) -> Iterator[tuple[Window, SpeechClip | None]]:
+        """The windows of a recording, and their clips where there is something to hear.
 
         Overlapping windows hold the same speech twice: one that begins before the last counted one has ended is
         normalised with itself in the statistics, but not counted in those of the windows after it.
@@ -312,16 +320,25 @@ class Recognizer:
             is_counted = start_s >= counted_end_s
             speech = detect(waveform, round((end_s - known_s) * rate_hz))
             known_s, clip = end_s, None
-            if np.count_nonzero(speech) * HOP_S >= detect.least_s:
+            if np.count_nonzero(speech) * HOP_S < detect.least_s:
+                clip = self._clip_for_events(waveform, request)
+            else:
                 window_request = request.for_window(start_s, end_s)
                 clip = self._extract_clip(waveform, window_request, speaker if is_counted else speaker.copy())
                 counted_end_s = end_s if is_counted else counted_end_s
             familiarity = None if clip is None else clip.familiarity
-            window = Window(start_s, end_s, speech, None, level_dbfs(waveform), familiarity)
-            yield window, None if clip is None else clip.inputs
+            yield Window(start_s, end_s, speech, None, level_dbfs(waveform), familiarity), clip
 
-    def _clip_if_voiced(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip | None:
-        return self._extract_clip(waveform, request, speaker) if has_voice(waveform, self.spec.sample_rate_hz) else None
+    def _clip_if_heard(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip | None:
+        if has_voice(waveform, self.spec.sample_rate_hz):
+            return self._extract_clip(waveform, request, speaker)
+        return self._clip_for_events(waveform, request)
+
+    def _clip_for_events(self, waveform: Waveform, request: Request) -> SpeechClip | None:
+        """Of a piece without speech: there may be something else to hear, for a model that tells it."""
+        if not self.spec.events or unvoiced_label(level_dbfs(waveform)) != NOISE:
+            return None
+        return self._extract_clip(waveform, request, SpeakerStatistics())._replace(familiarity=None, has_speech=False)
 
     def _extract_clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip:
         """The normalised clip of a piece of speech, which is added to `speaker`."""
@@ -334,12 +351,16 @@ class Recognizer:
         speaker = speaker if request.fixed_speaker is None else request.fixed_speaker
         return SpeechClip(inputs.normalise_clip(spec, clip, speaker), familiarity, sound_s)
 
-    def _with_probabilities(self, windows: Iterator[tuple[Window, Clip | None]], batch_size: int) -> Iterator[Window]:
+    def _with_probabilities(
+        self, windows: Iterator[tuple[Window, SpeechClip | None]], batch_size: int
+    ) -> Iterator[Window]:
         """The windows with their probabilities; only one batch of clips is held at a time."""
         while batch := list(itertools.islice(windows, batch_size)):
-            answers = iter(self.answers([clip for _, clip in batch if clip is not None], batch_size))
+            answers = iter(self.answers([clip.inputs for _, clip in batch if clip is not None], batch_size))
             for window, clip in batch:
-                yield window if clip is None else dataclasses.replace(window, probabilities=next(answers))
+                answer = None if clip is None else next(answers)
+                probabilities = None if clip is None or not clip.has_speech else answer
+                yield dataclasses.replace(window, probabilities=probabilities, events=events_of(self.spec, answer))
 
     def _predict_queue(
         self, queue: Sequence[QueuedClip | Prediction | Failure], request: Request
@@ -361,40 +382,10 @@ class Recognizer:
 
     def _predictions(self, queued_clips: Sequence[QueuedClip], batch_size: int = 1) -> list[Prediction]:
         clips = [item.clip.inputs for item in queued_clips if item.clip is not None]
-        answers = iter(self.answers(clips, batch_size))
-        predictions = []
+        answers, transcripts = self._answers_with_words(clips, batch_size)
+        numbers, predictions = itertools.count(), []
         for item in queued_clips:
-            mean = None if item.clip is None else next(answers)
-            scores = {} if mean is None else item.request.scores(mean)
-            is_short = item.clip is not None and item.clip.sound_s < self.spec.unsure_below_s
-            threshold = NEVER_SURE if is_short else self.spec.abstain_below
-            label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
-            dimensions = self.spec.dimensions_of(mean)
-            whole = Segment(0.0, item.duration_s, label, scores, speech=mean is not None, dimensions=dimensions)
-            answer = self._prediction(item.file, mean, (whole,), item.request, item.warnings, threshold)
-            familiarity = None if item.clip is None else item.clip.familiarity
-            predictions.append(dataclasses.replace(answer, familiarity=familiarity))
+            number = -1 if item.clip is None else next(numbers)
+            answer = None if item.clip is None else answers[number]
+            predictions.append(clip_prediction(self.spec, item, answer, transcripts.get(number)))
         return predictions
-
-    def _prediction(
-        self,
-        file: str,
-        mean: NDArray[np.float64] | None,
-        segments: tuple[Segment, ...],
-        request: Request,
-        warnings: tuple[str, ...] = (),
-        threshold: float | None = None,
-    ) -> Prediction:
-        threshold = self.spec.abstain_below if threshold is None else threshold
-        scores = {} if mean is None else request.scores(mean)
-        answer = Prediction(
-            label=overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold),
-            scores=scores,
-            segments=segments if request.transcript is None else with_words(segments, request.transcript),
-            transcript=request.text or "",
-            model=self.spec.name,
-            file=file,
-            warnings=warnings,
-            dimensions=self.spec.dimensions_of(mean),
-        )
-        return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)

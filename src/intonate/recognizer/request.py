@@ -76,6 +76,12 @@ class Request:
             self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
         )
 
+    def with_transcript(self, transcript: Transcript) -> Request:
+        """The request with the words that the model itself wrote down, unless there are others."""
+        if self.text is not None:
+            return self
+        return dataclasses.replace(self, text=transcript.text, transcript=transcript)
+
     def for_voice(self, voice: Voice | None) -> Request:
         """The request for one recording that is a clip of a voice; if of none, as it is."""
         if voice is None:
@@ -102,11 +108,12 @@ class SpeechClip(NamedTuple):
     inputs: Clip
     familiarity: float | None
     sound_s: float
+    has_speech: bool = True  # else it is here for its events alone
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedClip:
-    """A short recording that waits for its batch; `clip` is None where there is no speech, but `unvoiced_label`."""
+    """A short recording that waits for its batch; `clip` is None where the model is not asked, but `unvoiced_label`."""
 
     file: str
     duration_s: float

@@ -3,14 +3,17 @@
 The rule: the recording is cut into stretches of one hop (a rest shorter than half a hop joins the last one). A
 stretch without speech is `noise` if a loud window covers it that has no speech at all, so never between two words;
 else it is `silence`. Any other one has the mean of the probabilities of the windows that cover
-it. Neighbours with one label become one segment, with the mean of their probabilities weighted by their length.
+it. Neighbours with one label become one segment, with the mean of their probabilities weighted by their length; where
+sounds beside the words are heard, those have to be the same as well.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +25,14 @@ from intonate.schema import UNSURE, Segment
 # Where a model that has no labels hears somebody.
 SPEECH = "speech"
 
+# A sound beside the words is told where it is likelier than not.
+EVENT_THRESHOLD = 0.5
 # A stretch counts as spoken from a short syllable on.
 SHORTEST_SPEECH_S = 0.1
 
-Scores = Mapping[str, float]
+Scores: TypeAlias = Mapping[str, float]
+# Start and end in seconds, the mean of the windows that cover it or the label where nobody speaks, and the events.
+_Stretch: TypeAlias = tuple[float, float, NDArray[np.float64] | str, Scores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Window:
         probabilities: (labels + dimensions,), or None where there is no speech.
         level_dbfs: RMS of all of it, in dB of full scale.
         familiarity: of `schema.Prediction`; None where there is no speech, or the model does not tell.
+        events: {event: 0 to 1} of a model that hears them, where nobody speaks too.
     """
 
     start_s: float
@@ -47,6 +55,7 @@ class Window:
     probabilities: NDArray[np.float64] | None
     level_dbfs: float = QUIETEST_DBFS
     familiarity: float | None = None
+    events: Scores = field(default_factory=dict)
 
     def has_speech(self, start_s: float, end_s: float) -> bool:
         """Whether there is speech between two times of the recording, as far as this window covers them."""
@@ -72,29 +81,43 @@ def segments_of(
         abstain_below: a best probability under this is labelled `unsure`.
         dimensions_of: what a window has -> {dimension: 0 to 1}. Of a model without labels every stretch is a segment.
     """
-    stretches: list[tuple[float, float, NDArray[np.float64] | str]] = []
+    stretches: list[_Stretch] = []
     for start_s, end_s, covering in _stretches(windows, hop_s):
         probabilities = [window.probabilities for window in covering if window.probabilities is not None]
         has_speech = any(window.has_speech(start_s, end_s) for window in covering)
         is_answered = bool(probabilities) and has_speech
-        stretches.append((start_s, end_s, np.mean(probabilities, axis=0) if is_answered else _unvoiced(covering)))
+        answer = np.mean(probabilities, axis=0) if is_answered else _unvoiced(covering)
+        stretches.append((start_s, end_s, answer, likely(_mean_events(covering))))
 
-    def label(stretch: tuple[float, float, NDArray[np.float64] | str]) -> str:
+    def label(stretch: _Stretch) -> str:
         answer = stretch[2]
         return answer if isinstance(answer, str) else label_or_unsure(scores_of(answer), abstain_below)
 
     timeline = []
-    for name, group in itertools.groupby(stretches, label):
+    for (name, events), group in itertools.groupby(stretches, lambda stretch: (label(stretch), sorted(stretch[3]))):
         members = list(group)
         # Of a model without labels every window stays by itself: its dimensions move.
         for run in [[member] for member in members] if name == SPEECH else [members]:
-            means = [answer for *_, answer in run if not isinstance(answer, str)]
-            lengths_s = [end_s - start_s for start_s, end_s, _ in run]
+            means = [answer for _, _, answer, _ in run if not isinstance(answer, str)]
+            lengths_s = [end_s - start_s for start_s, end_s, _, _ in run]
             mean = np.average(means, axis=0, weights=lengths_s) if means else None
             scores: Scores = {} if mean is None else scores_of(mean)
             dimensions = {} if mean is None else dimensions_of(mean)
-            timeline.append(Segment(run[0][0], run[-1][1], name, scores, speech=bool(means), dimensions=dimensions))
+            segment = Segment(run[0][0], run[-1][1], name, scores, speech=bool(means), dimensions=dimensions)
+            sounds = likely({event: max(stretch[3][event] for stretch in run) for event in events})
+            timeline.append(dataclasses.replace(segment, events=sounds))
     return tuple(timeline)
+
+
+def likely(events: Scores) -> dict[str, float]:
+    """The events that are likelier than not, the surest first."""
+    chosen = {name: share for name, share in events.items() if share >= EVENT_THRESHOLD}
+    return dict(sorted(chosen.items(), key=lambda item: -item[1]))
+
+
+def _mean_events(covering: Sequence[Window]) -> Scores:
+    known = [window.events for window in covering if window.events]
+    return {name: float(np.mean([events[name] for events in known])) for name in known[0]} if known else {}
 
 
 def overall_unvoiced_label(segments: Sequence[Segment]) -> str:

@@ -146,7 +146,8 @@ async def _respond(request: Request, state: ServiceState) -> Response:
             answers.append(Failure(name, str(refused)))
     labels = merged_labels(options["labels"]) if options["labels"] else spec.labels
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
-    layout = formats.Layout(labels, top_k, is_timeline, is_single, has_speakers, spec.dimensions)
+    numbers = (*spec.dimensions, *spec.events)
+    layout = formats.Layout(labels, top_k, is_timeline, is_single, has_speakers, numbers)
     return Response("".join(formats.FORMATS[style](answers, layout)), media_type=MEDIA_TYPES[style])
 
 

@@ -102,7 +102,7 @@ def predict(
         timeline,
         is_single,
         channels == "each" or speakers is not None,
-        recognizer.spec.dimensions,
+        (*recognizer.spec.dimensions, *recognizer.spec.events),
     )
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout)
     for sentence in [*notes, *(failure.error for failure in failures)]:
@@ -184,6 +184,7 @@ def models() -> None:
         for key, value in {
             "labels": ", ".join(spec.labels),
             "dimensions": ", ".join(spec.dimensions),
+            "events": ", ".join(spec.events),
             "languages": ", ".join(spec.languages),
             "trained on": ", ".join(spec.corpora),
             "licence": spec.licence,
@@ -209,7 +210,11 @@ def models() -> None:
             "answers": known.answers,
             "languages": known.languages,
             "licence": known.licence,
-            "size": f"{known.parameters} million parameters, {known.parameters * BYTES / 1000:.1f} GB",
+            "size": (
+                f"{known.parameters} million parameters, {known.parameters * BYTES / 1000:.1f} GB"
+                if known.parameters
+                else "less than a million parameters, 1 MB"
+            ),
             "published": f"{known.figure} ({known.source})" if known.figure else "",
             "use it" if state == "converted" else "fetch it": (
                 f"intonate predict CLIP --model {HUB}{known.repository}"

@@ -27,7 +27,7 @@ class Layout:
         timeline: one row per segment in the CSV.
         single: one object in the JSON instead of an array.
         speakers: tell them: a row per turn in the CSV, and a column with who speaks.
-        dimensions: every dimension that can be answered, for the columns of the CSV behind the labels.
+        dimensions: every dimension and event that can be answered, for the columns of the CSV behind the labels.
     """
 
     labels: tuple[str, ...]
@@ -69,11 +69,13 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
         if isinstance(answer, Failure):
             yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in extra)])
             continue
-        whole = Segment(0.0, answer.duration_s, answer.label, answer.scores, dimensions=answer.dimensions)
+        whole = Segment(
+            0.0, answer.duration_s, answer.label, answer.scores, dimensions=answer.dimensions, events=answer.events
+        )
         for segment in answer.segments if is_timeline else (whole,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
             best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
-            scores |= segment.dimensions
+            scores |= {**segment.dimensions, **segment.events}
             columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             label = (segment.label, segment.guess, str(segment.abstained).lower())
@@ -133,7 +135,9 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 
 def _cue(segment: Segment, layout: Layout) -> str:
     best = list(segment.scores.items())[: layout.top_k or 1]
-    text = ", ".join(f"{label} {score:.0%}" for label, score in (*best, *segment.dimensions.items()))
+    text = ", ".join(
+        f"{label} {score:.0%}" for label, score in (*best, *segment.dimensions.items(), *segment.events.items())
+    )
     text = f"{UNSURE} ({text})" if segment.abstained else text
     return "\n".join(filter(None, (text, segment.text)))
 

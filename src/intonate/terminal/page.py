@@ -61,6 +61,8 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     width = max((len(label) for label, _ in bars), default=0)
     for label, score in bars:
         console.print(_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}"))
+    if answer.events:
+        console.print(_text(f"  hears {_listing(answer.events)}"))
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
         console.print(_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
@@ -69,6 +71,10 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     if timeline or len(answer.segments) > 1:
         _print_timeline(console, answer.segments, has_unicode)
     console.print()
+
+
+def _listing(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.0%}" for name, value in numbers.items())
 
 
 def _headline(answer: Prediction) -> Text:
@@ -132,7 +138,9 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
         times = f"  {start} {'–' if has_unicode else '-'} {end}  "
         number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
         # What follows the number starts in one column, whatever has no number.
-        words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {segment.text}"
+        sounds = f"[{', '.join(segment.events)}]" if segment.events else ""
+        content = " ".join(filter(None, (segment.text, sounds)))
+        words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {content}"
         console.print(_text((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,6 +46,17 @@ SIZES = ("small", "small.en", "base", "base.en", "tiny", "tiny.en", "medium", "m
 # Weights are stored in 16 bits: twice the millions of parameters of the paper's table 1 (of turbo: of its model card).
 MEGABYTES = {"tiny": 78, "base": 148, "small": 488, "medium": 1538, "turbo": 1618, "large": 3100}
 FILES = ("model.bin", "config.json", "tokenizer.json")
+# Recognisers that answer more than words, and so live higher up: what makes one of a model's name.
+MODELS = {"sensevoice": "intonate.recognizer.own_words:load_transcriber"}
+# Unicode's blocks of Han, Kana, their punctuation and their wide forms.
+SPACELESS = (
+    (0x2E80, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF00, 0xFF9F),
+    (0x20000, 0x3FFFF),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +82,24 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)
+        return joined(word.text for word in self.words)
 
     def text_between(self, start_s: float, end_s: float) -> str:
         """The words whose middle lies in start_s <= t < end_s, so that stretches in a row share no word."""
-        return " ".join(word.text for word in self.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
+        return joined(word.text for word in self.words if start_s <= (word.start_s + word.end_s) / 2 < end_s)
+
+
+def joined(words: Iterable[str]) -> str:
+    """The words as a text: with spaces, but for those between Han and Kana."""
+    text = ""
+    for word in filter(None, words):
+        text += word if not text or (is_spaceless(text[-1]) and is_spaceless(word[0])) else f" {word}"
+    return text
+
+
+def is_spaceless(letter: str) -> bool:
+    """Whether a letter is of a script that is written without spaces: Han, Kana, and their punctuation."""
+    return any(first <= ord(letter) <= last for first, last in SPACELESS)
 
 
 # (waveform (samples,) of at most `PIECE_S` at `RATE_HZ`, language or "" to find out) -> the words in it, the language.
@@ -140,8 +165,9 @@ def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:
 
     Args:
         name: `whisper:SIZE` or `whisper:FOLDER` (faster-whisper); `whisper` for the best size that is here;
-            `pocketsphinx` (English only, weak, its model comes with the package); None, True or `best` for Whisper
-            if it is installed and a model is here, else pocketsphinx. What is a `Transcriber` already is given back.
+            `pocketsphinx` (English only, weak, its model comes with the package); `sensevoice` (converted before), or
+            `sensevoice:MODEL` for a file or a folder of one; None, True or `best` for Whisper if it is installed and a
+            model is here, else pocketsphinx. What is a `Transcriber` already is given back.
 
     Raises:
         ModelError: there is no such recogniser, or its model is not on this machine. Nothing is ever fetched.
@@ -154,7 +180,8 @@ def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:
 
 def is_recogniser_name(name: str) -> bool:
     """Whether this can only be the name of a recogniser."""
-    return name in (BEST, POCKETSPHINX, WHISPER) or name.startswith(WHISPER + ":")
+    kinds = (WHISPER, *MODELS)
+    return name in (BEST, POCKETSPHINX, *kinds) or name.startswith(tuple(f"{kind}:" for kind in kinds))
 
 
 def pieces(blocks: Iterable[Waveform]) -> Iterator[tuple[float, Waveform]]:
@@ -187,7 +214,7 @@ def with_words(segments: Iterable[Segment], transcript: Transcript) -> tuple[Seg
         nearest = min(places, key=lambda place: max(timeline[place].start_s - middle, middle - timeline[place].end_s))
         words_at[nearest].append(word.text)
     return tuple(
-        dataclasses.replace(segment, text=" ".join(words_at.get(place, ()))) for place, segment in enumerate(timeline)
+        dataclasses.replace(segment, text=joined(words_at.get(place, ()))) for place, segment in enumerate(timeline)
     )
 
 
@@ -203,7 +230,11 @@ def _load_transcriber(name: str) -> Transcriber:
         return _load_whisper(model)
     if name == POCKETSPHINX:
         return _load_pocketsphinx()
-    known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER))
+    if kind in MODELS:
+        module, attribute = MODELS[kind].split(":")
+        load: Callable[[str], Transcriber] = getattr(import_module(module), attribute)
+        return load(model)
+    known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER, *MODELS))
     raise ModelError(
         f"no recogniser of speech is called {name!r}; {known}; whisper:small, or whisper:FOLDER for a model of yours"
     )

@@ -1,0 +1,116 @@
+"""What a model's outputs say of a recording, as a `Prediction`: labels first, then dimensions, events and language."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.recognizer import clip_voices
+from intonate.recognizer.request import QueuedClip, Request
+from intonate.recognizer.timeline import label_or_unsure, likely, overall_unvoiced_label
+from intonate.schema import ModelSpec, Prediction, Segment
+from intonate.transcripts.recognisers import Transcript, with_words
+
+# A threshold that no probability reaches.
+NEVER_SURE = 2.0
+
+
+def prediction(
+    spec: ModelSpec,
+    file: str,
+    mean: NDArray[np.float64] | None,
+    segments: tuple[Segment, ...],
+    request: Request,
+    warnings: tuple[str, ...] = (),
+    threshold: float | None = None,
+) -> Prediction:
+    """The answer to one recording.
+
+    Args:
+        spec: of the model.
+        file: where the sound came from.
+        mean: (outputs,), or None where nobody speaks.
+        segments: the timeline.
+        request: of this recording.
+        warnings: what was not heard.
+        threshold: a best probability under this is no answer; None for the model's own.
+    """
+    threshold = spec.abstain_below if threshold is None else threshold
+    scores = {} if mean is None else request.scores(mean)
+    answer = Prediction(
+        label=overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold),
+        scores=scores,
+        segments=segments if request.transcript is None else with_words(segments, request.transcript),
+        transcript=request.text or "",
+        model=spec.name,
+        file=file,
+        warnings=warnings,
+        dimensions=dimensions_of(spec, mean),
+        events=_of_all(segments),
+        language=language_of(spec, mean),
+    )
+    return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)
+
+
+def clip_prediction(
+    spec: ModelSpec, item: QueuedClip, answer: NDArray[np.float64] | None, transcript: Transcript | None
+) -> Prediction:
+    """The answer to a recording that was answered whole.
+
+    Args:
+        spec: of the model.
+        item: the recording.
+        answer: (outputs,), or None where the model was not asked.
+        transcript: what the model itself wrote down; None for a model that does not.
+    """
+    clip, request = item.clip, item.request
+    mean = None if clip is None or not clip.has_speech else answer
+    if mean is not None and transcript is not None:
+        request = request.with_transcript(transcript)
+    scores = {} if mean is None else request.scores(mean)
+    is_short = clip is not None and clip.sound_s < spec.unsure_below_s
+    threshold = NEVER_SURE if is_short else spec.abstain_below
+    label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
+    whole = Segment(
+        0.0,
+        item.duration_s,
+        label,
+        scores,
+        speech=mean is not None,
+        dimensions=dimensions_of(spec, mean),
+        events=likely(events_of(spec, answer)),
+    )
+    made = prediction(spec, item.file, mean, (whole,), request, item.warnings, threshold)
+    return dataclasses.replace(made, familiarity=None if clip is None else clip.familiarity)
+
+
+def _of_all(segments: tuple[Segment, ...]) -> dict[str, float]:
+    """The events of all segments, each as sure as it ever was."""
+    found: dict[str, float] = {}
+    for segment in segments:
+        for name, share in segment.events.items():
+            found[name] = max(share, found.get(name, 0.0))
+    return likely(found)
+
+
+def dimensions_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:
+    """{dimension: 0 to 1} of one answer (outputs,); empty for None."""
+    values = [] if answer is None else answer[len(spec.labels) :].tolist()
+    return dict(zip(spec.dimensions, values, strict=False))
+
+
+def events_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:
+    """{event: 0 to 1} of one answer (outputs,); empty for None."""
+    first = len(spec.labels) + len(spec.dimensions)
+    values = [] if answer is None else answer[first:].tolist()
+    return dict(zip(spec.events, values, strict=False))
+
+
+def language_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> str:
+    """The likeliest language of one answer (outputs,); empty for None, and where the model tells none."""
+    if answer is None or not spec.spoken_languages:
+        return ""
+    return spec.spoken_languages[int(np.argmax(answer[-len(spec.spoken_languages) :]))]
