@@ -1,11 +1,12 @@
-"""emotion2vec as its own package funasr answers it, and as our file of it does: time, memory, start, and agreement.
+"""Models of FunASR as its own package answers them, and as our files of them do: time, memory, start, and agreement.
 
     pip install funasr==1.4.16 kaldi-native-fbank     # beside the extra `train`; torchaudio is not needed
     python benchmarks/converters.py > benchmarks/results/converters.json
 
-The checkpoint has the size of emotion2vec_plus_base and random weights, in the layout in which it is published. All get
-the same waveform in memory, on one thread, warm, in turns. Memory and start are those of a process of its own: from
-its first line to its first answer. `difference` is the largest of a probability to funasr's, over five lengths.
+The checkpoints have the sizes of emotion2vec_plus_base and SenseVoice Small and random weights, in the layout in which
+they are published. All get the same waveform in memory, on one thread, warm, in turns. Memory and start are those of a
+process of its own: from its first line to its first answer. `difference` is the largest of a probability to funasr's,
+over five lengths.
 """
 
 from __future__ import annotations
@@ -53,8 +54,17 @@ def funasr_of(folder: Path) -> Callable[[np.ndarray], Mapping[str, float]]:
     def answer(waveform: np.ndarray) -> Mapping[str, float]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             (found,) = model.generate(waveform, granularity="utterance", extract_embedding=False)
-        return dict(zip(found["labels"], found["scores"], strict=True))
+        if "scores" in found:
+            return dict(zip(found["labels"], found["scores"], strict=True))
+        # SenseVoice writes the likeliest tag only; what it was chosen by is taken on the way.
+        return small_sensevoice.shares(small_sensevoice.SMALL, kept[-1], small_sensevoice.EMOTIONS)
 
+    kept: list[np.ndarray] = []
+    if hasattr(model.model, "ctc"):
+        import small_sensevoice
+
+        # The second place of the first clip, as float64.
+        model.model.ctc.ctc_lo.register_forward_hook(lambda _, __, made: kept.append(made[0, 1].double().numpy()))
     return answer
 
 
@@ -80,45 +90,33 @@ def process(which: str, path: Path) -> dict[str, float]:
     return {key: float(np.median([one[key] for one in found])) for key in found[0]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--start", nargs=2, metavar=("WHICH", "PATH"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.start:
-        start(options.start[0], Path(options.start[1]))
-        return
-    import small_emotion2vec
+def compared(write: Callable[[Path], Path], rounds: int) -> dict[str, object]:
+    """The figures of one checkpoint, which `write` makes in a folder."""
     from small_families import renamed
 
     from intonate.converters import convert
     from intonate.export.quantize import quantized
 
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "theirs"
-        small_emotion2vec.checkpoint(folder, sizes=small_emotion2vec.BASE)
+        folder = write(Path(place) / "theirs")
         file = convert(folder, Path(place) / "made")
         paths = {"funasr": folder, "float32": file, "int8": quantized(file, Path(place) / "made").path}
         answers = {name: (funasr_of if name == "funasr" else ours_of)(path) for name, path in paths.items()}
         # Of the processor and not of the clock: others may be at work on this machine.
         times_s: dict[str, list[float]] = {name: [] for name in paths}
         waveform = sound(SECONDS)
-        for number in range(-1, options.rounds):
+        for number in range(-1, rounds):
             for name, answer in answers.items():
                 begun = time.process_time()
                 answer(waveform)
                 if number >= 0:
                     times_s[name].append(time.process_time() - begun)
-        told = {name: [dict(answer(sound(seconds))) for seconds in LENGTHS_S] for name, answer in answers.items()}
-        wanted = [renamed(one) for one in told["funasr"]]
-        result: dict[str, object] = {
-            "audio_s": SECONDS,
-            "lengths_s": LENGTHS_S,
-            # How much the answers differ among the lengths: without that, agreement would mean nothing.
-            "spread": max(np.ptp([one[label] for one in wanted]) for label in wanted[0]),
-        }
+        scores = {name: [dict(answer(sound(seconds))) for seconds in LENGTHS_S] for name, answer in answers.items()}
+        wanted = [renamed(one) for one in scores["funasr"]]
+        # How much the answers differ among the lengths: without that, agreement would mean nothing.
+        result: dict[str, object] = {"spread": max(np.ptp([one[label] for one in wanted]) for label in wanted[0])}
         for name, path in paths.items():
-            own = wanted if name == "funasr" else told[name]
+            own = wanted if name == "funasr" else scores[name]
             apart = [abs(one[label] - right[label]) for one, right in zip(own, wanted, strict=True) for label in right]
             result[name] = {
                 "processor_ms": 1000 * float(np.median(times_s[name])),
@@ -126,8 +124,31 @@ def main() -> None:
                 "difference": max(apart),
                 **process(name, path),
             }
-        packages = {name: version(name) for name in ("funasr", "torch", "onnxruntime", "numpy")}
-        print(json.dumps(result | {"machine": platform.machine(), "packages": packages}, indent=2))
+        return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", choices=("emotion2vec_base", "sensevoice_small"), help="one of the two")
+    parser.add_argument("--start", nargs=2, metavar=("WHICH", "PATH"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.start:
+        start(options.start[0], Path(options.start[1]))
+        return
+    import small_emotion2vec
+    import small_sensevoice
+
+    sizes = {
+        "emotion2vec_base": lambda folder: small_emotion2vec.checkpoint(folder, sizes=small_emotion2vec.BASE),
+        "sensevoice_small": lambda folder: small_sensevoice.checkpoint(folder, small_sensevoice.SMALL),
+    }
+    result: dict[str, object] = {"audio_s": SECONDS, "lengths_s": LENGTHS_S}
+    for name, write in sizes.items():
+        if options.only in (None, name):
+            result[name] = compared(write, options.rounds)
+    packages = {name: version(name) for name in ("funasr", "torch", "onnxruntime", "numpy")}
+    print(json.dumps(result | {"machine": platform.machine(), "packages": packages}, indent=2))
 
 
 if __name__ == "__main__":

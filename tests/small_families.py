@@ -10,6 +10,7 @@ import numpy as np
 import small_classifiers
 import small_emotion2vec
 import small_sensevoice
+import small_speech
 import small_transformers
 
 from intonate.emotions import canonical
@@ -72,6 +73,33 @@ def own_head(labels: tuple[str, ...], second: str = "out_proj") -> Case:
     )
 
 
+def odyssey(labels: tuple[str, ...], layers: int = 1) -> Case:
+    small = small_speech
+    return Case(
+        "odyssey", lambda folder: small.odyssey(folder, labels, layers), small.odyssey_answer, "model.safetensors"
+    )
+
+
+def speechbrain() -> Case:
+    small = small_speech
+    return Case(
+        "speechbrain",
+        lambda folder: small.speechbrain(folder, IEMOCAP),
+        lambda folder, waveform: small.speechbrain_answer(folder, IEMOCAP, waveform),
+        "wav2vec2.ckpt",
+    )
+
+
+def vox_profile(kind: str, has_labels: bool = True, rank: int = 0) -> Case:
+    small = small_speech
+    return Case(
+        "vox_profile",
+        lambda folder: small.vox_profile(folder, kind, has_labels, rank),
+        small.vox_profile_answer,
+        "model.safetensors",
+    )
+
+
 CASES: dict[str, Case] = {
     "emotion2vec_plus": emotion2vec(small_emotion2vec.LABELS),
     "emotion2vec, some outputs unused": emotion2vec(small_emotion2vec.FEW_LABELS, normalise=False),
@@ -81,6 +109,13 @@ CASES: dict[str, Case] = {
         kind: transformers(lambda folder, kind=kind: small_transformers.checkpoint(folder, kind, IEMOCAP))
         for kind in small_transformers.CONFIGS
     },
+    "Odyssey, labels": odyssey(small_speech.ODYSSEY_LABELS),
+    "Odyssey, dimensions": odyssey(DIMENSIONS, layers=2),
+    "SpeechBrain": speechbrain(),
+    "Vox-Profile, WavLM": vox_profile("wavlm_large", rank=4),
+    "Vox-Profile, dimensions alone": vox_profile("wavlm", has_labels=False),
+    "Vox-Profile, Whisper": vox_profile("whisper_tiny"),
+    "wav2small": Case("wav2small", small_speech.wav2small, small_speech.wav2small_answer, "model.safetensors"),
     "audEERING": own_head(DIMENSIONS),
     "two layers of its own": own_head(IEMOCAP, "output"),
     "letters that are emotions": own_head(IEMOCAP, "lm_head"),

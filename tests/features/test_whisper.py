@@ -42,3 +42,12 @@ def test_padded_it_is_that_of_transformers_too(bands, seconds):
     found = features.get("whisper_log_mel")(waveform, 16_000, bands=bands, seconds=30)
     assert found.shape == wanted.shape == (3000, bands)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_the_rows_of_the_clip_are_marked():
+    waveform = np.random.default_rng(0).standard_normal(16_100).astype(np.float32)
+    found = features.get("whisper_log_mel")(waveform, 16_000, seconds=3, mark=True)
+    assert found.shape == (300, 81)
+    assert found[:, -1].tolist() == [1.0] * 100 + [0.0] * 200
+    np.testing.assert_array_equal(found[:, :-1], features.get("whisper_log_mel")(waveform, 16_000, seconds=3))
+    assert features.get("whisper_log_mel")(waveform, 16_000, mark=True)[:, -1].all()

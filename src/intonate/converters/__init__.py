@@ -28,6 +28,10 @@ from intonate.recognizer import conversions
 FAMILIES: dict[str, str] = {
     "emotion2vec": "intonate.converters.emotion2vec",
     "sensevoice": "intonate.converters.sensevoice",
+    "speechbrain": "intonate.converters.speechbrain",
+    "odyssey": "intonate.converters.odyssey",
+    "vox_profile": "intonate.converters.vox_profile",
+    "wav2small": "intonate.converters.wav2small",
     "own_head": "intonate.converters.own_head",
     "transformers": "intonate.converters.transformers_classifier",
 }

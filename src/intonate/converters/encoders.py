@@ -1,4 +1,8 @@
-"""An encoder of transformers, filled with the weights of a checkpoint that has a head of its own on it."""
+"""An encoder of transformers, filled with the weights of a checkpoint that has a head of its own on it.
+
+Many of these say by name only which encoder they began with, and keep nothing of its configuration: the shapes and
+names of the weights tell it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,15 @@ from typing import Any
 
 from intonate.errors import ModelError, require
 from intonate.published.checkpoints import SPARE, missing_weights, quiet_transformers
+
+# In every published wav2vec 2.0, WavLM and Whisper: numbers of a head of the attention, and the steps of the
+# convolutions, which the shapes of weights do not show.
+HEAD = 64
+STRIDES = (5, 2, 2, 2, 2, 2, 2)
+# The convolution that tells where a frame is, (width, width / groups, frames), as newer and older torch call it.
+POSITION = tuple(
+    f"encoder.pos_conv_embed.conv.{end}" for end in ("parametrizations.weight.original1", "weight_v", "weight")
+)
 
 
 def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
@@ -23,7 +36,9 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
     torch = require("torch", "train")
     with quiet_transformers(f"{name} cannot be loaded as an encoder of transformers") as transformers:
         with torch.device("meta"):
-            kind = type(transformers.AutoModel.from_config(config))
+            architecture = transformers.AutoModel.from_config(config)
+        # Of a Whisper only the part that hears.
+        kind = type(architecture.encoder if config.is_encoder_decoder else architecture)
         prefix = f"{kind.base_model_prefix}."
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
         loaded, loading_info = kind.from_pretrained(
@@ -34,3 +49,78 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
             f"{name} has no weights for {missing} of its encoder, or of another shape; fetch the whole checkpoint again"
         )
     return loaded.float().eval()
+
+
+def under(prefix: str, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights whose names begin so, without that."""
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+
+
+def waveform_configuration(kind: str, weights: Mapping[str, Any], name: str) -> Any:
+    """The configuration of an encoder of the waveform, from its weights.
+
+    Args:
+        kind: `Wav2Vec2` or `WavLM`.
+        weights: {name: tensor} without a prefix.
+        name: of the checkpoint, for the sentence.
+
+    Raises:
+        ModelError: they are those of no such encoder.
+    """
+    transformers = require("transformers", "train")
+    first, layer = "feature_extractor.conv_layers", "encoder.layers.0"
+    try:
+        kernels = [tuple(weights[f"{first}.{place}.conv.weight"].shape) for place in range(len(STRIDES))]
+        place = next(key for key in POSITION if key in weights)
+        width, of_group, positions = weights[place].shape
+        inner = weights[f"{layer}.feed_forward.intermediate_dense.weight"].shape[0]
+        biases = weights.get(f"{layer}.attention.rel_attn_embed.weight") if kind == "WavLM" else None
+    except (LookupError, StopIteration, ValueError) as error:
+        raise ModelError(f"{name} has no weights of a {kind} where they are expected; fetch it again") from error
+    # The large ones have a norm behind each convolution, and in front of each part of a block.
+    is_layered = f"{first}.1.layer_norm.weight" in weights
+    buckets = {} if biases is None else {"num_buckets": biases.shape[0]}
+    return getattr(transformers, f"{kind}Config")(
+        hidden_size=width,
+        num_hidden_layers=len({key.split(".")[2] for key in weights if key.startswith("encoder.layers.")}),
+        num_attention_heads=width // HEAD if biases is None else biases.shape[1],
+        intermediate_size=inner,
+        conv_dim=[channels for channels, _, _ in kernels],
+        conv_kernel=[kernel for _, _, kernel in kernels],
+        conv_stride=STRIDES,
+        conv_bias=f"{first}.0.conv.bias" in weights,
+        feat_extract_norm="layer" if is_layered else "group",
+        do_stable_layer_norm=is_layered,
+        num_conv_pos_embeddings=positions,
+        num_conv_pos_embedding_groups=width // of_group,
+        **buckets,
+    )
+
+
+def whisper_configuration(weights: Mapping[str, Any], name: str) -> Any:
+    """The configuration of a Whisper encoder, from its weights; the decoder is left as small as it comes.
+
+    Args:
+        weights: {name: tensor} without a prefix.
+        name: of the checkpoint, for the sentence.
+
+    Raises:
+        ModelError: they are those of no such encoder.
+    """
+    transformers = require("transformers", "train")
+    try:
+        width, bands, _ = weights["conv1.weight"].shape
+        inner, frames = weights["layers.0.fc1.weight"].shape[0], weights["embed_positions.weight"].shape[0]
+    except (LookupError, ValueError) as error:
+        raise ModelError(f"{name} has no weights of a Whisper where they are expected; fetch it again") from error
+    return transformers.WhisperConfig(
+        d_model=width,
+        encoder_layers=len({key.split(".")[1] for key in weights if key.startswith("layers.")}),
+        encoder_attention_heads=width // HEAD,
+        encoder_ffn_dim=inner,
+        decoder_layers=1,
+        decoder_attention_heads=width // HEAD,
+        decoder_ffn_dim=1,
+        num_mel_bins=bands,
+        max_source_positions=frames,
+    )

@@ -20,7 +20,9 @@ FLOOR, RANGE = 1e-10, 8.0
 BLOCK = 300
 
 
-def whisper_log_mel(waveform: Float, sample_rate_hz: int, *, bands: int = 80, seconds: int = 0) -> Float:
+def whisper_log_mel(
+    waveform: Float, sample_rate_hz: int, *, bands: int = 80, seconds: int = 0, mark: bool = False
+) -> Float:
     """Whisper's log-mel of a clip.
 
     Args:
@@ -29,6 +31,7 @@ def whisper_log_mel(waveform: Float, sample_rate_hz: int, *, bands: int = 80, se
         bands: 80, or 128 for Whisper large-v3.
         seconds: length of the spectrogram, with silence behind a shorter clip and nothing of a longer one beyond it, as
             Whisper was trained (30); 0 for the clip's own.
+        mark: a further column that is 1 in the rows of the clip, and 0 in those of the silence behind it.
 
     Returns:
         (samples // 160, bands) float32, one row at least; (100 * seconds, bands) with `seconds`.
@@ -49,4 +52,6 @@ def whisper_log_mel(waveform: Float, sample_rate_hz: int, *, bands: int = 80, se
         spectrum = np.fft.rfft(frames[start : min(start + BLOCK, last)] * window, axis=1)
         power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
         logs[start : start + len(power)] = np.log10(np.maximum(power @ filters, np.float32(FLOOR)))
-    return np.asarray((np.maximum(logs, logs.max() - RANGE) + 4) / 4, np.float32)
+    rows = np.asarray((np.maximum(logs, logs.max() - RANGE) + 4) / 4, np.float32)
+    is_sound = np.arange(len(rows)) < max(1, len(samples) // HOP)
+    return np.column_stack([rows, is_sound.astype(np.float32)]) if mark else rows

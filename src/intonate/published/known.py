@@ -34,6 +34,8 @@ class Known:
 
 
 FUNASR = "FunASR Model License"
+RAIL = "OpenRAIL; its card excludes commercial use"
+MSP = "English (MSP-Podcast)"
 ORUK = "oruk-bench 0.1.1 (PyPI), 2026"
 SUPERB = "Yang et al. 2021, SUPERB"
 KNOWN: tuple[Known, ...] = (
@@ -51,6 +53,27 @@ KNOWN: tuple[Known, ...] = (
         "FunAudioLLM/SenseVoiceSmall", "sensevoice", 234, "8 emotions, language, sounds, and the words",
         "Chinese, Cantonese, English, Japanese, Korean", FUNASR, "55.7 % of 64,384 clips, zero-shot", ORUK,
     ),
+    Known("3loi/SER-Odyssey-Baseline-WavLM-Categorical", "odyssey", 319, "8 emotions", MSP, "MIT"),
+    Known(
+        "3loi/SER-Odyssey-Baseline-WavLM-Multi-Attributes", "odyssey", 319, "arousal, dominance, valence", MSP, "MIT",
+        "CCC of valence 0.577, arousal 0.405, dominance 0.577 on the third test set of MSP-Podcast", "its own card",
+    ),
+    Known(
+        "speechbrain/emotion-recognition-wav2vec2-IEMOCAP", "speechbrain", 95, "4 emotions", "English (IEMOCAP)",
+        "Apache-2.0", "78.7 % on IEMOCAP (75.3 on average)", "its own card",
+    ),
+    Known(
+        "tiantiaf/wavlm-large-categorical-emotion", "vox_profile", 316,
+        "9 emotions, and arousal, valence, dominance", MSP, RAIL,
+    ),
+    Known(
+        "tiantiaf/whisper-large-v3-msp-podcast-emotion", "vox_profile", 637,
+        "9 emotions, and arousal, valence, dominance", MSP, RAIL,
+    ),
+    Known(
+        "tiantiaf/wavlm-large-msp-podcast-emotion-dim", "vox_profile", 316, "arousal, valence, dominance", MSP, RAIL
+    ),
+    Known("audeering/wav2small", "wav2small", 0, "arousal, dominance, valence", MSP, "CC-BY-NC-SA-4.0"),
     Known(
         "superb/hubert-large-superb-er", "transformers", 316, "4 emotions", "English (IEMOCAP)", "Apache-2.0",
         "67.6 % on IEMOCAP, five folds", SUPERB,
