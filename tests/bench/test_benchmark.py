@@ -129,6 +129,39 @@ def test_each_corpus_is_tested_on_all(place):
     assert "Other" in page
 
 
+def test_each_corpus_is_left_out_in_turn(place, tmp_path, toy_corpus):
+    toy.two_corpora(toy_corpus, tmp_path / "data/table")
+    coral = {
+        "inputs": {"voice": {"front_end": "spectral_functionals", "normalise": {"kind": "corpus"}}},
+        "model": {"name": "logistic_regression"},
+        "translate": {"name": "coral", "keep": False},
+    }
+    toy.recipe(tmp_path / "coral.yaml", toy_corpus, **coral)
+    both = {"together": {"folder": "Toy", "table": "Other"}, "labels": "4", "disjoint": "corpora-halves"}
+    systems = {
+        "none": {"title": "nothing", "recipe": "coral.yaml", "set": ["translate=null"], "seeds": [0]},
+        "coral": {"title": "CORAL", "recipe": "coral.yaml"},
+        "broken": {"title": "broken", "recipe": "coral.yaml", "set": ["translate.name=coal"]},
+    }
+    corpora = {"both": both | {"disjoint_seeds": [0, 1]}}
+    rows, page = place({"title": "left out", "kind": "leave_out", "corpora": corpora, "systems": systems})
+    assert [(row["system"], row["corpus"]) for row in rows] == [
+        (system, corpus) for system in ("nothing", "CORAL", "broken") for corpus in ("Toy", "Other")
+    ]
+    assert {(row["folds"], row["of_folds"]) for row in rows[:4]} == {(2, 2)}
+    assert [row["seeds"] for row in rows[:4]] == [1, 1, 2, 2]
+    assert [row["uar"] for row in rows[4:]] == [None, None]
+    assert "did you mean 'coral'" in rows[4]["note"]
+    assert "Tested on a corpus that was left out" in page
+    line = next(line for line in page.splitlines() if line.startswith("| CORAL"))
+    mean = (rows[2]["uar"]["value"] + rows[3]["uar"]["value"]) / 2
+    assert f"| {100 * mean:.1f} |" in line
+    assert "| 2 of 2 × 2 |" in line
+    # A row is the predictions on its corpus, which are kept.
+    kept = table.read(tmp_path / "runs/toy/coral-both-disjoint/report/predictions.csv").where(corpus="table")
+    assert float(np.mean(kept.label == kept.emotion)) == pytest.approx(rows[3]["wa"]["value"])
+
+
 def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
     noises = tmp_path / "data/noises"
     noises.mkdir()

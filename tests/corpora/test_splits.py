@@ -418,3 +418,43 @@ def test_a_corpus_is_left_out_whole():
         assert validating == {"emodb/09", "ravdess/04"} - {f"{tested}/{who}" for who in people[tested]}
     with pytest.raises(SplitError, match="only"):
         splits.folds("corpora", [row for row in rows if row.corpus == "tess"])
+
+
+def test_half_of_a_corpus_that_is_left_out_is_heard_without_labels():
+    """Corpora that nobody knows, too: a fifth of their speakers validates."""
+    rows = clips("abcd", corpus="mine") + clips("efgh", corpus="yours")
+    found = splits.folds("corpora-halves", rows)
+    assert [split.name for split in found] == [
+        f"corpora-halves/{corpus}/{half}" for corpus in ("mine", "yours") for half in (1, 2)
+    ]
+    for split in found:
+        parts = [split.train, split.validation, split.test, split.unlabelled]
+        assert sorted(np.concatenate(parts)) == list(range(len(rows)))
+        people_of = [speakers(part, rows) for part in parts]
+        assert len(set.union(*people_of)) == sum(map(len, people_of)) == 8
+        assert {rows[row].corpus for row in [*split.test, *split.unlabelled]} == {split.name.split("/")[1]}
+        assert len(people_of[2]) == len(people_of[3]) == 2
+    one, other = found[:2]
+    assert (one.test.tolist(), one.unlabelled.tolist()) == (other.unlabelled.tolist(), other.test.tolist())
+
+
+def test_what_is_heard_without_labels_is_kept_apart():
+    rows = clips("abcd")
+    split = splits.folds("speakers-4", rows)[0]
+    with pytest.raises(SplitError, match="speaker in both test and unlabelled"):
+        splits.check(replace(split, test=split.test[:3], unlabelled=split.test[3:]), rows)
+    with pytest.raises(SplitError, match="uses an utterance twice"):
+        splits.check(replace(split, unlabelled=split.train[:1]), rows)
+
+
+def test_other_corpora_train_in_every_fold():
+    rows = clips(people("emodb-5"), corpus="emodb") + clips("ab", corpus="mine")
+    alone, together = splits.folds("emodb-5", rows[: -2 * 6]), splits.folds("emodb-5+others", rows)
+    others = range(len(rows) - 2 * 6, len(rows))
+    for one, both in zip(alone, together, strict=True):
+        assert both.name == one.name.replace("emodb-5", "emodb-5+others")
+        np.testing.assert_array_equal(both.train, [*one.train, *others])
+        np.testing.assert_array_equal(both.test, one.test)
+        np.testing.assert_array_equal(both.validation, one.validation)
+    with pytest.raises(SplitError, match="not known"):
+        splits.folds("speakers-2+others", rows)

@@ -153,6 +153,25 @@ def test_unchanged_clips_come_back_as_they_were(prepared, tmp_path):
             np.testing.assert_allclose(clip["voice"], examples.clips[row]["voice"], rtol=1e-3, atol=1e-2)
 
 
+def test_segments_of_a_clip_are_translated_each(prepared, tmp_path):
+    """A front end with rows: every row is translated, by the label of its clip, and they are a clip again."""
+    whole, examples, split, (item,) = prepared
+    rng = np.random.default_rng(0)
+    columns = len(item.normalisation.mean)
+    clips = [{"voice": rng.normal(size=(rng.integers(1, 4), columns)).astype(np.float32)} for _ in examples.clips]
+    item = replace(
+        item, normalisation=replace(item.normalisation, mean=(0.0,) * columns, sd=(1.0,) * columns, clip=0.0)
+    )
+    swapped = whole, replace(examples, clips=clips), split, (item,)
+    extended, *_ = translated(swapped, tmp_path, name="unchanged", components=5)
+    for row, clip in zip(split.train, extended.clips[len(clips) :], strict=True):
+        np.testing.assert_allclose(clip["voice"], clips[row]["voice"], atol=1e-4)
+    extended, *_ = translated(swapped, tmp_path, name="coral", params={"shrinkage": 1e-6})
+    moved = np.concatenate([clip["voice"] for clip in extended.clips[len(clips) :]])
+    target = np.concatenate([clips[row]["voice"] for row in split.unlabelled])
+    np.testing.assert_allclose(moved.mean(axis=0), target.mean(axis=0), atol=1e-3)
+
+
 def test_rare_classes_are_filled_and_no_more(prepared, tmp_path):
     whole, examples, split, inputs = prepared
     corpora = np.array([row.corpus for row in examples.utterances])
@@ -186,8 +205,8 @@ def test_without_a_target_nothing_is_translated(options, change, message, prepar
 def test_an_input_that_cannot_be_translated_is_refused(prepared, tmp_path):
     whole, examples, split, (item,) = prepared
     for inputs, message in (
-        ((item, item), "one input that is a vector"),
-        ((replace(item, normalisation=None),), "one input that is a vector"),
+        ((item, item), "one input that is normalised"),
+        ((replace(item, normalisation=None),), "one input that is normalised"),
         ((replace(item, normalisation=replace(item.normalisation, kind="speaker")),), "set normalise.kind to corpus"),
     ):
         with pytest.raises(RecipeError, match=message):

@@ -121,12 +121,17 @@ def write(name: str, suite: Suite, rows: Sequence[Row], tables: dict[str, Predic
     record = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    everything, notes = [], []
-    for file in sorted(folder.glob("*.json")):
+    return write_tables(folder, out)
+
+
+def write_tables(results: Path, out: Path) -> Path:
+    """RESULTS.md and results.html from the rows of every suite in a folder of results; the Markdown file."""
+    rows, notes = [], []
+    for file in sorted(results.glob("*.json")):
         raw = json.loads(file.read_text(encoding="utf-8"))
         notes += raw["about"]
-        everything += [_read_row(fields) for fields in raw["rows"]]
-    comparison.write(everything, out / "RESULTS.md", out / "results.html", "What was measured", notes)
+        rows += [_read_row(fields) for fields in raw["rows"]]
+    comparison.write(rows, out / "RESULTS.md", out / "results.html", "What was measured", notes)
     return out / "RESULTS.md"
 
 

@@ -1,10 +1,10 @@
 """Clips of several labelled corpora, made to sound like another corpus, and trained on: synthetic clips of a target.
 
 translate: {name: cyclegan}                         # into the corpus that the split leaves out, heard without labels
-translate: {name: cyclegan, to: emodb, fill: true}  # into a corpus that is trained on, only as many as its classes lack
+translate: {name: cyclegan, to: emodb, fill: true}  # into a corpus that is trained on, as many as its classes lack
 
-What is translated is the vector that a clip's front end gave, normalised; what comes out lies beside the recordings in
-the training part, and nowhere else.
+What is translated is the vector that a clip's front end gave, normalised, or each row of it (of `windows`: a segment);
+what comes out lies beside the recordings in the training part, and nowhere else.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from intonate.training.data import Examples
 from intonate.training.recipe import Recipe, Translate
 from intonate.training.translators import Float, Speech
 
-# Tells what filling draws from all else that is drawn from a seed.
-FILL = 2
+# Tell what filling, and what the principal components are of, from all else that is drawn from a seed.
+FILL, AXES = 2, 3
+# Clips that the principal components are computed from.
+AXES_CLIPS = 2000
 
 
 def extend(
@@ -54,13 +56,15 @@ def extend(
     options = _options(recipe)
     source, target = _sides(options, examples, split)
     item = _input_of(examples, inputs, source)
-    vectors = _Vectors(examples, item, np.concatenate([source, target]), options.components)
-    speech = _speech(examples, source, vectors.of(source), vectors.of(target))
+    vectors = _Vectors(examples, item, np.concatenate([source, target]), options.components, seed)
+    features, place = vectors.of(source)
+    speech = _speech(examples, source[place], features, vectors.of(target)[0])
     translated, history = translators.get(options.name)(
         speech, seed, folder / "checkpoints" / options.name, **options.params
     )
     chosen = _lacking(examples, source, target, seed) if options.fill else np.arange(len(source))
-    clips = [{item.name: clip} for clip in vectors.raw(source[chosen], translated[chosen])]
+    new_clips = vectors.raw(source[chosen], translated[np.isin(place, chosen)])
+    clips = [{item.name: clip} for clip in new_clips]
     record = history | translation_report.compared(speech, translated, seed)
     (folder / translation_report.FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
     kept = split.train if options.keep else split.train[np.isin(split.train, target)]
@@ -100,10 +104,10 @@ def _sides(options: Translate, examples: Examples, split: Split) -> tuple[Indice
 
 def _input_of(examples: Examples, inputs: Sequence[ModelInput], source: Indices) -> ModelInput:
     (item, *others) = inputs
-    if others or examples.clips[source[0]][item.name].ndim != 1 or item.normalisation is None:
+    if others or examples.clips[source[0]][item.name].ndim > 2 or item.normalisation is None:
         raise RecipeError(
-            "translate is for a model with one input that is a vector and is normalised, such as front_end: pooled "
-            "with normalise: {kind: corpus}"
+            "translate is for a model with one input that is normalised, a vector or rows of them, such as front_end: "
+            "pooled or windows with normalise: {kind: corpus}"
         )
     if item.normalisation.kind != "corpus":
         raise RecipeError(
@@ -114,32 +118,41 @@ def _input_of(examples: Examples, inputs: Sequence[ModelInput], source: Indices)
 
 
 class _Vectors:
-    """Clips as a translator sees them: normalised, and where asked for, in their principal components."""
+    """Clips as a translator sees them: normalised, row by row, and where asked for, in their principal components."""
 
-    def __init__(self, examples: Examples, item: ModelInput, rows: Indices, components: int) -> None:
+    def __init__(self, examples: Examples, item: ModelInput, rows: Indices, components: int, seed: int) -> None:
         self.examples, self.item = examples, item
         self.axes: Float | None = None
-        whole = self._normalised(rows)
-        if components and components < whole.shape[1]:
+        some = np.random.default_rng((seed, AXES)).permutation(rows)[:AXES_CLIPS] if components else rows[:0]
+        whole = np.concatenate([self._normalised(row) for row in some]) if components else np.zeros((0, 0))
+        if components < whole.shape[1]:
             centred = (whole - whole.mean(axis=0)).astype(np.float64)
             _, axes = np.linalg.eigh(centred.T @ centred)
             self.axes = axes[:, : -components - 1 : -1].astype(np.float32)
 
-    def _normalised(self, rows: Indices) -> Float:
-        return np.stack([normalise(self.examples.clips[row][self.item.name], self.item.normalisation) for row in rows])
+    def _normalised(self, row: int) -> Float:
+        """(rows of the clip, columns); of a vector, one row."""
+        return np.atleast_2d(normalise(self.examples.clips[row][self.item.name], self.item.normalisation))
 
-    def of(self, rows: Indices) -> Float:
-        """(rows, columns or components)."""
-        whole = self._normalised(rows)
-        return whole if self.axes is None else whole @ self.axes
+    def of(self, rows: Indices) -> tuple[Float, Indices]:
+        """(vectors, columns or components) of all clips, and the place in `rows` of the clip that each belongs to."""
+        parts = [self._normalised(row) for row in rows]
+        vectors = [part if self.axes is None else part @ self.axes for part in parts]
+        return np.concatenate(vectors), np.repeat(np.arange(len(rows)), [len(part) for part in parts])
 
-    def raw(self, rows: Indices, translated: Float) -> Float:
-        """Translations of these rows as the front end would give them; what no component holds stays as it was."""
-        change = translated - self.of(rows)
-        whole = self._normalised(rows) + (change if self.axes is None else change @ self.axes.T)
+    def raw(self, rows: Indices, translated: Float) -> list[Float]:
+        """Translations of these clips as the front end would give them; what no component holds stays as it was."""
         statistics = self.item.normalisation
         mean, sd = np.asarray(statistics.mean), np.asarray(statistics.sd)  # type: ignore[union-attr]
-        return np.asarray(whole * sd + mean, np.float32)
+        clips, start = [], 0
+        for row in rows:
+            whole = self._normalised(row)
+            vectors = translated[start : start + len(whole)]
+            start += len(whole)
+            moved = vectors if self.axes is None else whole + (vectors - whole @ self.axes) @ self.axes.T
+            shape = self.examples.clips[row][self.item.name].shape
+            clips.append((moved * sd + mean).astype(np.float32).reshape(shape))
+        return clips
 
 
 def _speech(examples: Examples, source: Indices, features: Float, target: Float) -> Speech:
