@@ -177,13 +177,25 @@ def register(
         device: Annotated[
             str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
         ] = None,
+        card: Annotated[
+            bool, typer.Option("--card", help="Fairness and robustness, too: groups, noise, lines, codecs, lengths.")
+        ] = False,
+        noise: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="With --card: noises of yours, too, 10 dB softer.")
+        ] = None,
     ) -> None:
         """Score a model, or answers of another program, on a manifest."""
         if predictions is not None:
+            if card:
+                raise typer.BadParameter(
+                    "--card asks a model again about changed sounds; answers alone cannot be asked"
+                )
             from intonate.bench.outside import evaluate as score_answers
 
             print(score_answers(predictions, manifest or Path(model), report, _pairs(name), labels))
             return
+        if noise is not None and not card:
+            raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
         if manifest is None:
             raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
         use_device(device)
@@ -191,6 +203,10 @@ def register(
         from intonate.training.evaluate import evaluate as score
 
         print(score(model, manifest, report, whole=whole))
+        if card:
+            from intonate.bench.card import command
+
+            print(command(model, manifest, report, noise))
 
     @app.command(rich_help_panel=panel)
     def compare(

@@ -87,6 +87,19 @@ def mcnemar(a: PredictionTable, b: PredictionTable) -> dict[str, Any]:
     return {"only_a": only_a, "only_b": only_b, "p": p}
 
 
+def difference(
+    a: PredictionTable, b: PredictionTable, metric: str = "uar", repeats: int = 2000, seed: int = 0
+) -> dict[str, float | None]:
+    """One figure of two systems, or of one under two conditions: {"a", "b", "difference", "low", "high", "p"}.
+
+    Raises:
+        CorpusError: as in `compare`.
+    """
+    _check_paired(a, b)
+    _, index, count = units(a)
+    return _difference(a, b, metric, index, draws(count, repeats, np.random.default_rng(seed)))
+
+
 def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict[str, Any]:
     """How much better a system hears one group than another: {gender, language, age: {"best", "worst", "gap", "low",
     "high", "p", "unit"}}.

@@ -52,9 +52,23 @@ def evaluate(
     Raises:
         ModelError, CorpusError, AudioError, LabelError
     """
-    console = Console(stderr=True)
     model_file = late_fusion.open_model(model)
     spec = model_file.spec
+    utterances, notes = labelled_rows(spec, manifest_path, whole)
+    bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
+    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=root, whole=whole)
+    return write_report(Path(report), predictions, title=f"{spec.name} on {Path(manifest_path).name}", notes=notes)
+
+
+def labelled_rows(
+    spec: ModelSpec, manifest_path: str | os.PathLike[str], whole: bool = False
+) -> tuple[list[Utterance], list[str]]:
+    """The rows of a manifest that a model has labels for, and sentences for the report on them.
+
+    Raises:
+        CorpusError: the manifest cannot be read, or no row can be used.
+        LabelError: none of the model's labels is an emotion that is known.
+    """
     # Labels of one's own are no emotions that a manifest could name.
     has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
     rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
@@ -68,13 +82,7 @@ def evaluate(
     merge_name = merge_of(spec)
     omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.with_labels(rows, merge_name)
-    bar = data.bar(console, "listening")
-    root = Path(manifest_path).parent
-    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=root, whole=whole)
-    return write_report(
-        Path(report), predictions, title=f"{spec.name} on {Path(manifest_path).name}",
-        notes=_notes(spec, utterances, omitted_counts, whole),
-    )  # fmt: skip
+    return utterances, _notes(spec, utterances, omitted_counts, whole)
 
 
 def answers(
@@ -85,6 +93,7 @@ def answers(
     root: Path | None = None,
     change: Change | None = None,
     whole: bool = True,
+    is_clip_alone: bool = False,
 ) -> PredictionTable:
     """What a model says of utterances that it has labels for, once per statistics of the speaker that it can use.
 
@@ -97,6 +106,7 @@ def answers(
         change: what is laid over every sound first (`intonate.augment.waveform.change`).
         whole: answer recordings of any length whole, and not the longest of them in windows as `predict` does; changed
             ones are always answered whole.
+        is_clip_alone: each clip by itself, and no statistics of its speaker beside.
 
     Raises:
         AudioError, LabelError
@@ -124,7 +134,9 @@ def answers(
                 abstain_below=spec.abstain_below,
                 root=root,
             )
-            for statistics in (scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,))
+            for statistics in (
+                scoring.statistics_of(spec) if knows_speakers and not is_clip_alone else (table.CLIP_ALONE,)
+            )
         ]
     )
 
