@@ -111,6 +111,8 @@ class Fake:
         forget: while true, no session is known.
         slow_s: how long a prediction takes.
         error: (status, sentence) that predictions are answered with, or None.
+        behind_s: what streams are told that they are behind, seconds, or None.
+        refusal: what a new stream is refused with, or None.
     """
 
     def __init__(self, models: tuple[str, ...] = ("compact",), token: str = "") -> None:
@@ -118,12 +120,15 @@ class Fake:
         self.forget = False
         self.slow_s = 0.0
         self.error: tuple[int, str] | None = None
+        self.behind_s: float | None = None
+        self.refusal: dict[str, Any] | None = None
         self.sessions: dict[str, Session] = {}
         self.connections = 0
         self.uploads: list[dict[str, Any]] = []
         routes = [
             Route("/v1/models", self.get_models),
             Route("/v1/predictions", self.predict, methods=["POST"]),
+            Route("/healthz", lambda _: Response("ok")),
             Route("/", self.file),
             Route("/static/{name}", self.file),
             WebSocketRoute("/v1/stream", self.stream),
@@ -192,6 +197,9 @@ class Fake:
             return await sock.close(1008)
         await sock.accept(sock.headers.get("sec-websocket-protocol"))
         self.connections += 1
+        if self.refusal:
+            await sock.send_json(self.refusal)
+            return await sock.close(4429)
         name = query.get("session", "")
         resumed = name in self.sessions and not self.forget
         if not resumed:
@@ -210,6 +218,8 @@ class Fake:
                 if message.get("bytes") is not None:
                     for event in session.push(np.frombuffer(message["bytes"], "<i2")):
                         await sock.send_json(event)
+                    if self.behind_s is not None:
+                        await sock.send_json({"type": "behind", "seconds": self.behind_s})
                     continue
                 told = json.loads(message["text"])
                 if told["type"] == "ping":

@@ -9,6 +9,7 @@ const { Delivery, quantile, Tape, toInt16 } = await load("tape");
 const { MERGES, mergedLabels, mergeScores, score } = await load("metrics");
 const pieces = await load("pieces");
 const writers = await load("writers");
+const saved = await load("saved");
 const scale = await load("scale");
 const session = await load("session");
 const { inkOn, colour } = await load("palette");
@@ -115,12 +116,11 @@ test("pieces of two seconds, and what the model said about each", () => {
   assert.deepEqual(pieces.cut(5.2).map(({ start, end }) => [start, end]), [[0, 2], [2, 4], [4, 5.2]]);
   assert.equal(pieces.cut(4.3).length, 2);
   const timeline = new Timeline();
-  const raw = said("fear", 0.9);
-  for (const end of [0.5, 1, 1.5]) timeline.add(hop(end, "angry"), 2);
-  timeline.add(hop(2, "angry", { raw }), 2);
+  for (const end of [0.5, 1, 1.5]) timeline.add(hop(end, "fear"), 2);
+  timeline.add(hop(2, "angry", { raw: said("sad", 0.9) }), 2);
   for (const end of [2.5, 3, 3.5, 4]) timeline.add(quiet(end), 2);
-  assert.equal(pieces.answerTo(timeline, { start: 0, end: 2 }).scores[0].label, "fear", "the very window");
-  assert.equal(pieces.answerTo(timeline, { start: 0, end: 1.5 }).scores[0].label, "angry", "the mean of the stretches");
+  assert.equal(pieces.answerTo(timeline, { start: 0, end: 2 }).label, "fear", "what the ribbon shows for longest");
+  assert.equal(pieces.answerTo(timeline, { start: 1.5, end: 2 }).label, "angry");
   assert.equal(pieces.answerTo(timeline, { start: 2, end: 4 }).speech, false);
   const cut = pieces.cut(4);
   const given = new Map([[0, "fear"], [1, "neutral"]]);
@@ -135,7 +135,8 @@ test("the segments of a file can be scored too", () => {
   timeline.add({ start: 3, end: 6, label: "unsure", score: 0.3, scores: [{ label: "fear", score: 0.3 }, { label: "sad", score: 0.2 }] });
   const given = new Map([[0, "sad"], [2, "happy"]]);
   const found = pieces.pairs(pieces.cut(6), given, timeline);
-  assert.deepEqual(found, [{ truth: "sad", answer: "sad" }, { truth: "happy", answer: "fear" }]);
+  assert.deepEqual(found, [{ truth: "sad", answer: "sad" }, { truth: "happy", answer: "unsure" }]);
+  assert.equal(pieces.pairs(pieces.cut(6), given, timeline, { merge: MERGES["p4-4"] })[1].answer, "unsure");
 });
 
 test("labels that are saved can be loaded, and only where they belong", () => {
@@ -213,6 +214,41 @@ test("an answer that is unsure, and one from before `guess`", () => {
     const [{ guess, abstained }] = session.answers(one);
     assert.deepEqual([guess, abstained], ["sad", true]);
   }
+});
+
+test("what was heard for how long", () => {
+  const one = session.newSession({ kind: "file", name: "s", models: ["m"], labels: [] });
+  for (const event of [hop(0.5), hop(1, "sad"), hop(1.5, "sad"), { ...quiet(4), start: 1.5 }]) session.take(one, { type: "segment", ...event });
+  assert.deepEqual(session.secondsPerLabel(one, "m"), [["sad", 1], ["angry", 0.5], ["silence", 2.5]]);
+});
+
+test("a session that was saved is opened again, in a WAV that any player plays", () => {
+  const tape = new Tape(48_000);
+  tape.append(Int16Array.from({ length: 96_001 }, (_, i) => i % 300));
+  const one = session.newSession({ kind: "live", name: "süß", tape, models: ["m"], labels: ["angry", "sad"] });
+  assert.ok(session.isAtRisk(one));
+  for (const end of [0.5, 1, 1.5]) session.take(one, { type: "segment", ...hop(end) });
+  session.take(one, { type: "final", model: "m", start: 0.1, end: 1.5, label: "angry", scores: [], transcript: "Well." });
+  one.given.set(0, "sad");
+  const file = saved.sessionFile(one);
+  assert.equal(new DataView(file).getUint32(4, true), file.byteLength - 8);
+  const again = saved.fromWav(file);
+  assert.deepEqual(again.tape.slice(), tape.slice());
+  assert.deepEqual(session.answers(again), session.answers(one));
+  assert.deepEqual([...again.given], [[0, "sad"]]);
+  assert.ok(!session.isAtRisk(again));
+  assert.equal(saved.fromWav(writers.wav(Int16Array.of(1, 2), 8000)), undefined, "any other WAV is a recording");
+  assert.equal(saved.fromWav(new ArrayBuffer(3)), undefined);
+});
+
+test("answers are opened again, of today and from before `guess`", () => {
+  const [one] = saved.fromJson(writers.json([answer]));
+  assert.deepEqual(session.answers(one)[0].runs.map(({ label }) => label), ["angry", "silence", "unsure"]);
+  const old = { file: "a.wav", label: "sad", scores: said("sad", 0.2), segments: [], transcript: "", abstained: true, model: "m" };
+  assert.equal(session.overall(saved.fromJson(JSON.stringify(old))[0], "m").label, "unsure");
+  const several = [old, { ...old, model: "n" }, { ...old, file: "b.wav" }, { file: "c.wav", error: "no" }];
+  assert.deepEqual(saved.fromJson(JSON.stringify(several)).map(({ name, models }) => [name, models]), [["a.wav", ["m", "n"]], ["b.wav", ["m"]]]);
+  for (const text of ["{}", "nonsense", "[]", "null"]) assert.throws(() => saved.fromJson(text), /no answers/);
 });
 
 test("text on a colour can be read", () => {

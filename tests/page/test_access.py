@@ -58,6 +58,11 @@ def test_a_phone_needs_no_sideways_scrolling(site):
         assert button.bounding_box()["height"] >= 44
     listen(page, answers=4, seconds=2)
     fits()
+    for place in (0, 10_000):
+        page.evaluate(f"window.scrollTo(0, {place})")
+        box = page.locator("#listen").bounding_box()
+        assert box["y"] >= 0, "Stop is in sight wherever one has scrolled"
+        assert box["y"] + box["height"] <= 740
     stop(page)
     fits()
     page.click("#label-open")
@@ -83,7 +88,7 @@ def test_everything_can_be_done_from_the_keyboard(site):
         if name == "A":
             break
     assert reached >= {"theme", "help-open", "listen", "record", "open", "near", "far", "fit", "ribbon", "play"}
-    assert reached >= {"label-open", "wav", "json", "csv", "srt"}
+    assert reached >= {"label-open", "session", "wav", "json", "csv", "srt", "example"}
     page.keyboard.press("?")
     assert page.is_visible("#help")
     page.uncheck("#keys-on")

@@ -82,6 +82,47 @@ def test_no_service_is_said_plainly(site):
     without_lost_sockets(site)
 
 
+def test_the_page_knows_when_the_service_is_gone_and_back(site):
+    page = site.open()
+    site.wire.cut()
+    page.wait_for_selector("#connection[data-state=lost]")
+    assert page.inner_text("#connection-text") == "no service"
+    site.wire.broken = False
+    page.wait_for_selector("#connection[data-state=ready]")
+    until(page, "document.querySelector('#notice-text').textContent === 'The service is back.'")
+    site.problems[:] = [one for one in site.problems if "Failed to load resource" not in one]
+
+
+def test_a_stream_that_is_behind_is_shown(site):
+    page = site.open()
+    listen(page)
+    site.fake.behind_s = 3.2
+    until(page, "document.querySelector('#connection-text').textContent.includes('3\u00a0s behind')")
+    site.fake.behind_s = 0.0
+    until(page, "document.querySelector('#connection-text').textContent === 'live'")
+    stop(page)
+
+
+def test_a_full_service_is_not_called_a_dead_one(site):
+    site.fake.refusal = {"type": "error", "error": "the service is busy with its streams", "code": "busy"}
+    page = site.open()
+    page.click("#listen")
+    page.wait_for_selector("#notice.error")
+    assert "busy with its streams" in page.inner_text("#notice-text")
+
+
+@pytest.mark.parametrize("fake", [{"token": TOKEN}], indirect=True)
+def test_a_token_of_other_letters_is_refused_in_one_sentence(site):
+    page = site.open(ready=False)
+    page.wait_for_selector("#token[open]")
+    for wrong in ("schlüssel-aus-zwölf", "токен", "two words"):
+        page.fill("#token-value", wrong)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#token-wrong:not([hidden])")
+        assert "only letters" in page.inner_text("#token-wrong")
+    site.problems[:] = [one for one in site.problems if "status of 401" not in one]
+
+
 @pytest.mark.parametrize("fake", [{"token": TOKEN}], indirect=True)
 def test_the_token_is_asked_for_once(site):
     page = site.open(ready=False)
@@ -95,6 +136,7 @@ def test_the_token_is_asked_for_once(site):
     assert page.evaluate("[localStorage.getItem('intonate.token'), document.cookie]") == [None, ""]
     listen(page)
     stop(page)
+    page.on("dialog", lambda dialog: dialog.accept())  # the session is not saved
     page.reload()
     page.wait_for_selector("#connection[data-state=ready]")
     assert not any(TOKEN in url for url in site.requests)

@@ -48,7 +48,7 @@ def test_merges_are_those_of_the_emotions(name):
 
 def test_the_page_brings_everything_along():
     """No address elsewhere, no inline script or style: the security policy would refuse them anyway."""
-    for path in STATIC.iterdir():
+    for path in (path for path in STATIC.iterdir() if path.suffix != ".mp3"):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/", "").replace("http://localhost", "")
         assert "http://" not in text, path
         assert "https://" not in text, path

@@ -280,17 +280,121 @@ def test_labelling_and_scores(site, tmp_path):
     assert not page.is_visible("#labelling")
 
 
-def test_unsaved_labels_are_not_lost_by_a_slip(site):
+def test_a_new_session_takes_nobodys_place(site):
     page = site.open()
     listen(page)
     stop(page)
     page.click("#label-open")
     page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    page.set_input_files("#file", [ROOT / "examples" / "angry.flac", ROOT / "examples" / "sad.flac"])
+    page.wait_for_selector(".tab:nth-child(3)")
+    page.wait_for_selector("#after:not([hidden])")
+    assert page.inner_text("#session-title") == "sad.flac"
+    assert [upload["name"] for upload in site.fake.uploads] == ["angry.flac", "sad.flac"]
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    page.click("#record")
-    assert len(asked) == 1
-    assert page.is_visible("#labelling")
+    page.click(".tab:nth-child(2) button[aria-label='Close angry.flac']")
+    assert page.locator(".tab").count() == 2
+    assert asked == [], "the file is still there"
+    page.click(".tab:first-child button:last-child")
+    assert "not saved" in asked[0]
+    page.click(".tab:first-child button:first-child")
+    page.click("#label-open")
+    assert "1 labelled" in page.inner_text(".piece"), "the first session, with its label"
+
+
+def test_closing_the_page_asks_where_something_would_be_lost(site):
+    page = site.open()
+    page.set_input_files("#file", ROOT / "examples" / "angry.flac")
+    page.wait_for_selector("#after:not([hidden])")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert asked == []
+    listen(page)
+    stop(page)
+    page.reload()
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert asked == ["beforeunload"]
+    listen(page)
+    stop(page)
+    saved(page, "session")
+    page.reload()
+    page.wait_for_selector("#connection[data-state=ready]")
+    assert asked == ["beforeunload"], "it is saved"
+
+
+def test_a_saved_session_is_opened_again(site, tmp_path):
+    page = site.open()
+    listen(page, answers=8, seconds=5)
+    stop(page)
+    page.click("#label-open")
+    page.keyboard.press("4")
+    page.keyboard.press("Escape")
+    name, content = saved(page, "session")
+    answers = saved(page, "json")[1]
+    samples = soundfile.read(io.BytesIO(content), dtype="int16")[0]  # any player plays it
+    path = tmp_path / name
+    path.write_bytes(content)
+    (tmp_path / "answers.json").write_bytes(answers)
+    again = site.open()
+    again.set_input_files("#file", path)
+    again.wait_for_selector("#after:not([hidden])")
+    assert site.fake.uploads == [], "nothing is asked again"
+    assert json.loads(saved(again, "json")[1]) == json.loads(answers)
+    assert soundfile.read(io.BytesIO(saved(again, "wav")[1]), dtype="int16")[0].tolist() == samples.tolist()
+    again.click("#label-open")
+    assert "1 labelled" in again.inner_text(".piece")
+    again.keyboard.press("Escape")
+    again.set_input_files("#file", tmp_path / "answers.json")
+    again.wait_for_selector(".tab:nth-child(2)")
+    assert again.is_disabled("#play"), "there is no sound in it"
+    assert json.loads(saved(again, "json")[1])["segments"] == json.loads(answers)["segments"]
+    (tmp_path / "other.json").write_text("{}")
+    again.set_input_files("#file", tmp_path / "other.json")
+    again.wait_for_selector("#notice.error")
+    assert "no answers" in again.inner_text("#notice-text")
+
+
+def test_an_example_a_legend_and_seconds(any_site):
+    page = any_site.open()
+    before = page.locator("#listen").bounding_box()
+    page.click("#example")
+    page.wait_for_selector("#after:not([hidden])")
+    assert page.inner_text("#session-title") == "example.mp3"
+    rows = page.locator(".legend li").all_inner_texts()
+    seconds = [float(re.search(r"([\d.]+)\u00a0s", row).group(1)) for row in rows]
+    assert sum(seconds) == pytest.approx(16.5 if not any_site.fake else 5.5, abs=1)
+    assert {row.split()[0] for row in rows} <= {*SEVEN, *NO_VOICE, "unsure"}
+    assert page.locator("#listen").bounding_box()["x"] == before["x"]
+
+
+def test_the_button_does_not_jump_when_it_is_pressed(site):
+    page = site.open(viewport={"width": 1200, "height": 860})
+    before = page.locator("#listen").bounding_box()
+    listen(page, answers=3, seconds=2)
+    assert page.locator("#listen").bounding_box() == before
+
+
+def test_the_matrix_agrees_with_the_ribbon(site):
+    page = site.open()
+    listen(page, answers=12, seconds=8)
+    stop(page)
+    page.click("#label-open")
+    page.keyboard.press("1")
+    page.uncheck("#leave-out")
+    (segments,) = [json.loads(saved(page, "json")[1])["segments"]]
+    held: dict[str, float] = {}
+    for one in segments:
+        if one["label"] not in NO_VOICE:
+            inside = max(0.0, min(2.0, one["end"]) - one["start"])
+            held[one["label"]] = held.get(one["label"], 0.0) + inside
+    shown = max(held, key=lambda label: held[label]) if max(held.values()) >= 0.3 else "silence"
+    classes = page.locator(".confusion thead th").all_inner_texts()
+    row = page.locator(".confusion tbody tr").filter(has=page.locator("th", has_text="angry")).locator("td")
+    assert classes[[cell == "1" for cell in row.all_inner_texts()].index(True)] == shown
 
 
 @pytest.mark.parametrize("any_site", ["real"], indirect=True)

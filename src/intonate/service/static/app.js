@@ -2,17 +2,20 @@
 
 import { predict } from "./api.js";
 import { $, announce, el, icon, notice, write } from "./dom.js";
-import { decode, toSend } from "./files.js";
+import { bindDevices, chosenDevice, listDevices, MuteWatch } from "./devices.js";
+import { decode, example, reopen, toSend } from "./files.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
 import { LabelMode } from "./label-mode.js";
+import { showLegend } from "./legend.js";
 import { listen, record } from "./live.js";
 import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { askToken, chosen, connect, labelsOf, showConnection } from "./service.js";
+import { askToken, chosen, connect, labelsOf, showConnection, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction, transcript } from "./session.js";
+import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
 import { table } from "./table.js";
 import { clock, inWords } from "./timeline.js";
@@ -47,18 +50,28 @@ const labelMode = new LabelMode($("#labelling"), player, {
   },
 });
 ribbon.hidden = (time) => labelMode.hides(time);
+const shelf = new Shelf($("#shelf"), {
+  onOpen: (session) => {
+    showSession(session);
+    finishSession();
+  },
+  onClose: (session) => {
+    if (session === state.session) leaveSession();
+    show();
+  },
+});
 
 // What is shown
 
 function setPhase(phase) {
-  state.phase = phase;
+  state.phase = document.body.dataset.phase = phase;
   const on = phase === "live" || phase === "opening";
   const busy = phase !== "idle" && phase !== "live";
   $("#listen").classList.toggle("on", on);
   $("#listen").replaceChildren(icon(on ? "stop" : "mic"), el("span", {}, on ? "Stop" : "Listen"));
   $("#listen").disabled = busy;
-  for (const id of ["#record", "#open"]) $(id).disabled = phase !== "idle";
-  for (const input of document.querySelectorAll("#options input, #models input")) input.disabled = phase !== "idle";
+  for (const id of ["#record", "#open", "#example"]) $(id).disabled = phase !== "idle";
+  for (const input of document.querySelectorAll("#options input, #options select, #models input")) input.disabled = phase !== "idle";
   const running = phase === "live" || phase === "recording" || phase === "answering" || phase === "stopping";
   write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is off.");
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
@@ -78,7 +91,7 @@ function showSession(session) {
   const own = (name) => labelsOf(name).filter((label) => session.labels.includes(label));
   stage.setModels(session.models.map((name) => ({ name, labels: own(name).length ? own(name) : session.labels })));
   $("#session").hidden = false;
-  $("#play").disabled = $("[data-save=wav]").disabled = !session.tape;
+  for (const id of ["#play", "[data-save=wav]", "[data-save=session]"]) $(id).disabled = !session.tape;
   $("#session-title").textContent = session.kind === "live" ? "Session" : session.name;
   ribbon.session = session;
   show();
@@ -98,7 +111,9 @@ function show() {
     write($("#now-title"), session.kind === "live" ? "Whole session" : "Whole recording");
     stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE);
   }
+  shelf.show(session, phase !== "idle");
   if (!session) return;
+  showLegend($("#legend"), session);
   write($("#session-length"), clock(seconds(session)));
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
   const lines = transcript(session);
@@ -124,17 +139,19 @@ function showMoment() {
 
 async function toggleListening() {
   if (state.phase === "live") return stopListening();
-  if (state.phase !== "idle" || !mayReplace() || !(await ensureModels())) return;
+  if (state.phase !== "idle" || !(await ensureModels())) return;
   notice("");
   player.pause();
   setPhase("opening");
   let lastSaid = "";
   let cut = false;
+  const mutes = new MuteWatch();
   gauges.reset();
   try {
     const options = $("#plain").checked ? { plain: 1, labels: "p4-4" } : {};
-    state.live = await listen(chosen(), options, {
+    state.live = await listen(chosen(), options, chosenDevice(), {
       level: (dbfs) => {
+        mutes.level = dbfs;
         gauges.level = stage.level = dbfs;
         ribbon.refresh();
         gauges.elapsed = state.live ? seconds(state.live.session) : 0;
@@ -155,8 +172,11 @@ async function toggleListening() {
         if (name === "live" && cut) notice("Connected again. Nothing was lost.", "good");
         cut = name === "lost";
       },
+      behind: (lag) => showConnection("live", lag ? `live, ${lag.toFixed(0)}\u00a0s behind` : "live"),
       over: (sentence) => stopListening(sentence),
     });
+    listDevices();
+    shelf.add(state.live.session);
     showSession(state.live.session);
     setPhase("live");
   } catch (error) {
@@ -192,40 +212,60 @@ function finishSession() {
 // Recording and files
 
 async function recordShort() {
-  if (state.phase !== "idle" || !mayReplace() || !(await ensureModels())) return;
+  if (state.phase !== "idle" || !(await ensureModels())) return;
   notice("");
   player.pause();
   setPhase("recording");
   gauges.reset();
   try {
-    const tape = await record(RECORD_S, (share, dbfs) => {
+    const tape = await record(RECORD_S, chosenDevice(), (share, dbfs) => {
       gauges.level = stage.level = dbfs;
       gauges.elapsed = share * RECORD_S;
       progress("Recording. Speak now.", share);
     });
     stage.level = -100;
     const blob = new File([wav(tape.slice(), tape.rate)], "recording.wav", { type: "audio/wav" });
-    await answer(blob, tape);
+    await answer(blob, tape, false);
   } catch (error) {
     setPhase("idle");
     notice(error.message, "error", true);
   }
 }
 
+/** Files, one after the other: recordings are answered, and what was saved here is opened again. */
+async function openFiles(files) {
+  for (const file of files) {
+    if (state.phase !== "idle" || (await openFile(file)) === false) return;
+  }
+}
+
+/** Resolves to false where the rest is not to be opened either. */
 async function openFile(file) {
-  if (!file || state.phase !== "idle" || !mayReplace() || !(await ensureModels())) return;
   notice("");
   player.pause();
   setPhase("answering");
   progress(`Opening ${file.name}`);
-  await answer(file, await decode(file));
+  try {
+    const saved = await reopen(file);
+    for (const session of saved) shelf.add(session);
+    if (saved.length) {
+      showSession(saved[0]);
+      return finishSession();
+    }
+  } catch (error) {
+    setPhase("idle");
+    return notice(error.message, "error", true);
+  }
+  if (await ensureModels()) return answer(file, await decode(file));
+  setPhase("idle");
+  return false;
 }
 
-async function answer(file, tape) {
+async function answer(file, tape, isKept = true) {
   const models = chosen();
   const labels = [...new Set(models.flatMap((model) => model.labels ?? []))];
   const before = state.session;
-  const session = newSession({ kind: "file", name: file.name, tape, models: models.map(({ name }) => name), labels });
+  const session = newSession({ kind: "file", name: file.name, tape, models: models.map(({ name }) => name), labels, isKept });
   setPhase("answering");
   if (tape) showSession(session);
   ribbon.fit();
@@ -244,30 +284,33 @@ async function answer(file, tape) {
       takePrediction(session, model, answer);
       ribbon.refresh();
     }
+    shelf.add(session);
     showSession(session);
     finishSession();
     if (warnings.size) notice([...warnings].join(". "), "info", true);
     else if (!tape) notice("This browser cannot play this file; its answer is complete.");
   } catch (error) {
-    state.session = undefined;
-    if (before) showSession(before);
-    else $("#session").hidden = true;
+    leaveSession(before);
     setPhase("idle");
     if (error.name === "AbortError") notice("Stopped.");
     else notice(error.message, "error", true);
     if (error.status === 401) askToken(modelsChanged);
+    return error.name !== "AbortError" && error.status > 0 && error.status !== 401;
   }
+}
+
+/** The session on the ribbon goes; another one takes its place, if there is one. */
+function leaveSession(next = shelf.sessions.at(-1)) {
+  state.session = undefined;
+  labelMode.close();
+  if (next) showSession(next);
+  else $("#session").hidden = true;
 }
 
 function progress(text, share) {
   write($("#progress-text"), text);
   if (share == null) $("#progress-bar").removeAttribute("value");
   else $("#progress-bar").value = share;
-}
-
-/** Labels are somebody's work: a new session asks before it takes their place. */
-function mayReplace() {
-  return !labelMode.unsaved || confirm("The labels of this session are not saved. Go on and lose them?");
 }
 
 function modelsChanged() {
@@ -320,10 +363,10 @@ function wire() {
   on("#record", "click", recordShort);
   on("#open", "click", () => $("#file").click());
   on("#file", "change", ({ target }) => {
-    const [file] = target.files;
-    openFile(file);
+    openFiles([...target.files]);
     target.value = "";
   });
+  on("#example", "click", () => example().then((file) => openFiles([file]), ({ message }) => notice(message, "error", true)));
   on("#help-open", "click", help);
   on("#notice-close", "click", () => notice(""));
   on("#near", "click", () => ribbon.zoomBy(1.6));
@@ -333,7 +376,7 @@ function wire() {
   on("#label-open", "click", () => labelMode.open(state.session, seconds(state.session)));
   on("#as-table", "toggle", show);
   for (const button of document.querySelectorAll("[data-save]")) {
-    button.addEventListener("click", () => saveSession(state.session, button.dataset.save));
+    button.addEventListener("click", () => saveSession(state.session, button.dataset.save, show));
   }
   bindKeys(
     {
@@ -343,11 +386,13 @@ function wire() {
     },
     (key) => labelMode.isOpen && state.phase === "idle" && labelMode.key(key),
   );
-  bindDrop(openFile);
-  addEventListener("beforeunload", (event) => (state.phase === "live" || labelMode.unsaved) && event.preventDefault());
+  bindDrop(openFiles);
+  bindDevices();
+  addEventListener("beforeunload", (event) => (state.phase === "live" || shelf.isAtRisk) && event.preventDefault());
 }
 
 wire();
 setPhase("idle");
 connect(modelsChanged);
+watch(() => state.phase === "idle", modelsChanged);
 requestAnimationFrame(frame);

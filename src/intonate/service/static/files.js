@@ -1,5 +1,7 @@
 /** Recordings from disk: decoded in the browser for the ribbon and for playing, sent to the service as they are. */
 
+import { url } from "./api.js";
+import { fromJson, fromWav } from "./saved.js";
 import { Tape, toInt16 } from "./tape.js";
 import { wav } from "./writers.js";
 
@@ -28,6 +30,21 @@ export async function decode(file) {
   } catch {
     return undefined;
   }
+}
+
+/** A recording to try the page with: three manners of one (synthetic) voice. */
+export async function example() {
+  const response = await fetch(url("static/example.mp3")).catch(() => undefined);
+  if (!response?.ok) throw new Error("The service does not answer. Is “intonate serve” running?");
+  return new File([await response.blob()], "example.mp3", { type: "audio/mpeg" });
+}
+
+/** The sessions in a file that was saved here; none in a recording. Throws one sentence where it is neither. */
+export async function reopen(file) {
+  if (/\.json$/i.test(file.name)) return fromJson(await file.text());
+  if (!/\.wav$/i.test(file.name) || file.size > LARGEST) return [];
+  const session = fromWav(await file.arrayBuffer());
+  return session ? [session] : [];
 }
 
 /** What is sent for a file: itself, or its sound as WAV where the service may not know the format: [blob, name]. */

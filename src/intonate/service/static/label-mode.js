@@ -21,11 +21,6 @@ export class LabelMode {
     return this.isOpen && !this.session.given.has(this.session.pieces.findIndex(({ end }) => timeS < end));
   }
 
-  /** Whether there are labels that were not saved. */
-  get unsaved() {
-    return Boolean(this.changed);
-  }
-
   open(session, durationS) {
     this.session = session;
     session.pieces = cut(durationS);
@@ -143,7 +138,7 @@ export class LabelMode {
     const { given } = this.session;
     this.past.push([this.at, given.get(this.at)]);
     given.set(this.at, label);
-    this.changed = true;
+    this.session.hasNewLabels = true;
     this.onChange();
     this.#go(this.at + 1);
   }
@@ -161,7 +156,7 @@ export class LabelMode {
   #save() {
     const text = save(this.session.pieces, this.session.given, this.session.name, this.durationS);
     download(`${this.session.name} labels.json`, "application/json", text);
-    this.changed = false;
+    this.session.hasNewLabels = false;
   }
 
   async #load() {
@@ -173,7 +168,7 @@ export class LabelMode {
       this.session.given.clear();
       for (const [index, label] of labels) this.session.given.set(index, label);
       this.past = [];
-      this.changed = false;
+      this.session.hasNewLabels = false;
       this.onChange();
       this.#show();
       notice(`${labels.size} labels were loaded.`, "good");

@@ -14,11 +14,12 @@ const LAST_ANSWERS_MS = 8_000;
  *
  * @param models [{name, labels}] to answer side by side.
  * @param options further query parameters of the stream.
- * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), over(sentence): the session ended by
- *   itself, with the reason.
+ * @param device the microphone's id; empty for the usual one.
+ * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), behind(seconds), over(sentence): the
+ *   session ended by itself, with the reason.
  * @returns {session, stop}
  */
-export async function listen(models, options, on) {
+export async function listen(models, options, device, on) {
   let tape, stream;
   const early = [];
   const hear = (chunk) => {
@@ -27,7 +28,8 @@ export async function listen(models, options, on) {
     tape.append(toInt16(chunk));
     stream.push();
   };
-  const microphone = await openMicrophone(hear, () => on.over("The microphone was taken away; the session is kept."));
+  const lost = () => on.over("The microphone was taken away; the session is kept.");
+  const microphone = await openMicrophone(hear, lost, device);
   tape = new Tape(microphone.rate);
   for (const chunk of early) tape.append(toInt16(chunk));
   const names = models.map(({ name }) => name);
@@ -43,6 +45,7 @@ export async function listen(models, options, on) {
       on.answer(event.model ?? names[0], stretch, latency);
     },
     state: on.state,
+    behind: on.behind,
     // Later, for it may fail before the caller holds what it is to stop.
     failed: (sentence) => setTimeout(() => on.over(sentence)),
   });
@@ -59,7 +62,7 @@ export async function listen(models, options, on) {
 }
 
 /** The microphone for a few seconds, as a tape. `onProgress` gets (share, dbfs). */
-export async function record(seconds, onProgress) {
+export async function record(seconds, device, onProgress) {
   const chunks = [];
   let heard = 0;
   let done;
@@ -70,7 +73,7 @@ export async function record(seconds, onProgress) {
     heard += chunk.length;
     onProgress(Math.min(1, heard / (seconds * rate)), levelDbfs(chunk));
     if (heard >= seconds * rate) done();
-  }, done);
+  }, done, device);
   rate = microphone.rate;
   await enough;
   await microphone.stop();

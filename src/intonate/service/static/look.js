@@ -34,7 +34,7 @@ export function bindTheme(onTheme) {
 }
 
 /** Take files that are dropped anywhere. */
-export function bindDrop(onFile) {
+export function bindDrop(onFiles) {
   // Children of the page send their own enter and leave: counted, they tell when the page itself is left.
   let inside = 0;
   const show = (change) => {
@@ -47,6 +47,6 @@ export function bindDrop(onFile) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     show(-inside);
-    onFile(event.dataTransfer.files[0]);
+    onFiles([...event.dataTransfer.files]);
   });
 }

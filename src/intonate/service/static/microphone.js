@@ -11,15 +11,17 @@ const PLAIN = { echoCancellation: false, noiseSuppression: false, autoGainContro
 const REASONS = {
   NotAllowedError: "The microphone is blocked: allow it beside the page's address, and press Listen again.",
   NotFoundError: "No microphone was found: connect one, or choose a file.",
+  OverconstrainedError: "The chosen microphone is not there any more: choose another under Options.",
   NotReadableError: "The microphone is in use by another program: close that, and press Listen again.",
 };
 
 /**
  * @param onChunk called with a Float32Array.
  * @param onLost called when the microphone is taken away.
+ * @param device its id; empty for the usual one.
  * @returns {rate, stop}: samples per second, and a function that resolves when the last chunk was handed over.
  */
-export async function openMicrophone(onChunk, onLost) {
+export async function openMicrophone(onChunk, onLost, device = "") {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Error(
       "Browsers give the microphone only to pages on this machine or over HTTPS: " +
@@ -28,7 +30,7 @@ export async function openMicrophone(onChunk, onLost) {
   }
   let media;
   try {
-    media = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
+    media = await navigator.mediaDevices.getUserMedia({ audio: { ...PLAIN, ...(device && { deviceId: { exact: device } }) } });
   } catch (error) {
     throw new Error(REASONS[error.name] ?? `The microphone cannot be opened (${error.message}).`, { cause: error });
   }

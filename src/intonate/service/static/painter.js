@@ -6,8 +6,8 @@ import { clock } from "./timeline.js";
 
 // Heights, CSS pixels.
 const WAVE = 76;
-const LABEL_LANE = 34;
-const RIVER_LANE = 88;
+const LABEL_LANE = 32;
+const RIVER_LANE = 84;
 const GIVEN_LANE = 20;
 const CAPTION = 18;
 const AXIS = 24;
@@ -17,6 +17,12 @@ const LONG_S = 1.2;
 // A bar of the wave and the gap after it.
 const BAR = 2;
 const PITCH = 3;
+// A bar that holds so much is drawn as from afar, seconds.
+const AFAR_S = 0.6;
+// The mean of speech with its pauses is about half of what its louder moments are.
+const MEAN_GAIN = 1.8;
+// Blocks too narrow for a word share one where they are so wide together, CSS pixels.
+const SHARED_PX = 72;
 
 /** Where everything lies: {wave, lanes: [{model, top, height, caption}], given, axis, height}. */
 export function layout(session, mode) {
@@ -30,7 +36,8 @@ export function layout(session, mode) {
   const wave = session.tape ? take(WAVE) : undefined;
   const lanes = session.models.map((model) => {
     const caption = several ? take(CAPTION, 0) : undefined;
-    return { model, caption, ...take(mode === "label" ? LABEL_LANE : RIVER_LANE) };
+    const river = mode !== "label";
+    return { model, caption, ...take(LABEL_LANE, river ? 4 : GAP), river: river && take(RIVER_LANE) };
   });
   const given = session.given.size ? { caption: take(CAPTION, 0), ...take(GIVEN_LANE) } : undefined;
   const axis = take(AXIS, 0);
@@ -55,12 +62,17 @@ export function paint(canvas, ribbon) {
     text: style.getPropertyValue("--ink"), muted: style.getPropertyValue("--muted"), line: style.getPropertyValue("--line"),
     surface: style.getPropertyValue("--surface"), font: style.fontFamily,
   };
-  const scene = { g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
+  const later = [];
+  const scene = { later, g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
   scene.duration = ribbon.duration;
   scene.hatch = hatching(g, dots, ink);
   axis(scene);
   if (scene.layout.wave) wave(scene);
-  for (const lane of scene.layout.lanes) (scene.mode === "label" ? labelLane : riverLane)(scene, lane);
+  for (const lane of scene.layout.lanes) {
+    labelLane(scene, lane);
+    if (lane.river) riverLane(scene, lane.model, lane.river);
+  }
+  for (const draw of later) draw();
   if (scene.layout.given) givenLane(scene);
   marks(scene);
 }
@@ -95,11 +107,20 @@ function wave(scene) {
     const time = n * spanS;
     while (at < found.length && found[at].end <= time) at++;
     const stretch = found[at]?.start <= time ? found[at] : undefined;
-    const half = Math.max(0.75, Math.sqrt(gain * current.tape.peak(time, time + spanS)) * (height / 2 - 2));
     const speaks = stretch?.state === "speech";
-    g.globalAlpha = speaks ? 1 : 0.55;
     g.fillStyle = speaks ? colour(stretch.label) : ink.muted;
-    g.fillRect(x(time), middle - half, BAR, 2 * half);
+    const bar = (size, alpha) => {
+      const half = Math.max(0.75, size * (height / 2 - 2));
+      g.globalAlpha = alpha;
+      g.fillRect(x(time), middle - half, BAR, 2 * half);
+    };
+    // Near, every bar is a moment, drawn by its peak. From afar each holds seconds whose peaks are all alike: there the
+    // mean tells loud from soft, and the peak stays as a shadow.
+    const peak = Math.sqrt(gain * current.tape.peak(time, time + spanS));
+    const afar = Math.min(1, spanS / AFAR_S);
+    bar(peak, (speaks ? 1 : 0.55) * (1 - 0.75 * afar));
+    const mean = Math.min(1, MEAN_GAIN * gain * current.tape.mean(time, time + spanS));
+    if (afar > 0.1) bar(afar * mean + (1 - afar) * peak, speaks ? 1 : 0.55);
   }
   g.globalAlpha = 1;
 }
@@ -107,9 +128,11 @@ function wave(scene) {
 function labelLane(scene, { model, top, height, caption }) {
   const { g, ink, current } = scene;
   if (caption) title(scene, caption, model);
+  const shared = new SharedName(scene, top + height / 2);
   for (const run of current.timelines.get(model).runs(inSight(scene, model))) {
     const [from, wide] = span(scene, run);
     if (!run.speech) {
+      shared.take(run, from, wide);
       g.fillStyle = ink.line;
       g.fillRect(from, top + height / 2 - 1, wide, 2);
       continue;
@@ -118,14 +141,53 @@ function labelLane(scene, { model, top, height, caption }) {
     g.fillStyle = unsure ? scene.hatch : colour(run.label);
     box(g, from, top, wide, height);
     const text = unsure ? "unsure" : run.label;
-    name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
+    if (name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)))) shared.flush();
+    else shared.take(run, from, wide);
+  }
+  shared.flush();
+}
+
+/** One word for neighbours that are too narrow for their own: what was said for longest among them. */
+class SharedName {
+  constructor(scene, middle) {
+    Object.assign(this, { scene, middle });
+    this.clear();
+  }
+
+  clear() {
+    this.held = new Map();
+    this.from = undefined;
+  }
+
+  take({ label, speech, start, end }, from, wide) {
+    if (wide >= SHARED_PX) return this.flush();
+    if (speech) {
+      this.from ??= from;
+      this.to = from + wide;
+      const { seconds = 0, block } = this.held.get(label) ?? {};
+      this.held.set(label, { seconds: seconds + end - start, block: block?.wide > wide ? block : { from, wide } });
+    }
+    if (from + wide - this.from >= SHARED_PX) this.flush();
+  }
+
+  flush() {
+    const [longest] = [...this.held].sort((a, b) => b[1].seconds - a[1].seconds);
+    if (longest && this.to - this.from >= SHARED_PX - 30) {
+      const { scene: { g, ink, width, later }, middle } = this;
+      const [label, { block }] = longest;
+      later.push(() => {
+        g.font = `500 11px ${ink.font}`;
+        const wide = g.measureText(label).width;
+        plate(g, ink, label, Math.max(4, Math.min(block.from + (block.wide - wide) / 2, width - wide - 4)), middle, wide, 11);
+      });
+    }
+    this.clear();
   }
 }
 
 /** Probabilities stacked from the bottom up, as a river through each stretch of speech. */
-function riverLane(scene, { model, top, height, caption }) {
+function riverLane(scene, model, { top, height }) {
   const { g, ink, current, x } = scene;
-  if (caption) title(scene, caption, model);
   g.fillStyle = ink.line;
   g.fillRect(0, top + height - 1, scene.width, 1);
   for (const group of spoken(inSight(scene, model))) {
@@ -225,20 +287,33 @@ function title({ g, ink }, { top, height }, text) {
   g.fillText(text, 0, top + height / 2 - 1);
 }
 
-/** A name inside its mark, where there is room; what is scrolled out at the left keeps its name in sight. */
+/**
+ * A name inside its mark: whole, smaller, or its first letters; returns whether there was room for that. What is scrolled
+ * out at the left keeps its name in sight.
+ */
 function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 13) {
   const left = Math.max(from, 0);
-  const room = Math.min(from + wide, width) - left - 16;
-  g.font = `${colourOfText ? 600 : 500} ${size}px ${ink.font}`;
-  const needs = g.measureText(text).width;
-  if (needs > room) return;
+  const room = Math.min(from + wide, width) - left;
+  const short = `${text.slice(0, 4)}.`;
+  for (const [written, points, margin] of [[text, size, 8], [text, Math.min(size, 11), 4], [short, Math.min(size, 11), 3]]) {
+    g.font = `${colourOfText ? 600 : 500} ${points}px ${ink.font}`;
+    const needs = g.measureText(written).width;
+    if (needs > room - 2 * margin) continue;
+    plate(g, ink, written, left + margin, middle, needs, points, colourOfText);
+    return true;
+  }
+  return false;
+}
+
+/** A word in a colour of its own; without one on a plate, to be read on anything. */
+function plate(g, ink, text, left, middle, wide, points, colourOfText) {
   g.textBaseline = "middle";
   if (!colourOfText) {
     g.fillStyle = ink.surface;
-    box(g, left + 5, middle - size / 2 - 3, needs + 6, size + 6, 4);
+    box(g, left - 3, middle - points / 2 - 3, wide + 6, points + 6, 4);
   }
   g.fillStyle = colourOfText ?? ink.text;
-  g.fillText(text, left + 8, middle + 0.5);
+  g.fillText(text, left, middle + 0.5);
 }
 
 let hatched = {};

@@ -1,8 +1,5 @@
 /** A recording cut into pieces that a person labels, and what the models said about each. Pure. */
 
-import { mergeScores } from "./metrics.js";
-import { weighted } from "./timeline.js";
-
 // Length of a piece, as in the real-time test of the bilingual system (P4), seconds.
 export const PIECE_S = 2;
 // A last piece shorter than this is too short to judge and is left out, seconds.
@@ -21,20 +18,21 @@ export function cut(durationS, pieceS = PIECE_S) {
 }
 
 /**
- * What a model said about a piece: {speech, scores}, best first. The answer to the very window where there is one,
- * else the mean over the stretches that cover it.
+ * What a model said about a piece, as the ribbon shows it: {speech, label}, the label that stands there for longest,
+ * which may be `unsure`.
  */
 export function answerTo(timeline, { start, end }) {
-  const covering = timeline.between(start, end);
-  const exact = covering.find(
-    (stretch) => Math.abs(stretch.end - end) < 0.01 && Math.abs(stretch.windowStart - start) < 0.01 && stretch.raw.length,
-  );
-  if (exact) return { speech: exact.state === "speech", scores: exact.raw };
-  const spoken = covering.filter(({ state }) => state === "speech");
-  const lengths = spoken.map((stretch) => Math.min(stretch.end, end) - Math.max(stretch.start, start));
-  const heard = lengths.reduce((sum, length) => sum + length, 0);
+  const held = new Map();
+  let heard = 0;
+  for (const stretch of timeline.between(start, end)) {
+    if (stretch.state !== "speech") continue;
+    const length = Math.min(stretch.end, end) - Math.max(stretch.start, start);
+    held.set(stretch.label, (held.get(stretch.label) ?? 0) + length);
+    heard += length;
+  }
   const speech = heard >= Math.min(SHORTEST_SPEECH_S, (end - start) / 2);
-  return { speech, scores: weighted(spoken, lengths).scores };
+  const [longest] = [...held].sort((a, b) => b[1] - a[1]);
+  return { speech, label: speech ? longest[0] : "silence" };
 }
 
 /**
@@ -47,18 +45,13 @@ export function answerTo(timeline, { start, end }) {
 export function pairs(pieces, labels, timeline, { leaveOut = true, merge } = {}) {
   const found = [];
   for (const [index, label] of [...labels].sort(([a], [b]) => a - b)) {
-    const { speech, scores } = answerTo(timeline, pieces[index]);
+    const { speech, label: answer } = answerTo(timeline, pieces[index]);
     if (leaveOut && (label === "neutral" || label === "silence" || !speech)) continue;
     const truth = label === "silence" ? label : merge ? merge[label] : label;
     if (!truth) continue;
-    found.push({ truth, answer: speech ? best(scores, merge) : "silence" });
+    found.push({ truth, answer: merge && speech && answer !== "unsure" ? (merge[answer] ?? "other") : answer });
   }
   return found;
-}
-
-/** The best class; `other` where a merge has no place for any of them. */
-function best(scores, merge) {
-  return mergeScores(scores, merge)[0]?.label ?? "other";
 }
 
 /** The labels as a file. */

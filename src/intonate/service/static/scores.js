@@ -61,7 +61,7 @@ function verdict(model, found, order) {
       figure("Macro F1", percent(result.macroF1)),
       figure("Pieces", String(result.count)),
     ),
-    el("p", { class: "how" }, "Rows: what you said. Columns: what the model said."),
+    el("p", { class: "how" }, "Rows: what you said. Columns: what the ribbon shows for most of the piece."),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Confusion matrix of ${model}` }, matrix(result)),
   );
   return node;

@@ -1,7 +1,12 @@
 /** Which models the service has, which of them are chosen, and the token where it asks for one. */
 
-import { models as fetchModels, setToken } from "./api.js";
+import { models as fetchModels, setToken, url } from "./api.js";
 import { $, el, notice, write } from "./dom.js";
+
+// What a token may hold (`settings.py`): other letters cannot travel in a header or subprotocol.
+const TOKEN = /^[A-Za-z0-9._~-]+$/;
+// How often it is asked whether the service is still there, while nothing runs, milliseconds.
+const WATCH_MS = 5_000;
 
 let known = [];
 
@@ -29,6 +34,18 @@ export async function connect(onChange) {
   }
 }
 
+/** While `isIdle`, see whether the service is there, and say so; `onChange` as in `connect`. */
+export function watch(isIdle, onChange) {
+  setInterval(async () => {
+    if (!isIdle() || document.hidden || $("#token").open) return;
+    const before = $("#connection").dataset.state;
+    const isThere = await fetch(url("healthz"), { cache: "no-store" }).then(() => true, () => false);
+    if (!isIdle()) return;
+    if (!isThere) showConnection("lost", "no service");
+    else if (before === "lost" && (await load(onChange).then(() => true, () => false))) notice("The service is back.", "good");
+  }, WATCH_MS);
+}
+
 export function showConnection(name, text) {
   $("#connection").dataset.state = name;
   write($("#connection-text"), text);
@@ -39,8 +56,11 @@ export function askToken(onChange) {
   if (!dialog.open) dialog.showModal();
   $("#token form").onsubmit = async (event) => {
     event.preventDefault();
-    setToken($("#token-value").value.trim());
+    const value = $("#token-value").value.trim();
+    $("#token-wrong").hidden = true;
     try {
+      if (!TOKEN.test(value)) throw new Error("A token has only letters, digits and . _ ~ - in it: was something else pasted along?");
+      setToken(value);
       await load(onChange);
       dialog.close();
       notice("");

@@ -7,16 +7,33 @@ import { labelled, Timeline, weighted } from "./timeline.js";
  * @param tape the sound, or undefined where it cannot be played here.
  * @param models names, in the order of their ribbons.
  * @param labels what the models can answer, together.
+ * @param isKept whether it can be had again without saving it: a file can.
  */
-export function newSession({ kind, name, tape, models, labels }) {
+export function newSession({ kind, name, tape, models, labels, isKept = kind === "file" }) {
   return {
-    kind, name, tape, models, labels,
+    kind, name, tape, models, labels, isKept, hasNewLabels: false,
     timelines: new Map(models.map((model) => [model, new Timeline()])),
     overall: new Map(),
     finals: new Map(),
     given: new Map(),
     windowS: 0,
   };
+}
+
+/** Whether something of it would be lost with it: sound that is nowhere else, or a person's labels. */
+export function isAtRisk({ isKept, hasNewLabels }) {
+  return !isKept || hasNewLabels;
+}
+
+/** What one model said for how long: [[label, seconds]], longest first, what is no speech last. */
+export function secondsPerLabel(session, model) {
+  const sums = new Map();
+  for (const { label, state, start, end } of session.timelines.get(model).stretches) {
+    const name = state === "speech" ? label : state;
+    sums.set(name, (sums.get(name) ?? 0) + end - start);
+  }
+  const isVoice = (label) => label !== "silence" && label !== "noise";
+  return [...sums].sort(([a, x], [b, y]) => isVoice(b) - isVoice(a) || y - x);
 }
 
 export function seconds(session) {
@@ -38,7 +55,7 @@ export function takePrediction(session, model, prediction) {
   const segments = prediction.segments?.length ? prediction.segments : [];
   for (const segment of segments) session.timelines.get(model).add(segment);
   session.overall.set(model, prediction);
-  for (const { label } of prediction.scores) if (!session.labels.includes(label)) session.labels.push(label);
+  for (const { label } of [prediction, ...segments].flatMap(({ scores }) => scores ?? [])) if (!session.labels.includes(label)) session.labels.push(label);
 }
 
 /** What one model says about all of it: {label, score, scores, state}; undefined before it said anything. */

@@ -15,10 +15,11 @@ const UNSENT = 1_000_000;
 const SILENT_MS = 9_000;
 const PING_MS = 3_000;
 // Error codes that pass: the same attempt may succeed a little later.
-const PASSING = new Set(["full", "idle", "slow"]);
+const PASSING = new Set(["full", "busy", "idle", "slow", "stopping"]);
 
 /**
- * @param on callbacks: ready(message), event(message, latencyMs), state("connecting" | "live" | "lost"), failed(sentence).
+ * @param on callbacks: ready(message), event(message, latencyMs), behind(seconds), state("connecting" | "live" | "lost"),
+ *   failed(sentence).
  */
 export class Stream {
   session = "";
@@ -123,7 +124,8 @@ export class Stream {
     if (this.#closed) return;
     this.#drop();
     if (!this.#everReady && this.#attempt >= FIRST_ATTEMPTS) {
-      return this.#fail("The service does not take the connection. Is “intonate serve” still running?");
+      const refusal = this.refusal && `The service takes no further session now: ${this.refusal}.`;
+      return this.#fail(refusal || "The service does not take the connection. Is “intonate serve” still running?");
     }
     this.on.state(this.#everReady ? "lost" : "connecting");
     const wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
@@ -138,7 +140,8 @@ export class Stream {
       const endSample = Math.round(message.end * this.tape.rate);
       const latency = message.type === "segment" ? this.#delivery.latency(endSample, this.heard) : undefined;
       this.on.event(message, latency);
-    } else if (message.type === "error") this.#refused(message);
+    } else if (message.type === "behind") this.on.behind(message.seconds);
+    else if (message.type === "error") this.#refused(message);
     else if (message.type === "done") this.close();
   }
 
@@ -155,7 +158,10 @@ export class Stream {
   }
 
   #refused({ error, code }) {
-    if (PASSING.has(code)) return this.#lost();
+    if (PASSING.has(code)) {
+      this.refusal = error;
+      return this.#lost();
+    }
     this.#fail(error);
   }
 

@@ -68,6 +68,15 @@ export class Tape {
     return largest;
   }
 
+  /** The mean of the peaks in [startS, endS): how loud it is, where many of them fall into one bar. */
+  mean(startS, endS) {
+    const first = Math.max(0, Math.floor(startS * PEAKS_PER_S));
+    const last = Math.min(this.peaks.length, Math.max(first + 1, Math.ceil(endS * PEAKS_PER_S)));
+    let sum = 0;
+    for (let i = first; i < last; i++) sum += this.peaks[i];
+    return sum / Math.max(1, last - first);
+  }
+
   #measure(part) {
     for (let i = 0; i < part.length; i++) {
       const size = Math.abs(part[i]);
