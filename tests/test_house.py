@@ -19,10 +19,10 @@ ROOMS = (
     *("errors", "schema", "emotions", "processes", "cancellation"),
     *("audio", "features", "published", "transcripts", "recognizer"),
     *("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench"),
-    *("terminal", "service", "archive", "agents"),
+    *("terminal", "service", "archive", "agents", "web"),
 )
 WORKSHOP = frozenset(
-    ("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench")
+    ("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench", "web")
 )
 # The package itself and the command line open every door, lazily.
 DOORS = frozenset(("__init__", "__main__", "cli", "cli_workshop"))

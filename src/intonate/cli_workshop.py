@@ -129,11 +129,14 @@ def register(
             str | None,
             typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large."),
         ] = None,
+        waveform_input: Annotated[
+            bool, typer.Option("--waveform-input", help="Also as NAME-waveform.onnx: samples in, its front end inside.")
+        ] = False,
     ) -> None:
         """Make a model ready to give away: one file, with a card."""
         from intonate.converters.command import export as export_model
 
-        print(export_model(model, output, unseen or (), fold, seed, quantize))
+        print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input))
 
     @app.command(rich_help_panel=panel)
     def ensemble(
@@ -269,6 +272,25 @@ def register(
         text, is_healthy = command(target, report)
         print(text)
         raise typer.Exit(0 if is_healthy else 1)
+
+    @app.command(rich_help_panel="Serve it")
+    def web(
+        out: Annotated[
+            Path, typer.Argument(metavar="OUT", help="The folder to write; new, or written by this command.")
+        ],
+        model: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME|PATH", help="A built-in name or a model file; repeat it.  [default: compact]"),
+        ] = None,
+        runtime: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="A folder with ONNX Runtime Web; else npm fetches it.")
+        ] = None,
+    ) -> None:
+        """Write a page that hears all by itself, without a server."""
+        convert(*(model or ()))
+        from intonate.web.command import command
+
+        print(command(out, model or (), runtime))
 
 
 def _pairs(names: list[str] | None) -> dict[str, str]:

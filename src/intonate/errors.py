@@ -7,6 +7,7 @@
     ├── SplitError          a split that would put one speaker (or sentence) on both sides
     ├── RecipeError         a recipe with an unknown key or an impossible value
     ├── ArchiveError        an archive that cannot be begun, or gone on with
+    ├── PageError           a page for browsers that cannot be written: no npm, a folder that is not its own
     ├── ModelError          a model file that is not ours, is damaged, or lacks what it was asked for
     └── MissingExtraError   an optional dependency that is not installed (also an ImportError)
 
@@ -51,6 +52,10 @@ class RecipeError(IntonateError, ValueError):
 
 class ArchiveError(IntonateError, ValueError):
     """An archive that cannot be begun, or gone on with: a source that is missing, a folder that is not its own."""
+
+
+class PageError(IntonateError, ValueError):
+    """A page for browsers that cannot be written: npm is missing, or the folder is not its own."""
 
 
 class ModelError(IntonateError, ValueError):

@@ -117,6 +117,10 @@ class Pool:
     hop_s: float = 1.5
 
 
+# How clips may share a batch, from any to none with another (`ModelSpec.batching`).
+BATCHINGS = ("any", "equal_length", "one")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Everything that is needed to use a trained model, and to judge it. Lives as JSON inside the ONNX file.
@@ -130,7 +134,7 @@ class ModelSpec:
         clean: the ordered cleaning steps of training, `[{"step": "trim", …}, …]` (`audio/clean.py`).
         output: `logits` or `log_probabilities`.
         pool: how windows become one answer.
-        batching: `any`, or `equal_length` where padding would change the answer.
+        batching: `any`; `equal_length` where padding would change the answer; `one` for a graph of one clip.
         tokenizer: the tokenizer's JSON (Hugging Face `tokenizers` format) where text is an input; else empty.
         text_required: whether the model cannot answer without text.
         temperature: logits are divided by this; fitted on validation speakers.

@@ -19,22 +19,25 @@ def export(
     fold: int = 1,
     seed: int = 0,
     quantize: str | None = None,
+    waveform_input: bool = False,
 ) -> str:
-    """Write the model file of a run or of a checkpoint, with its card; and, where asked, one of 8-bit weights.
+    """Write the model file of a run or of a checkpoint, with its card; where asked, also in other forms.
 
     Args:
-        model: a run folder; a checkpoint of others; with `quantize`, a built-in name or a model file as well.
+        model: a run folder; a checkpoint of others; with `quantize` or `waveform_input`, a built-in name or a model
+            file as well.
         output: the folder to write to.
         unseen: reports of `intonate evaluate` on corpora that a run's model never saw, for the card.
         fold: which fit of a run.
         seed: which fit of a run.
         quantize: None, or `int8`.
+        waveform_input: whether to write one that takes samples as well (`export/waveform.py`).
 
     Returns:
         What was written, in words: the last line is the file.
 
     Raises:
-        ModelError: there is no such model, or it cannot be quantised.
+        ModelError: there is no such model, or it cannot be quantised or take samples.
     """
     if quantize not in (None, INT8):
         raise ModelError(f"weights cannot be quantised to {quantize!r}; {did_you_mean(str(quantize), (INT8,))}")
@@ -44,20 +47,26 @@ def export(
         file = convert(model, output)
     elif Path(model).is_dir():
         file = give(model, output, unseen, fold, seed)
-    elif quantize:
+    elif quantize or waveform_input:
         file = builtin.path_of(model)
     else:
         raise ModelError(
             f"{model} is no folder; give the folder of a run, a checkpoint of others (hf:ORG/NAME or its "
-            "folder), or a model file with --quantize int8"
+            "folder), or a model file with --quantize int8 or --waveform-input"
         )
+    lines = []
+    if waveform_input:
+        from intonate.export.waveform import waveform_model
+
+        lines.append(str(waveform_model(file, output)))
     if not quantize:
-        return str(file)
+        return "\n".join(lines or [str(file)])
     from intonate.export.quantize import quantized
 
     made = quantized(file, output)
     before, after = made.bytes_before / 1e6, made.bytes_after / 1e6
-    return (
+    lines.append(
         f"{before:.1f} MB became {after:.1f} MB; the largest difference of a probability on three clips is "
         f"{made.difference:.3f}\n{made.path}"
     )
+    return "\n".join(lines)

@@ -26,7 +26,7 @@ from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, mo
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, read_model
-from intonate.schema import ModelInput, ModelSpec
+from intonate.schema import BATCHINGS, ModelInput, ModelSpec
 
 # Metadata of the file: how its members answer together, and which they are.
 MEMBERS_KEY = "intonate.ensemble"
@@ -160,7 +160,7 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         specs[0],
         merge=specs[0].merge if len(merges) == 1 else "",
         output=OUTPUT,
-        batching="equal_length" if any(spec.batching == "equal_length" for spec in specs) else "any",
+        batching=max((spec.batching for spec in specs), key=BATCHINGS.index),
         tokenizer=next((spec.tokenizer for spec in specs if spec.tokenizer), ""),
         text_required=any(spec.text_required for spec in specs),
         temperature=1.0,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from intonate.errors import ModelError, require
 from intonate.features import encoded
+from intonate.features.session import open_session
 from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import ENCODER_KEY, SPEC_KEY
 from intonate.schema import ModelSpec
@@ -285,13 +286,11 @@ def check(
     Raises:
         ModelError: it, or what padding changes, is over `TOLERANCE`; the file is deleted.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     batches = [padded_batch(spec.inputs, [clip]) for clip in clips]
     if spec.batching == "any":
         batches.append(padded_batch(spec.inputs, clips))
-    else:
+    elif spec.batching == "equal_length":
         batches += [padded_batch(spec.inputs, [clip, clip]) for clip in clips]
     # Log-probabilities are compared as what they say: near none at all, their rounding is all that there is of them.
     comparable = np.exp if spec.output == "log_probabilities" else np.asarray

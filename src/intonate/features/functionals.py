@@ -99,7 +99,7 @@ def _interpolated(values: Float, percents: tuple[int, ...]) -> list[float]:
 
 def _modulation(logs: Float) -> Float:
     """Log energy of each band group's changes, per modulation band, (4 × 8,)."""
-    groups = logs @ _group_means()
+    groups = logs @ group_means()
     spectrum = np.fft.rfft(groups - groups.mean(axis=0), axis=0)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     energy: Float = np.log(_modulation_means(len(logs)) @ power + np.float32(1e-3))
@@ -107,7 +107,7 @@ def _modulation(logs: Float) -> Float:
 
 
 @lru_cache(maxsize=1)
-def _group_means() -> Float:
+def group_means() -> Float:
     """The mean of each group of neighbouring mel bands, as a matrix (bands, groups)."""
     size = BANDS // MODULATION_GROUPS
     return (np.repeat(np.eye(MODULATION_GROUPS), size, axis=0) / size).astype(np.float32)

@@ -22,7 +22,7 @@ SHORTEST, LONGEST = int(RATE_HZ / HIGHEST_HZ), int(np.ceil(RATE_HZ / LOWEST_HZ))
 
 
 @lru_cache(maxsize=1)
-def _matrices() -> tuple[Float, Float, Float]:
+def product_matrices() -> tuple[Float, Float, Float]:
     """The maths of a frame, as products with matrices.
 
     Returns:
@@ -76,7 +76,7 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Floa
     """
     if sample_rate_hz != 4 * RATE_HZ:
         raise ValueError(f"pitch is made for 16000 Hz, got {sample_rate_hz}: resample first")
-    cosines, sines, to_lags = _matrices()
+    cosines, sines, to_lags = product_matrices()
     count = 1 + len(waveform) // hop
     cut = cut_frames(_decimate(np.asarray(waveform, np.float32)), WINDOW, hop // 4, count)
     left, right = cut[:, : WINDOW // 2], cut[:, : WINDOW // 2 - 1 : -1]

@@ -95,8 +95,9 @@ def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple
     """Padded batches of at most `size`, with the positions of their clips.
 
     Clips share a batch only where padding cannot change the answer: any lengths where the spec says so and the
-    graph is told the lengths, equal lengths otherwise.
+    graph is told the lengths, equal lengths otherwise; none where the graph takes one clip.
     """
+    size = 1 if spec.batching == "one" else size
     groups: dict[tuple[int, ...], list[int]] = {}
     for position, clip in enumerate(clips):
         fixed = [item.name for item in spec.inputs if spec.batching != "any" or not item.lengths]

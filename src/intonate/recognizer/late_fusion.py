@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from intonate.errors import ModelError
 from intonate.recognizer import builtin, inputs
 from intonate.recognizer.model_file import TOKENS, ModelFile, read_model
-from intonate.schema import ModelSpec
+from intonate.schema import BATCHINGS, ModelSpec
 
 # Both count the same. It is a choice and not a measurement: see docs/text.md.
 TEXT_WEIGHT = 0.5
@@ -105,7 +105,7 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
         voice.spec,
         name=name,
         inputs=voice.spec.inputs + text.spec.inputs,
-        batching=voice.spec.batching if text.spec.batching == "any" else "equal_length",
+        batching=max(voice.spec.batching, text.spec.batching, key=BATCHINGS.index),
         tokenizer=text.spec.tokenizer,
         text_required=False,
         languages=tuple(language for language in voice.spec.languages if language in text.spec.languages),

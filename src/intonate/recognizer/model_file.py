@@ -22,7 +22,7 @@ from intonate.errors import ModelError, first_line
 from intonate.features import encoded
 from intonate.features.session import open_session
 from intonate.published.protobuf import fields
-from intonate.schema import ModelSpec
+from intonate.schema import BATCHINGS, ModelSpec
 
 SPEC_KEY = "intonate.spec"
 # Of an ONNX ModelProto: metadata_props.
@@ -155,7 +155,7 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
     outputs = spec.outputs
     if not outputs or len(set(outputs)) != len(outputs):
         return "its labels are missing or repeated"
-    if spec.output not in ("logits", "log_probabilities") or spec.batching not in ("any", "equal_length"):
+    if spec.output not in ("logits", "log_probabilities") or spec.batching not in BATCHINGS:
         return f"output {spec.output!r} with batching {spec.batching!r} is not known to this version"
     if spec.prior and len(spec.prior) != len(spec.labels):
         return f"its prior has {len(spec.prior)} shares, for {len(spec.labels)} labels"

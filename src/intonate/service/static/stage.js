@@ -7,7 +7,8 @@ import { percent } from "./timeline.js";
 const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 54;
 
-function ring() {
+/** The ring, empty: its `arc` fills by `stroke-dasharray`, in percent. */
+export function ring() {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 128 128");
   svg.setAttribute("aria-hidden", "true");

@@ -1,0 +1,69 @@
+/** The interface that the service's page knows (`service/static/api.js`), answered in this tab. */
+
+import { call, open } from "./engine.js";
+import { Loading } from "./loading.js";
+
+// The models' rate: the browser resamples what it decodes.
+const RATE = 16_000;
+// How long the page waits to be kept for use without a network, milliseconds; without it all works but that.
+const KEPT_MS = 8_000;
+// A compressed file larger than this may unfold to gigabytes, bytes.
+const LARGEST = 150_000_000;
+
+export class ServiceError extends Error {}
+
+export const setToken = () => {};
+
+/** Load the models, and keep the page for use without a network: {models: [{name, labels, …}], default}. */
+export async function models() {
+  const loading = new Loading();
+  await keep();
+  try {
+    return await open((share) => loading.show(share));
+  } catch (error) {
+    throw new ServiceError(`The model could not be loaded: ${error.message}`, { cause: error });
+  }
+}
+
+/** The service worker answers from its own store: what is loaded after this is loaded once and for all. */
+async function keep() {
+  if (!("serviceWorker" in navigator)) return;
+  try {
+    const { serviceWorker } = navigator;
+    const controlled = new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+    await serviceWorker.register(new URL("sw.js", document.baseURI));
+    const late = new Promise((resolve) => setTimeout(resolve, KEPT_MS));
+    if (!serviceWorker.controller) await Promise.race([controlled, late]);
+  } catch {
+    // A private window, or storage that is full or switched off: the page works while there is a network.
+  }
+}
+
+/** One model's answer to a file. */
+export async function predict(file, name, { model, onUpload = () => {}, signal }) {
+  const samples = await decode(file, name);
+  onUpload(1);
+  const answer = call("predict", { samples, name: model }, [samples.buffer]);
+  signal?.addEventListener("abort", () => call("stop", { target: answer.id }));
+  const prediction = await answer;
+  performance.measure("intonate.predict", { start: performance.now() - prediction.ms, duration: prediction.ms });
+  return prediction;
+}
+
+/** Mono samples at the models' rate. */
+async function decode(file, name) {
+  if (file.size > LARGEST) throw new ServiceError(`${name} is larger than ${LARGEST / 1e6} MB: cut it into pieces first.`);
+  let sound;
+  try {
+    sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await file.arrayBuffer());
+  } catch (error) {
+    throw new ServiceError(`This browser cannot decode ${name}: WAV, MP3 and FLAC are read by all.`, { cause: error });
+  }
+  if (!sound.length) throw new ServiceError(`${name} holds no sound.`);
+  const mono = sound.getChannelData(0).slice();
+  for (let channel = 1; channel < sound.numberOfChannels; channel++) {
+    const other = sound.getChannelData(channel);
+    for (let i = 0; i < mono.length; i++) mono[i] += other[i];
+  }
+  return sound.numberOfChannels > 1 ? mono.map((value) => value / sound.numberOfChannels) : mono;
+}

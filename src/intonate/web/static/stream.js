@@ -1,0 +1,61 @@
+/** The live stream that the service's page knows (`service/static/stream.js`), heard in this tab. */
+
+import { call, closeStream, openStream } from "./engine.js";
+import { Delivery } from "./tape.js";
+
+/** @param on callbacks: ready(message), event(message, latencyMs), state(name), failed(sentence). */
+export class Stream {
+  #delivery = new Delivery();
+  #ready = false;
+  #closed = false;
+
+  constructor(tape, models, _options, on) {
+    Object.assign(this, { tape, on });
+    this.stream = openStream((event) => this.#receive(event));
+    this.#begin(models);
+  }
+
+  /** Hand over what the tape has and the model has not heard. */
+  push() {
+    const { next } = this.#delivery;
+    if (!this.#ready || this.#closed || next >= this.tape.length) return;
+    const samples = Float32Array.from(this.tape.slice(next), (value) => value / 32_768);
+    this.#delivery.sent(this.tape.length, performance.now());
+    call("hear", { stream: this.stream, samples }, [samples.buffer]).catch((error) => this.#fail(error.message));
+  }
+
+  /** No more sound will come; resolves when everything is answered. */
+  async finish() {
+    await this.opened;
+    this.push();
+    await call("finish", { stream: this.stream });
+  }
+
+  close() {
+    this.#closed = true;
+    closeStream(this.stream);
+  }
+
+  #begin(names) {
+    this.opened = call("listen", { stream: this.stream, names, rate: this.tape.rate }).then(
+      (message) => {
+        this.#ready = true;
+        this.on.ready(message);
+        this.on.state("live");
+        this.push();
+      },
+      (error) => this.#fail(error.message),
+    );
+  }
+
+  #receive(event) {
+    const endSample = Math.round(event.end * this.tape.rate);
+    this.on.event(event, this.#delivery.latency(endSample, performance.now()));
+  }
+
+  #fail(sentence) {
+    if (this.#closed) return;
+    this.close();
+    this.on.failed(sentence);
+  }
+}
