@@ -85,7 +85,13 @@ def cyclegan(
 
 
 class _Pair(L.LightningModule):
-    """Both translators, the critics and the classifier, and the scaled clips that they are fitted to."""
+    """Both translators, the critics and the classifier, and the clips that they are fitted to."""
+
+    source: Tensor
+    target_clips: Tensor
+    corpus: Tensor
+    emotion: Tensor
+    allowed: Tensor
 
     def __init__(
         self,
@@ -102,9 +108,11 @@ class _Pair(L.LightningModule):
         self.automatic_optimization = False
         self.speech, self.seed, self.batch_size, self.learning_rate = speech, seed, batch_size, learning_rate
         columns, corpora, labels = speech.features.shape[1], len(speech.names), speech.allowed.shape[1]
-        self.source, self.target_clips = torch.from_numpy(speech.features), torch.from_numpy(speech.target)
-        self.corpus, self.emotion = torch.from_numpy(speech.corpus), torch.from_numpy(speech.emotion)
-        self.allowed = torch.from_numpy(speech.allowed)
+        clips = {"source": speech.features, "target_clips": speech.target}
+        labels_of_clips = {"corpus": speech.corpus, "emotion": speech.emotion, "allowed": speech.allowed}
+        for name, values in (clips | labels_of_clips).items():
+            # Where the weights are, and in no checkpoint.
+            self.register_buffer(name, torch.from_numpy(values), persistent=False)
         self.to_target = Translator(columns, corpora, layers, dropout, attention)
         self.to_source = Translator(columns, corpora, layers, dropout, attention=False)
         self.target_critic = Critic(columns, 1, critic_layers, dropout)

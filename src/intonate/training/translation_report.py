@@ -67,19 +67,14 @@ def _separable(part: Float, target: Float) -> float:
 
 def _recognised(speech: Speech, translated: Float, rng: np.random.Generator) -> dict[str, float]:
     rows = rng.permutation(len(speech.features))[: 2 * SAMPLE]
-    fitted, asked = rows[::2], rows[1::2]
-    return {
-        name: round(
-            float(
-                (
-                    _classifier().fit(part[fitted], speech.emotion[fitted]).predict(part[asked])
-                    == speech.emotion[asked]
-                ).mean()
-            ),
-            4,
-        )
-        for name, part in (("recorded", speech.features), ("translated", translated))
-    }
+    fit_rows, test_rows = rows[::2], rows[1::2]
+
+    def accuracy(part: Float) -> float:
+        classifier = _classifier().fit(part[fit_rows], speech.emotion[fit_rows])
+        return float((classifier.predict(part[test_rows]) == speech.emotion[test_rows]).mean())
+
+    kinds = {"recorded": speech.features, "translated": translated}
+    return {name: round(accuracy(part), 4) for name, part in kinds.items()}
 
 
 def panels(fit_folders: Sequence[Path]) -> list[tuple[str, str]]:
@@ -89,15 +84,16 @@ def panels(fit_folders: Sequence[Path]) -> list[tuple[str, str]]:
         if not (folder / FILE).is_file():
             continue
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        pictures.append((f"{folder.name}: recorded, translated, target", points_plot(record)))
+        split = json.loads((folder / "run.json").read_text(encoding="utf-8"))["split"]
+        pictures.append((f"{split}: clips", points_plot(record)))
         if record.get("losses"):
-            pictures.append((f"{folder.name}: losses", losses_plot(record["losses"])))
+            pictures.append((f"{split}: losses", losses_plot(record["losses"])))
     return pictures
 
 
 def points_plot(record: dict[str, Any]) -> str:
     """Two principal components of clips: recorded ones, their translations, and the target's."""
-    side, top = 300.0, 62.0
+    side, top = 320.0, 62.0
     points = {name: np.asarray(part) for name, part in record["points"].items()}
     everything = np.concatenate(list(points.values()))
     # A few far ones would leave the others no room.
@@ -117,14 +113,14 @@ def points_plot(record: dict[str, Any]) -> str:
 
 def _caption(name: str, record: dict[str, Any]) -> str:
     if name == "target":
-        return "target, heard without labels"
+        return "target, without labels"
     separable, recognised = (100 * record[key][name] for key in ("separable", "recognised"))
-    return f"{name}: told from the target {separable:.0f} %, emotion recognised {recognised:.0f} %"
+    return f"{name}: told apart {separable:.0f} %, emotion right {recognised:.0f} %"
 
 
 def losses_plot(losses: dict[str, list[float]]) -> str:
     """The losses of a translation, epoch by epoch, each as it is (unweighted)."""
-    width, height, left, top = 300.0, 240.0, 34.0, 14.0 + 16 * len(losses)
+    width, height, left, top = 320.0, 240.0, 34.0, 14.0 + 16 * len(losses)
     largest = max(max(values) for values in losses.values())
     parts = []
     for tick in np.linspace(0, largest, 5):
