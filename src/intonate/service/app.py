@@ -15,35 +15,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 import intonate
-from intonate.service import live, predictions, reference
+from intonate.service import description, live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
-from intonate.service.replies import CODES, error_shape
+from intonate.service.replies import error_shape
 from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
 
 STATIC = Path(__file__).parent / "static"
-
-ERROR: dict[str, Any] = {
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "required": ["error", "code"],
-            "properties": {"error": {"type": "string"}, "code": {"type": "string", "enum": list(CODES.values())}},
-        },
-        "example": error_shape(400, "the upload holds no samples"),
-    }
-}
-REFUSALS = {
-    400: "The recording or a field cannot be used.",
-    401: "The token is missing or wrong.",
-    403: "A name or a web page that is not allowed (Host, Origin).",
-    404: "There is no such model.",
-    408: "The upload stalled.",
-    413: "The upload is too large.",
-    415: "Not a form.",
-    503: "Too many uploads at once; Retry-After says when to come back.",
-}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -68,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # FastAPI's page loads itself from a CDN
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,  # what a generated client calls the operation
         exception_handlers={HTTPException: _framework_error, Exception: _internal_error},
     )
     app.add_middleware(Guard, settings=settings)
@@ -76,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_api_routes(app, state)
     _add_monitoring(app, state)
     _add_pages(app)
+    description.complete(app.openapi(), bool(settings.token))
     return app
 
 
@@ -85,11 +66,8 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
     @app.post(
         "/v1/predictions",
         summary="What a recording sounds like",
-        responses={
-            200: {"content": {"application/json": {"example": predictions.EXAMPLE}}, "description": "The answer."},
-            **{status: {"description": meaning, "content": ERROR} for status, meaning in REFUSALS.items()},
-        },
-        openapi_extra={"requestBody": predictions.BODY},
+        responses=description.predictions_answers(),
+        openapi_extra={"requestBody": description.BODY, "parameters": description.PARAMETERS},
     )
     async def predict(request: Request) -> Response:
         """Any length up to the limit; longer than a few seconds it is answered with a timeline."""
@@ -98,17 +76,14 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
     @app.post(
         "/models/{name}",
         summary="The same in the shape of Hugging Face's inference API",
-        responses={
-            200: {"content": {"application/json": {"example": predictions.SCORES}}, "description": "Best first."},
-            **{status: {"description": meaning, "content": ERROR} for status, meaning in REFUSALS.items()},
-        },
-        openapi_extra={"requestBody": predictions.BARE_BODY},
+        responses=description.scores_answers(),
+        openapi_extra={"requestBody": description.BARE_BODY},
     )
     async def classify(request: Request, name: str) -> Response:
         """For audio_classification of huggingface_hub.InferenceClient(ADDRESS/models/NAME); empty in silence."""
         return await predictions.classify(request, name, state)
 
-    @app.get("/v1/models", summary="What is served, and the limits")
+    @app.get("/v1/models", summary="What is served, and the limits", responses=description.models_answers())
     async def models() -> dict[str, Any]:
         """Labels, languages, licence and window of each model."""
         return _models_response(state.settings)
@@ -121,11 +96,21 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
 def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
     """Health, readiness and metrics, for whatever runs the service."""
 
-    @app.get("/healthz", summary="Whether the process lives", response_class=PlainTextResponse)
+    @app.get(
+        "/healthz",
+        summary="Whether the process lives",
+        response_class=PlainTextResponse,
+        responses=description.text_answers("ok"),
+    )
     async def healthz() -> str:
         return "ok"
 
-    @app.get("/readyz", summary="Whether it can take more", responses={503: {"description": "Full."}})
+    @app.get(
+        "/readyz",
+        summary="Whether it can take more",
+        response_class=PlainTextResponse,
+        responses=description.text_answers("ok", refused="full stopping"),
+    )
     async def readyz() -> Response:
         limits = state.settings.limits
         is_full = len(state.requests) >= limits.uploads or len(state.streams) >= limits.connections
@@ -133,7 +118,12 @@ def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
             return PlainTextResponse("stopping" if state.is_stopping else "full", 503)
         return PlainTextResponse("ok")
 
-    @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        summary="For Prometheus",
+        response_class=PlainTextResponse,
+        responses=description.text_answers(others=(401, 403)),
+    )
     async def metrics() -> Response:
         return Response(state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 

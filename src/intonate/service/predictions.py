@@ -38,46 +38,6 @@ MEDIA_TYPES = {
     "rttm": "text/plain",
 }
 
-FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["audio"],
-    "properties": {
-        "audio": {
-            "type": "string",
-            "format": "binary",
-            "description": "The recording, in any format (or as `file`); repeat it for several.",
-        },
-        "text": {"type": "string", "description": "What was said, for a model that reads it."},
-        "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
-        "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
-        "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
-        "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
-        "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
-        "raw": {"type": "string", "description": "Sound without a header: ENCODING:RATE.", "example": "ulaw:8000"},
-        "track": {"type": "integer", "minimum": 1, "description": "Audio track of a video.", "example": 1},
-        "channels": {"type": "string", "description": "mix, left, right, each, or a number.", "example": "each"},
-        "speakers": {"type": "string", "description": "How many people to tell apart, or auto.", "example": "auto"},
-        "format": {"type": "string", "enum": list(formats.FORMATS), "description": "Of the answer.", "example": "srt"},
-        "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
-    },
-}
-BARE_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-}
-BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}} | BARE_BODY["content"]}
-SCORES = [{"label": "happy", "score": 0.62}, {"label": "surprise", "score": 0.21}, {"label": "angry", "score": 0.1}]
-LABEL = {"label": "happy", "guess": "happy", "abstained": False}
-EXAMPLE: dict[str, Any] = {
-    "file": "clip.wav",
-    **LABEL,
-    "scores": SCORES,
-    "segments": [{"start": 0.0, "end": 2.9, **LABEL, "score": 0.62, "scores": SCORES}],
-    "transcript": "",
-    "model": "compact",
-    "warnings": [],
-}
-
 
 async def predict(request: Request, state: ServiceState) -> Response:
     """Receive recordings and answer them, or say in one sentence why not."""

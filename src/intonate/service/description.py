@@ -1,0 +1,254 @@
+"""What the service answers, as schemas: the OpenAPI description that clients are generated from.
+
+The schemas are JSON Schema as OpenAPI 3.1 has it; the tests hold every answer of a running service to them. The
+example is what `compact` says to `examples/angry.flac`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from intonate.service.replies import CODES, STOPPING, error_shape
+from intonate.terminal import formats
+
+Schema = dict[str, Any]
+
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Where the service was started with a token (`token_required` of GET /v1/models).",
+}
+TEXT, NUMBER, YES_NO = {"type": "string"}, {"type": "number"}, {"type": "boolean"}
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def _of(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    properties = {**required, **(optional or {})}
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+
+
+def _said(schema: Schema, description: str) -> Schema:
+    return schema | {"description": description}
+
+
+LABEL = {
+    "label": _said(TEXT, "The best label; unsure where the model abstained, silence or noise without speech."),
+    "guess": _said(TEXT, "The same with the best label in place of unsure."),
+    "abstained": _said(YES_NO, "Whether the label is unsure."),
+    "scores": _list(_of("Score")),
+}
+DIMENSIONS = {"dimensions": {"type": "object", "additionalProperties": SHARE}}
+SCHEMAS: dict[str, Schema] = {
+    "Score": _object({"label": TEXT, "score": SHARE}),
+    "Segment": _object(
+        {
+            "start": _said(NUMBER, "Seconds."),
+            "end": _said(NUMBER, "Seconds."),
+            **LABEL,
+            "score": _said(SHARE, "Of the best label; 0 without speech."),
+        },
+        {"text": TEXT, "speaker": TEXT, **DIMENSIONS},
+    ),
+    "Speaker": _object(
+        {
+            "speaker": TEXT,
+            **LABEL,
+            "speech": _said(NUMBER, "Seconds."),
+            "clips": {"type": "integer", "minimum": 1},
+        }
+    ),
+    "Prediction": _object(
+        {
+            "file": TEXT,
+            **LABEL,
+            "segments": _list(_of("Segment")),
+            "transcript": TEXT,
+            "model": TEXT,
+            "warnings": _list(TEXT),
+        },
+        {
+            "speakers": _list(_of("Speaker")),
+            "familiarity": _said(SHARE, "How much it is like what the model was trained on."),
+            **DIMENSIONS,
+        },
+    ),
+    "Failure": _object({"file": TEXT, "error": TEXT}),
+    "Error": _object({"error": _said(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
+    "Model": _object(
+        {
+            "name": TEXT,
+            "labels": _list(TEXT),
+            "languages": _list(TEXT),
+            "corpora": _list(TEXT),
+            "licence": TEXT,
+            "scores": {"type": "object"},
+            "text": _said(YES_NO, "Whether it reads words, too."),
+            "text_required": YES_NO,
+            "window": _said(NUMBER, "Of a stream, seconds."),
+            "hop": _said(NUMBER, "Of a stream, seconds."),
+        }
+    ),
+    "Models": _object(
+        {
+            "models": _list(_of("Model")),
+            "default": TEXT,
+            "limits": _object({"upload_bytes": {"type": "integer"}, "audio_s": NUMBER, "session_s": NUMBER}),
+            "transcriber": {"type": ["string", "null"]},
+            "token_required": YES_NO,
+            "version": TEXT,
+        }
+    ),
+}
+# `stopping` and `busy` are both 503; `http` is any status that has no word of its own.
+SCHEMAS["Error"]["properties"]["code"]["enum"] = sorted({*CODES.values(), "stopping", "http"})
+
+FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["audio"],
+    "properties": {
+        "audio": {
+            "type": "string",
+            "format": "binary",
+            "description": "The recording, in any format (or as `file`); repeat it for several.",
+        },
+        "text": {"type": "string", "description": "What was said, for a model that reads it."},
+        "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
+        "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
+        "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
+        "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
+        "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
+        "raw": {"type": "string", "description": "Sound without a header: ENCODING:RATE.", "example": "ulaw:8000"},
+        "track": {"type": "integer", "minimum": 1, "description": "Audio track of a video.", "example": 1},
+        "channels": {"type": "string", "description": "mix, left, right, each, or a number.", "example": "each"},
+        "speakers": {"type": "string", "description": "How many people to tell apart, or auto.", "example": "auto"},
+        "format": {"type": "string", "enum": list(formats.FORMATS), "description": "Of the answer.", "example": "srt"},
+        "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
+    },
+}
+# A bare body has its fields in the query.
+PARAMETERS = [
+    {"name": name, "in": "query", "required": False, "schema": schema, "description": "With a bare body."}
+    for name, schema in FORM["properties"].items()
+    if name != "audio"
+]
+BARE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}} | BARE_BODY["content"]}
+
+SCORES = [
+    {"label": "angry", "score": 0.634704},
+    {"label": "disgust", "score": 0.109502},
+    {"label": "happy", "score": 0.081579},
+]
+ANGRY = {"label": "angry", "guess": "angry", "abstained": False}
+EXAMPLE: dict[str, Any] = {
+    "file": "angry.flac",
+    **ANGRY,
+    "scores": SCORES,
+    "segments": [{"start": 0.0, "end": 3.183, **ANGRY, "score": 0.634704, "scores": SCORES}],
+    "transcript": "",
+    "model": "compact",
+    "warnings": [],
+}
+# A sentence that the service says with each status, and when.
+REFUSALS = {
+    400: ("The recording or a field cannot be used.", "the upload is empty (0 bytes)"),
+    401: (
+        "The token is missing or wrong.",
+        "this service wants its token: send it as Authorization: Bearer TOKEN",
+    ),
+    403: (
+        "A name or a web page that is not allowed (Host, Origin).",
+        "this service does not go by that name (Host header); allow it with --allow-host",
+    ),
+    404: ("There is no such model.", "model 'compakt' is not served here; did you mean 'compact'? (known: compact)"),
+    408: ("The upload stalled.", "the upload stalled for 10 s, or came too slowly; try again"),
+    413: ("The upload is too large.", "the upload is larger than the limit of 64 MiB"),
+    415: (
+        "Neither a form nor a recording.",
+        "send the recording as the field 'audio' of a form (multipart/form-data), "
+        "or as the body with its Content-Type (audio/wav, application/octet-stream)",
+    ),
+    500: ("A fault of the service.", "something went wrong in the service; the operator's log says more"),
+    503: ("Too many uploads at once, or the service stops; Retry-After says when to come back.", STOPPING),
+}
+TEXTS = {
+    "application/jsonl": "One Prediction or Failure a line.",
+    "text/csv": "A row for each recording, or for each segment of a timeline.",
+    "application/x-subrip": "SRT.",
+    "text/vtt": "WebVTT.",
+    "text/plain": "RTTM.",
+}
+
+
+def predictions_answers() -> dict[int | str, Schema]:
+    """The answers of `POST /v1/predictions`."""
+    several = _list({"anyOf": [_of("Prediction"), _of("Failure")]})
+    answer = {"anyOf": [_of("Prediction"), several]}
+    content = {"application/json": {"schema": answer, "example": EXAMPLE}}
+    content |= {kind: {"schema": _said(TEXT, description)} for kind, description in TEXTS.items()}
+    description = "A Prediction; of several recordings an array, with a Failure for each that cannot be read."
+    return {200: {"description": description, "content": content}, **refusals()}
+
+
+def scores_answers() -> dict[int | str, Schema]:
+    """The answers of `POST /models/NAME`."""
+    content = {"application/json": {"schema": _list(_of("Score")), "example": SCORES}}
+    return {200: {"description": "Best first; empty without speech.", "content": content}, **refusals()}
+
+
+def models_answers() -> dict[int | str, Schema]:
+    """The answers of `GET /v1/models`."""
+    content = {"application/json": {"schema": _of("Models")}}
+    return {200: {"description": "The models and the limits.", "content": content}, **refusals(401, 403, 500)}
+
+
+def text_answers(*allowed: str, refused: str = "", others: tuple[int, ...] = ()) -> dict[int | str, Schema]:
+    """The answers of an address that says a word, and with 503 another one."""
+    said: Schema = TEXT | ({"enum": list(allowed)} if allowed else {})
+    answers: dict[int | str, Schema] = {200: {"description": "Yes.", "content": {"text/plain": {"schema": said}}}}
+    if refused:
+        no = {"text/plain": {"schema": TEXT | {"enum": refused.split()}}}
+        answers[503] = {"description": "Not now.", "content": no}
+    return answers | (refusals(*others) if others else {})
+
+
+def refusals(*statuses: int) -> dict[int | str, Schema]:
+    """The errors of these statuses, or of all, with a sentence that the service says."""
+    return {
+        status: {
+            "description": meaning,
+            "content": {
+                "application/json": {
+                    "schema": _of("Error"),
+                    "example": error_shape(status, sentence, "stopping" if sentence == STOPPING else ""),
+                }
+            },
+            **({"headers": {"Retry-After": {"description": "Seconds.", "schema": TEXT}}} if status == 503 else {}),
+        }
+        for status, (meaning, sentence) in REFUSALS.items()
+        if not statuses or status in statuses
+    }
+
+
+def complete(openapi: dict[str, Any], is_token_required: bool) -> dict[str, Any]:
+    """The description that FastAPI wrote, with the schemas and the token; without 422, which is never answered."""
+    openapi["components"] = {"schemas": SCHEMAS, "securitySchemes": {"token": TOKEN}}
+    for path, methods in openapi["paths"].items():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            if path.startswith(("/v1/", "/models/", "/metrics")):
+                # An empty requirement: it works without the token where the service has none.
+                operation["security"] = [{"token": []}] if is_token_required else [{"token": []}, {}]
+    return openapi
