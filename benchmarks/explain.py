@@ -80,20 +80,29 @@ def figures(measured: dict[str, np.ndarray], actors: Sequence[str]) -> dict[str,
         sums = np.stack([np.bincount(index, weights=column) for column in measured[kind].T], axis=1)
         explained, random, whole_explained, whole_random = sums.sum(axis=0) / len(actors)
         resampled = draws @ sums
-        low, high = np.percentile(resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
         result[kind] = {
             "area_percent": percent(explained),
             "random_area_percent": percent(random),
-            "times_random": round(float(explained / random), 2),
-            "interval_95": [round(float(low), 2), round(float(high), 2)],
+            **times(explained, random, resampled),
             "whole_way": {
                 "area_percent": percent(whole_explained),
                 "random_area_percent": percent(whole_random),
-                "times_random": round(float(whole_explained / whole_random), 2),
+                **times(whole_explained, whole_random),
             },
             "clips_better_than_random_percent": percent((measured[kind][:, 0] > measured[kind][:, 1]).mean()),
         }
     return result
+
+
+def times(explained: float, random: float, resampled: np.ndarray | None = None) -> dict[str, object]:
+    """The ratio, with its interval over resampled sums; nothing where random orders do not move the answer that way."""
+    if random <= 0:
+        return {}
+    ratio: dict[str, object] = {"times_random": round(float(explained / random), 2)}
+    if resampled is not None and (resampled[:, 1] > 0).all():
+        low, high = np.percentile(resampled[:, 0] / resampled[:, 1], [2.5, 97.5])
+        ratio["interval_95"] = [round(float(low), 2), round(float(high), 2)]
+    return ratio
 
 
 def percent(share: float) -> float:

@@ -92,7 +92,7 @@ def test_text_markdown_and_page_hold_every_condition(clips, tiny_model, tmp_path
     noise.mkdir()
     soundfile.write(noise / "a_fan.wav", 0.1 * np.random.default_rng(0).normal(size=RATE_HZ), RATE_HZ)
     text = card.command(tiny_model, clips, tmp_path / "report", noise)
-    names = [condition.name for condition in card.CONDITIONS] + ["a fan, 10 dB softer"]
+    names = [condition.name for condition in card.CONDITIONS] + ["a fan (recording), 10 dB"]
     markdown, html = ((tmp_path / "report" / f"card.{kind}").read_text() for kind in ("md", "html"))
     assert [item["name"] for item in json.loads((tmp_path / "report" / "card.json").read_text())["conditions"]] == names
     assert all(name[:33] in text and name in markdown and name in html for name in names)

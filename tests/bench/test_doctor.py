@@ -115,8 +115,27 @@ def test_a_length_that_gives_the_label_away(tmp_path):
 
 
 def test_a_folder_needs_no_table_and_an_empty_one_is_refused(toy_corpus, tmp_path):
-    rows, problems = doctor.rows_of(str(toy_corpus))
+    rows, folds, problems = doctor.rows_of(str(toy_corpus))
     assert rows
     assert not problems
+    assert not folds
     with pytest.raises(CorpusError, match="without audio"):
         doctor.rows_of(str(tmp_path))
+
+
+def test_copies_and_speakers_across_folds_are_told(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = ["file,emotion,speaker,Split"]
+    for place, (speaker, fold) in enumerate((("ada", "train"), ("ada", "test"), ("ben", "train"), ("cleo", "test"))):
+        soundfile.write(tmp_path / f"{place}.wav", toy.voice("happy", place, rng), RATE_HZ)
+        lines.append(f"{place}.wav,happy,{speaker},{fold}")
+    (tmp_path / "again.wav").write_bytes((tmp_path / "2.wav").read_bytes())
+    lines.insert(2, "missing.wav,hapy,dan,train")  # a row that cannot be understood moves no fold to another
+    lines.append("again.wav,happy,ben,test")
+    (tmp_path / "m.csv").write_text("\n".join(lines))
+    rows, folds, problems = doctor.rows_of(str(tmp_path / "m.csv"))
+    assert folds == ["train", "test", "train", "test", "test"]
+    assert len(problems) == 1
+    findings = {finding.kind: finding.sentence for finding in doctor.examine(rows, problems, folds).findings}
+    assert "folds train and test" in findings["exact copy"]
+    assert findings["speaker in two folds"].startswith("2 of 3 speakers")

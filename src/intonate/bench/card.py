@@ -178,5 +178,5 @@ def _own_noises(noise: str | os.PathLike[str] | None) -> Iterator[Condition]:
     if noise is None:
         return
     for path in map(Path, background.sounds(str(noise))):
-        name = f"{path.stem.replace('_', ' ')}, {OWN_NOISE_DB:.0f} dB softer"
+        name = f"{path.stem.replace('_', ' ')} (recording), {OWN_NOISE_DB:.0f} dB"
         yield _condition("noise", name, "noise", path=str(path), snr_db=OWN_NOISE_DB)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from intonate.bench.compare_page import difference_plot
+from intonate.bench.compare_page import card, difference_plot
 from intonate.evaluation.page import document, html_table, limits, panel, percent
 from intonate.evaluation.plots import interval_plot
 
@@ -44,7 +44,7 @@ def to_text(facts: Mapping[str, Any]) -> str:
         ]
         if gap := facts["fairness"].get(group):
             lines.append(f"  {'gap, ' + gap['best'] + ' less ' + gap['worst']:<34}{_gap(gap)}")
-    lines += ["", f"  {'condition':<34}{'UAR':>6}  {'less than clean':<22}{'kept':>5}{'answered':>10}"]
+    lines += ["", f"  {'condition':<34}{'UAR':>6}  {'against clean':<22}{'kept':>5}{'answered':>10}"]
     lines.append(
         f"  {'clean':<34}{percent(clean['uar']['value']):>6}  {'':<22}{'100':>5}{_share(clean['answered']):>10}"
     )
@@ -61,7 +61,7 @@ def to_markdown(facts: Mapping[str, Any]) -> str:
     """To be put into a model card."""
     lines = [f"# {facts['model']}: fairness and robustness", "", f"{_headline(facts)} {_figure_note(facts)}", ""]
     lines += [*(f"- {note}" for note in facts["notes"]), *(f"- {sentence}" for sentence in verdict(facts)), ""]
-    lines += ["| condition | UAR % | less than clean, points | kept % | answered % | ECE % |"]
+    lines += ["| condition | UAR % | against clean, points | kept % | answered % | ECE % |"]
     lines += ["| --- | ---: | --- | ---: | ---: | ---: |"]
     rows = [{"name": "clean", "kept": 1.0, **facts["clean"]}, *facts["conditions"]]
     lines += [
@@ -87,8 +87,8 @@ def render(facts: Mapping[str, Any]) -> str:
     body = [
         f'<header><h1>{escape(title)}</h1><p class="lead">{escape(_headline(facts))}</p>'
         f'<ul class="notes">{notes}</ul></header><div class="cards">',
-        _card("clean clips", percent(clean["uar"]["value"]), "% UAR", limits(clean["uar"])),
-        *(_card(*figures) for figures in _worst(facts)),
+        card("clean clips", percent(clean["uar"]["value"]), "% UAR", _interval(limits(clean["uar"]))),
+        *(card(*figures) for figures in _worst(facts)),
         f'</div><ul class="notes">{"".join(f"<li>{escape(sentence)}</li>" for sentence in verdict(facts))}</ul>',
     ]
     pictures = [
@@ -98,7 +98,7 @@ def render(facts: Mapping[str, Any]) -> str:
     none = '<p class="small muted">One corpus, one gender, one age and one language: nothing to compare.</p>'
     body.append(f'<h2>Whom it hears how well</h2><div class="panels">{"".join(pictures) or none}</div>')
     plot = difference_plot(
-        [(item["name"], item["difference"]) for item in facts["conditions"]], "UAR less than on clean clips"
+        [(item["name"], item["difference"]) for item in facts["conditions"]], "UAR against that on clean clips"
     )
     rows = [
         [
@@ -163,17 +163,18 @@ def _worst(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     if facts["fairness"]:
         group, gap = max(facts["fairness"].items(), key=lambda item: item[1]["gap"])
         interval = "" if gap["low"] is None else f"{percent(gap['low'])} to {percent(gap['high'])}"
-        yield f"largest gap, by {group}", percent(gap["gap"]), f"points, {gap['best']} over {gap['worst']}", interval
+        yield (
+            f"largest gap, by {group}",
+            percent(gap["gap"]),
+            f"points, {gap['best']} over {gap['worst']}",
+            _interval(interval),
+        )
     item = min(facts["conditions"], key=lambda item: item["uar"]["value"])
-    yield f"worst condition: {item['name']}", percent(item["uar"]["value"]), "% UAR", limits(item["uar"])
+    yield f"worst condition: {item['name']}", percent(item["uar"]["value"]), "% UAR", _interval(limits(item["uar"]))
 
 
-def _card(kind: str, figure: str, unit: str, interval: str) -> str:
-    return (
-        f'<section class="card"><p class="kind">{escape(kind)}</p>'
-        f'<p class="big">{figure}<small>{escape(unit)}</small></p>'
-        f'<p class="range">95 % interval {interval}</p></section>'
-    )
+def _interval(limits_text: str) -> str:
+    return f"95 % interval {limits_text}" if limits_text else ""
 
 
 def _gap_note(facts: Mapping[str, Any], group: str) -> str:

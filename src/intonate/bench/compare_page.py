@@ -128,13 +128,30 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
         f"McNemar's exact test: {exact['only_a']:,} clips only {pair['a']} has right, {exact['only_b']:,} only "
         f"{pair['b']}, p {_p(exact['p'])}. Their answers agree with kappa {pair['agreement']:.3f}.{holm}"
     )
+    note = f'<p class="small muted">{escape(sentence)}</p>'
     groups = [("all", pair["metrics"]["uar"])]
     groups += [(f"{name}", figure) for names in pair["groups"].values() for name, figure in names.items()]
     plot = difference_plot(groups, f"UAR: {pair['a']} less {pair['b']}")
+    uar = pair["metrics"]["uar"]
+    interval = f"95 % interval {_limits('uar', uar)}, " if uar["low"] is not None else ""
+    cards = (
+        card(pair["a"], _value("uar", uar["a"]), "% UAR", ""),
+        card(pair["b"], _value("uar", uar["b"]), "% UAR", ""),
+        card("difference", _signed("uar", uar["difference"]), "points", f"{interval}p {_p(uar['p'])}"),
+    )
     return (
         f"<h2>{escape(pair['a'])} less {escape(pair['b'])}</h2>"
-        f'<div class="panels">{panel("UAR, everywhere", plot)}{panel("Every figure", html_table(head, rows))}</div>'
-        f'<p class="small">{escape(sentence)}</p>'
+        f'<div class="cards">{"".join(cards)}</div>{panel("UAR, everywhere", plot, "wide")}'
+        f"{panel('Every figure', html_table(head, rows) + note, 'wide')}"
+    )
+
+
+def card(kind: str, figure: str, unit: str, ending: str) -> str:
+    """One figure, large."""
+    last = f'<p class="range">{escape(ending)}</p>' if ending else ""
+    return (
+        f'<section class="card"><p class="kind">{escape(kind)}</p>'
+        f'<p class="big">{escape(figure)}<small>{escape(unit)}</small></p>{last}</section>'
     )
 
 

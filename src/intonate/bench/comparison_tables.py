@@ -351,7 +351,8 @@ def markdown(tables: Sequence[Section], title: str, notes: Sequence[str] = ()) -
         parts.append("\n".join(note_lines))
     parts.append(
         "In %, with 95 % intervals over speakers in brackets. UAR (also UA) is the mean of the classes' recalls, WA "
-        "the accuracy. In a random split speakers overlap: the same voices are in training and test. *Folds × seeds*: "
+        "the accuracy, both among the classes that the corpus has (own classes). In a random split speakers overlap: "
+        "the same voices are in training and test. *Folds × seeds*: "
         "folds tested, of how many there are, and how often each was trained. *Train min*: all of them together. "
         "*Tried*: configurations compared on validation speakers."
     )

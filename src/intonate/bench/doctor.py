@@ -20,12 +20,10 @@ from intonate.bench import confounds, doctor_page
 from intonate.bench.findings import DOUBT, FAULT, Examination, Finding
 from intonate.bench.sound_checks import Sound, measure_all
 from intonate.corpora import fingerprints, manifest
+from intonate.corpora.copies import COPY_SHARE
 from intonate.emotions import canonical_or_same
 from intonate.errors import AudioError, CorpusError
 from intonate.schema import Utterance
-
-# From this share of the shorter clip on it is a copy; below, the two overlap.
-COPY_SHARE = 0.8
 
 
 def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
@@ -34,8 +32,8 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
     Raises:
         CorpusError: there is nothing to examine, or the report cannot be written.
     """
-    utterances, problems = rows_of(target)
-    examination = examine(utterances, problems)
+    utterances, folds, problems = rows_of(target)
+    examination = examine(utterances, problems, folds)
     folder = Path(report)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,9 +50,9 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
     return f"{doctor_page.to_text(examination)}\n\n{folder / 'doctor.html'}", not examination.faults
 
 
-def rows_of(target: str) -> tuple[list[Utterance], list[str]]:
-    """The clips of a manifest, of a folder (each labelled by the folder it lies in), or of a corpus NAME=ROOT; and
-    sentences on rows that could not be understood.
+def rows_of(target: str) -> tuple[list[Utterance], list[str], list[str]]:
+    """The clips of a manifest, of a folder (each labelled by the folder it lies in), or of a corpus NAME=ROOT; the fold
+    of each, where a manifest has such a column; and sentences on rows that could not be understood.
 
     Raises:
         CorpusError: there is nothing of that kind.
@@ -62,24 +60,25 @@ def rows_of(target: str) -> tuple[list[Utterance], list[str]]:
     name, equals, root = target.partition("=")
     if equals and name in corpora.CATALOGUE:
         reading = corpora.read(name, root)
-        return list(reading.utterances), [str(problem) for problem in reading.problems]
+        return list(reading.utterances), [], [str(problem) for problem in reading.problems]
     path = Path(target)
     if path.is_dir():
         try:
             files = listing(path).files
         except AudioError as error:
             raise CorpusError(f"{error}; expected recordings, or a manifest") from error
-        return [_in_folder(file) for file in files], []
-    utterances, problems = manifest.read_all(path)
-    return utterances, [str(problem) for problem in problems]
+        return [_in_folder(file) for file in files], [], []
+    utterances, folds, problems = manifest.read_with_folds(path)
+    return utterances, folds, [str(problem) for problem in problems]
 
 
-def examine(utterances: Sequence[Utterance], problems: Sequence[str] = ()) -> Examination:
+def examine(utterances: Sequence[Utterance], problems: Sequence[str] = (), folds: Sequence[str] = ()) -> Examination:
     """Listen to every clip and say what is wrong.
 
     Args:
         utterances: the clips; their files need not exist.
         problems: of rows that could not be understood.
+        folds: of the clips, where they are known: which side of a split each belongs to.
     """
     if not utterances and not problems:
         raise CorpusError("there is no clip to examine; expected a manifest or a folder with recordings")
@@ -90,7 +89,8 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = ()) -> Ex
     found = [Finding("table", FAULT, (), sentence) for sentence in problems]
     for utterance, sound in zip(utterances, sounds, strict=True):
         found += _of_one(utterance, sound)
-    found += _copies(heard, measured)
+    found += _copies(heard, measured, [folds[row] for row in good] if folds else [""] * len(good))
+    found += _speakers_in_two_folds(utterances, folds)
     cues = confounds.confounds(heard, measured)
     found += [
         Finding(
@@ -130,7 +130,10 @@ def _of_one(utterance: Utterance, sound: Sound | AudioError) -> list[Finding]:
     return found
 
 
-def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Finding]:
+def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound], folds: Sequence[str]) -> list[Finding]:
+    def copy(kind: str, words: str, a: int, b: int) -> Finding:
+        return _copy(kind, words, utterances[a], utterances[b], (folds[a], folds[b]))
+
     found = []
     exact: dict[str, list[int]] = defaultdict(list)
     for row, sound in enumerate(sounds):
@@ -140,30 +143,46 @@ def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Fi
     for rows in exact.values():
         for row in rows[1:]:
             same.add((rows[0], row))
-            found.append(_copy("exact copy", "are the same recording", utterances[rows[0]], utterances[row]))
+            found.append(copy("exact copy", "are the same recording", rows[0], row))
     # Of several exact copies the first stands for all: the others would be found as near copies of each other.
     firsts = [rows[0] for rows in exact.values()]
     for match in fingerprints.matches([sounds[row].print for row in firsts]):
-        a, b = utterances[firsts[match.a]], utterances[firsts[match.b]]
+        a, b = firsts[match.a], firsts[match.b]
         error = f"{100 * match.error:.0f} % of the fingerprint differs"
         if match.share >= COPY_SHARE:
-            found.append(_copy("near copy", f"are the same sound ({error})", a, b))
-        elif a.path == b.path:
+            found.append(copy("near copy", f"are the same sound ({error})", a, b))
+        elif utterances[a].path == utterances[b].path:
             continue  # rows of one file that overlap are told below, by their times
         else:
             words = f"share {match.length_s:.1f} s of sound ({error})"
-            found.append(_copy("overlap", words, a, b))
+            found.append(copy("overlap", words, a, b))
     return [*found, *_overlapping_rows(utterances, sounds)]
 
 
-def _copy(kind: str, words: str, a: Utterance, b: Utterance) -> Finding:
+def _copy(kind: str, words: str, a: Utterance, b: Utterance, folds: tuple[str, str]) -> Finding:
     contradictions = [
         f"{name}s {one or 'none'} and {other or 'none'}"
-        for name, one, other in (("label", a.emotion, b.emotion), ("speaker", a.speaker, b.speaker))
+        for name, one, other in (("label", a.emotion, b.emotion), ("speaker", a.speaker, b.speaker), ("fold", *folds))
         if one != other
     ]
     ending = f"; they have the {' and the '.join(contradictions)}" if contradictions else ""
     return Finding(kind, FAULT, (a.path, b.path), f"{words}{ending}")
+
+
+def _speakers_in_two_folds(utterances: Sequence[Utterance], folds: Sequence[str]) -> list[Finding]:
+    folds_of: dict[str, set[str]] = defaultdict(set)
+    for utterance, fold in zip(utterances, folds, strict=False):
+        if utterance.speaker and fold:
+            folds_of[utterance.speaker].add(fold)
+    shared = {speaker: sorted(names) for speaker, names in folds_of.items() if len(names) > 1}
+    if not shared:
+        return []
+    speaker, names = next(iter(shared.items()))
+    words = (
+        f"{len(shared)} of {len(folds_of)} speakers are in more than one fold ({speaker} in {', '.join(names)}): "
+        "a test there is one of voices that were trained on"
+    )
+    return [Finding("speaker in two folds", DOUBT, (), words)]
 
 
 def _overlapping_rows(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Finding]:

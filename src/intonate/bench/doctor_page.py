@@ -48,11 +48,19 @@ def render(examination: Examination, title: str, folder: Path) -> str:
         f'<p class="lead">{len(examination.utterances):,} clips: {_count(examination.faults, "fault")}, proved, and '
         f"{_count(doubts, 'doubt')} for an ear to decide.</p></header>"
     ]
-    for (severity, kind), findings in _by_kind(examination).items():
+    kinds = _by_kind(examination)
+    if kinds:
+        rows = [
+            [f'<a href="#{escape(_anchor(kind))}">{escape(kind)}</a>', severity, f"{len(findings):,}"]
+            for (severity, kind), findings in kinds.items()
+        ]
+        body.append(panel("", html_table(["what", "how sure", "found"], rows, text_columns=2), "wide"))
+    for (severity, kind), findings in kinds.items():
         shown = "".join(_row(finding, sound_of, folder) for finding in findings[:SHOWN_ON_PAGE])
         rest = len(findings) - SHOWN_ON_PAGE
         more = f'<p class="small muted">and {rest:,} more, in doctor.json</p>' if rest > 0 else ""
-        body.append(f"<h2>{escape(kind)}: {len(findings):,} ({severity})</h2>{panel('', shown + more, 'wide')}")
+        heading = f'<h2 id="{escape(_anchor(kind))}">{escape(kind)}: {len(findings):,} ({severity})</h2>'
+        body.append(f"{heading}{panel('', shown + more, 'wide')}")
     if examination.confounds:
         rows = [
             [escape(item.cue), f"{100 * item.uar:.1f}", f"{100 * item.chance:.1f}"] for item in examination.confounds
@@ -64,13 +72,19 @@ def render(examination: Examination, title: str, folder: Path) -> str:
 
 def _row(finding: Finding, sound_of: dict[str, Sound], folder: Path) -> str:
     clips = "".join(
-        f"<div><code>{escape(file)}</code> {_waveform(sound_of[file])}"
+        f'<div class="clip"><code>{escape(file)}</code>{_waveform(sound_of[file])}'
         f'<audio controls preload="none" src="{escape(_address(file, folder))}"></audio></div>'
         if file in sound_of
-        else f"<div><code>{escape(file)}</code></div>"
+        else f'<div class="clip"><code>{escape(file)}</code></div>'
         for file in finding.files
     )
-    return f"<p>{escape(finding.sentence)}</p>{clips}"
+    # What cannot be read says its own name.
+    sentence = finding.sentence.removeprefix(finding.files[0]).strip() if finding.files else finding.sentence
+    return f'<div class="finding"><p>{escape(sentence)}</p>{clips}</div>'
+
+
+def _anchor(kind: str) -> str:
+    return kind.replace(" ", "-")
 
 
 def _waveform(sound: Sound) -> str:

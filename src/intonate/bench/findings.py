@@ -18,7 +18,7 @@ class Finding:
 
     Attributes:
         kind: `unreadable`, `exact copy`, `near copy`, `overlap`, `silent`, `clipped`, `cut off`, `damaged`, `confound`,
-            `missing class`, `table`.
+            `missing class`, `speaker in two folds`, `table`.
         severity: `fault` or `doubt`.
         files: the files it is about, as in the table.
         sentence: what is wrong.

@@ -45,6 +45,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "end": ("end_s",),
     "language": ("lang",),
 }
+# What the side of a split that a row belongs to is called; a table need not have one.
+FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
 GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
 # The corpus of rows that name none.
 OWN = "table"
@@ -103,20 +105,37 @@ def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[Corpus
     Raises:
         CorpusError: the file is missing or is no such table.
     """
+    utterances, _, problems = read_with_folds(path)
+    return utterances, problems
+
+
+def read_with_folds(
+    path: str | os.PathLike[str],
+) -> tuple[list[Utterance], list[str], list[CorpusError | LabelError]]:
+    """`read_all`, with the fold of each row between: train, test, a number…; empty where the table names none.
+
+    Raises:
+        CorpusError: as in `read_all`.
+    """
     path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; expected a CSV with the columns file and emotion")
-    utterances = []
+    utterances, folds = [], []
     problems: list[CorpusError | LabelError] = []
     rows = read_rows(path)
-    columns = _columns(rows[0][1] if rows else [], path)
+    header = rows[0][1] if rows else []
+    columns = _columns(header, path)
+    names = [name.strip().lower() for name in header]
+    fold_places = [names.index(name) for name in FOLD_NAMES if name in names][:1]
     for line, row in rows[1:]:
         if any(row):
             try:
                 utterances.append(_utterance(row, columns, path, line))
             except (CorpusError, LabelError) as error:
                 problems.append(error)
-    return utterances, problems
+            else:
+                folds.append("".join(row[place].strip() for place in fold_places if place < len(row)))
+    return utterances, folds, problems
 
 
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:

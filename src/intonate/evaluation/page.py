@@ -159,7 +159,7 @@ def _card(condition: Mapping[str, Any]) -> str:
     flattering = " warn" if protocol == RANDOM_SPLIT else ""
     return (
         f'<section class="card{flattering}"><p class="kind">{escape(protocol)}</p><h2>{escape(statistics)}</h2>'
-        f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR</small></p>'
+        f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR{", open" if restricted else ""}</small></p>'
         f'<p class="range">95 % interval over {view["unit"]}s {limits(overall["uar"])}</p>'
         f"<dl>{figure_list}</dl>"
         f'<p class="how">{escape(" ".join(filter(None, [*words, ", ".join(counts) + ".", *spread])))}</p></section>'
@@ -168,7 +168,9 @@ def _card(condition: Mapping[str, Any]) -> str:
 
 def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
     has_restricted = any(condition["restricted"] for condition in conditions)
-    head = ["corpus", "conditions", "clips", "speakers", "UAR", *(["UAR, own classes"] if has_restricted else []), "WA"]
+    which = ", open" if has_restricted else ""
+    own = ["UAR, own classes"] if has_restricted else []
+    head = ["corpus", "conditions", "clips", "speakers", f"UAR{which}", *own, f"WA{which}"]
     rows = []
     for corpus in dict.fromkeys(name for condition in conditions for name in condition["corpora"]):
         corpus_cell = escape(corpus or NOT_KNOWN)

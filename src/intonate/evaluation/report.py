@@ -76,7 +76,9 @@ def to_text(results: Mapping[str, Any]) -> str:
         view, restricted = condition["open"], condition["restricted"]
         clips = f"{condition['utterances']:,} clips, {condition['speakers']} speakers"
         lines = [condition_name(condition), f"  {clips}, 95 % intervals over {view['unit']}s"]
-        lines.append(f"  {'':<14}{'%':>6}  {'interval':<14}" + ("  own classes" if restricted else ""))
+        # Open: any class of the model may be the answer; own: only those that the clip's corpus has.
+        unit = "open %" if restricted else "%"
+        lines.append(f"  {'':<14}{unit:>6}  {'interval':<14}" + ("  own classes %, interval" if restricted else ""))
         for key, name in _HEADLINES.items():
             figure = view["overall"][key]
             line = f"  {name:<14}{percent(figure['value']):>6}  {limits(figure):<14}"

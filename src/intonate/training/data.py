@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from intonate.corpora.overlap import Split
 from intonate.emotions import merge, merge_scores, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features import encoded
-from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, default_folder, keys_of
+from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, default_folder
 from intonate.features.normalise import Moments
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelSpec, Utterance
@@ -279,37 +278,6 @@ def bar(console: Console, words: str) -> Any:
 def speaker_inputs(inputs: Mapping[str, Input]) -> list[str]:
     """The inputs that a recipe normalises by speaker."""
     return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
-
-
-def copies_across_parts(utterances: Sequence[Utterance], chosen: Sequence[Split], recipe: Recipe) -> str:
-    """A sentence on clips that are tested or validated on and trained on, by the bytes of their files; empty if none.
-
-    Under another name or in another folder the same recording is no new one, and a figure on it tells of memory.
-
-    Args:
-        utterances: the rows that the splits divide.
-        chosen: the splits.
-        recipe: one without a sound has no files.
-
-    Raises:
-        AudioError: a file cannot be read.
-    """
-    if all(item.front_end == TOKENS for item in recipe.inputs.values()):
-        return ""
-    keys = np.array(keys_of(utterances, hashed=True))
-    worst, example = 0, ("", "")
-    for split in chosen:
-        trained = {key: row for row, key in zip(split.train, keys[split.train], strict=True)}
-        copies = [row for row in (*split.validation, *split.test) if keys[row] in trained]
-        if len(copies) > worst:
-            worst = len(copies)
-            example = (utterances[copies[0]].path, utterances[trained[keys[copies[0]]]].path)
-    if not worst:
-        return ""
-    return (
-        f"{worst} of the clips that are validated or tested on are copies, byte for byte, of clips that are trained on "
-        f"({example[0]} and {example[1]}): figures on them are too good; remove one of each"
-    )
 
 
 def refuse_without_speakers(examples: Examples, recipe: Recipe) -> None:

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.decode import load
-from intonate.corpora import fingerprints, own
+from intonate.corpora import copies, own
 from intonate.corpora.overlap import RANDOM, Split, first_few
-from intonate.errors import AudioError, SplitError, did_you_mean
-from intonate.features.cache import keys_of
+from intonate.errors import SplitError, did_you_mean
 from intonate.schema import Utterance
 
 # Of the speakers, or of the clips of each label.
 TEST_SHARE = 0.25
-# Of the shorter sound, which two that are one recording have in common.
-COPY_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -38,25 +34,7 @@ def without_copies(utterances: Sequence[Utterance]) -> Kept:
     Raises:
         AudioError: files cannot be read; all are named.
     """
-    prints, problems = [], []
-    for row in utterances:
-        try:
-            waveform = load(row.path, fingerprints.RATE_HZ, start_s=row.start_s, end_s=row.end_s)
-            prints.append(fingerprints.fingerprint(waveform))
-        except AudioError as error:
-            problems.append(str(error))
-    if problems:
-        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise AudioError(f"{len(problems)} recordings cannot be read: {'; '.join(problems[:10])}{more}")
-    group = np.arange(len(utterances))
-    first: dict[str, int] = {}
-    exact = 0
-    for place, key in enumerate(keys_of(utterances, hashed=True)):
-        exact += key in first
-        group[place] = first.setdefault(key, place)
-    for match in fingerprints.matches(prints):
-        if match.share >= COPY_SHARE:
-            group[group == group[match.b]] = group[match.a]
+    group, exact = copies.same_recordings(utterances)
     kept, contradicting, dropped = [], [], []
     for name in dict.fromkeys(group.tolist()):
         rows = np.flatnonzero(group == name).tolist()

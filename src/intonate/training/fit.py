@@ -28,13 +28,13 @@ from rich.console import Console
 import intonate
 from intonate import corpora
 from intonate.augment import waveform
-from intonate.corpora import manifest, sets, splits, transcripts
+from intonate.corpora import copies, manifest, sets, splits, transcripts
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
 from intonate.evaluation.table import PredictionTable
 from intonate.export import onnx as export
-from intonate.recognizer.model_file import read_model
+from intonate.recognizer.model_file import TOKENS, read_model
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, encoders, fitting, network, provenance, recipe_names, scoring, strangers
 from intonate.training.fitting import normalised_clip
@@ -81,8 +81,6 @@ def _train(recipe: Recipe, folder: Path) -> None:
         for _, split, _ in queue:
             search.check(recipe, utterances, split)
     if queue:
-        if copies := data.copies_across_parts(utterances, [split for _, split, _ in queue], recipe):
-            console.print(f"[yellow]beware[/] {copies}", highlight=False)
         network.check_model(recipe)
         tokenizer = network.tokenizer_of(recipe, _train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
@@ -96,6 +94,7 @@ def _train(recipe: Recipe, folder: Path) -> None:
             console.print(f"[yellow]left out[/] {_short_clips_text(examples.too_short, recipe)}", highlight=False)
             jobs = _jobs(recipe, examples.utterances)
             queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
+        queue = _without_copies(recipe, examples.utterances, queue)
         _check_data(recipe, examples, sorted(path.parent for path in folder.glob("fold*-seed*/run.json")))
         if recipe.data.expand and queue:
             train_rows = np.concatenate([split.train for _, split, _ in queue])
@@ -110,6 +109,17 @@ def _train(recipe: Recipe, folder: Path) -> None:
 
 
 Job = tuple[int, Split, int]
+
+
+def _without_copies(recipe: Recipe, utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[Job]:
+    """The same jobs with no recording on two sides, whatever it is called; says what is left out."""
+    if all(item.front_end == TOKENS for item in recipe.inputs.values()):
+        return list(jobs)
+    group, _ = copies.same_recordings(utterances)
+    apart = [copies.kept_apart(split, group) for _, split, _ in jobs]
+    if sentence := copies.left_out([split for _, split, _ in jobs], apart, utterances):
+        console.print(f"[yellow]left out[/] {sentence}", highlight=False)
+    return [(fold, split, seed) for (fold, _, seed), split in zip(jobs, apart, strict=True)]
 
 
 def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
