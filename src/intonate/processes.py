@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -21,15 +21,24 @@ def light_start() -> Iterator[None]:
     A spawned process begins by importing the script that the user started, with all that it imports: torch, seconds of
     it, or, in a script without `if __name__ == "__main__"`, the whole training. Nothing of it is needed here.
     """
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
     main = sys.modules["__main__"]
-    os.environ |= dict.fromkeys(ONE_THREAD, "1")
-    sys.modules["__main__"] = ModuleType("__main__")
+    with temporary_environment(dict.fromkeys(ONE_THREAD, "1")):
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def temporary_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that hold for a while; afterwards they are as before."""
+    previous_values = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
-        for name, value in before.items():
+        for name, value in previous_values.items():
             if value is None:
                 del os.environ[name]
             else:

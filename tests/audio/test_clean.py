@@ -155,9 +155,9 @@ def test_a_wrong_step_is_refused_before_any_sound(step: object, message: str) ->
 def test_every_parameter_has_limits() -> None:
     for name in STEPS:
         check_steps([{"step": name}])
-    from intonate.audio.clean import _parameters
+    from intonate.audio.clean import _step_parameters
 
-    assert {key for name in STEPS for key in _parameters(name)} == set(LIMITS)
+    assert {key for name in STEPS for key in _step_parameters(name)} == set(LIMITS)
 
 
 @pytest.mark.corpora

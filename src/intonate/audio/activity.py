@@ -42,13 +42,13 @@ def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     Returns:
         (ceil(samples / 10 ms),) bool.
     """
-    speech = _above_floor(waveform, sample_rate_hz)
+    speech = _frames_above_floor(waveform, sample_rate_hz)
     return _any_within(speech, before=round(AFTER_S / HOP_S), after=round(BEFORE_S / HOP_S))
 
 
 def has_speech(waveform: NDArray[np.float32], sample_rate_hz: int) -> bool:
     """Whether at least 0.1 s of the waveform rises above its noise like speech, hang-over not counted."""
-    return bool(np.count_nonzero(_above_floor(waveform, sample_rate_hz)) * HOP_S >= LEAST_SPEECH_S)
+    return bool(np.count_nonzero(_frames_above_floor(waveform, sample_rate_hz)) * HOP_S >= LEAST_SPEECH_S)
 
 
 def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
@@ -58,10 +58,10 @@ def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     """
     if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
         return np.asarray(_db(frame_power(waveform, sample_rate_hz)) > SOFTEST_DBFS)
-    return _above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS)
+    return _frames_above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS)
 
 
-def _above_floor(
+def _frames_above_floor(
     waveform: NDArray[np.float32],
     sample_rate_hz: int,
     above_floor_db: float = ABOVE_FLOOR_DB,
@@ -70,26 +70,28 @@ def _above_floor(
     if not len(waveform):
         return np.zeros(0, np.bool_)
     level_db = _db(frame_power(waveform, sample_rate_hz))
-    lifted_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
-    floor_db = _lowest_around(lifted_db, round(FLOOR_WITHIN_S / HOP_S))
-    above = (lifted_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
-    shortest = round(SHORTEST_S / HOP_S)
-    # Erode, then dilate by the same: runs shorter than `shortest` vanish, longer ones come back whole.
-    eroded = ~_any_within(~above, before=0, after=shortest - 1)
-    return _any_within(eroded, before=shortest - 1, after=0)
+    emphasised_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
+    floor_db = _running_minimum(emphasised_db, round(FLOOR_WITHIN_S / HOP_S))
+    is_above = (emphasised_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
+    shortest_frames = round(SHORTEST_S / HOP_S)
+    # Erode, then dilate by the same: runs shorter than `shortest_frames` vanish, longer ones come back whole.
+    eroded = ~_any_within(~is_above, before=0, after=shortest_frames - 1)
+    return _any_within(eroded, before=shortest_frames - 1, after=0)
 
 
 def _db(power: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(power + 1e-12))
 
 
-def _lowest_around(level: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
+def _running_minimum(level: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
     padded = np.pad(level, frames, constant_values=np.inf)
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).min(axis=1))
 
 
 def _any_within(mask: NDArray[np.bool_], before: int, after: int) -> NDArray[np.bool_]:
     """Per frame, whether the mask is true in any of the `before` frames ahead of it, itself, or the `after` next."""
-    counted = np.concatenate([[0], np.cumsum(mask)])
+    cumulative_count = np.concatenate([[0], np.cumsum(mask)])
     frames = np.arange(len(mask))
-    return np.asarray(counted[np.minimum(frames + after + 1, len(mask))] > counted[np.maximum(frames - before, 0)])
+    return np.asarray(
+        cumulative_count[np.minimum(frames + after + 1, len(mask))] > cumulative_count[np.maximum(frames - before, 0)]
+    )

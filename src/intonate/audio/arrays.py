@@ -41,8 +41,8 @@ def open_array(source: tuple[Any, ...], name: str) -> Reader:
     scaled = _scaled(columns, name, warnings)
     step = max(1, CHUNK_SAMPLES // columns.shape[1])
 
-    def chunks(first: int) -> Iterator[Block]:
-        for start in range(first, len(scaled), step):
+    def chunks(first_frame: int) -> Iterator[Block]:
+        for start in range(first_frame, len(scaled), step):
             yield scaled[start : start + step]
 
     return Reader(name, rate, columns.shape[1], len(columns), "array", chunks, warnings)

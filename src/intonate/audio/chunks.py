@@ -21,7 +21,7 @@ UNKNOWN_SIZE = 0x7F00_0000
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _ChunkLayout:
     """How a family of containers writes its chunks: byte order, lengths in bytes, whether a size counts its header."""
 
     order: Literal["little", "big"]
@@ -35,136 +35,144 @@ class _Layout:
 
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _LAYOUTS = {
-    b"RIFF": _Layout("little", 12, 4, 4, 2, b"data"),
-    b"RIFX": _Layout("big", 12, 4, 4, 2, b"data"),
-    b"FORM": _Layout("big", 12, 4, 4, 2, b"SSND"),
-    b"caff": _Layout("big", 8, 4, 8, 1, b"data"),
-    b"riff": _Layout("little", 40, 16, 8, 8, _W64_DATA, is_inclusive=True),
+    b"RIFF": _ChunkLayout("little", 12, 4, 4, 2, b"data"),
+    b"RIFX": _ChunkLayout("big", 12, 4, 4, 2, b"data"),
+    b"FORM": _ChunkLayout("big", 12, 4, 4, 2, b"SSND"),
+    b"caff": _ChunkLayout("big", 8, 4, 8, 1, b"data"),
+    b"riff": _ChunkLayout("little", 40, 16, 8, 8, _W64_DATA, is_inclusive=True),
 }
 
 
 def parts(content: Content, start: int) -> list[Part]:
-    found: list[Part] = []
-    while start < content.size and len(found) < MOST_PARTS:
-        part, start = _chunked_part(content, start)
+    file_parts: list[Part] = []
+    while start < content.size and len(file_parts) < MOST_PARTS:
+        part, start = _next_part(content, start)
         if part is None:
             break
-        found.append(part)
-    return found
+        file_parts.append(part)
+    return file_parts
 
 
-def _chunked_part(content: Content, start: int) -> tuple[Part | None, int]:
+def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
     """One part, and where the next one may begin."""
     magic = content.read(start, 4)
     layout = _LAYOUTS.get(magic)
     if layout is None:
         return None, content.size
-    at = start + layout.head
-    while at + layout.id + layout.size <= content.size:
-        size = _size(content, at, layout)
-        body = at + layout.id + layout.size
-        if content.read(at, layout.id) == layout.data:
-            return _data_part(content, start, at, size, layout)
-        at = body + size + -size % layout.align
+    position = start + layout.head
+    while position + layout.id + layout.size <= content.size:
+        size = _chunk_size(content, position, layout)
+        body = position + layout.id + layout.size
+        if content.read(position, layout.id) == layout.data:
+            return _data_part(content, start, position, size, layout)
+        position = body + size + -size % layout.align
     return Part(start, content.size), content.size
 
 
-def _data_part(content: Content, start: int, at: int, size: int, layout: _Layout) -> tuple[Part, int]:
-    """The part whose chunk of data stands at `at`, with a header that is true."""
-    body, magic = at + layout.id + layout.size, content.read(start, 4)
+def _data_part(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[Part, int]:
+    """The part whose chunk of data stands at `position`, with a header that is true."""
+    body, magic = position + layout.id + layout.size, content.read(start, 4)
     is_known = 0 < size < (UNKNOWN_SIZE if layout.size == 4 else 2**62)
     end = body + size
     if is_known and end > content.size:
-        there = content.size - body
+        present_bytes = content.size - body
         # A second recording behind a first that was never closed would be read as its sound.
-        other = _next_file(content, body, magic)
-        if other < content.size:
-            head = _true_header(content, start, at, other - body, layout)
-            return Part(start + len(head), other, head), other
-        return Part(start, content.size, promise=size / there if there > 0 else math.inf), content.size
+        next_start = _next_file_start(content, body, magic)
+        if next_start < content.size:
+            header = _corrected_header(content, start, position, next_start - body, layout)
+            return Part(start + len(header), next_start, header), next_start
+        return Part(start, content.size, promise=size / present_bytes if present_bytes > 0 else math.inf), content.size
     if is_known:
-        after = _after(content, end, layout)
-        if after is not None:
-            return Part(start, after), after
+        part_end = _end_of_last_chunk(content, end, layout)
+        if part_end is not None:
+            return Part(start, part_end), part_end
     # The size is 0, unknown, or wrong: the sound goes on to the next file, or to the end.
-    other = _next_file(content, body, magic)
-    head = b"" if size == other - body else _true_header(content, start, at, other - body, layout)
-    return Part(start + len(head), other, head), other
+    next_start = _next_file_start(content, body, magic)
+    header = (
+        b"" if size == next_start - body else _corrected_header(content, start, position, next_start - body, layout)
+    )
+    return Part(start + len(header), next_start, header), next_start
 
 
-def _after(content: Content, end: int, layout: _Layout) -> int | None:
+def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int | None:
     """Where the part whose data ends at `end` ends, by its last chunks; None where what follows is no chunk."""
-    for at in dict.fromkeys((end + -end % layout.align, end)):
-        while at < content.size:
+    for position in dict.fromkeys((end + -end % layout.align, end)):
+        while position < content.size:
             if (
-                content.read(at, 4) in _LAYOUTS
-                or content.read(at, 3) in (b"ID3", b"TAG")
-                or (content.size - at <= PADDING_BYTES and not any(content.read(at, PADDING_BYTES)))
+                content.read(position, 4) in _LAYOUTS
+                or content.read(position, 3) in (b"ID3", b"TAG")
+                or (content.size - position <= PADDING_BYTES and not any(content.read(position, PADDING_BYTES)))
             ):
-                return at
-            name = content.read(at, 4)
+                return position
+            name = content.read(position, 4)
             if (
                 len(name) < 4
                 or not all(32 <= byte < 127 for byte in name)
-                or content.size < at + layout.id + layout.size
+                or content.size < position + layout.id + layout.size
             ):
                 break
-            size = _size(content, at, layout)
-            at = at + layout.id + layout.size + size + -size % layout.align
-        if at >= content.size:
+            size = _chunk_size(content, position, layout)
+            position = position + layout.id + layout.size + size + -size % layout.align
+        if position >= content.size:
             return content.size
     return None if content.size - end > 64 else content.size
 
 
-def _size(content: Content, at: int, layout: _Layout) -> int:
-    raw = content.read(at + layout.id, layout.size)
+def _chunk_size(content: Content, position: int, layout: _ChunkLayout) -> int:
+    raw = content.read(position + layout.id, layout.size)
     size = int.from_bytes(raw, layout.order)
     return max(0, size - layout.id - layout.size) if layout.is_inclusive else size
 
 
-def _next_file(content: Content, at: int, magic: bytes) -> int:
-    """Where the next file of the same family begins behind `at`; the end of the file where none does."""
+def _next_file_start(content: Content, position: int, magic: bytes) -> int:
+    """Where the next file of the same family begins behind `position`; the end of the file where none does."""
     form = {b"RIFF": b"WAVE", b"RIFX": b"WAVE", b"FORM": b"AIF", b"caff": b"\0\1\0\0", b"riff": b"\x2e\x91\xcf\x11"}
     offset = 8 if magic in (b"RIFF", b"RIFX", b"FORM") else 4
-    while (at := content.find(magic, at)) >= 0:
-        if content.read(at + offset, 4).startswith(form[magic]):
-            return at
-        at += 1
+    while (position := content.find(magic, position)) >= 0:
+        if content.read(position + offset, 4).startswith(form[magic]):
+            return position
+        position += 1
     return content.size
 
 
-def _true_header(content: Content, start: int, at: int, size: int, layout: _Layout) -> bytes:
+def _corrected_header(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> bytes:
     """What stands before the data, with the sizes as they are; nothing where that is too long."""
-    body = at + layout.id + layout.size
+    body = position + layout.id + layout.size
     if body - start > LONGEST_HEADER_BYTES or size < 0 or size >= 2 ** (8 * layout.size):
         return b""
-    head = bytearray(content.read(start, body - start))
+    header = bytearray(content.read(start, body - start))
 
-    def put(offset: int, value: int, length: int) -> None:
-        head[offset : offset + length] = value.to_bytes(length, layout.order)
+    def write_integer(offset: int, value: int, length: int) -> None:
+        header[offset : offset + length] = value.to_bytes(length, layout.order)
 
     extra = layout.id + layout.size if layout.is_inclusive else 0
-    put(at - start + layout.id, size + extra, layout.size)
+    write_integer(position - start + layout.id, size + extra, layout.size)
     if layout.head == 12:
-        put(4, min(2**32 - 1, len(head) - 8 + size), 4)
+        write_integer(4, min(2**32 - 1, len(header) - 8 + size), 4)
     elif layout.is_inclusive:
-        put(16, len(head) + size, 8)
-    if layout.data == b"SSND" and (common := bytes(head).find(b"COMM")) >= 0:
-        channels = int.from_bytes(head[common + 8 : common + 10], "big")
-        bits = int.from_bytes(head[common + 14 : common + 16], "big")
-        put(common + 10, max(0, size - 8) // max(1, channels * -(-bits // 8)), 4)
-    return bytes(head)
+        write_integer(16, len(header) + size, 8)
+    if layout.data == b"SSND" and (common := bytes(header).find(b"COMM")) >= 0:
+        channels = int.from_bytes(header[common + 8 : common + 10], "big")
+        bits = int.from_bytes(header[common + 14 : common + 16], "big")
+        write_integer(common + 10, max(0, size - 8) // max(1, channels * -(-bits // 8)), 4)
+    return bytes(header)
 
 
 def au_parts(content: Content, start: int) -> list[Part]:
     header = content.read(start, 24)
-    at, size = int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big")
-    there = content.size - start - at
-    if len(header) < 24 or not 24 <= at <= LONGEST_HEADER_BYTES or there <= 0 or size == 0xFFFF_FFFF or size == there:
+    position, size = int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big")
+    present_bytes = content.size - start - position
+    if (
+        len(header) < 24
+        or not 24 <= position <= LONGEST_HEADER_BYTES
+        or present_bytes <= 0
+        or size == 0xFFFF_FFFF
+        or size == present_bytes
+    ):
         return [Part(start, content.size)]
-    if there < size < UNKNOWN_SIZE:
-        return [Part(start, content.size, promise=size / there)]
-    if content.read(start + at + size, 4) == b".snd" and size:
-        return [Part(start, start + at + size), *au_parts(content, start + at + size)]
-    unknown = header[:8] + b"\xff\xff\xff\xff" + content.read(start, at)[12:]
-    return [Part(start + at, content.size, unknown)]
+    if present_bytes < size < UNKNOWN_SIZE:
+        return [Part(start, content.size, promise=size / present_bytes)]
+    if content.read(start + position + size, 4) == b".snd" and size:
+        return [Part(start, start + position + size), *au_parts(content, start + position + size)]
+    header_without_size = header[:8] + b"\xff\xff\xff\xff" + content.read(start, position)[12:]
+    return [Part(start + position, content.size, header_without_size)]

@@ -59,9 +59,9 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         for key, value in entry.items():
             if key == "step":
                 continue
-            if key not in _parameters(name):
+            if key not in _step_parameters(name):
                 raise RecipeError(
-                    f"cleaning step {name!r} has no parameter {key!r}; {did_you_mean(str(key), _parameters(name))}"
+                    f"cleaning step {name!r} has no parameter {key!r}; {did_you_mean(str(key), _step_parameters(name))}"
                 )
             if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
                 raise RecipeError(f"cleaning step {name!r}: {key} is {value!r}, expected a number")
@@ -79,10 +79,10 @@ def trim_bounds(
     outside, but for `margin_s` seconds on each side. All-zero sound is inside as a whole.
     """
     power = frame_power(waveform, sample_rate_hz)
-    active = np.flatnonzero(_active(power, below_db))
+    active = np.flatnonzero(_active_frames(power, below_db))
     if not len(active):
         return 0, len(waveform)
-    hop, window = _hop_and_window(sample_rate_hz)
+    hop, window = _hop_and_window_samples(sample_rate_hz)
     margin = round(margin_s * sample_rate_hz)
     start = max(0, int(active[0]) * hop - margin)
     end = min(len(waveform), int(active[-1]) * hop + window + margin)
@@ -103,18 +103,18 @@ def remove_silence(
     longest_pause_s: float = 0.3,
 ) -> Waveform:
     """Trim, and shorten every pause inside that is longer than `longest_pause_s` to that, cut from its middle."""
-    active = _active(frame_power(waveform, sample_rate_hz), below_db)
+    active = _active_frames(frame_power(waveform, sample_rate_hz), below_db)
     if not active.any():
         return waveform
     start, end = trim_bounds(waveform, sample_rate_hz, below_db, margin_s)
-    hop, window = _hop_and_window(sample_rate_hz)
-    stretches = [(int(first) * hop, int(last - 1) * hop + window) for first, last in runs(active)]
-    kept = round(longest_pause_s * sample_rate_hz)
+    hop, window = _hop_and_window_samples(sample_rate_hz)
+    stretches = [(int(first_frame) * hop, int(end_frame - 1) * hop + window) for first_frame, end_frame in runs(active)]
+    pause_samples = round(longest_pause_s * sample_rate_hz)
     pieces = []
     for (_, pause_start), (pause_end, _) in itertools.pairwise(stretches):
-        if pause_end - pause_start > kept:
-            pieces.append(waveform[start : pause_start + kept // 2])
-            start = pause_end - (kept - kept // 2)
+        if pause_end - pause_start > pause_samples:
+            pieces.append(waveform[start : pause_start + pause_samples // 2])
+            start = pause_end - (pause_samples - pause_samples // 2)
     return np.concatenate([*pieces, waveform[start:end]])
 
 
@@ -125,13 +125,13 @@ def loudness(waveform: Waveform, sample_rate_hz: int, target_dbfs: float = -23.0
     do not make a recording louder.
     """
     power = frame_power(waveform, sample_rate_hz)
-    active = _active(power, ACTIVE_BELOW_DB)
+    active = _active_frames(power, ACTIVE_BELOW_DB)
     if not active.any():
         return waveform
-    wanted = 10 ** (target_dbfs / 20) / np.sqrt(power[active].mean())
-    highest = peak / float(np.abs(waveform).max())
+    gain = 10 ** (target_dbfs / 20) / np.sqrt(power[active].mean())
+    peak_gain = peak / float(np.abs(waveform).max())
     # Rounding must not lift the highest sample over the limit.
-    return np.asarray(np.clip(waveform * np.float32(min(wanted, highest)), -peak, peak), np.float32)
+    return np.asarray(np.clip(waveform * np.float32(min(gain, peak_gain)), -peak, peak), np.float32)
 
 
 def denoise(
@@ -149,14 +149,16 @@ def denoise(
     power = _smoothed_power(np.abs(spectrum) ** 2)
 
     total = power.sum(axis=1)
-    heard = np.flatnonzero(total > 0)
-    if not len(heard):
+    sounding_frames = np.flatnonzero(total > 0)
+    if not len(sounding_frames):
         return waveform
-    quietest = heard[np.argsort(total[heard], kind="stable")[: max(1, round(QUIETEST_SHARE * len(heard)))]]
+    quietest = sounding_frames[
+        np.argsort(total[sounding_frames], kind="stable")[: max(1, round(QUIETEST_SHARE * len(sounding_frames)))]
+    ]
     noise = power[quietest].mean(axis=0)
-    unwanted = over_subtraction * noise
+    subtracted_power = over_subtraction * noise
     # Where the noise is the larger the gain is at its lowest anyway: no division by next to nothing.
-    ratio = unwanted / np.maximum(np.maximum(power, unwanted), np.finfo(np.float32).tiny)
+    ratio = subtracted_power / np.maximum(np.maximum(power, subtracted_power), np.finfo(np.float32).tiny)
     gain = np.maximum(1 - ratio, 10 ** (-reduction_db / 20))
 
     return istft(spectrum * gain, hop, len(waveform))
@@ -233,16 +235,16 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 @cache
-def _parameters(name: str) -> tuple[str, ...]:
+def _step_parameters(name: str) -> tuple[str, ...]:
     return tuple(inspect.signature(STEPS[name]).parameters)[2:]
 
 
-def _hop_and_window(sample_rate_hz: int) -> tuple[int, int]:
+def _hop_and_window_samples(sample_rate_hz: int) -> tuple[int, int]:
     block = block_samples(sample_rate_hz)
     return block * round(HOP_S / BLOCK_S), block * WINDOW_BLOCKS
 
 
-def _active(power: NDArray[np.float64], below_db: float) -> NDArray[np.bool_]:
+def _active_frames(power: NDArray[np.float64], below_db: float) -> NDArray[np.bool_]:
     """Frames within `below_db` of the loudest; none where everything is zero."""
     loudest = power.max(initial=0.0)
     return np.asarray((power >= loudest * 10 ** (-below_db / 10)) & (loudest > 0))

@@ -83,8 +83,8 @@ def load(
         AudioError: the source is missing, empty, not audio, damaged before its first sample, not finite, or too long.
             A file that is cut off or breaks in the middle gives what it holds before that.
     """
-    parts = list(_stream(source, sample_rate_hz, start_s, end_s, longest_s, warnings))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    chunks = list(_mono_chunks(source, sample_rate_hz, start_s, end_s, longest_s, warnings))
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
 
 def blocks(
@@ -98,7 +98,7 @@ def blocks(
     size = round(block_s * sample_rate_hz)
     if size < 1:
         raise AudioError(f"blocks of {block_s} s hold no samples, expected a longer block")
-    return _rechunked(_stream(source, sample_rate_hz, warnings=warnings), size)
+    return _rechunked(_mono_chunks(source, sample_rate_hz, warnings=warnings), size)
 
 
 def info(source: Source) -> AudioInfo:
@@ -117,7 +117,7 @@ def duration_s(source: Source) -> float:
     return info(source).duration_s
 
 
-def _stream(
+def _mono_chunks(
     source: Source,
     sample_rate_hz: int,
     start_s: float = 0.0,
@@ -129,16 +129,18 @@ def _stream(
     to_hz = check_rate(sample_rate_hz, "the answer")
     with open_audio(source) as reader:
         downmix = Downmix(reader.name, reader.sample_rate_hz)
-        stretch = _stretch(reader, start_s, end_s, longest_s)
+        stretch = _checked_stretch(reader, start_s, end_s, longest_s)
         if isinstance(source, Sound) and source.channel is not None:
-            stretch = _channel(stretch, source.channel, reader)
+            stretch = _select_channel(stretch, source.channel, reader)
         mono = downmix.mono(stretch)
         yield from resample_blocks(mono, reader.sample_rate_hz, to_hz)
         if warnings is not None:
             warnings += [*reader.warnings, *downmix.warnings()]
 
 
-def _channel(blocks: Iterator[NDArray[np.float32]], channel: int, reader: Reader) -> Iterator[NDArray[np.float32]]:
+def _select_channel(
+    blocks: Iterator[NDArray[np.float32]], channel: int, reader: Reader
+) -> Iterator[NDArray[np.float32]]:
     """One of the channels, (samples, 1)."""
     if not 1 <= channel <= reader.channels:
         have = "one channel" if reader.channels == 1 else f"{reader.channels} channels"
@@ -147,32 +149,32 @@ def _channel(blocks: Iterator[NDArray[np.float32]], channel: int, reader: Reader
         yield block[:, channel - 1 : channel]
 
 
-def _stretch(
+def _checked_stretch(
     reader: Reader, start_s: float, end_s: float | None, longest_s: float | None
 ) -> Iterator[NDArray[np.float32]]:
     """A stretch of a sound, (samples, channels), checked."""
     rate = reader.sample_rate_hz
     if not (0 <= start_s < math.inf) or (end_s is not None and not end_s > start_s):
         raise AudioError(f"{start_s} to {end_s} s is not a stretch of {reader.name}, expected 0 <= start < end")
-    first = round(start_s * rate)
-    last = math.inf if end_s is None or end_s == math.inf else max(round(end_s * rate), first + 1)
-    most = math.inf if longest_s is None else longest_s * rate
-    if reader.frames is not None and min(reader.frames, last) - first > most:
-        raise _too_long(reader, longest_s)
-    taken = 0
-    for chunk in reader.chunks(first):
+    first_frame = round(start_s * rate)
+    end_frame = math.inf if end_s is None or end_s == math.inf else max(round(end_s * rate), first_frame + 1)
+    longest_frames = math.inf if longest_s is None else longest_s * rate
+    if reader.frames is not None and min(reader.frames, end_frame) - first_frame > longest_frames:
+        raise _too_long_error(reader, longest_s)
+    read_frames = 0
+    for chunk in reader.chunks(first_frame):
         check()
-        stretch = chunk[: None if last == math.inf else int(last) - first - taken]
+        stretch = chunk[: None if end_frame == math.inf else int(end_frame) - first_frame - read_frames]
         _check_values(stretch, reader.name)
-        taken += len(stretch)
-        if taken > most:
-            raise _too_long(reader, longest_s)
+        read_frames += len(stretch)
+        if read_frames > longest_frames:
+            raise _too_long_error(reader, longest_s)
         yield stretch
-        if taken >= last - first:
+        if read_frames >= end_frame - first_frame:
             return
-    if not taken and first:
+    if not read_frames and first_frame:
         raise AudioError(f"{reader.name} ends before {start_s:g} s, where it should start")
-    if not taken:
+    if not read_frames:
         raise AudioError(f"{reader.name} holds no samples")
 
 
@@ -185,20 +187,20 @@ def _check_values(chunk: NDArray[np.float32], name: str) -> None:
         raise AudioError(f"{name} holds values that are not finite (NaN or infinite)")
 
 
-def _too_long(reader: Reader, longest_s: float | None) -> TooLongError:
+def _too_long_error(reader: Reader, longest_s: float | None) -> TooLongError:
     return TooLongError(f"{reader.name} is longer than the limit of {longest_s:g} s")
 
 
-def _rechunked(parts: Iterable[Waveform], size: int) -> Iterator[Waveform]:
+def _rechunked(chunks: Iterable[Waveform], size: int) -> Iterator[Waveform]:
     """The same samples in parts of exactly `size`, the last one shorter."""
-    held: list[Waveform] = []
-    count = 0
-    for part in parts:
-        held.append(part)
-        count += len(part)
-        while count >= size:
-            joined = np.concatenate(held)
-            yield joined[:size].copy()
-            held, count = [joined[size:]], count - size
-    if count:
-        yield np.concatenate(held)
+    pending: list[Waveform] = []
+    pending_samples = 0
+    for chunk in chunks:
+        pending.append(chunk)
+        pending_samples += len(chunk)
+        while pending_samples >= size:
+            samples = np.concatenate(pending)
+            yield samples[:size].copy()
+            pending, pending_samples = [samples[size:]], pending_samples - size
+    if pending_samples:
+        yield np.concatenate(pending)

@@ -31,48 +31,48 @@ class Downmix:
 
     def __init__(self, name: str, sample_rate_hz: int) -> None:
         self._name, self._rate_hz = name, sample_rate_hz
-        self._turned: set[int] = set()
-        self._used: set[int] = set()
-        self._noisy: set[int] = set()
-        self._is_different = False
-        self._channels = 1
+        self._inverted_channels: set[int] = set()
+        self._mixed_channels: set[int] = set()
+        self._noisy_channels: set[int] = set()
+        self._has_different_sounds = False
+        self._channel_count = 1
 
     def mono(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Blocks (samples, channels) as blocks (samples,)."""
-        held: list[Block] = []
-        count, piece = 0, round(PIECE_S * self._rate_hz)
+        pending_blocks: list[Block] = []
+        pending_samples, piece_samples = 0, round(PIECE_S * self._rate_hz)
         for block in blocks:
-            self._channels = block.shape[1]
-            if self._channels == 1:
+            self._channel_count = block.shape[1]
+            if self._channel_count == 1:
                 yield block[:, 0]
                 continue
-            held.append(block)
-            count += len(block)
-            if count >= piece:
-                yield self._mixed(np.concatenate(held))
-                held, count = [], 0
-        if count:
-            yield self._mixed(np.concatenate(held))
+            pending_blocks.append(block)
+            pending_samples += len(block)
+            if pending_samples >= piece_samples:
+                yield self._mix_piece(np.concatenate(pending_blocks))
+                pending_blocks, pending_samples = [], 0
+        if pending_samples:
+            yield self._mix_piece(np.concatenate(pending_blocks))
 
     def warnings(self) -> list[str]:
         """A sentence each about channels that were turned, left out, or hold different sounds."""
         sentences = []
-        empty = set(range(self._channels)) - self._used - self._noisy
-        if self._turned:
-            which = _listed(self._turned)
-            sentences.append(f"{self._name}: {which} in opposite phase to channel 1, and turned before the mix")
-        if noisy := self._noisy - self._used:
-            sentences.append(f"{self._name}: {_listed(noisy)} only noise, and left out of the mix")
-        if empty and self._used:
-            sentences.append(f"{self._name}: {_listed(empty)} silent, and left out of the mix")
-        if self._is_different:
+        empty_channels = set(range(self._channel_count)) - self._mixed_channels - self._noisy_channels
+        if self._inverted_channels:
+            channels = _channel_list(self._inverted_channels)
+            sentences.append(f"{self._name}: {channels} in opposite phase to channel 1, and turned before the mix")
+        if unused_noisy := self._noisy_channels - self._mixed_channels:
+            sentences.append(f"{self._name}: {_channel_list(unused_noisy)} only noise, and left out of the mix")
+        if empty_channels and self._mixed_channels:
+            sentences.append(f"{self._name}: {_channel_list(empty_channels)} silent, and left out of the mix")
+        if self._has_different_sounds:
             sentences.append(f"{self._name}: its channels hold different sounds, and were mixed into one")
         return sentences
 
-    def _mixed(self, piece: Block) -> Block:
+    def _mix_piece(self, piece: Block) -> Block:
         """One piece (samples, channels) as (samples,)."""
         if (piece[:, 1:] == piece[:, :1]).all():
-            self._used.update(range(piece.shape[1]) if piece.any() else ())
+            self._mixed_channels.update(range(piece.shape[1]) if piece.any() else ())
             return piece[:, 0]
         power = np.einsum("sc,sc->c", piece, piece, dtype=np.float64)
         weights = np.where(power > power.max() * 10 ** (EMPTY_DB / 10), 1.0, 0.0)
@@ -82,18 +82,18 @@ class Downmix:
         for place, channel in enumerate(live[1:], start=1):
             if correlation[0, place] < OPPOSITE:
                 weights[channel] = -1.0
-                self._turned.add(int(channel))
+                self._inverted_channels.add(int(channel))
         if (np.abs(correlation) < SAME).any():
             shares = {int(c): float(speech_frames(piece[:, c], self._rate_hz).mean()) for c in live}
             speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
             noisy = [channel for channel, share in shares.items() if not share and speaking]
             weights[noisy] = 0.0
-            self._noisy.update(noisy)
-            self._is_different |= len(speaking) > 1
-        self._used.update(np.flatnonzero(weights).tolist())
+            self._noisy_channels.update(noisy)
+            self._has_different_sounds |= len(speaking) > 1
+        self._mixed_channels.update(np.flatnonzero(weights).tolist())
         return np.asarray(piece @ (weights / np.abs(weights).sum()).astype(np.float32), np.float32)
 
 
-def _listed(channels: set[int]) -> str:
+def _channel_list(channels: set[int]) -> str:
     numbers = [str(channel + 1) for channel in sorted(channels)]
     return f"channel {numbers[0]} is" if len(numbers) == 1 else f"channels {', '.join(numbers)} are"

@@ -26,14 +26,14 @@ def frame_power(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[n
         (ceil(blocks / 2),): one frame at least, unless the waveform is empty.
     """
     block = block_samples(sample_rate_hz)
-    whole = len(waveform) // block
-    rows = waveform[: whole * block].reshape(whole, block)
-    tail = waveform[whole * block :]
+    whole_blocks = len(waveform) // block
+    rows = waveform[: whole_blocks * block].reshape(whole_blocks, block)
+    tail = waveform[whole_blocks * block :]
     blocks = -(-len(waveform) // block)
     # A frame reads up to WINDOW_BLOCKS beyond the last start.
     energy = np.zeros(blocks + WINDOW_BLOCKS)
-    energy[:whole] = np.einsum("ij,ij->i", rows, rows)
-    energy[whole] = np.dot(tail, tail)
+    energy[:whole_blocks] = np.einsum("ij,ij->i", rows, rows)
+    energy[whole_blocks] = np.dot(tail, tail)
     starts = np.arange(0, blocks, HOP_BLOCKS)
     return np.asarray(sum(energy[starts + shift] for shift in range(WINDOW_BLOCKS)) / (WINDOW_BLOCKS * block))
 

@@ -33,7 +33,7 @@ class Kind:
 
 
 # (offset in bytes, magic, kind); `.` stands for any byte.
-_MAGICS: tuple[tuple[int, bytes, Kind], ...] = (
+_MAGIC_PATTERNS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, rb"RIFF....WAVE", Kind("wav", "wav", True)),
     (0, rb"RF64....WAVE|BW64....WAVE|RIFX....WAVE", Kind("wav", "wav", True)),
     (0, rb"riff\x2e\x91\xcf\x11", Kind("w64", "w64", True)),
@@ -61,13 +61,13 @@ _MAGICS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, rb"Creative Voice File", Kind("voc", "voc", True)),
     (0, rb"NIST_1A", Kind("nist", "nistsphere", True)),
 )
-MAGICS = tuple((at, re.compile(pattern, re.DOTALL), kind) for at, pattern, kind in _MAGICS)
+MAGICS = tuple((position, re.compile(pattern, re.DOTALL), kind) for position, pattern, kind in _MAGIC_PATTERNS)
 MP3 = Kind("mp3", "mp3", True)
 ADTS = Kind("aac", "aac")
 LOAS = Kind("loas", "loas")
 
 # (offset, magic, what it is and how to go on): files that are no sound, by what people take for one.
-_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+_FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
         rb"version https://git-lfs",
@@ -105,7 +105,9 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
         "join all pieces in their order, or record each as a file of its own",
     ),
 )
-OTHERS = tuple((at, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for at, pattern, text in _OTHERS)
+FOREIGN_MAGICS = tuple(
+    (position, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for position, pattern, text in _FOREIGN_PATTERNS
+)
 LATER_WEBM = (
     "is a later piece of a WebM recording (MediaRecorder), without the header that only its first piece has; "
     "join all pieces in their order, or stop and start the recorder for each"
@@ -128,8 +130,8 @@ HEADERLESS = {
 
 def of(head: bytes) -> Kind | None:
     """The kind of file that starts with these bytes (about `HEAD_BYTES`), ID3 tags skipped before; None: not ours."""
-    for at, magic, kind in MAGICS:
-        if magic.match(head, at):
+    for position, magic, kind in MAGICS:
+        if magic.match(head, position):
             return kind
     if head[:2] == b"\x56\xe0" or (head[:1] == b"\x56" and len(head) > 1 and head[1] & 0xE0 == 0xE0):
         return LOAS
@@ -145,8 +147,8 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
         head: its first bytes.
         suffix: of its name, for a guess at headerless samples.
     """
-    for at, magic, text in OTHERS:
-        if magic.match(head, at):
+    for position, magic, text in FOREIGN_MAGICS:
+        if magic.match(head, position):
             return text
     if _is_later_webm(head):
         return LATER_WEBM
@@ -169,14 +171,14 @@ def _is_later_webm(head: bytes) -> bool:
     if head[:4] == b"\x1f\x43\xb6\x75":
         return True
     for place in re.finditer(rb"\xa3", head):
-        at, blocks = place.start(), 0
-        while at + 6 < len(head) and head[at] == 0xA3:
-            first = head[at + 1]
-            length = 9 - first.bit_length() if first else 9
-            if length > 4 or head[at + 1 + length] & 0xF0 != 0x80:  # the number of the track, one byte
+        position, blocks = place.start(), 0
+        while position + 6 < len(head) and head[position] == 0xA3:
+            first_byte = head[position + 1]
+            length = 9 - first_byte.bit_length() if first_byte else 9
+            if length > 4 or head[position + 1 + length] & 0xF0 != 0x80:  # the number of the track, one byte
                 break
-            size = int.from_bytes(head[at + 1 : at + 1 + length], "big") & ((1 << 7 * length) - 1)
-            at, blocks = at + 1 + length + size, blocks + 1
+            size = int.from_bytes(head[position + 1 : position + 1 + length], "big") & ((1 << 7 * length) - 1)
+            position, blocks = position + 1 + length + size, blocks + 1
         if blocks >= 3:
             return True
     return False

@@ -12,9 +12,11 @@ from intonate.audio import kinds, mpeg
 from intonate.errors import AudioError
 
 # What libsndfile reads, and what PyAV (the `media` extra) reads.
-_SNDFILE = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
-_MEDIA = (".webm", ".mkv", ".mka", ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".aac", ".wma", ".amr")
-AUDIO_SUFFIXES: frozenset[str] = frozenset(_SNDFILE + _MEDIA)
+_SNDFILE_SUFFIXES = (
+    *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64"),
+)
+_MEDIA_SUFFIXES = (".webm", ".mkv", ".mka", ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".aac", ".wma", ".amr")
+AUDIO_SUFFIXES: frozenset[str] = frozenset(_SNDFILE_SUFFIXES + _MEDIA_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Listing:
         count = sum(self.left_out.values())
         if not count:
             return ""
-        each = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in sorted(self.left_out.items()))
-        return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {each}"
+        counts_by_suffix = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in sorted(self.left_out.items()))
+        return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {counts_by_suffix}"
 
 
 def listing(path: str | os.PathLike[str]) -> Listing:
@@ -44,22 +46,22 @@ def listing(path: str | os.PathLike[str]) -> Listing:
         if not root.exists():
             raise AudioError(f"{root} does not exist")
         return Listing((root,), {})
-    found: list[Path] = []
+    paths: list[Path] = []
     left_out: Counter[str] = Counter()
     for file in sorted(root.rglob("*")):
         if file.name.startswith(".") or not file.is_file():
             continue
         if file.suffix.lower() in AUDIO_SUFFIXES or _is_sound(file):
-            found.append(file)
+            paths.append(file)
         else:
             left_out[file.suffix.lower()] += 1
-    if not found:
-        others = Listing((), left_out).left_out_sentence()
+    if not paths:
+        left_out_sentence = Listing((), left_out).left_out_sentence()
         raise AudioError(
             f"{root} is a folder without audio (looked for {', '.join(sorted(AUDIO_SUFFIXES))}, and into the others"
-            f"{': ' + others if others else ''})"
+            f"{': ' + left_out_sentence if left_out_sentence else ''})"
         )
-    return Listing(tuple(found), dict(left_out))
+    return Listing(tuple(paths), dict(left_out))
 
 
 def find(path: str | os.PathLike[str]) -> list[Path]:

@@ -33,7 +33,7 @@ CODECS = frozenset(
     | {f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")}
 )
 # FFmpeg's own decoder of AMR knows no comfort noise, which is most of what a telephone sends in pauses.
-BETTER = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
+PREFERRED_DECODERS = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
 # Above 8 channels FFmpeg keeps the planes elsewhere, and PyAV 18 was seen to read beyond them (a damaged AAC header
 # that claimed 28): a crash of the process, not an exception.
 MOST_CHANNELS = 8
@@ -76,9 +76,9 @@ def open_media(
     """
     av = _require_av(name, kind)
     warnings: list[str] = []
-    opened = _opened(av, view, name, kind, promise)
-    stack.callback(opened.close)
-    count = len(opened.streams.audio)
+    container = _open_container(av, view, name, kind, promise)
+    stack.callback(container.close)
+    count = len(container.streams.audio)
     if not count:
         raise AudioError(f"{name} has no channels of sound: there is no audio track in it")
     if track is not None and not 1 <= track <= count:
@@ -89,11 +89,11 @@ def open_media(
             f"{name} has {count} audio tracks: track {chosen} was heard; --track N (track=N in Python) names another"
         )
         view.seek(0)
-        opened = _opened(av, view, name, kind, promise)
-        stack.callback(opened.close)
+        container = _open_container(av, view, name, kind, promise)
+        stack.callback(container.close)
     else:
         chosen = track or 1
-    return _reader(av, _Track(opened, chosen - 1, name, kind), promise, warnings)
+    return _track_reader(av, _Track(container, chosen - 1, name, kind), promise, warnings)
 
 
 def _require_av(name: str, kind: Kind) -> Any:
@@ -105,14 +105,14 @@ def _require_av(name: str, kind: Kind) -> Any:
         ) from error
 
 
-def _opened(av: Any, view: BinaryIO, name: str, kind: Kind, promise: float) -> Any:
+def _open_container(av: Any, view: BinaryIO, name: str, kind: Kind, promise: float) -> Any:
     try:
         return av.open(view, mode="r", format=kind.demuxer, metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
         if kind.name in ("mp4", "mov"):
-            why = " because it is cut off" if math.isnan(promise) else ""
+            reason = " because it is cut off" if math.isnan(promise) else ""
             raise AudioError(
-                f"{name} is damaged: it starts as {kind.name} but cannot be opened{why}; its index (moov), which "
+                f"{name} is damaged: it starts as {kind.name} but cannot be opened{reason}; its index (moov), which "
                 "recorders write last, may be missing"
             ) from error
         raise AudioError(f"{name} is damaged: it starts as {kind.name} but cannot be opened") from error
@@ -132,30 +132,30 @@ class _Track:
         return self.container.streams.audio[self.number]
 
 
-def _reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Reader:
+def _track_reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Reader:
     name = track.name
     faults: list[str] = []
-    blocks = _on_the_clock(_frames(av, track, faults), track)
+    blocks = _fill_gaps(_decoded_frames(av, track, faults), track)
     # The header may name another rate than the decoder gives (HE-AAC doubles it): ask the first block.
-    head = next(blocks, None)
-    if head is None:
+    first_block = next(blocks, None)
+    if first_block is None:
         broken = "is damaged: no sound could be decoded from it" if faults else "holds no samples"
         raise AudioError(f"{name} {broken}")
-    rate = check_rate(head[0], name)
-    promised_s = _promised_s(track)
+    rate = check_rate(first_block[0], name)
+    promised_s = _promised_end_s(track)
 
-    def chunks(first: int) -> Iterator[Block]:
-        at, waiting, held = 0, list[Block](), 0
-        for _, block in itertools.chain([head], blocks):
-            at += len(block)
-            new = block[max(0, len(block) - max(0, at - first)) :]
-            waiting, held = [*waiting, new], held + new.size
-            if held >= CHUNK_SAMPLES // 8:
-                yield np.concatenate(waiting)
-                waiting, held = [], 0
-        if held:
-            yield np.concatenate(waiting)
-        heard_s = at / rate
+    def chunks(first_frame: int) -> Iterator[Block]:
+        frame_count, pending_blocks, pending_count = 0, list[Block](), 0
+        for _, block in itertools.chain([first_block], blocks):
+            frame_count += len(block)
+            unread_samples = block[max(0, len(block) - max(0, frame_count - first_frame)) :]
+            pending_blocks, pending_count = [*pending_blocks, unread_samples], pending_count + unread_samples.size
+            if pending_count >= CHUNK_SAMPLES // 8:
+                yield np.concatenate(pending_blocks)
+                pending_blocks, pending_count = [], 0
+        if pending_count:
+            yield np.concatenate(pending_blocks)
+        heard_s = frame_count / rate
         if promised_s is not None and promised_s - heard_s > SLACK_S:
             warnings.append(shortfall(name, heard_s, promised_s))
         elif faults:
@@ -165,16 +165,16 @@ def _reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Read
             warnings.append(shortfall(name, heard_s, heard_s * promise))
 
     frames = None if promised_s is None else round(promised_s * rate)
-    return Reader(name, rate, head[1].shape[1], frames, track.kind.name, chunks, warnings)
+    return Reader(name, rate, first_block[1].shape[1], frames, track.kind.name, chunks, warnings)
 
 
-def _promised_s(track: _Track) -> float | None:
+def _promised_end_s(track: _Track) -> float | None:
     """When the track ends as its container says, seconds; None where it does not say."""
     stream, container = track.stream, track.container
     if track.kind.name in NO_LENGTH:
         return None
     if stream.duration is not None and stream.duration > 0:
-        start_s = float((stream.start_time or 0) * stream.time_base) - _origin_s(track)
+        start_s = float((stream.start_time or 0) * stream.time_base) - _clock_origin_s(track)
         return float(stream.duration * stream.time_base) + (start_s if 0 < start_s <= MOST_GAP_S else 0.0)
     # A container's own length is that of its longest track.
     if container.duration is not None and container.duration > 0 and len(container.streams) == 1:
@@ -182,15 +182,15 @@ def _promised_s(track: _Track) -> float | None:
     return None
 
 
-def _origin_s(track: _Track) -> float:
+def _clock_origin_s(track: _Track) -> float:
     """The time stamp of second 0."""
     start = track.container.start_time
     return 0.0 if track.kind.name in FROM_ZERO or start is None else start / 1e6
 
 
-def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block]]:
+def _fill_gaps(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block]]:
     """(rate, block): the frames, with silence where their time stamps leave a gap."""
-    origin_s, clock_s = _origin_s(track), 0.0
+    origin_s, clock_s = _clock_origin_s(track), 0.0
     for rate, time_s, block in frames:
         if time_s is not None:
             gap_s = time_s - origin_s - clock_s
@@ -205,18 +205,18 @@ def _on_the_clock(frames: Iterator[tuple[int, float | None, Block]], track: _Tra
         yield rate, block
 
 
-def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, float | None, Block]]:
+def _decoded_frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, float | None, Block]]:
     """The track, frame by frame: (sample rate in Hz, time stamp in seconds, (samples, channels) float32).
 
     All come in the rate and the channels of the first one. What cannot be decoded is noted in `faults`.
     """
     errors = (OSError, ValueError, av.FFmpegError)
     decoder = _decoder(av, track)
-    setup: Any = None
+    previous_format: Any = None
     resampler: Any = None
     target: Any = None
     lost_s = 0.0
-    for packet in _packets(track, errors, faults):
+    for packet in _demuxed_packets(track, errors, faults):
         try:
             decoded = decoder.decode(packet)
         except EOFError:
@@ -234,21 +234,24 @@ def _frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, fl
                 raise AudioError(
                     f"{track.name} has {channels} channels, expected at most {MOST_CHANNELS} in such a file"
                 )
-            if (here := (frame.sample_rate, frame.layout.name, frame.format.name)) != setup:
+            if (frame_format := (frame.sample_rate, frame.layout.name, frame.format.name)) != previous_format:
                 target = target or (frame.layout, frame.sample_rate)
-                setup, resampler = here, av.AudioResampler(format="fltp", layout=target[0], rate=target[1])
+                previous_format, resampler = (
+                    frame_format,
+                    av.AudioResampler(format="fltp", layout=target[0], rate=target[1]),
+                )
             time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
             frame.pts = None
             if time_s is None and lost_s:
-                lost = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)
-                yield target[1], None, lost
+                silence = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)
+                yield target[1], None, silence
             lost_s = 0.0
             for piece in resampler.resample(frame):
                 yield piece.sample_rate, time_s, np.asarray(piece.to_ndarray().T, np.float32)
                 time_s = None
 
 
-def _packets(track: _Track, errors: tuple[type[Exception], ...], faults: list[str]) -> Iterator[Any]:
+def _demuxed_packets(track: _Track, errors: tuple[type[Exception], ...], faults: list[str]) -> Iterator[Any]:
     """The packets of the track; where the container breaks, what comes after."""
     for _ in range(MOST_FAULTS):
         try:
@@ -270,11 +273,11 @@ def _decoder(av: Any, track: _Track) -> Any:
     codec = context.name if context else "nothing that is known"
     if codec not in CODECS:
         raise AudioError(f"{track.name} is coded as {codec}, which is not read; known: {', '.join(sorted(CODECS))}")
-    if codec in BETTER:
+    if codec in PREFERRED_DECODERS:
         with contextlib.suppress(ValueError, av.FFmpegError):
-            better = av.CodecContext.create(BETTER[codec], "r")
-            better.extradata = context.extradata
-            return better
+            preferred_decoder = av.CodecContext.create(PREFERRED_DECODERS[codec], "r")
+            preferred_decoder.extradata = context.extradata
+            return preferred_decoder
     return context
 
 
@@ -283,21 +286,24 @@ def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) 
     readable: list[int] = []
     for number in range(1, count + 1):
         view.seek(0)
-        with contextlib.suppress(AudioError), contextlib.closing(_opened(av, view, name, kind, 1.0)) as opened:
-            held, held_s, heard_s = list[Block](), 0.0, 0.0
-            for rate, _, block in _frames(av, _Track(opened, number - 1, name, kind), []):
+        with (
+            contextlib.suppress(AudioError),
+            contextlib.closing(_open_container(av, view, name, kind, 1.0)) as container,
+        ):
+            pending_blocks, pending_s, decoded_s = list[Block](), 0.0, 0.0
+            for rate, _, block in _decoded_frames(av, _Track(container, number - 1, name, kind), []):
                 readable = readable or [number]
-                held, held_s, heard_s = (
-                    [*held, block.mean(axis=1)],
-                    held_s + len(block) / rate,
-                    heard_s + len(block) / rate,
+                pending_blocks, pending_s, decoded_s = (
+                    [*pending_blocks, block.mean(axis=1)],
+                    pending_s + len(block) / rate,
+                    decoded_s + len(block) / rate,
                 )
-                if held_s >= PROBE_PIECE_S:
-                    if has_speech(np.concatenate(held), rate):
+                if pending_s >= PROBE_PIECE_S:
+                    if has_speech(np.concatenate(pending_blocks), rate):
                         return number
-                    held, held_s = [], 0.0
-                if heard_s >= PROBE_S:
+                    pending_blocks, pending_s = [], 0.0
+                if decoded_s >= PROBE_S:
                     break
-            if held and has_speech(np.concatenate(held), rate):
+            if pending_blocks and has_speech(np.concatenate(pending_blocks), rate):
                 return number
     return readable[0] if readable else 1

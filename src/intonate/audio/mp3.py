@@ -11,101 +11,108 @@ import re
 from intonate.audio import mpeg
 from intonate.audio.streams import BLOCK_BYTES, MOST_PARTS, Content, Part
 
-_SYNC = re.compile(rb"\xff[\xe2-\xff]|ID3")
+_SYNC_PATTERN = re.compile(rb"\xff[\xe2-\xff]|ID3")
 # 320 kbit/s at 32 kHz, with padding.
 LONGEST_FRAME_BYTES = 1441
 # Two numbers of 12 bits.
-LAME_CUT = 2 * 4095
+LONGEST_LAME_CUT = 2 * 4095
 
 
 def parts(content: Content, start: int) -> list[Part]:
-    found: list[Part] = []
-    at = start
-    while at < content.size and len(found) < MOST_PARTS:
-        at += mpeg.id3_bytes(content.read(at, 10))
-        header = mpeg.frame(content.read(at, 4))
+    file_parts: list[Part] = []
+    position = start
+    while position < content.size and len(file_parts) < MOST_PARTS:
+        position += mpeg.id3_bytes(content.read(position, 10))
+        header = mpeg.frame(content.read(position, 4))
         if header is None:
-            at = _next_frame(content, at)
-            if at < 0:
+            position = _next_frame_start(content, position)
+            if position < 0:
                 break
             continue
-        first = content.read(at, header.size)
-        xing = mpeg.xing(first)
-        if xing and xing.frames and xing.bytes and _can_end_at(content, at + xing.bytes):
-            end = at + xing.bytes
-            found.append(Part(at, end, least=_least(xing, header)))
-        elif xing and xing.frames and xing.bytes and at + xing.bytes > content.size:
+        frame_bytes = content.read(position, header.size)
+        xing = mpeg.xing(frame_bytes)
+        if xing and xing.frames and xing.bytes and _can_end_at(content, position + xing.bytes):
+            end = position + xing.bytes
+            file_parts.append(Part(position, end, least=_least_samples(xing, header)))
+        elif xing and xing.frames and xing.bytes and position + xing.bytes > content.size:
             # Cut off. The number of frames stays: it is the promise.
-            head = mpeg.mended_xing(first, xing, xing.frames, content.size - at)
-            found.append(Part(at + len(head), content.size, head, least=_least(xing, header)))
+            xing_frame = mpeg.mended_xing(frame_bytes, xing, xing.frames, content.size - position)
+            least = _least_samples(xing, header)
+            file_parts.append(Part(position + len(xing_frame), content.size, xing_frame, least=least))
             end = content.size
         else:
-            end, frames = _walk(content, at)
-            if xing and xing.frames_at + 4 <= len(first):
+            end, frames = _frames_end_and_count(content, position)
+            if xing and xing.frames_at + 4 <= len(frame_bytes):
                 # The first frame is the header's own, and not counted. A promise of more stays.
-                head = mpeg.mended_xing(first, xing, max(frames - 1, xing.frames or 0), end - at)
-                found.append(Part(at + len(first), end, head, least=_least(mpeg.xing(head), header)))
+                xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames or 0), end - position)
+                least = _least_samples(mpeg.xing(xing_frame), header)
+                file_parts.append(Part(position + len(frame_bytes), end, xing_frame, least=least))
             elif header.layer == 3:
-                found.append(Part(at, end, mpeg.made_xing(content.read(at, 4), frames, end - at)))
+                file_parts.append(Part(position, end, mpeg.new_xing(content.read(position, 4), frames, end - position)))
             else:
-                found.append(Part(at, end))
-        at = end
-    return found
+                file_parts.append(Part(position, end))
+        position = end
+    return file_parts
 
 
-def _least(xing: mpeg.Xing | None, header: mpeg.Frame) -> int:
+def _least_samples(xing: mpeg.Xing | None, header: mpeg.Frame) -> int:
     """The samples that a Xing header promises, after the most that LAME's word of it may cut off at the ends."""
-    return max(0, (xing.frames or 0) * header.samples - LAME_CUT) if xing else 0
+    return max(0, (xing.frames or 0) * header.samples - LONGEST_LAME_CUT) if xing else 0
 
 
-def first_frame(content: Content, at: int) -> int | None:
-    """Where the first frame stands within 64 KiB of `at`, behind something else; None where there is none."""
-    place = _next_frame(content, at, min(content.size, at + 2**16))
+def first_frame(content: Content, position: int) -> int | None:
+    """Where the first frame stands within 64 KiB of `position`, behind something else; None where there is none."""
+    place = _next_frame_start(content, position, min(content.size, position + 2**16))
     if place < 0:
         return None
     block = content.read(place, 8 * LONGEST_FRAME_BYTES)
-    return place if block[:3] == b"ID3" or mpeg.frames_run(block, 0, most=8) == 8 else None
+    return place if block[:3] == b"ID3" or mpeg.frames_run(block, 0, limit=8) == 8 else None
 
 
 def _can_end_at(content: Content, end: int) -> bool:
     """Whether a part may end here: at the end of the file, or before tags or another part."""
     if end >= content.size:
         return end == content.size
-    after = content.read(end, 10)
-    return after[:3] in (b"ID3", b"TAG") or after[:8] == b"APETAGEX" or not any(after) or _has_xing(content, end)
+    following_bytes = content.read(end, 10)
+    return (
+        following_bytes[:3] in (b"ID3", b"TAG")
+        or following_bytes[:8] == b"APETAGEX"
+        or not any(following_bytes)
+        or _has_xing(content, end)
+    )
 
 
-def _has_xing(content: Content, at: int) -> bool:
-    header = mpeg.frame(content.read(at, 4))
-    return header is not None and mpeg.xing(content.read(at, header.size)) is not None
+def _has_xing(content: Content, position: int) -> bool:
+    header = mpeg.frame(content.read(position, 4))
+    return header is not None and mpeg.xing(content.read(position, header.size)) is not None
 
 
-def _walk(content: Content, at: int) -> tuple[int, int]:
-    """Where the frames from `at` on end (before another part), and how many there are."""
+def _frames_end_and_count(content: Content, position: int) -> tuple[int, int]:
+    """Where the frames from `position` on end (before another part), and how many there are."""
     frames = 0
-    while at + 4 <= content.size:
-        header = mpeg.frame(content.read(at, 4))
+    while position + 4 <= content.size:
+        header = mpeg.frame(content.read(position, 4))
         if header is None:
-            if content.read(at, 3) == b"ID3":
-                return at, frames
-            beyond = _next_frame(content, at)
-            if beyond < 0:
-                return at, frames
-            at = beyond
+            if content.read(position, 3) == b"ID3":
+                return position, frames
+            next_start = _next_frame_start(content, position)
+            if next_start < 0:
+                return position, frames
+            position = next_start
             continue
-        if frames and mpeg.xing(content.read(at, 64)) is not None:
-            return at, frames
-        at, frames = at + header.size, frames + 1
+        if frames and mpeg.xing(content.read(position, 64)) is not None:
+            return position, frames
+        position, frames = position + header.size, frames + 1
     return content.size, frames
 
 
-def _next_frame(content: Content, at: int, end: int | None = None) -> int:
+def _next_frame_start(content: Content, position: int, end: int | None = None) -> int:
     """The next place from which three frames follow each other (or that a tag of ID3 begins at); -1 for none."""
     end = content.size if end is None else end
-    while at + 4 <= end:
-        block = content.read(at, min(BLOCK_BYTES, end - at))
-        for match in _SYNC.finditer(block):
-            place = at + match.start()
+    while position + 4 <= end:
+        block = content.read(position, min(BLOCK_BYTES, end - position))
+        for match in _SYNC_PATTERN.finditer(block):
+            place = position + match.start()
             if match.group() == b"ID3":
                 if mpeg.id3_bytes(content.read(place, 10)):
                     return place
@@ -113,5 +120,5 @@ def _next_frame(content: Content, at: int, end: int | None = None) -> int:
                 run = mpeg.frames_run(content.read(place, 8192), 0)
                 if run >= 3 or (run and place + LONGEST_FRAME_BYTES > content.size):
                     return place
-        at += max(1, len(block) - 3)
+        position += max(1, len(block) - 3)
     return -1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 # kbit/s by index 1 to 14, for MPEG-1 layers I, II, III and MPEG-2 layers I, II = III.
-_KBPS = {
+_BIT_RATES_KBPS = {
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -18,7 +18,7 @@ _KBPS = {
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_SAMPLE_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +47,33 @@ def frame(header: bytes) -> Frame | None:
     kbps_index, rate_index, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
     if version == 1 or layer == 4 or rate_index == 3 or not 1 <= kbps_index <= 14:
         return None
-    is_mpeg1, rate_hz = version == 3, _RATES_HZ[version][rate_index]
-    kbps = _KBPS[is_mpeg1, layer][kbps_index - 1]
+    is_mpeg1, rate_hz = version == 3, _SAMPLE_RATES_HZ[version][rate_index]
+    kbps = _BIT_RATES_KBPS[is_mpeg1, layer][kbps_index - 1]
     samples = 384 if layer == 1 else 576 if layer == 3 and not is_mpeg1 else 1152
     slot = 4 if layer == 1 else 1
     size = (samples // 8 * kbps * 1000 // slot // rate_hz + padding) * slot
     return Frame(size, samples, rate_hz, layer, is_mpeg1, header[3] >> 6 == 3)
 
 
-def frames_run(data: bytes, at: int, most: int = 4) -> int:
-    """How many frames of one kind follow each other from `at` on, up to `most`; the last may be cut by the end."""
-    first, count = frame(data[at : at + 4]), 0
-    while first is not None and count < most:
-        here = frame(data[at : at + 4])
-        if here is None or (here.layer, here.rate_hz) != (first.layer, first.rate_hz):
+def frames_run(data: bytes, position: int, limit: int = 4) -> int:
+    """How many frames of one kind follow each other from a position, up to `limit`; the last may be cut by the end."""
+    first_frame, count = frame(data[position : position + 4]), 0
+    while first_frame is not None and count < limit:
+        next_frame = frame(data[position : position + 4])
+        if next_frame is None or (next_frame.layer, next_frame.rate_hz) != (first_frame.layer, first_frame.rate_hz):
             return count
-        at, count = at + here.size, count + 1
+        position, count = position + next_frame.size, count + 1
     return count
 
 
-def adts_run(data: bytes, at: int) -> int:
+def adts_run(data: bytes, position: int) -> int:
     """The same for frames of ADTS."""
     count = 0
-    while count < 4 and at + 7 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
-        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-        if size < 7 or data[at + 2] >> 2 & 15 > 12:
+    while count < 4 and position + 7 <= len(data) and data[position] == 0xFF and data[position + 1] & 0xF6 == 0xF0:
+        size = (data[position + 3] & 3) << 11 | data[position + 4] << 3 | data[position + 5] >> 5
+        if size < 7 or data[position + 2] >> 2 & 15 > 12:
             return count
-        at, count = at + size, count + 1
+        position, count = position + size, count + 1
     return count
 
 
@@ -95,28 +95,28 @@ class Xing:
     bytes_at: int
 
 
-def xing(first: bytes) -> Xing | None:
+def xing(frame_bytes: bytes) -> Xing | None:
     """The Xing (or Info) header in a first frame; None where there is none."""
-    header = frame(first[:4])
+    header = frame(frame_bytes[:4])
     if header is None or header.layer != 3:
         return None
-    at = 4 + header.side_bytes
-    if first[at : at + 4] not in (b"Xing", b"Info") or len(first) < at + 16:
+    position = 4 + header.side_bytes
+    if frame_bytes[position : position + 4] not in (b"Xing", b"Info") or len(frame_bytes) < position + 16:
         return None
-    flags = first[at + 7]
-    frames_at = at + 8
+    flags = frame_bytes[position + 7]
+    frames_at = position + 8
     bytes_at = frames_at + (4 if flags & 1 else 0)
     return Xing(
-        int.from_bytes(first[frames_at : frames_at + 4], "big") if flags & 1 else None,
-        int.from_bytes(first[bytes_at : bytes_at + 4], "big") if flags & 2 else None,
+        int.from_bytes(frame_bytes[frames_at : frames_at + 4], "big") if flags & 1 else None,
+        int.from_bytes(frame_bytes[bytes_at : bytes_at + 4], "big") if flags & 2 else None,
         frames_at,
         bytes_at,
     )
 
 
-def mended_xing(first: bytes, header: Xing, frames: int, size: int) -> bytes:
+def mended_xing(frame_bytes: bytes, header: Xing, frames: int, size: int) -> bytes:
     """A first frame whose Xing header promises `frames` and `size` bytes, as far as it promises anything."""
-    mended = bytearray(first)
+    mended = bytearray(frame_bytes)
     if header.frames is not None:
         mended[header.frames_at : header.frames_at + 4] = frames.to_bytes(4, "big")
     if header.bytes is not None:
@@ -124,16 +124,16 @@ def mended_xing(first: bytes, header: Xing, frames: int, size: int) -> bytes:
     return bytes(mended)
 
 
-def made_xing(header: bytes, frames: int, size: int) -> bytes:
+def new_xing(header: bytes, frames: int, size: int) -> bytes:
     """A frame with a Xing header for a stream of layer III that has none, like the frame with this header.
 
     Without it libmpg123 guesses the length from the size and the first frame's bit rate.
     """
     for kbps_index in range(1, 15):
         # The same but for the bit rate, no padding and no checksum.
-        head = bytes((header[0], header[1] | 1, header[2] & 0x0D | kbps_index << 4, header[3]))
-        made = frame(head)
-        if made is not None and made.size >= 4 + made.side_bytes + 16:
-            numbers = (3).to_bytes(4, "big") + frames.to_bytes(4, "big") + (size + made.size).to_bytes(4, "big")
-            return (head + bytes(made.side_bytes) + b"Xing" + numbers).ljust(made.size, b"\0")
+        frame_header = bytes((header[0], header[1] | 1, header[2] & 0x0D | kbps_index << 4, header[3]))
+        xing_frame = frame(frame_header)
+        if xing_frame is not None and xing_frame.size >= 4 + xing_frame.side_bytes + 16:
+            numbers = (3).to_bytes(4, "big") + frames.to_bytes(4, "big") + (size + xing_frame.size).to_bytes(4, "big")
+            return (frame_header + bytes(xing_frame.side_bytes) + b"Xing" + numbers).ljust(xing_frame.size, b"\0")
     raise ValueError("no bit rate has room for a Xing header")

@@ -45,8 +45,8 @@ def parsed(text: str) -> tuple[str, int, int]:
     Raises:
         AudioError: it is not of that form, or an encoding is not known.
     """
-    encoding, _, rest = text.partition(":")
-    rate, _, channels = rest.partition(":")
+    encoding, _, rate_and_channels = text.partition(":")
+    rate, _, channels = rate_and_channels.partition(":")
     encoding = ALIASES.get(encoding.lower(), encoding.lower())
     if encoding not in ENCODINGS:
         raise AudioError(f"raw encoding {encoding!r} is not known; {did_you_mean(encoding, ENCODINGS)}")

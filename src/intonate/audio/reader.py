@@ -55,9 +55,9 @@ def check_rate(rate_hz: Any, name: str) -> int:
             return rate
     except (TypeError, ValueError, OverflowError):
         pass
-    shown = rate_hz if isinstance(rate_hz, int | float) else type(rate_hz).__name__
+    value_text = rate_hz if isinstance(rate_hz, int | float) else type(rate_hz).__name__
     raise AudioError(
-        f"the sample rate of {name} is {shown}, expected a whole number of Hz "
+        f"the sample rate of {name} is {value_text}, expected a whole number of Hz "
         f"from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}"
     )
 

@@ -82,11 +82,11 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         start, kind = sync, kinds.MP3
     pieces = parts.of(content, kind, start)
 
-    def opened(part: Part) -> Reader:
+    def part_reader(part: Part) -> Reader:
         return _open_part(content.view(part), part, name, kind, track, stack)
 
-    first = opened(pieces[0])
-    return first if len(pieces) == 1 else _joined(first, [opened(part) for part in pieces[1:]])
+    first_part = part_reader(pieces[0])
+    return first_part if len(pieces) == 1 else _join_readers(first_part, [part_reader(part) for part in pieces[1:]])
 
 
 def _open_part(
@@ -103,19 +103,19 @@ def _open_part(
         view.seek(0)
         try:
             return open_media(view, name, kind, stack, part.promise, track)
-        except AudioError as other:
+        except AudioError as media_error:
             # A codec that only PyAV could tell is named by it; damage is described by libsndfile.
-            if error.is_coding or "is coded as" in str(other):
-                raise other from error
-            if isinstance(other.__cause__, MissingExtraError):
+            if error.is_coding or "is coded as" in str(media_error):
+                raise media_error from error
+            if isinstance(media_error.__cause__, MissingExtraError):
                 raise AudioError(f"{error}; PyAV may be able to: pip install 'intonate[media]'") from error
             raise error from None
 
 
-def _joined(first: Reader, others: list[Reader]) -> Reader:
+def _join_readers(first_reader: Reader, other_readers: list[Reader]) -> Reader:
     """Several readers as one, with the rate and the channels of the first."""
-    rate, channels = first.sample_rate_hz, first.channels
-    readers = [first, *others]
+    rate, channels = first_reader.sample_rate_hz, first_reader.channels
+    readers = [first_reader, *other_readers]
     lengths = [None if r.frames is None else round(r.frames * rate / r.sample_rate_hz) for r in readers]
 
     def chunks(start: int) -> Iterator[Block]:
@@ -123,19 +123,27 @@ def _joined(first: Reader, others: list[Reader]) -> Reader:
             if length is not None and start >= length:
                 start -= length
                 continue
-            at = 0
-            for block in _converted(reader, round(start * reader.sample_rate_hz / rate), rate, channels):
-                at += len(block)
+            position = 0
+            for block in _converted_blocks(reader, round(start * reader.sample_rate_hz / rate), rate, channels):
+                position += len(block)
                 yield block
-            start = max(0, start - at) if length is None else 0
-            first.warnings.extend(warning for warning in reader.warnings if warning not in first.warnings)
+            start = max(0, start - position) if length is None else 0
+            first_reader.warnings.extend(warning for warning in reader.warnings if warning not in first_reader.warnings)
 
     total = sum(length for length in lengths if length is not None)
-    return Reader(first.name, rate, channels, None if None in lengths else total, first.format, chunks, first.warnings)
+    return Reader(
+        first_reader.name,
+        rate,
+        channels,
+        None if None in lengths else total,
+        first_reader.format,
+        chunks,
+        first_reader.warnings,
+    )
 
 
-def _converted(reader: Reader, first: int, rate_hz: int, channels: int) -> Iterator[Block]:
-    blocks = reader.chunks(first)
+def _converted_blocks(reader: Reader, first_frame: int, rate_hz: int, channels: int) -> Iterator[Block]:
+    blocks = reader.chunks(first_frame)
     if reader.channels != channels:
         blocks = (np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1) for block in blocks)
     if channels > 1:

@@ -29,16 +29,16 @@ def resample_blocks(blocks: Iterable[Waveform], from_hz: int, to_hz: int, channe
         yield from (block for block in blocks if len(block))
         return
     stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
-    lone = nothing = np.zeros((0, channels) if channels > 1 else 0, np.float32)
-    empty = True
+    first_sample = no_samples = np.zeros((0, channels) if channels > 1 else 0, np.float32)
+    is_empty = True
     for block in blocks:
-        lone = lone if len(lone) else block[:1]
+        first_sample = first_sample if len(first_sample) else block[:1]
         ready = stream.resample_chunk(np.ascontiguousarray(block, np.float32))
         if len(ready):
-            empty = False
+            is_empty = False
             yield ready
-    ready = stream.resample_chunk(nothing, last=True)
+    ready = stream.resample_chunk(no_samples, last=True)
     # Fewer samples than one at the new rate come out as none: keep the first, so that a sound never becomes no sound.
-    ready = lone if empty and not len(ready) else ready
+    ready = first_sample if is_empty and not len(ready) else ready
     if len(ready):
         yield ready

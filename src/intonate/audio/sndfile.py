@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,6 +27,9 @@ DAMAGE = re.compile(r"ERROR|reports a hole|Skipped \d+ bytes looking")
 LOSSY_SLACK_S = 0.06
 # The subtypes of libsndfile that have none begin so.
 LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
+# Words in libsndfile's errors that blame the codec, and not the file.
+CODING_WORDS = ("encoding", "unsupported", "unimplemented", "not implemented")
+NO_KNOWN_FORMAT = "is not audio in a format that is known"
 
 
 class UnknownFormatError(AudioError):
@@ -59,79 +63,126 @@ def open_sndfile(
         AudioError: it has no channels or an impossible rate.
     """
 
-    def opened() -> soundfile.SoundFile:
-        view.seek(0)
-        return stack.enter_context(soundfile.SoundFile(view, **(raw or {})))
-
-    try:
-        file = opened()
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip(" .")
-        known = "Format not recognised" not in error.error_string
-        what = "is damaged: its header cannot be read" if known else "is not audio in a format that is known"
-        coding = any(word in reason.lower() for word in ("encoding", "unsupported", "unimplemented", "not implemented"))
-        raise UnknownFormatError(f"{name} {what} ({reason})", coding) from error
+    source = _ReopenableFile(view, name, stack, raw or {})
+    file = source.file
     if file.channels < 1:
         raise AudioError(f"{name} has no channels")
     rate = check_rate(file.samplerate, name)
     frames = file.frames if file.frames < UNKNOWN_FRAMES else None
     warnings: list[str] = []
 
-    def chunks(first: int) -> Iterator[Block]:
-        nonlocal file
-        is_lossy = not file.subtype.startswith(LOSSLESS)
-        # Ogg and MP3 count their samples; in a container of PCM, a codec counts in its blocks.
-        slack = LOSSY_SLACK_S * rate if is_lossy and file.format not in ("OGG", "MP3", "FLAC") else 0.0
-        size, total = max(1, CHUNK_SAMPLES // file.channels), file.frames
-        at, heard, gap, leap, breaks, is_damaged = min(first, total), 0, 0, 0, 0, False
+    def chunks(first_frame: int) -> Iterator[Block]:
+        progress = _Progress()
         try:
-            if first:
-                file.seek(at)
+            yield from _decoded_blocks(source, first_frame, frames is not None, progress)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"{name} is damaged: second {first / rate:g} of it cannot be reached") from error
-        while at < total:
-            chunk, is_broken = _read(file, min(size, total - at))
-            if len(chunk):
-                if gap:
-                    yield np.zeros((gap, chunk.shape[1]), np.float32)
-                yield chunk
-                at, heard, gap, leap = at + len(chunk), heard + len(chunk), 0, 0
-            elif not is_broken:
-                break
-            if not is_broken:
-                continue
-            breaks += 1
-            if frames is None or breaks > MOST_BREAKS:
-                break
-            # Damage: go on right behind what was read, or, where that gives nothing, further and further behind it.
-            leap = 0 if len(chunk) else max(FIRST_LEAP, 2 * leap)
-            at, gap = at + leap, gap + leap
-            is_damaged = True
-            with contextlib.suppress(soundfile.LibsndfileError):  # the next read breaks as well
-                file.close()
-                file = opened()
-                file.seek(min(at, total))
-        if not heard and breaks:
+            second = f"second {first_frame / rate:g}"
+            raise AudioError(f"{name} is damaged: {second} of it cannot be reached") from error
+        if not progress.frames and progress.breaks:
             raise AudioError(f"{name} is damaged: no sound could be decoded from it")
-        if frames is None and breaks and view.read(1):
-            warnings.append(shortfall(name, heard / rate, math.nan))
-        elif frames is not None and first < frames:
-            promised = (max(frames, least) - first) * promise
-            if not promised - heard < max(1, slack):
-                warnings.append(shortfall(name, heard / rate, promised / rate))
+        if frames is None and progress.breaks and view.read(1):
+            warnings.append(shortfall(name, progress.frames / rate, math.nan))
+        elif frames is not None and first_frame < frames:
+            promised = (max(frames, least) - first_frame) * promise
+            if not promised - progress.frames < max(1, _slack_s(source.file) * rate):
+                warnings.append(shortfall(name, progress.frames / rate, promised / rate))
                 return
-        if is_damaged or (is_lossy and DAMAGE.search(file.extra_info)):
-            warnings.append(f"{name} is damaged: {heard / rate:.2f} s were decoded, not all of them as they were")
+        if progress.has_gaps or (_is_lossy(source.file) and DAMAGE.search(source.file.extra_info)):
+            decoded_s = progress.frames / rate
+            warnings.append(f"{name} is damaged: {decoded_s:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
 
 
-def _read(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:
+class _ReopenableFile:
+    """A file of libsndfile that can be opened anew behind damage, which leaves a decoder useless.
+
+    Raises:
+        UnknownFormatError: libsndfile does not know it.
+    """
+
+    def __init__(self, view: BinaryIO, name: str, stack: contextlib.ExitStack, raw: dict[str, Any]) -> None:
+        self._view, self._stack, self._raw = view, stack, raw
+        try:
+            self.file = self._open()
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.strip(" .")
+            is_known_format = "Format not recognised" not in error.error_string
+            problem = "is damaged: its header cannot be read" if is_known_format else NO_KNOWN_FORMAT
+            is_coding = any(word in reason.lower() for word in CODING_WORDS)
+            raise UnknownFormatError(f"{name} {problem} ({reason})", is_coding) from error
+
+    def _open(self) -> soundfile.SoundFile:
+        self._view.seek(0)
+        return self._stack.enter_context(soundfile.SoundFile(self._view, **self._raw))
+
+    def reopen(self, frame: int) -> None:
+        """Go on at a frame; where that cannot be reached, the next read breaks as well."""
+        with contextlib.suppress(soundfile.LibsndfileError):
+            self.file.close()
+            self.file = self._open()
+            self.file.seek(frame)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What came of decoding: frames of sound, how often the decoder broke, whether it went on behind a break."""
+
+    frames: int = 0
+    breaks: int = 0
+    has_gaps: bool = False
+
+
+def _decoded_blocks(
+    source: _ReopenableFile, first_frame: int, has_length: bool, progress: _Progress
+) -> Iterator[Block]:
+    """The sound from a frame on; what cannot be decoded is silence, if there is sound behind it.
+
+    Raises:
+        soundfile.LibsndfileError: the first frame cannot be reached.
+    """
+    size, total = max(1, CHUNK_SAMPLES // source.file.channels), source.file.frames
+    position, gap, leap = min(first_frame, total), 0, 0
+    if first_frame:
+        source.file.seek(position)
+    while position < total:
+        chunk, is_broken = _read_chunk(source.file, min(size, total - position))
+        if len(chunk):
+            if gap:
+                yield np.zeros((gap, chunk.shape[1]), np.float32)
+            yield chunk
+            position, gap, leap = position + len(chunk), 0, 0
+            progress.frames += len(chunk)
+        elif not is_broken:
+            return
+        if not is_broken:
+            continue
+        progress.breaks += 1
+        if not has_length or progress.breaks > MOST_BREAKS:
+            return
+        # Damage: go on right behind what was read, or, where that gives nothing, further and further behind it.
+        leap = 0 if len(chunk) else max(FIRST_LEAP, 2 * leap)
+        position, gap = position + leap, gap + leap
+        progress.has_gaps = True
+        source.reopen(min(position, total))
+
+
+def _is_lossy(file: soundfile.SoundFile) -> bool:
+    return not file.subtype.startswith(LOSSLESS)
+
+
+def _slack_s(file: soundfile.SoundFile) -> float:
+    """How much of a sound may be missing at its end without any harm, seconds."""
+    # Ogg and MP3 count their samples; in a container of PCM, a codec counts in its blocks.
+    return LOSSY_SLACK_S if _is_lossy(file) and file.format not in ("OGG", "MP3", "FLAC") else 0.0
+
+
+def _read_chunk(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:
     """Up to `size` frames, and whether the decoder broke in the middle of them."""
     # NaN marks what libsndfile did not come to write: a broken codec stops in the middle of a read.
     chunk: Block = np.full((size, file.channels), np.nan, np.float32)
     try:
         return file.read(out=chunk), False
     except soundfile.LibsndfileError:
-        missing = np.isnan(chunk[:, 0])
-        return chunk[: int(np.argmax(missing))] if missing.any() else chunk, True
+        is_unwritten = np.isnan(chunk[:, 0])
+        return chunk[: int(np.argmax(is_unwritten))] if is_unwritten.any() else chunk, True

