@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from intonate.audio.decode import load
 from intonate.errors import RecipeError
 
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
 # Sounds kept in memory: of a minute each, 4 MB at 16 kHz.
-KEPT = 32
+CACHED_SOUNDS = 32
 
 
 def sounds(path: str) -> list[str]:
@@ -28,14 +28,14 @@ def sounds(path: str) -> list[str]:
         return [str(folder)]
     if not folder.is_dir():
         raise RecipeError(f"noise folder {path} does not exist; set path to a folder of sounds, or to one sound")
-    files = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
+    files = sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
-        raise RecipeError(f"noise folder {path} holds no sound ({', '.join(ENDINGS)})")
+        raise RecipeError(f"noise folder {path} holds no sound ({', '.join(SUFFIXES)})")
     return files
 
 
-@lru_cache(KEPT)
-def heard(file: str, sample_rate_hz: int) -> NDArray[np.float32]:
+@lru_cache(CACHED_SOUNDS)
+def load_sound(file: str, sample_rate_hz: int) -> NDArray[np.float32]:
     """(samples,) float32.
 
     Raises:
@@ -46,7 +46,7 @@ def heard(file: str, sample_rate_hz: int) -> NDArray[np.float32]:
 
 def digest(path: str) -> str:
     """Tells these sounds from others, wherever they lie and whatever they are called."""
-    summed = hashlib.blake2b(digest_size=16)
+    content_hash = hashlib.blake2b(digest_size=16)
     for file in sounds(path):
-        summed.update(hashlib.blake2b(Path(file).read_bytes()).digest())
-    return summed.hexdigest()
+        content_hash.update(hashlib.blake2b(Path(file).read_bytes()).digest())
+    return content_hash.hexdigest()

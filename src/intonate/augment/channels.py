@@ -72,8 +72,10 @@ def coloured(waveform: Waveform, sample_rate_hz: int, snr_db: float, slope: floa
     white = np.random.default_rng(int(seed)).standard_normal(len(waveform))
     frequencies_hz = np.maximum(np.fft.rfftfreq(len(waveform), 1 / sample_rate_hz), 50.0)
     noise = np.fft.irfft(np.fft.rfft(white) * frequencies_hz**-slope, len(waveform))
-    own, other = float(np.square(waveform, dtype=np.float64).mean()), float(np.square(noise).mean())
-    return waveform + np.asarray(noise * np.sqrt(own / max(other, 1e-30)) * 10 ** (-snr_db / 20), np.float32)
+    signal_power, noise_power = float(np.square(waveform, dtype=np.float64).mean()), float(np.square(noise).mean())
+    return waveform + np.asarray(
+        noise * np.sqrt(signal_power / max(noise_power, 1e-30)) * 10 ** (-snr_db / 20), np.float32
+    )
 
 
 def offset(waveform: Waveform, sample_rate_hz: int, level: float) -> Waveform:
@@ -95,6 +97,6 @@ def level(waveform: Waveform, sample_rate_hz: int, peak_dbfs: float) -> Waveform
 
 def excerpt(waveform: Waveform, sample_rate_hz: int, seconds: float, at: float = 0.0) -> Waveform:
     """So many seconds of it, from somewhere: 0 for its beginning, 1 for its end. Shorter clips stay whole."""
-    wanted = round(seconds * sample_rate_hz)
-    start = round(at * max(0, len(waveform) - wanted))
-    return waveform[start : start + wanted]
+    length = round(seconds * sample_rate_hz)
+    start = round(at * max(0, len(waveform) - length))
+    return waveform[start : start + length]

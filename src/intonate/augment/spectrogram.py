@@ -52,9 +52,9 @@ class Augmentation:
 def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Generator) -> Augmentation:
     """Draw a change for a clip of (frames, bands)."""
     stretch = 1 + rng.uniform(-limits.stretch, limits.stretch)
-    stretched = max(1, int(frames * stretch))
-    length = min(limits.crop or stretched, stretched)
-    start = int(rng.integers(0, stretched - length + 1))
+    stretched_frames = max(1, int(frames * stretch))
+    length = min(limits.crop or stretched_frames, stretched_frames)
+    start = int(rng.integers(0, stretched_frames - length + 1))
     noise = None
     if rng.random() < limits.noise:
         # In units of the normalised log-mel: half to three standard deviations under the mean, with a slow slope
@@ -68,12 +68,12 @@ def draw(limits: SpectrogramAugment, frames: int, bands: int, rng: np.random.Gen
         warp=1 + rng.uniform(-limits.warp, limits.warp),
         shift=rng.uniform(-1, 1),
         noise=noise,
-        masks_time=tuple(_mask(length, min(limits.frames, length // 4), rng) for _ in range(2)),
-        masks_bands=tuple(_mask(bands, limits.bands, rng) for _ in range(2)),
+        masks_time=tuple(_draw_mask(length, min(limits.frames, length // 4), rng) for _ in range(2)),
+        masks_bands=tuple(_draw_mask(bands, limits.bands, rng) for _ in range(2)),
     )
 
 
-def _mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int, int]:
+def _draw_mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int, int]:
     width = int(rng.integers(0, widest + 1))
     return int(rng.integers(0, length - width + 1)), width
 
@@ -95,13 +95,13 @@ def apply(features: Float, augmentation: Augmentation) -> Float:
 
 def _interpolated(features: Float, positions: NDArray[np.floating[Any]], axis: int) -> Float:
     """The features at these places between rows (axis 0) or columns (1); beyond the ends, as at the ends."""
-    last = features.shape[axis] - 1
-    positions = np.clip(positions, 0, last)
+    last_place = features.shape[axis] - 1
+    positions = np.clip(positions, 0, last_place)
     low = positions.astype(np.int64)
     share = np.expand_dims((positions - low).astype(np.float32), 1 - axis)
-    before, after = features.take(low, axis), features.take(np.minimum(low + 1, last), axis)
+    lower, upper = features.take(low, axis), features.take(np.minimum(low + 1, last_place), axis)
     # In place: fresh memory costs more than the sums.
-    before *= 1 - share
-    after *= share
-    before += after
-    return before
+    lower *= 1 - share
+    upper *= share
+    lower += upper
+    return lower

@@ -32,7 +32,7 @@ MASKED_AT_MOST = 0.2
 
 def stretch(waveform: Waveform, sample_rate_hz: int, factor: float) -> Waveform:
     """`factor` times as long, at the same pitch."""
-    return _stretch_by_signalsmith(waveform, sample_rate_hz, faster=1 / factor)
+    return _stretch_by_signalsmith(waveform, sample_rate_hz, speed_factor=1 / factor)
 
 
 def pitch(waveform: Waveform, sample_rate_hz: int, semitones: float) -> Waveform:
@@ -41,15 +41,15 @@ def pitch(waveform: Waveform, sample_rate_hz: int, semitones: float) -> Waveform
 
 
 def _stretch_by_signalsmith(
-    waveform: Waveform, sample_rate_hz: int, faster: float = 1.0, semitones: float = 0.0
+    waveform: Waveform, sample_rate_hz: int, speed_factor: float = 1.0, semitones: float = 0.0
 ) -> Waveform:
     """Signalsmith Stretch (MIT), a phase vocoder in C++: 12 ms for 3 s, no delay, the same for the same seed."""
     stretcher = require("python_stretch", "train").Signalsmith.Stretch(0)
     stretcher.preset(1, sample_rate_hz)
     stretcher.setTransposeSemitones(semitones)
-    stretcher.timeFactor = faster
+    stretcher.timeFactor = speed_factor
     output: Waveform = stretcher.process(np.ascontiguousarray(waveform[None]))[0]
-    return _as_long(output, max(1, round(len(waveform) / faster)))
+    return _fit_length(output, max(1, round(len(waveform) / speed_factor)))
 
 
 def speed(waveform: Waveform, sample_rate_hz: int, factor: float) -> Waveform:
@@ -76,14 +76,14 @@ def noise(
         start: where in the sound, from 0 to 1.
     """
     sounds = background.sounds(path)
-    sound = background.heard(sounds[min(int(file * len(sounds)), len(sounds) - 1)], sample_rate_hz)
+    sound = background.load_sound(sounds[min(int(file * len(sounds)), len(sounds) - 1)], sample_rate_hz)
     places = (int(start * len(sound)) + np.arange(len(waveform))) % len(sound)
-    return _with_noise_under(waveform, sound[places], snr_db)
+    return _mix_at_snr(waveform, sound[places], snr_db)
 
 
 def gaussian(waveform: Waveform, sample_rate_hz: int, snr_db: float, seed: int = 0) -> Waveform:
     """White Gaussian noise under the whole clip."""
-    return _with_noise_under(waveform, _white_noise(len(waveform), seed), snr_db)
+    return _mix_at_snr(waveform, _white_noise(len(waveform), seed), snr_db)
 
 
 def roll(waveform: Waveform, sample_rate_hz: int, samples: float = 0, seconds: float | None = None) -> Waveform:
@@ -119,7 +119,7 @@ def telephone(waveform: Waveform, sample_rate_hz: int, low_hz: float, high_hz: f
     inside = np.minimum(frequencies_hz - low_hz, high_hz - frequencies_hz) / EDGE_HZ
     band = 0.5 - 0.5 * np.cos(np.pi * np.clip(inside + 1, 0, 1))
     narrow_band = np.fft.irfft(np.fft.rfft(narrow_band) * band, len(narrow_band)).astype(np.float32)
-    return _as_long(resample(narrow_band, min(TELEPHONE_HZ, sample_rate_hz), sample_rate_hz), len(waveform))
+    return _fit_length(resample(narrow_band, min(TELEPHONE_HZ, sample_rate_hz), sample_rate_hz), len(waveform))
 
 
 def spec_augment(
@@ -141,10 +141,10 @@ def spec_augment(
     channel = CHANNELS * mel / mel[-1]
     lowest = mels_at * (CHANNELS - mels)
     spectrum[:, (channel >= lowest) & (channel < lowest + mels)] = 0
-    masked = min(seconds * sample_rate_hz, MASKED_AT_MOST * len(waveform))
-    first = seconds_at * (len(waveform) - masked)
+    mask_samples = min(seconds * sample_rate_hz, MASKED_AT_MOST * len(waveform))
+    mask_start = seconds_at * (len(waveform) - mask_samples)
     middle = frame_middles(len(spectrum), hop)
-    spectrum[(middle >= first) & (middle < first + masked)] = 0
+    spectrum[(middle >= mask_start) & (middle < mask_start + mask_samples)] = 0
     return istft(spectrum, hop, len(waveform))
 
 
@@ -166,7 +166,7 @@ def _power(waveform: NDArray[Any]) -> float:
     return float(np.square(waveform, dtype=np.float64).mean())
 
 
-def _with_noise_under(waveform: Waveform, sound: Waveform, snr_db: float) -> Waveform:
+def _mix_at_snr(waveform: Waveform, sound: Waveform, snr_db: float) -> Waveform:
     """The sound under the clip, that much quieter; as it was where either is silent."""
     signal_power, noise_power = _power(waveform), _power(sound)
     return (
@@ -176,6 +176,6 @@ def _with_noise_under(waveform: Waveform, sound: Waveform, snr_db: float) -> Wav
     )
 
 
-def _as_long(waveform: Waveform, samples: int) -> Waveform:
+def _fit_length(waveform: Waveform, samples: int) -> Waveform:
     """Cut, or filled with silence."""
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))

@@ -124,10 +124,10 @@ def check(steps: Steps) -> None:
     """
     if not isinstance(steps, Sequence) or not all(isinstance(step, Mapping) for step in steps):
         raise RecipeError(f"a copy is a list of transforms, such as [{{transform: pitch}}]; got {steps!r}")
-    for whole in steps:
-        if not 0 < whole.get(CHANCE, 1) <= 1:
-            raise RecipeError(f"{CHANCE} of a step is over 0 and at most 1; got {whole[CHANCE]!r}")
-        step = {key: value for key, value in whole.items() if key != CHANCE}
+    for entry in steps:
+        if not 0 < entry.get(CHANCE, 1) <= 1:
+            raise RecipeError(f"{CHANCE} of a step is over 0 and at most 1; got {entry[CHANCE]!r}")
+        step = {key: value for key, value in entry.items() if key != CHANCE}
         if "step" in step:
             check_cleaning([step])
             continue
