@@ -20,11 +20,11 @@ def print_corpora() -> None:
         rows.append((row.name, row.title, row.language, clips, speakers, row.licence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for cells in rows:
-        shown = (
+        padded_cells = (
             cell.rjust(width) if column in (3, 4) else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
-        print("  ".join(shown).rstrip())
+        print("  ".join(padded_cells).rstrip())
 
 
 def write_manifest(out: Path, roots: Sequence[str]) -> None:

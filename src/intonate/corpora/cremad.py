@@ -19,18 +19,16 @@ Dataset. IEEE Transactions on Affective Computing 5(4): 377-390. https://doi.org
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from intonate.corpora.reader import Corpus, Table, look_up
+from intonate.corpora.reader import Corpus, Table, look_up, table_rows
 from intonate.emotions import canonical
 from intonate.errors import CorpusError
 from intonate.schema import Utterance
 
 GRAMMAR = "actor_sentence_emotion_level, as in 1001_IEO_HAP_LO"
-_NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
+_NAME_PATTERN = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
 ACTORS = range(1001, 1092)
 EMOTIONS = {code: code for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")}
 INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified"}
@@ -61,32 +59,23 @@ def table(root: Path) -> Table:
         CorpusError: a table lacks one of its columns.
     """
     rows: dict[str, dict[str, str]] = {}
-    for row in _rows(root, "VideoDemographics.csv", ("ActorID", "Age", "Sex")):
+    for row in _table_rows(root, "VideoDemographics.csv", ("ActorID", "Age", "Sex")):
         rows[f"cremad/{row['ActorID']}"] = {"age": row["Age"], "gender": row["Sex"].lower()}
-    for row in _rows(root, "tabulatedVotes.csv", ("", "fileName", *VOTES)):
+    for row in _table_rows(root, "tabulatedVotes.csv", ("", "fileName", *VOTES)):
         if row[""].startswith(VOICE_ONLY):
             rows[row["fileName"]] = {vote: row[vote] for vote in VOTES}
     return rows
 
 
-def _rows(root: Path, name: str, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    for folder in (root, root / "processedResults", root.parent, root.parent / "processedResults"):
-        if (folder / name).is_file():
-            break
-    else:
-        return
-    with (folder / name).open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [column for column in columns if column not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(f"{folder / name} has no column {missing[0]!r}; expected CREMA-D's own table")
-        yield from rows
+def _table_rows(root: Path, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    folders = (root, root / "processedResults", root.parent, root.parent / "processedResults")
+    return table_rows([folder / name for folder in folders], columns, "CREMA-D") or []
 
 
 def parse(path: PurePath, table: Table) -> Utterance:
     if "AudioMP3" in path.parts[:-1]:
         raise CorpusError("an MP3 copy of AudioWAV; to use it instead, give the folder AudioMP3 itself")
-    match = _NAME.fullmatch(path.stem)
+    match = _NAME_PATTERN.fullmatch(path.stem)
     if match is None:
         raise CorpusError(f"name does not follow {GRAMMAR}")
     actor, sentence, emotion, level = match.groups()

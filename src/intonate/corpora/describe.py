@@ -79,18 +79,18 @@ class Description:
         average_s = self.duration_s / max(self.clips, 1)
         lines = [
             f"{corpus.title} in {self.root}",
-            *([_facts(corpus)] if corpus.url else []),
+            *([_facts_line(corpus)] if corpus.url else []),
             "",
             *(
                 [
-                    f"{self.clips:,} clips, {people}, {_length(self.duration_s)}, {rates}",
+                    f"{self.clips:,} clips, {people}, {_length_text(self.duration_s)}, {rates}",
                     f"from {self.shortest_s:.1f} to {self.longest_s:.1f} s, {average_s:.1f} s on average",
                 ]
                 if self.sample_rates_hz or not self.clips
                 else [f"{self.clips:,} texts without sound, {people}"]
             ),
             "",
-            *_counts(self.emotions, corpus.emotions),
+            *_count_lines(self.emotions, corpus.emotions),
         ]
         if corpus.clips and self.clips != corpus.clips:
             lines += ["", f"{self.clips:,} of the {corpus.clips:,} published clips are here"]
@@ -127,12 +127,12 @@ def about(name: str) -> str:
         return f"{corpus.title}\n{corpus.grammar}"
     lines = [
         corpus.title,
-        _facts(corpus),
+        _facts_line(corpus),
         f"cite {corpus.citation}",
         "",
         f"{corpus.clips:,} clips, {corpus.speakers} speakers; named {corpus.grammar}",
         "",
-        *_counts({}, corpus.emotions),
+        *_count_lines({}, corpus.emotions),
     ]
     return "\n".join(lines)
 
@@ -146,7 +146,7 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
         CorpusError: the name is not known, or `root` does not hold that corpus.
     """
     reading = corpora.read(name, root)
-    lengths, rates, header_problems = _headers(sorted({utterance.path for utterance in reading.utterances}))
+    lengths, rates, header_problems = _read_headers(sorted({utterance.path for utterance in reading.utterances}))
     utterances = [utterance for utterance in reading.utterances if utterance.path in lengths]
     durations = [_duration_s(utterance, lengths) for utterance in utterances]
     emotions = Counter(utterance.emotion for utterance in utterances)
@@ -173,7 +173,7 @@ def describe(name: str, root: str | os.PathLike[str]) -> Description:
     )
 
 
-def _headers(paths: Sequence[str]) -> tuple[dict[str, float], list[int], list[Problem]]:
+def _read_headers(paths: Sequence[str]) -> tuple[dict[str, float], list[int], list[Problem]]:
     """Length of each file in seconds, their sample rates in Hz, and those that cannot be opened."""
     from intonate.audio.decode import AudioInfo, info
 
@@ -202,7 +202,7 @@ def _duration_s(utterance: Utterance, lengths: Mapping[str, float]) -> float:
     return max(0.0, end_s - utterance.start_s)
 
 
-def _counts(counts: Mapping[str, int], official_counts: Mapping[str, int]) -> list[str]:
+def _count_lines(counts: Mapping[str, int], official_counts: Mapping[str, int]) -> list[str]:
     """One line per emotion: a bar, the clips, and the published number where it is another.
 
     With nothing found, the published numbers alone.
@@ -218,9 +218,9 @@ def _counts(counts: Mapping[str, int], official_counts: Mapping[str, int]) -> li
     return lines
 
 
-def _facts(corpus: Corpus) -> str:
+def _facts_line(corpus: Corpus) -> str:
     return f"{corpus.language} · {corpus.licence} · about {corpus.size_gb:g} GB · {corpus.url}"
 
 
-def _length(seconds: float) -> str:
+def _length_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"

@@ -25,7 +25,7 @@ from intonate.errors import CorpusError
 from intonate.schema import Utterance
 
 GRAMMAR = "speaker, sentence, emotion letter, take, as in 03a01Fa"
-_NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
+_NAME_PATTERN = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
 EMOTIONS = {
     "W": "anger",
     "L": "boredom",
@@ -63,7 +63,7 @@ SENTENCES = {
 
 
 def parse(path: PurePath, table: Table) -> Utterance:
-    match = _NAME.fullmatch(path.stem)
+    match = _NAME_PATTERN.fullmatch(path.stem)
     if match is None:
         raise CorpusError(f"name does not follow {GRAMMAR}")
     speaker, sentence, letter, _take = match.groups()

@@ -24,7 +24,7 @@ from intonate.errors import CorpusError
 from intonate.schema import Utterance
 
 GRAMMAR = "speaker-category-attempt, as in 000001-03-1 (category 03 is Anger)"
-_NAME = re.compile(r"(\d{6})-(\d\d)-([123])")
+_NAME_PATTERN = re.compile(r"(\d{6})-(\d\d)-([123])")
 CATEGORIES = range(1, 31)
 # Category -> its name in the corpus, and the canonical emotion.
 EMOTIONS = {
@@ -39,7 +39,7 @@ EMOTIONS = {
 
 
 def parse(path: PurePath, table: Table) -> Sequence[Utterance]:
-    match = _NAME.fullmatch(path.stem)
+    match = _NAME_PATTERN.fullmatch(path.stem)
     if match is None or int(match[2]) not in CATEGORIES:
         raise CorpusError(f"name does not follow {GRAMMAR}")
     speaker, category, _ = match.groups()

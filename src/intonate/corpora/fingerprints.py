@@ -75,8 +75,8 @@ def fingerprint(waveform: NDArray[np.float32]) -> Fingerprint:
     if len(padded) < WINDOW + SPAN * HOP:
         return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    power = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)) ** 2
-    energies = np.add.reduceat(power, _EDGES, axis=1)[:, :-1]
+    power = np.abs(np.fft.rfft(frames * _HANN_WINDOW, axis=1)) ** 2
+    energies = np.add.reduceat(power, _BAND_EDGES, axis=1)[:, :-1]
     level = 10 * np.log10(energies.sum(axis=1) + 1e-12)
     has_sound = (level > level.max() - FLOOR_DB) & (level > -40.0)
     logs = np.log(energies + 1e-9)
@@ -92,16 +92,16 @@ def matches(prints: Sequence[Fingerprint]) -> list[Match]:
     Candidates are pairs with a frame in which three of the four bytes are the same; each is then laid over the other
     where they meet, and their bits are counted.
     """
-    offsets_of = _candidates(prints)
-    found = []
+    offsets_of = _candidate_offsets(prints)
+    closest = []
     for (a, b), offsets in offsets_of.items():
-        tried = [match for offset in offsets if (match := _overlay(prints[a], prints[b], a, b, offset))]
-        if tried:
-            found.append(max(tried, key=lambda match: match.length_s - 10 * match.error))
-    return sorted(found, key=lambda match: (match.error, match.a, match.b))
+        candidates = [match for offset in offsets if (match := _match_at_offset(prints[a], prints[b], a, b, offset))]
+        if candidates:
+            closest.append(max(candidates, key=lambda match: match.length_s - 10 * match.error))
+    return sorted(closest, key=lambda match: (match.error, match.a, match.b))
 
 
-def _candidates(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], list[int]]:
+def _candidate_offsets(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], list[int]]:
     """{(a, b): the offsets, in frames, at which most of their frames meet}."""
     frames = [np.flatnonzero(item.has_sound) for item in prints]
     bits = np.concatenate(
@@ -114,49 +114,49 @@ def _candidates(prints: Sequence[Fingerprint]) -> dict[tuple[int, int], list[int
         keys = bits & np.uint32(~(0xFF << 8 * byte) & 0xFFFFFFFF)
         order = np.argsort(keys, kind="stable")
         # Neighbours in the sorted list with the same key; a key that many share (a hum) is looked at a few steps on.
-        for step in range(1, _STEPS + 1):
-            left, right = order[:-step], order[step:]
-            same = (keys[left] == keys[right]) & (owners[left] != owners[right])
-            left, right = left[same], right[same]
-            first, second = np.minimum(left, right), np.maximum(left, right)
-            shift = times[first] - times[second] + _REACH
-            codes.append((owners[first] * len(prints) + owners[second]) * (2 * _REACH) + shift)
-    joined = np.concatenate(codes)
-    distinct, votes = np.unique(joined, return_counts=True)
+        for step in range(1, _NEIGHBOUR_STEPS + 1):
+            rows_a, rows_b = order[:-step], order[step:]
+            is_pair = (keys[rows_a] == keys[rows_b]) & (owners[rows_a] != owners[rows_b])
+            rows_a, rows_b = rows_a[is_pair], rows_b[is_pair]
+            earlier, later = np.minimum(rows_a, rows_b), np.maximum(rows_a, rows_b)
+            shift = times[earlier] - times[later] + _LONGEST_OFFSET
+            codes.append((owners[earlier] * len(prints) + owners[later]) * (2 * _LONGEST_OFFSET) + shift)
+    all_codes = np.concatenate(codes)
+    distinct, votes = np.unique(all_codes, return_counts=True)
     order = np.lexsort((-votes,))
     offsets_of: dict[tuple[int, int], list[int]] = defaultdict(list)
     for code, vote in zip(distinct[order].tolist(), votes[order].tolist(), strict=True):
-        pair, shift = divmod(code, 2 * _REACH)
+        pair, shift = divmod(code, 2 * _LONGEST_OFFSET)
         offsets = offsets_of[divmod(pair, len(prints))]
-        if vote >= _FEWEST_VOTES and len(offsets) < _OFFSETS:
-            offsets.append(shift - _REACH)
+        if vote >= _FEWEST_VOTES and len(offsets) < _MOST_OFFSETS:
+            offsets.append(shift - _LONGEST_OFFSET)
     return offsets_of
 
 
-def _overlay(a: Fingerprint, b: Fingerprint, place_a: int, place_b: int, offset: int) -> Match | None:
+def _match_at_offset(a: Fingerprint, b: Fingerprint, place_a: int, place_b: int, offset: int) -> Match | None:
     """The stretch that two sounds share at an offset (frames of `a` before `b` begins), if they do."""
     best: Match | None = None
     for shift in (offset, offset - 1, offset + 1):
         start, end = max(0, shift), min(len(a.bits), len(b.bits) + shift)
         if end - start < SHORTEST:
             continue
-        both = a.has_sound[start:end] & b.has_sound[start - shift : end - shift]
-        if both.sum() < SHORTEST:
+        has_both = a.has_sound[start:end] & b.has_sound[start - shift : end - shift]
+        if has_both.sum() < SHORTEST:
             continue
-        differing = np.bitwise_count(a.bits[start:end][both] ^ b.bits[start - shift : end - shift][both])
+        differing = np.bitwise_count(a.bits[start:end][has_both] ^ b.bits[start - shift : end - shift][has_both])
         error = float(differing.mean() / 32)
         shorter = max(1, min(int(a.has_sound.sum()), int(b.has_sound.sum())))
         if error <= LARGEST_ERROR and (best is None or error < best.error):
-            share = float(both.sum() / shorter)
+            share = float(has_both.sum() / shorter)
             best = Match(place_a, place_b, shift * FRAME_S, (end - start) * FRAME_S, error, min(1.0, share))
     return best
 
 
-_WINDOW = np.hanning(WINDOW).astype(np.float32)
-_EDGES = np.round(np.geomspace(*BAND_RANGE_HZ, BANDS + 1) * WINDOW / RATE_HZ).astype(int)
+_HANN_WINDOW = np.hanning(WINDOW).astype(np.float32)
+_BAND_EDGES = np.round(np.geomspace(*BAND_RANGE_HZ, BANDS + 1) * WINDOW / RATE_HZ).astype(int)
 # How far apart two frames with the same key may lie in the sorted list.
-_STEPS = 6
+_NEIGHBOUR_STEPS = 6
 # Longest offset that is coded, frames (17 minutes).
-_REACH = 1 << 16
+_LONGEST_OFFSET = 1 << 16
 _FEWEST_VOTES = 2
-_OFFSETS = 3
+_MOST_OFFSETS = 3

@@ -38,15 +38,15 @@ from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
 GRAMMAR = "Ses<session><who wears markers>_<scene>_<who speaks><number>, as in Ses01F_impro01_M000"
-_NAME = re.compile(r"(Ses0[1-5])[FM]_(impro|script)\w+_([FM])\w\w\d")
-_DIALOGUE = re.compile(r"Ses0[1-5][FM]_(impro|script)\w+")
+_NAME_PATTERN = re.compile(r"(Ses0[1-5])[FM]_(impro|script)\w+_([FM])\w\w\d")
+_DIALOGUE_PATTERN = re.compile(r"Ses0[1-5][FM]_(impro|script)\w+")
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_TURN = re.compile(rf"\[{_NUMBER} - {_NUMBER}\]\s+(Ses\w+)\s+(\w+)\s+\[{_NUMBER}, {_NUMBER}, {_NUMBER}\]")
+_NUMBER_PATTERN = r"(\d+(?:\.\d+)?)"
+_TURN_PATTERN = re.compile(r"\[N - N\]\s+(Ses\w+)\s+(\w+)\s+\[N, N, N\]".replace("N", _NUMBER_PATTERN))
 # C-E2:	Neutral; Sadness;	()
-_VOTES = re.compile(r"C-E\d+:([^(]*)")
+_VOTES_PATTERN = re.compile(r"C-E\d+:([^(]*)")
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
-_WORDS = re.compile(r"(Ses\w+) \[[^\]]*\]:(.*)")
+_TRANSCRIPT_PATTERN = re.compile(r"(Ses\w+) \[[^\]]*\]:(.*)")
 COLUMNS = ("start", "end", "emotion", "valence", "arousal", "dominance")
 GENDERS = {"F": "female", "M": "male"}
 
@@ -64,7 +64,11 @@ def table(root: Path) -> Table:
         if path.parent.name == "EmoEvaluation" and path.suffix == ".txt":
             rows |= _label_rows(_text_lines(root / path))
         elif path.parent.name == "transcriptions" and path.suffix == ".txt":
-            texts |= {match[1]: match[2].strip() for line in _text_lines(root / path) if (match := _WORDS.match(line))}
+            texts |= {
+                match[1]: match[2].strip()
+                for line in _text_lines(root / path)
+                if (match := _TRANSCRIPT_PATTERN.match(line))
+            }
         elif path.suffix.lower() in AUDIO_SUFFIXES:
             own_files.add(path.stem)
     if not rows:
@@ -87,20 +91,20 @@ def _label_rows(lines: Sequence[str]) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     row: dict[str, str] = {}
     for line in lines:
-        if match := _TURN.match(line):
+        if match := _TURN_PATTERN.match(line):
             start, end, turn, *label_fields = match.groups()
             row = rows[turn] = {**dict(zip(COLUMNS, (start, end, *label_fields), strict=True)), "votes": ""}
-        elif row and (match := _VOTES.match(line)):
+        elif row and (match := _VOTES_PATTERN.match(line)):
             row["votes"] += f"{match[1].strip()};"
     return rows
 
 
 def parse(path: PurePath, table: Table) -> Utterance | Sequence[Utterance]:
-    if _NAME.fullmatch(path.stem):
+    if _NAME_PATTERN.fullmatch(path.stem):
         if path.stem not in table:
             raise CorpusError(f"no file of EmoEvaluation names it (names are {GRAMMAR})")
         return _utterance(path, path.stem, table[path.stem])
-    if not _DIALOGUE.fullmatch(path.stem):
+    if not _DIALOGUE_PATTERN.fullmatch(path.stem):
         raise CorpusError(f"name does not follow {GRAMMAR}")
     scene = path.stem
     turns = {turn: row for turn, row in table.items() if turn.rpartition("_")[0] == scene}
@@ -111,7 +115,7 @@ def parse(path: PurePath, table: Table) -> Utterance | Sequence[Utterance]:
 
 
 def _utterance(path: PurePath, turn: str, row: Mapping[str, str], from_dialogue: bool = False) -> Utterance:
-    match = _NAME.fullmatch(turn)
+    match = _NAME_PATTERN.fullmatch(turn)
     if match is None:
         raise CorpusError(f"turn {turn!r} does not follow {GRAMMAR}")
     session, kind, letter = match.groups()
@@ -127,12 +131,12 @@ def _utterance(path: PurePath, turn: str, row: Mapping[str, str], from_dialogue:
         language="en",
         sentence=" ".join(re.findall(r"[a-z']+", row["text"].lower())) if kind == "script" else "",
         text=row["text"],
-        soft_labels=_shares(row["votes"]),
+        soft_labels=_vote_shares(row["votes"]),
         ratings={name: float(row[name]) for name in ("valence", "arousal", "dominance")},
     )
 
 
-def _shares(votes: str) -> dict[str, float]:
+def _vote_shares(votes: str) -> dict[str, float]:
     """`Neutral; Anger;` as {canonical: share}; raters may write words of their own, which are `other`."""
     counts: Counter[str] = Counter()
     for vote in votes.split(";"):
@@ -144,8 +148,8 @@ def _shares(votes: str) -> dict[str, float]:
     return {emotion: count / counts.total() for emotion, count in counts.items()}
 
 
-_EXAMPLE = "Session1/dialog/EmoEvaluation/Ses01F_script01_1.txt"
-_EXAMPLE_WORDS = "Session1/dialog/transcriptions/Ses01F_script01_1.txt"
+_EXAMPLE_LABEL_FILE = "Session1/dialog/EmoEvaluation/Ses01F_script01_1.txt"
+_EXAMPLE_TRANSCRIPT_FILE = "Session1/dialog/transcriptions/Ses01F_script01_1.txt"
 CORPUS = Corpus(
     name="iemocap",
     title="IEMOCAP",
@@ -176,11 +180,11 @@ CORPUS = Corpus(
     size_gb=12.0,
     table=table,
     example_table={
-        _EXAMPLE: "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+        _EXAMPLE_LABEL_FILE: "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
         "[1.0000 - 2.5000]\tSes01F_script01_1_F000\tfru\t[2.5000, 3.5000, 3.0000]\n"
         "C-E2:\tFrustration;\t()\nC-E4:\tAnger; Frustration;\t()\nA-E3:\tval 2; act 4; dom  3;\t()\n\n"
         "[2.0000 - 4.0000]\tSes01F_script01_1_M000\tneu\t[3.0000, 2.0000, 3.0000]\nC-E2:\tNeutral;\t()\n",
-        _EXAMPLE_WORDS: "Ses01F_script01_1_F000 [001.0000-002.5000]: What do we do?\n"
+        _EXAMPLE_TRANSCRIPT_FILE: "Ses01F_script01_1_F000 [001.0000-002.5000]: What do we do?\n"
         "Ses01F_script01_1_M000 [002.0000-004.0000]: We wait.\n",
     },
     side_suffixes=frozenset({".avi", ".wdseg", ".phseg", ".syseg", ".lab", ".anvil", ".dic", ".png", ".atr", ".cat"}),

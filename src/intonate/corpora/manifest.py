@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from intonate.corpora.overlap import first_few
 from intonate.emotions import canonical
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -95,7 +96,7 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
     utterances, problems = read_all(path)
     if problems:
         raise problems[0]
-    _refuse_missing([utterance.path for utterance in utterances], Path(path))
+    _refuse_missing_files([utterance.path for utterance in utterances], Path(path))
     return utterances
 
 
@@ -124,13 +125,13 @@ def read_with_folds(
     problems: list[CorpusError | LabelError] = []
     rows = read_rows(path)
     header = rows[0][1] if rows else []
-    columns = _columns(header, path)
+    columns = _column_positions(header, path)
     names = [name.strip().lower() for name in header]
     fold_places = [names.index(name) for name in FOLD_NAMES if name in names][:1]
     for line, row in rows[1:]:
         if any(row):
             try:
-                utterances.append(_utterance(row, columns, path, line))
+                utterances.append(_parse_row(row, columns, path, line))
             except (CorpusError, LabelError) as error:
                 problems.append(error)
             else:
@@ -159,7 +160,7 @@ def delimiter(header: str) -> str:
     return max("\t;,", key=header.count)
 
 
-def _columns(header: list[str], path: Path) -> dict[str, int]:
+def _column_positions(header: list[str], path: Path) -> dict[str, int]:
     """Column -> its place in a row."""
     positions = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
     columns = {}
@@ -177,14 +178,16 @@ def _columns(header: list[str], path: Path) -> dict[str, int]:
     return columns
 
 
-def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
+def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
     cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
     location = f"{path}, line {line}"
     if not cell["file"]:
         raise CorpusError(f"{location}: the file column is empty")
     try:
         emotion = canonical(cell["emotion"])
-        shares = _json(cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location)
+        shares = _parse_json_numbers(
+            cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location
+        )
         soft_labels = {canonical(name): share for name, share in shares.items()}
     except LabelError as error:
         raise LabelError(f"{location}: {error}") from None
@@ -210,11 +213,11 @@ def _utterance(row: list[str], columns: Mapping[str, int], path: Path, line: int
         intensity=cell.get("intensity", ""),
         text=cell.get("text", ""),
         soft_labels=soft_labels,
-        ratings=_json(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location),
+        ratings=_parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location),
     )
 
 
-def _json(text: str, column: str, example: str, location: str) -> dict[str, float]:
+def _parse_json_numbers(text: str, column: str, example: str, location: str) -> dict[str, float]:
     try:
         return {name: float(value) for name, value in json.loads(text or "{}").items()}
     except (ValueError, TypeError, AttributeError):
@@ -238,15 +241,14 @@ def parse_seconds(text: str, column: str, location: str) -> float | None:
     return value
 
 
-def _refuse_missing(paths: list[str], manifest: Path) -> None:
+def _refuse_missing_files(paths: list[str], manifest: Path) -> None:
     """Name every file that is not there: up to ten, then how many more."""
     # Text without a sound is a line of a file, `test.tsv#edcu99z`.
     files = dict.fromkeys(path if os.path.isfile(path) else path.partition("#")[0] for path in paths)
-    missing = [path for path in files if not os.path.isfile(path)]
-    if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+    missing_files = [path for path in files if not os.path.isfile(path)]
+    if missing_files:
         raise CorpusError(
-            f"{manifest} names {len(missing)} files that do not exist: {', '.join(missing[:10])}{more}; "
+            f"{manifest} names {len(missing_files)} files that do not exist: {first_few(missing_files, 10)}; "
             "paths are relative to the manifest's own folder"
         )
 

@@ -14,10 +14,9 @@ Christop I (2024). nEMO: Dataset of Emotional Speech in Polish. LREC-COLING. htt
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path, PurePath
 
-from intonate.corpora.reader import Corpus, Table
+from intonate.corpora.reader import Corpus, Table, table_rows
 from intonate.emotions import canonical
 from intonate.errors import CorpusError
 from intonate.schema import Utterance
@@ -28,17 +27,10 @@ COLUMNS = ("file_id", "emotion", "raw_text", "normalized_text", "speaker_id", "g
 
 def table(root: Path) -> Table:
     """The rows of data.tsv by file stem; it lies in the root, or beside the samples folder that is the root."""
-    for path in (root / "data.tsv", root.parent / "data.tsv"):
-        if path.is_file():
-            break
-    else:
+    rows = table_rows([root / "data.tsv", root.parent / "data.tsv"], COLUMNS, "nEMO", separator="\t")
+    if rows is None:
         raise CorpusError(f"{root} has no data.tsv; nEMO's labels are in it, so give the folder that holds it")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise CorpusError(f"{path} has no column {missing[0]!r}; expected nEMO's own table")
-        return {PurePath(row["file_id"]).stem: {key: (row[key] or "").strip() for key in COLUMNS} for row in rows}
+    return {PurePath(row["file_id"]).stem: {key: (row[key] or "").strip() for key in COLUMNS} for row in rows}
 
 
 def parse(path: PurePath, table: Table) -> Utterance:

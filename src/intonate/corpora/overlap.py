@@ -65,12 +65,12 @@ def check(split: Split, utterances: Sequence[Utterance], sentences: bool = False
             raise SplitError(f"split {split.name!r} has no {part} utterances; give more speakers or fewer folds")
     # It may be empty; where it is not, it is kept apart from the others as they are from each other.
     parts |= {"unlabelled": split.unlabelled}
-    everything = np.concatenate(list(parts.values()))
-    if everything.min() < 0 or everything.max() >= len(utterances):
+    all_rows = np.concatenate(list(parts.values()))
+    if all_rows.min() < 0 or all_rows.max() >= len(utterances):
         raise SplitError(
             f"split {split.name!r} points outside the {len(utterances)} utterances: it was made for others"
         )
-    if len(np.unique(everything)) != len(everything):
+    if len(np.unique(all_rows)) != len(all_rows):
         raise SplitError(f"split {split.name!r} uses an utterance twice; every utterance belongs to one part")
     recordings = {part: {_recording_name(utterances[row]) for row in rows} for part, rows in parts.items()}
     for part_a, part_b in combinations(parts, 2):

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 
 from intonate.audio.decode import AUDIO_SUFFIXES
 from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds, read_rows
+from intonate.corpora.overlap import first_few
 from intonate.corpora.reader import files
 from intonate.emotions import canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
@@ -70,18 +71,20 @@ def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", fil
     if path.is_dir():
         tables = sorted(entry for suffix in ("*.csv", "*.tsv") for entry in path.glob(suffix))
         if len(tables) == 1:
-            return _spelled(_table(tables[0], label, speaker, file))
+            return _with_usual_labels(_read_table(tables[0], label, speaker, file))
         if sessions := sorted(path.glob("*labels.json")):
-            parts = [_session(entry) for entry in sessions]
-            return _spelled(
+            parts = [_read_session(entry) for entry in sessions]
+            return _with_usual_labels(
                 Recordings(
                     [row for part in parts for row in part.utterances], [n for part in parts for n in part.notes]
                 )
             )
-        return _spelled(_folder(path, label, speaker))
+        return _with_usual_labels(_read_folder(path, label, speaker))
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; expected a folder of recordings, a CSV, or labels saved by the page")
-    return _spelled(_session(path) if path.suffix == ".json" else _table(path, label, speaker, file))
+    return _with_usual_labels(
+        _read_session(path) if path.suffix == ".json" else _read_table(path, label, speaker, file)
+    )
 
 
 def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance]:
@@ -93,27 +96,29 @@ def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance
     ]
 
 
-def _spelled(recordings: Recordings) -> Recordings:
+def _with_usual_labels(recordings: Recordings) -> Recordings:
     """Known emotions under their usual names, where no two labels become one by it."""
     names = sorted({row.raw_label for row in recordings.utterances})
-    usual = {name: canonical_or_same(name) for name in names}
-    if len(set(usual.values())) < len(names):
-        usual = {name: name for name in names}
-    notes = [f"label {name!r} is called {other!r}" for name, other in usual.items() if name != other]
-    if strange := [name for name in names if "|" in name]:
-        raise CorpusError(f"label {strange[0]!r} has a '|' in it, which separates labels; rename it")
-    rows = [replace(row, emotion=usual[row.raw_label]) for row in recordings.utterances]
+    usual_names = {name: canonical_or_same(name) for name in names}
+    if len(set(usual_names.values())) < len(names):
+        usual_names = {name: name for name in names}
+    notes = [
+        f"label {name!r} is called {usual_name!r}" for name, usual_name in usual_names.items() if name != usual_name
+    ]
+    if invalid_names := [name for name in names if "|" in name]:
+        raise CorpusError(f"label {invalid_names[0]!r} has a '|' in it, which separates labels; rename it")
+    rows = [replace(row, emotion=usual_names[row.raw_label]) for row in recordings.utterances]
     return Recordings(rows, [*recordings.notes, *notes])
 
 
-def _table(path: Path, label: str, speaker: str, file: str) -> Recordings:
+def _read_table(path: Path, label: str, speaker: str, file: str) -> Recordings:
     rows = [row for _, row in read_rows(path) if any(row)]
     if len(rows) < 2:
         raise CorpusError(f"{path} has no rows; expected a header and a row for each recording")
     names = [name.strip() for name in rows[0]]
-    places = _places(path, names, {"label": label, "speaker": speaker, "file": file})
-    find = _finder(path.parent)
-    utterances, missing = [], []
+    places = _column_positions(path, names, {"label": label, "speaker": speaker, "file": file})
+    find_file = _file_finder(path.parent)
+    utterances, missing_files = [], []
     for number, row in enumerate(rows[1:], 2):
         cell = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
         location = f"{path}, row {number}"
@@ -121,13 +126,13 @@ def _table(path: Path, label: str, speaker: str, file: str) -> Recordings:
             raise CorpusError(
                 f"{location}: the {'file' if not cell['file'] else 'label'} is empty; fill it or drop the row"
             )
-        if (found := find(cell["file"])) is None:
-            missing.append(cell["file"])
+        if (path_found := find_file(cell["file"])) is None:
+            missing_files.append(cell["file"])
             continue
         gender = cell.get("gender", "").lower()
         utterances.append(
             replace(
-                _utterance(found, cell["label"], cell.get("speaker", "")),
+                _utterance(path_found, cell["label"], cell.get("speaker", "")),
                 gender=GENDERS.get(gender, gender),
                 language=cell.get("language", ""),
                 age=parse_seconds(cell.get("age", ""), "age", location),
@@ -135,73 +140,75 @@ def _table(path: Path, label: str, speaker: str, file: str) -> Recordings:
                 end_s=parse_seconds(cell.get("end", ""), "end", location),
             )
         )
-    if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-        raise CorpusError(f"{path} names {len(missing)} files that are not there: {', '.join(missing[:10])}{more}")
+    if missing_files:
+        raise CorpusError(f"{path} names {len(missing_files)} files that are not there: {first_few(missing_files, 10)}")
     notes = [f"{column}: column {names[place]!r}" for column, place in places.items()]
     if unused := [name for place, name in enumerate(names) if place not in places.values()]:
         notes.append(f"not used: columns {', '.join(map(repr, unused))}")
     return Recordings(utterances, notes)
 
 
-def _places(path: Path, names: list[str], given: dict[str, str]) -> dict[str, int]:
-    lower = [name.lower() for name in names]
-    places = {}
+def _column_positions(path: Path, names: list[str], chosen_names: dict[str, str]) -> dict[str, int]:
+    lower_names = [name.lower() for name in names]
+    positions = {}
     for column, aliases in COLUMNS.items():
-        wanted = given.get(column, "")
-        known = [name for name in ((wanted.lower(),) if wanted else aliases) if name in lower]
-        if known:
-            places[column] = lower.index(known[0])
-        elif wanted or column in ("file", "label"):
-            what = f"no column {wanted!r}" if wanted else f"no column that is known for the {column}"
-            raise CorpusError(f"{path} has {what}: it has {', '.join(names)}; name one with --{column} COLUMN")
-    return places
+        chosen_name = chosen_names.get(column, "")
+        matching_names = [name for name in ((chosen_name.lower(),) if chosen_name else aliases) if name in lower_names]
+        if matching_names:
+            positions[column] = lower_names.index(matching_names[0])
+        elif chosen_name or column in ("file", "label"):
+            problem = f"no column {chosen_name!r}" if chosen_name else f"no column that is known for the {column}"
+            raise CorpusError(f"{path} has {problem}: it has {', '.join(names)}; name one with --{column} COLUMN")
+    return positions
 
 
-def _finder(folder: Path) -> Callable[[str], str | None]:
+def _file_finder(folder: Path) -> Callable[[str], str | None]:
     """Where a file that a table names lies: as it says, or anywhere below, with another ending if need be."""
-    below: dict[str, list[Path]] = defaultdict(list)
+    paths_by_name: dict[str, list[Path]] = defaultdict(list)
 
-    def find(name: str) -> str | None:
+    def find_file(name: str) -> str | None:
         if (folder / name).is_file():
             return os.path.normpath(folder / name)
-        if not below:
+        if not paths_by_name:
             for entry in files(folder):
                 if entry.suffix.lower() in AUDIO_SUFFIXES:
-                    below[entry.name].append(folder / entry)
-                    below[entry.stem].append(folder / entry)
+                    paths_by_name[entry.name].append(folder / entry)
+                    paths_by_name[entry.stem].append(folder / entry)
         for key in (
             PurePath(name).name,
             PurePath(name).stem if PurePath(name).suffix.lower() in AUDIO_SUFFIXES else name,
         ):
-            if len(set(below.get(key, ()))) == 1:
-                return str(below[key][0])
+            if len(set(paths_by_name.get(key, ()))) == 1:
+                return str(paths_by_name[key][0])
         return None
 
-    return find
+    return find_file
 
 
-def _folder(root: Path, label: str, speaker: str) -> Recordings:
+def _read_folder(root: Path, label: str, speaker: str) -> Recordings:
     paths = [path for path in files(root) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         raise CorpusError(f"{root} holds no audio file; expected LABEL/recording.wav, or a CSV with files and labels")
     notes = []
     if label:
-        labels, notes = _by_pattern(paths, label, "label"), [f"label: by the pattern {label}"]
+        labels, notes = _pattern_matches(paths, label, "label"), [f"label: by the pattern {label}"]
     else:
-        labels, note = _guessed_labels(root, paths)
+        labels, note = _guess_labels(root, paths)
         notes.append(note)
     if speaker:
-        speakers = _by_pattern(paths, speaker, "speaker")
+        speakers = _pattern_matches(paths, speaker, "speaker")
         notes.append(f"speaker: by the pattern {speaker}")
     else:
-        speakers, note = _guessed_speakers(paths, labels)
+        speakers, note = _guess_speakers(paths, labels)
         notes.append(note)
-    rows = [_utterance(str(root / path), name, who) for path, name, who in zip(paths, labels, speakers, strict=True)]
+    rows = [
+        _utterance(str(root / path), name, speaker_name)
+        for path, name, speaker_name in zip(paths, labels, speakers, strict=True)
+    ]
     return Recordings(rows, notes)
 
 
-def _by_pattern(paths: Sequence[PurePath], pattern: str, kind: str) -> list[str]:
+def _pattern_matches(paths: Sequence[PurePath], pattern: str, kind: str) -> list[str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
@@ -210,33 +217,35 @@ def _by_pattern(paths: Sequence[PurePath], pattern: str, kind: str) -> list[str]
         ) from None
     if expression.groups != 1:
         raise CorpusError(f"--{kind} {pattern!r} needs one group in parentheses: what is the {kind}, e.g. '^([^_]+)_'")
-    found = [expression.search(path.as_posix()) for path in paths]
-    if strange := [path for path, match in zip(paths, found, strict=True) if not match]:
-        raise CorpusError(f"--{kind} {pattern!r} finds nothing in {len(strange)} files, as in {strange[0].as_posix()}")
-    return [match[1] for match in found if match]
+    matches = [expression.search(path.as_posix()) for path in paths]
+    if unmatched_paths := [path for path, match in zip(paths, matches, strict=True) if not match]:
+        raise CorpusError(
+            f"--{kind} {pattern!r} finds nothing in {len(unmatched_paths)} files, as in {unmatched_paths[0].as_posix()}"
+        )
+    return [match[1] for match in matches if match]
 
 
-def _levels(paths: Sequence[PurePath]) -> list[list[str]]:
+def _folder_levels(paths: Sequence[PurePath]) -> list[list[str]]:
     """The names of the folders, level by level, of those levels that all files have."""
     depth = min(len(path.parts) for path in paths) - 1
     return [[path.parts[level] for path in paths] for level in range(depth)]
 
 
-def _known(name: str) -> bool:
+def _is_known_emotion(name: str) -> bool:
     try:
         return bool(canonical(name))
     except LabelError:
         return False
 
 
-def _guessed_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
-    levels = [names for names in _levels(paths) if len(set(names)) > 1]
-    if chosen := next((names for names in levels if all(map(_known, names))), levels[0] if levels else []):
+def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
+    levels = [names for names in _folder_levels(paths) if len(set(names)) > 1]
+    if chosen := next((names for names in levels if all(map(_is_known_emotion, names))), levels[0] if levels else []):
         return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
     fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
     for place in range(min(map(len, fields))):
         names = [field[place] for field in fields]
-        if len(set(names)) > 1 and all(map(_known, names)):
+        if len(set(names)) > 1 and all(map(_is_known_emotion, names)):
             return names, f"label: part {place + 1} of the file names"
     raise CorpusError(
         f"the labels of {root} cannot be guessed, for it has no sub-folders that differ; "
@@ -245,23 +254,23 @@ def _guessed_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], s
     )
 
 
-def _guessed_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[list[str], str]:
-    candidates = [(names, "the folders") for names in _levels(paths) if names != list(labels)]
-    firsts = [re.split(r"[_\-. ]+", path.stem)[0] for path in paths]
-    if not any(name.isdigit() for name in firsts):
-        candidates.append((firsts, "the beginning of the file names"))
+def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[list[str], str]:
+    candidates = [(names, "the folders") for names in _folder_levels(paths) if names != list(labels)]
+    first_fields = [re.split(r"[_\-. ]+", path.stem)[0] for path in paths]
+    if not any(name.isdigit() for name in first_fields):
+        candidates.append((first_fields, "the beginning of the file names"))
     for names, place in candidates:
-        with_labels_of = defaultdict(set)
+        labels_of = defaultdict(set)
         for name, label in zip(names, labels, strict=True):
-            with_labels_of[name].add(label)
+            labels_of[name].add(label)
         # A speaker is met several times, and mostly under more than one label; a take or a word is not.
-        several = sum(len(found) > 1 for found in with_labels_of.values())
-        if 1 < len(with_labels_of) <= len(paths) / 3 and several > len(with_labels_of) / 2:
-            return names, f"speaker: {place} ({', '.join(sorted(with_labels_of)[:6])})"
+        speakers_with_labels = sum(len(speaker_labels) > 1 for speaker_labels in labels_of.values())
+        if 1 < len(labels_of) <= len(paths) / 3 and speakers_with_labels > len(labels_of) / 2:
+            return names, f"speaker: {place} ({', '.join(sorted(labels_of)[:6])})"
     return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"
 
 
-def _session(path: Path) -> Recordings:
+def _read_session(path: Path) -> Recordings:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         if saved["format"] != LABELS_FORMAT:
@@ -271,9 +280,9 @@ def _session(path: Path) -> Recordings:
     except (ValueError, KeyError, TypeError, UnicodeDecodeError):
         raise CorpusError(f"{path} holds no labels that the page saved; choose one saved with 'Save labels'") from None
     stems = (name, PurePath(name).stem)
-    sound = [entry for entry in sorted(path.parent.iterdir()) if entry.suffix.lower() in AUDIO_SUFFIXES]
-    recording = next((entry for entry in sound if entry.name == name), None) or next(
-        (entry for entry in sound if entry.stem in stems), None
+    sound_files = [entry for entry in sorted(path.parent.iterdir()) if entry.suffix.lower() in AUDIO_SUFFIXES]
+    recording = next((entry for entry in sound_files if entry.name == name), None) or next(
+        (entry for entry in sound_files if entry.stem in stems), None
     )
     if recording is None:
         raise CorpusError(
@@ -292,5 +301,5 @@ def _session(path: Path) -> Recordings:
 
 
 def _utterance(path: str, label: str, speaker: str) -> Utterance:
-    who = f"{CORPUS}/{speaker}" if speaker else ""
-    return Utterance(path=path, emotion=label, raw_label=label, speaker=who, corpus=CORPUS)
+    speaker_name = f"{CORPUS}/{speaker}" if speaker else ""
+    return Utterance(path=path, emotion=label, raw_label=label, speaker=speaker_name, corpus=CORPUS)

@@ -6,6 +6,7 @@ reason why it cannot. No file that could be audio is ever dropped silently: it i
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,7 +133,7 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
     table = corpus.table(root)
     utterances: list[Utterance] = []
     problems: list[Problem] = []
-    first: dict[str, str] = {}
+    path_of_name: dict[str, str] = {}
     for relative in files(root):
         path = str(root / relative)
         suffix = relative.suffix.lower()
@@ -141,7 +142,7 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
                 problems.append(Problem(path, "neither audio nor a known companion file"))
             continue
         name = corpus.clip_name(relative)
-        earlier_path = first.get(name)
+        earlier_path = path_of_name.get(name)
         if corpus.unique_names and earlier_path is not None:
             problems.append(Problem(path, f"a second file of the same name as {earlier_path}: a copy, left out"))
             continue
@@ -150,7 +151,7 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
         except IntonateError as error:
             problems.append(Problem(path, str(error)))
             continue
-        first[name] = path
+        path_of_name[name] = path
         turns = [parsed_clips] if isinstance(parsed_clips, Utterance) else parsed_clips
         utterances += [replace(turn, path=path) for turn in turns]
     if not utterances:
@@ -166,6 +167,24 @@ def files(root: Path) -> list[PurePath]:
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
         paths += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
     return sorted(paths, key=PurePath.as_posix)
+
+
+def table_rows(
+    paths: Sequence[Path], columns: Sequence[str], title: str, separator: str = ","
+) -> list[dict[str, str]] | None:
+    """The rows of a published table, from the first of these places where it is; None where it is in none.
+
+    Raises:
+        CorpusError: one of the columns is missing, so that it is not the table of the corpus called `title`.
+    """
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter=separator)
+        if missing_columns := [column for column in columns if column not in (rows.fieldnames or ())]:
+            raise CorpusError(f"{path} has no column {missing_columns[0]!r}; expected {title}'s own table")
+        return list(rows)
 
 
 def fields(path: PurePath, separator: str, count: int, corpus_grammar: str) -> list[str]:

@@ -27,7 +27,7 @@ from intonate.errors import CorpusError
 from intonate.schema import Utterance
 
 GRAMMAR = "speaker_emotion letters and number, as in DC_a01 or DC/a01"
-_NAME = re.compile(r"([A-Z]+)_([a-z]+)(\d\d)")
+_NAME_PATTERN = re.compile(r"([A-Z]+)_([a-z]+)(\d\d)")
 EMOTIONS = {
     "a": "anger",
     "d": "disgust",
@@ -46,7 +46,7 @@ def clip_name(path: PurePath) -> str:
 
 
 def parse(path: PurePath, table: Table) -> Utterance:
-    match = _NAME.fullmatch(clip_name(path))
+    match = _NAME_PATTERN.fullmatch(clip_name(path))
     if match is None:
         raise CorpusError(f"name does not follow {GRAMMAR}")
     speaker, letters, number = match.groups()

@@ -40,9 +40,9 @@ def _all_clips_of(*names: str) -> dict[str, int]:
     return dict.fromkeys(names, 0)
 
 
-_ENGLISH = ("tess", "ravdess", "savee", "cremad")
-_BANGLA = ("subesco", "banglaser")
-_P4 = "P4, bilingual transfer learning"
+_ENGLISH_CORPORA = ("tess", "ravdess", "savee", "cremad")
+_BANGLA_CORPORA = ("subesco", "banglaser")
+_P4_SYSTEM = "P4, bilingual transfer learning"
 SETS: dict[str, PaperSet] = {
     "p0": PaperSet("P0, ResNet-34 + RoBERTa", "p0-7", {"ravdess": 1000, "cremad": 5000}),
     # The paper names three corpora and five classes; excitement is not counted as happiness, as in P3.
@@ -52,9 +52,9 @@ SETS: dict[str, PaperSet] = {
         "P1, CNN-LSTM with CAEmoCyGAN, by gender", "ravdess-16", _all_clips_of("ravdess", "ravdess_song")
     ),
     "p3": PaperSet("P3, HuBERT + BERT", "p3-7", _all_clips_of("cremad", "tess", "ravdess", "savee", "iemocap")),
-    "p4-en": PaperSet(f"{_P4}, English", "7", _all_clips_of(*_ENGLISH)),
-    "p4-bn": PaperSet(f"{_P4}, Bangla", "7", _all_clips_of(*_BANGLA)),
-    "p4-all": PaperSet(f"{_P4}, both languages", "7", _all_clips_of(*_ENGLISH, *_BANGLA)),
+    "p4-en": PaperSet(f"{_P4_SYSTEM}, English", "7", _all_clips_of(*_ENGLISH_CORPORA)),
+    "p4-bn": PaperSet(f"{_P4_SYSTEM}, Bangla", "7", _all_clips_of(*_BANGLA_CORPORA)),
+    "p4-all": PaperSet(f"{_P4_SYSTEM}, both languages", "7", _all_clips_of(*_ENGLISH_CORPORA, *_BANGLA_CORPORA)),
 }
 
 
@@ -101,16 +101,16 @@ def check(name: str, roots: Mapping[str, str | os.PathLike[str]]) -> None:
         raise CorpusError(
             f"set {name!r} has no place for {', '.join(unknown_corpora)}; it is made of {', '.join(sample_sizes)}"
         )
-    missing = [corpus for corpus in sample_sizes if not os.path.isdir(roots.get(corpus, ""))]
-    if missing:
-        lines = "".join(f"\n  {corpus} — {_source_of(corpus, roots)}" for corpus in missing)
+    missing_corpora = [corpus for corpus in sample_sizes if not os.path.isdir(roots.get(corpus, ""))]
+    if missing_corpora:
+        lines = "".join(f"\n  {corpus} — {_source_line(corpus, roots)}" for corpus in missing_corpora)
         raise CorpusError(
-            f"set {name!r} needs {len(missing)} more of its {len(sample_sizes)} corpora on disk; get them and give "
-            f"the folder of each:{lines}"
+            f"set {name!r} needs {len(missing_corpora)} more of its {len(sample_sizes)} corpora on disk; get them and "
+            f"give the folder of each:{lines}"
         )
 
 
-def _source_of(corpus: str, roots: Mapping[str, str | os.PathLike[str]]) -> str:
+def _source_line(corpus: str, roots: Mapping[str, str | os.PathLike[str]]) -> str:
     note = f" [{roots[corpus]} is not a folder]" if corpus in roots else ""
     return corpora.get(corpus).home + note
 

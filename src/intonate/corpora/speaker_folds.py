@@ -26,44 +26,46 @@ class HeldOutSpeakers:
     validation: tuple[str, ...]
 
 
-def _speaker_names(*numbers: int) -> tuple[str, ...]:
+def _numbered_speakers(*numbers: int) -> tuple[str, ...]:
     return tuple(f"{number:02d}" for number in numbers)
 
 
-def _one_each(*speakers: str) -> tuple[tuple[str, ...], ...]:
+def _single_speaker_folds(*speakers: str) -> tuple[tuple[str, ...], ...]:
     return tuple((speaker,) for speaker in speakers)
 
 
-def _actor_range(first: int, last: int) -> tuple[str, ...]:
-    return tuple(str(number) for number in range(first, last + 1))
+def _actor_range(lowest: int, highest: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(lowest, highest + 1))
 
 
 FOLDS: dict[str, Folds] = {
     "ravdess-6": Folds(
         "ravdess",
         (
-            _speaker_names(1, 11, 20, 21),
-            _speaker_names(4, 10, 12, 14),
-            _speaker_names(8, 9, 19, 23),
-            _speaker_names(3, 5, 7, 24),
-            _speaker_names(2, 15, 16, 18),
-            _speaker_names(6, 13, 17, 22),
+            _numbered_speakers(1, 11, 20, 21),
+            _numbered_speakers(4, 10, 12, 14),
+            _numbered_speakers(8, 9, 19, 23),
+            _numbered_speakers(3, 5, 7, 24),
+            _numbered_speakers(2, 15, 16, 18),
+            _numbered_speakers(6, 13, 17, 22),
         ),
         "the folds of EmoBox",
     ),
     "ravdess-5": Folds(
         "ravdess",
         (
-            _speaker_names(2, 5, 14, 15, 16),
-            _speaker_names(3, 6, 7, 13, 18),
-            _speaker_names(10, 11, 12, 19, 20),
-            _speaker_names(8, 17, 21, 23, 24),
-            _speaker_names(1, 4, 9, 22),
+            _numbered_speakers(2, 5, 14, 15, 16),
+            _numbered_speakers(3, 6, 7, 13, 18),
+            _numbered_speakers(10, 11, 12, 19, 20),
+            _numbered_speakers(8, 17, 21, 23, 24),
+            _numbered_speakers(1, 4, 9, 22),
         ),
         "the folds of Luna-Jiménez et al. 2021",
     ),
     "emodb-loso": Folds(
-        "emodb", _one_each("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"), "leave one speaker out"
+        "emodb",
+        _single_speaker_folds("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),
+        "leave one speaker out",
     ),
     "emodb-5": Folds(
         "emodb",
@@ -75,11 +77,11 @@ FOLDS: dict[str, Folds] = {
     "banglaser-5": Folds(
         "banglaser",
         (
-            _speaker_names(2, 5, 11, 14, 19, 30, 31),
-            _speaker_names(7, 10, 13, 20, 21, 28, 33),
-            _speaker_names(8, 9, 18, 23, 26, 29),
-            _speaker_names(1, 6, 15, 16, 24, 25, 34),
-            _speaker_names(3, 4, 12, 17, 22, 27, 32),
+            _numbered_speakers(2, 5, 11, 14, 19, 30, 31),
+            _numbered_speakers(7, 10, 13, 20, 21, 28, 33),
+            _numbered_speakers(8, 9, 18, 23, 26, 29),
+            _numbered_speakers(1, 6, 15, 16, 24, 25, 34),
+            _numbered_speakers(3, 4, 12, 17, 22, 27, 32),
         ),
         "five groups, even in gender",
     ),
@@ -95,7 +97,7 @@ FOLDS: dict[str, Folds] = {
         (("EB0", "KS0"), ("KD0", "SM0"), ("IC0", "MP0"), ("TP0",), ("MK0",), ("WR0",)),
         "one or two speakers at a time",
     ),
-    "tess-2": Folds("tess", _one_each("OAF", "YAF"), "train on one speaker, test on the other"),
+    "tess-2": Folds("tess", _single_speaker_folds("OAF", "YAF"), "train on one speaker, test on the other"),
     "cremad-5": Folds(
         "cremad",
         (
@@ -118,7 +120,7 @@ FOLDS: dict[str, Folds] = {
         ),
         "five groups of four speakers",
     ),
-    "savee-loso": Folds("savee", _one_each("DC", "JE", "JK", "KL"), "leave one speaker out"),
+    "savee-loso": Folds("savee", _single_speaker_folds("DC", "JE", "JK", "KL"), "leave one speaker out"),
     "iemocap-5": Folds(
         "iemocap", tuple((f"Ses0{session}F", f"Ses0{session}M") for session in range(1, 6)), "leave one session out"
     ),

@@ -66,13 +66,13 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
     if name in FOLDS:
         splits = _splits_of_table(name, FOLDS[name], utterances)
     elif name == CORPORA:
-        splits = _corpora(utterances)
+        splits = _corpus_splits(utterances)
     elif name == HALVES:
-        splits = [half for split in _corpora(utterances) for half in _halves(split, utterances)]
+        splits = [half for split in _corpus_splits(utterances) for half in _half_splits(split, utterances)]
     elif (table := name.removesuffix(OTHERS)) != name and table in FOLDS:
-        splits = _with_others(table, FOLDS[table], utterances)
-    elif name in _RULES:
-        splits = [_RULES[name](utterances, np.random.default_rng(seed))]
+        splits = _splits_with_other_corpora(table, FOLDS[table], utterances)
+    elif name in _SINGLE_SPLIT_RULES:
+        splits = [_SINGLE_SPLIT_RULES[name](utterances, np.random.default_rng(seed))]
     elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
         splits = _rotating_splits(name, name, speaker_groups(utterances, int(match[1])), utterances)
     else:
@@ -84,7 +84,7 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
 
 def protocols() -> list[str]:
     """Every name that `folds` takes."""
-    return sorted([*FOLDS, *(f"{name}{OTHERS}" for name in FOLDS), *_RULES, CORPORA, HALVES, "speakers-K"])
+    return sorted([*FOLDS, *(f"{name}{OTHERS}" for name in FOLDS), *_SINGLE_SPLIT_RULES, CORPORA, HALVES, "speakers-K"])
 
 
 def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[str, ...]]:
@@ -109,9 +109,9 @@ def speaker_groups(utterances: Sequence[Utterance], count: int) -> list[tuple[st
         smallest_group = min(
             groups,
             key=lambda group: (
-                sum(genders[other] == genders[speaker] for other in group),
+                sum(genders[member] == genders[speaker] for member in group),
                 len(group),
-                sum(len(clips[other]) for other in group),
+                sum(len(clips[member]) for member in group),
             ),
         )
         smallest_group.append(speaker)
@@ -204,7 +204,7 @@ def _published_split(utterances: Sequence[Utterance], rng: np.random.Generator) 
     return Split(SENTENCES_APART, train, validation, test, f"{SENTENCES_APART}: {protocol}")
 
 
-def _corpora(utterances: Sequence[Utterance]) -> list[Split]:
+def _corpus_splits(utterances: Sequence[Utterance]) -> list[Split]:
     """One corpus is tested, all of it; the others train, but for the validation speakers that `pooled` has of them.
 
     Of a corpus that it does not know, a fifth of the speakers validates.
@@ -235,41 +235,41 @@ def _validation_speakers(corpus: str, utterances: Sequence[Utterance]) -> set[st
     return set(speaker_groups(rows, min(speakers, 5))[0]) if speakers > 1 else set()
 
 
-def _halves(split: Split, utterances: Sequence[Utterance]) -> list[Split]:
-    """A split of `_corpora` twice: one half of the left-out corpus's speakers is tested, the other is unlabelled."""
+def _half_splits(split: Split, utterances: Sequence[Utterance]) -> list[Split]:
+    """A split of `_corpus_splits` twice: half of the left-out corpus's speakers are tested, the others unlabelled."""
     groups = speaker_groups([utterances[row] for row in split.test], 2)
-    is_first = np.array([utterances[row].speaker in groups[0] for row in split.test])
+    is_first_half = np.array([utterances[row].speaker in groups[0] for row in split.test])
     return [
         replace(
             split,
             name=f"{HALVES}/{split.name.rpartition('/')[2]}/{number}",
-            test=split.test[tested],
-            unlabelled=split.test[~tested],
+            test=split.test[is_tested],
+            unlabelled=split.test[~is_tested],
             protocol=f"{split.protocol.replace('all of', 'half the speakers of')}; the others are heard without labels",
         )
-        for number, tested in enumerate((is_first, ~is_first), 1)
+        for number, is_tested in enumerate((is_first_half, ~is_first_half), 1)
     ]
 
 
-def _with_others(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
+def _splits_with_other_corpora(name: str, table: Folds, utterances: Sequence[Utterance]) -> list[Split]:
     """The splits of a literal table, where every clip of another corpus is in the training part."""
     is_own = np.array([utterance.corpus == table.corpus for utterance in utterances])
-    own, others = np.flatnonzero(is_own), np.flatnonzero(~is_own)
+    own_rows, other_rows = np.flatnonzero(is_own), np.flatnonzero(~is_own)
     return [
         replace(
             split,
             name=split.name.replace(name, f"{name}{OTHERS}"),
-            train=np.union1d(own[split.train], others),
-            validation=own[split.validation],
-            test=own[split.test],
+            train=np.union1d(own_rows[split.train], other_rows),
+            validation=own_rows[split.validation],
+            test=own_rows[split.test],
             protocol=f"{split.protocol}; other corpora are trained on",
         )
-        for split in _splits_of_table(name, table, [utterances[row] for row in own.tolist()])
+        for split in _splits_of_table(name, table, [utterances[row] for row in own_rows.tolist()])
     ]
 
 
 # The protocols that make one split.
-_RULES: dict[str, Rule] = {
+_SINGLE_SPLIT_RULES: dict[str, Rule] = {
     "pooled": _pooled_split,
     "speaker-disjoint": random_splits.speaker_disjoint,
     "sentence-disjoint": random_splits.sentence_disjoint,

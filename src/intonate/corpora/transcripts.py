@@ -74,16 +74,16 @@ def transcribe(
     problems, count = [], 0
     _drop_unfinished_line(table)
     with table.open("a", encoding="utf-8", newline="") as file:
-        out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if not file.tell():
-            out.writeheader()
+            writer.writeheader()
         for key, row in bar(list(queue.items())):
             try:
                 transcript = transcriber(row.path, row.start_s, row.end_s)
             except AudioError as error:
                 problems.append(str(error))
                 continue
-            out.writerow(
+            writer.writerow(
                 {
                     "file": manifest.relative(row.path, table.parent),
                     "start": manifest.number(row.start_s),
