@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
-from intonate.features.spectral import FRAME, HOP, N_FFT, power_spectrogram
+from intonate.features.spectral import FRAME, HOP, N_FFT, hz_to_htk_mel, power_spectrogram, triangles
 
 Float = NDArray[np.float32]
 
@@ -56,12 +56,12 @@ def audioset_patches(
     step = round(100 * hop_s)
     if not 1 <= step <= FRAMES:
         raise ModelError(f"hop_s of audioset_patches lies between 0.01 and 0.96 seconds, got {hop_s:g}")
-    logs = _log_mel(_filled(np.asarray(waveform, np.float32), step * HOP, keep_tail), offset)
+    logs = _log_mel(_zero_padded(np.asarray(waveform, np.float32), step * HOP, keep_tail), offset)
     patches = np.lib.stride_tricks.sliding_window_view(logs, FRAMES, axis=0)[::step]
     return np.ascontiguousarray(patches.swapaxes(1, 2)).reshape(len(patches), FRAMES * BANDS)
 
 
-def _filled(samples: Float, hop: int, keep_tail: bool) -> Float:
+def _zero_padded(samples: Float, hop: int, keep_tail: bool) -> Float:
     """Zeros after the sound: up to one patch, and with `keep_tail` up to a whole number of hops more."""
     excess = max(0, len(samples) - PATCH)
     target_length = PATCH + (-(-excess // hop) * hop if keep_tail else excess)
@@ -81,13 +81,6 @@ def htk_filters() -> Float:
 
     The published code leaves out 0 Hz; so do these, for the first band begins at 125 Hz.
     """
-    edges = np.linspace(_hz_to_mel(LOW_HZ), _hz_to_mel(HIGH_HZ), BANDS + 2)
-    bins = _hz_to_mel(np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1))[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
-
-
-def _hz_to_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """HTK's mel scale (O'Shaughnessy)."""
-    return np.asarray(1127.0 * np.log1p(np.asarray(hz) / 700.0), np.float64)
+    edges = np.linspace(hz_to_htk_mel(LOW_HZ), hz_to_htk_mel(HIGH_HZ), BANDS + 2)
+    bins = hz_to_htk_mel(np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1))[:, None]
+    return triangles(bins, edges).astype(np.float32)

@@ -40,6 +40,7 @@ from intonate.audio.clean import clean
 from intonate.audio.decode import load
 from intonate.errors import AudioError, IntonateError, RecipeError
 from intonate.features import packs
+from intonate.features.cache_folder import cache_folder
 from intonate.features.packs import Entry
 from intonate.processes import leave_interrupts_to_the_parent, light_start, processor_count
 from intonate.schema import Utterance
@@ -92,7 +93,7 @@ class Change(NamedTuple):
     key: str
 
 
-class _Task(NamedTuple):
+class _ClipTask(NamedTuple):
     """A stretch of a file, its change, and the front ends (folder name -> name, parameters) that it lacks."""
 
     path: str
@@ -104,19 +105,19 @@ class _Task(NamedTuple):
 
 
 # What a task gives: an entry per front end, or why there is none.
-_Result: TypeAlias = dict[str, Entry] | AudioError
+_TaskResult: TypeAlias = dict[str, Entry] | AudioError
 
 
 def default_folder() -> Path:
     """`$XDG_CACHE_HOME/intonate/features`, or `~/.cache/intonate/features`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "features"
+    return cache_folder("features")
 
 
 def analyse(
     utterances: Sequence[Utterance],
     analysis: Analysis,
     folder: Path | None = None,
-    bar: Callable[[Sequence[_Task]], Iterable[object]] = iter,
+    bar: Callable[[Sequence[_ClipTask]], Iterable[object]] = iter,
     processes: int | None = None,
     changes: Sequence[Change | None] | None = None,
 ) -> list[ClipFeatures]:
@@ -140,36 +141,38 @@ def analyse(
     folders: dict[str, dict[str, str]] = {}
     stored: dict[str, dict[str, Entry]] = {}
     keys = keys_of(utterances, hashed=folder is not None or any(clip_changes))
-    for change in {_augmentation_key(change): change for change in clip_changes}.values():
+    for change in {_change_key(change): change for change in clip_changes}.values():
         pairs = zip(keys, clip_changes, strict=True)
-        change_keys = {key for key, other in pairs if _augmentation_key(other) == _augmentation_key(change)}
-        folders[_augmentation_key(change)] = {}
+        change_keys = {key for key, clip_change in pairs if _change_key(clip_change) == _change_key(change)}
+        folders[_change_key(change)] = {}
         for name, front_end in analysis.front_ends.items():
-            description = _description(analysis, front_end, change)
-            folder_name = folders[_augmentation_key(change)][name] = _folder_name(description)
+            description = _folder_description(analysis, front_end, change)
+            folder_name = folders[_change_key(change)][name] = _folder_name(description)
             stored[folder_name] = {}
             if folder is not None:
                 stored[folder_name] = _read_packs(_open_folder(folder, folder_name, description), change_keys)
     tasks = {}
     for key, row, change in zip(keys, utterances, clip_changes, strict=True):
-        missing = {
+        missing_front_ends = {
             folder_name: analysis.front_ends[name]
-            for name, folder_name in folders[_augmentation_key(change)].items()
+            for name, folder_name in folders[_change_key(change)].items()
             if key not in stored[folder_name]
         }
-        if missing and (key, _augmentation_key(change)) not in tasks:
-            tasks[key, _augmentation_key(change)] = _Task(row.path, row.start_s, row.end_s, key, change, missing)
+        if missing_front_ends and (key, _change_key(change)) not in tasks:
+            tasks[key, _change_key(change)] = _ClipTask(
+                row.path, row.start_s, row.end_s, key, change, missing_front_ends
+            )
     if tasks:
-        _compute(list(tasks.values()), analysis, folder, stored, bar, processes or processor_count())
+        _compute_tasks(list(tasks.values()), analysis, folder, stored, bar, processes or processor_count())
     results = []
     for key, change in zip(keys, clip_changes, strict=True):
-        entries = {name: stored[folder_name][key] for name, folder_name in folders[_augmentation_key(change)].items()}
+        entries = {name: stored[folder_name][key] for name, folder_name in folders[_change_key(change)].items()}
         samples = next((entry.samples for entry in entries.values()), 0)
         results.append(ClipFeatures({name: entry.array for name, entry in entries.items()}, samples))
     return results
 
 
-def _augmentation_key(change: Change | None) -> str:
+def _change_key(change: Change | None) -> str:
     return "" if change is None else change.key
 
 
@@ -179,14 +182,16 @@ def code_version() -> str:
     digest = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("*.py"), *(folder.parent / "audio").glob("*.py")]):
-        if path.name not in ("cache.py", "packs.py"):
+        if path.name not in ("cache.py", "cache_folder.py", "packs.py"):
             digest.update(path.read_bytes())
     for library in ("numpy", "soundfile", "soxr"):
         digest.update(importlib.metadata.version(library).encode())
     return digest.hexdigest()[:12]
 
 
-def _description(analysis: Analysis, front_end: tuple[str, Mapping[str, Any]], change: Change | None) -> dict[str, Any]:
+def _folder_description(
+    analysis: Analysis, front_end: tuple[str, Mapping[str, Any]], change: Change | None
+) -> dict[str, Any]:
     name, params = front_end
     description = {
         "front_end": name,
@@ -217,13 +222,13 @@ def keys_of(utterances: Sequence[Utterance], hashed: bool) -> list[str]:
 def _file_digest(path: str) -> str:
     try:
         status = os.stat(path)
-        return _digest_of_state(path, status.st_size, status.st_mtime_ns)
+        return _content_digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
 @cache
-def _digest_of_state(path: str, size: int, changed_ns: int) -> str:
+def _content_digest(path: str, size: int, changed_ns: int) -> str:
     """Read once for as long as the file stays: a run asks for copies, features and what it was trained on."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
@@ -260,16 +265,16 @@ def _read_packs(folder: Path, keys: set[str]) -> dict[str, Entry]:
     return stored
 
 
-def _compute(
-    tasks: Sequence[_Task],
+def _compute_tasks(
+    tasks: Sequence[_ClipTask],
     analysis: Analysis,
     folder: Path | None,
     stored: dict[str, dict[str, Entry]],
-    bar: Callable[[Sequence[_Task]], Iterable[object]],
+    bar: Callable[[Sequence[_ClipTask]], Iterable[object]],
     processes: int,
 ) -> None:
     """Fill `stored` with what the tasks ask for, and keep it, whatever happens."""
-    fresh: dict[str, dict[str, Entry]] = {folder_name: {} for folder_name in stored}
+    new_entries: dict[str, dict[str, Entry]] = {folder_name: {} for folder_name in stored}
     errors: list[str] = []
     size, last_write_s = 0, time.monotonic()
     results = _task_results(tasks, analysis, processes)
@@ -279,24 +284,24 @@ def _compute(
                 errors.append(str(entries))
                 continue
             for folder_name, entry in entries.items():
-                fresh[folder_name][task.clip] = entry
+                new_entries[folder_name][task.clip] = entry
                 size += entry.array.nbytes
             if folder is not None and (size > PACK_BYTES or time.monotonic() - last_write_s > PACK_S):
-                _write_packs(folder, fresh, stored)
+                _write_packs(folder, new_entries, stored)
                 size, last_write_s = 0, time.monotonic()
     finally:
         results.close()
         if folder is None:
-            for folder_name, entries in fresh.items():
+            for folder_name, entries in new_entries.items():
                 stored[folder_name] |= entries
         else:
-            _write_packs(folder, fresh, stored)
-    _raise_together(list(dict.fromkeys(errors)))
+            _write_packs(folder, new_entries, stored)
+    _raise_errors(list(dict.fromkeys(errors)))
 
 
-def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[str, dict[str, Entry]]) -> None:
+def _write_packs(folder: Path, new_entries: dict[str, dict[str, Entry]], stored: dict[str, dict[str, Entry]]) -> None:
     """Move what is fresh to disk, and from there, as memory, into `stored`."""
-    for folder_name, entries in fresh.items():
+    for folder_name, entries in new_entries.items():
         if entries:
             try:
                 pack = packs.write(folder / folder_name, entries)
@@ -307,9 +312,9 @@ def _write_packs(folder: Path, fresh: dict[str, dict[str, Entry]], stored: dict[
             entries.clear()
 
 
-def _task_results(tasks: Sequence[_Task], analysis: Analysis, processes: int) -> Generator[_Result, None, None]:
+def _task_results(tasks: Sequence[_ClipTask], analysis: Analysis, processes: int) -> Generator[_TaskResult, None, None]:
     """What comes of each task, in their order: by several processes, or by this one."""
-    analyse_clip = partial(_result, analysis.sample_rate_hz, analysis.clean)
+    analyse_clip = partial(_task_result, analysis.sample_rate_hz, analysis.clean)
     count = 0
     if processes > 1 and len(tasks) >= WORTH_A_PROCESS:
         # A fork of a process that has threads (torch, BLAS) may hang: new ones are spawned.
@@ -328,16 +333,16 @@ def _task_results(tasks: Sequence[_Task], analysis: Analysis, processes: int) ->
     yield from map(analyse_clip, tasks[count:])
 
 
-def _raise_together(errors: Sequence[str]) -> None:
+def _raise_errors(errors: Sequence[str]) -> None:
     """One error about every file that could not be used: up to ten, then how many more."""
     if len(errors) > 1:
-        more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
-        raise AudioError(f"{len(errors)} clips cannot be used: {'; '.join(errors[:10])}{more}")
+        ending = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
+        raise AudioError(f"{len(errors)} clips cannot be used: {'; '.join(errors[:10])}{ending}")
     if errors:
         raise AudioError(errors[0])
 
 
-def _result(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> _Result:
+def _task_result(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _ClipTask) -> _TaskResult:
     """What a task gives: one broken file does not hide the others."""
     try:
         return _analyse_clip(sample_rate_hz, steps, task)
@@ -345,7 +350,7 @@ def _result(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task
         return error
 
 
-def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _Task) -> dict[str, Entry]:
+def _analyse_clip(sample_rate_hz: int, steps: Sequence[Mapping[str, Any]], task: _ClipTask) -> dict[str, Entry]:
     """Decode, change, clean, and ask every front end of a task."""
     waveform = load(task.path, sample_rate_hz, start_s=task.start_s, end_s=task.end_s)
     if task.change is not None:

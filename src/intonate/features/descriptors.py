@@ -55,11 +55,13 @@ def crossing_rate(waveform: Float, frame: int, hop: int) -> Float:
     sign_changes = np.zeros((len(waveform) // step + 1) * step, np.float32)
     sign_changes[1 : len(waveform)] = negative[1:] != negative[:-1]
     sums = sign_changes.reshape(-1, step) @ np.ones(step, np.float32)
-    before = np.concatenate([[0], sums.cumsum()])
+    cumulative_changes = np.concatenate([[0], sums.cumsum()])
     starts = np.arange(1 + len(waveform) // hop) * hop - frame // 2
-    first, last = np.maximum(starts, 0), np.minimum(starts + frame, len(sign_changes))
+    start, end = np.maximum(starts, 0), np.minimum(starts + frame, len(sign_changes))
     # The first sample of a frame has none before it there.
-    return np.asarray((before[last // step] - before[first // step] - sign_changes[first]) / frame, np.float32)
+    return np.asarray(
+        (cumulative_changes[end // step] - cumulative_changes[start // step] - sign_changes[start]) / frame, np.float32
+    )
 
 
 class _Sound:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError
+from intonate.errors import ModelError, first_line
+from intonate.features.cache_folder import cache_folder
 from intonate.features.session import open_session
 from intonate.features.whisper import whisper_log_mel
 
@@ -51,7 +52,7 @@ def encoded(
     Raises:
         ModelError: there is no such encoder.
     """
-    session = _session(encoder)
+    session = _session_of(encoder)
     (entry,) = session.get_inputs()
     mel = whisper_log_mel(waveform, sample_rate_hz, bands=entry.shape[2])
     return np.asarray(session.run(None, {entry.name: mel[None]})[0][0], np.float32)
@@ -71,7 +72,7 @@ def add(graph: bytes, device: str | None = None) -> str:
     name = name_of(graph)
     with _LOCK:
         if name not in _SESSIONS or _DEVICES[name] != device:
-            _GRAPHS[name], _SESSIONS[name], _DEVICES[name] = graph, _opened(graph, device), device
+            _GRAPHS[name], _SESSIONS[name], _DEVICES[name] = graph, _open_encoder(graph, device), device
     return name
 
 
@@ -88,8 +89,7 @@ def keep(graph: bytes) -> str:
 
 def path_of(name: str) -> Path:
     """Where an encoder of that name is kept: `$XDG_CACHE_HOME/intonate/encoders`, or under `~/.cache`."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return folder / "intonate" / "encoders" / f"{name}.onnx"
+    return cache_folder("encoders") / f"{name}.onnx"
 
 
 def graph_of(name: str) -> bytes:
@@ -107,18 +107,18 @@ def graph_of(name: str) -> bytes:
     return _GRAPHS[name]
 
 
-def _session(name: str) -> Any:
+def _session_of(name: str) -> Any:
     graph_of(name)
     return _SESSIONS[name]
 
 
-def _opened(graph: bytes, device: str | None) -> Any:
+def _open_encoder(graph: bytes, device: str | None) -> Any:
     try:
         session = open_session(graph, device=device)
     except ModelError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no common base but Exception
-        raise ModelError(f"the encoder inside the model cannot be read: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"the encoder inside the model cannot be read: {first_line(error)}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1 or len(session.get_inputs()[0].shape) != 3:
         raise ModelError("the encoder inside the model does not turn rows into rows; export the model again")
     return session

@@ -26,11 +26,11 @@ MODULATION_HZ = (1.0, 2.5, 5.0, 10.0, 20.0)
 MODULATION_GROUPS = 8
 PERCENTILES = (10, 90)
 
-_PITCH = (
+_PITCH_COLUMNS = (
     "f0_mean", "f0_sd", "f0_p10", "f0_p50", "f0_p90", "f0_range", "f0_abs_delta", "f0_delta_mean", "f0_slope",
     "f0_end", "voiced_share", "voicing_mean", "voicing_sd", "voicing_p90", "voiced_runs_per_s", "voiced_run_s",
 )  # fmt: skip
-_RHYTHM = (
+_RHYTHM_COLUMNS = (
     "duration_log_s",
     "active_share",
     "energy_sd",
@@ -44,8 +44,8 @@ GAIN_COLUMNS = ("level_mean", "level_max", "level_voiced")
 VOICE_COLUMNS: tuple[str, ...] = (
     *(f"c{i}_{stat}" for stat in ("mean", "sd", "delta_sd", "p10", "p90", "voiced_mean") for i in range(CEPSTRA)),
     *(f"mod{group}_{low:g}hz" for low in MODULATION_HZ[:-1] for group in range(MODULATION_GROUPS)),
-    *_PITCH,
-    *_RHYTHM,
+    *_PITCH_COLUMNS,
+    *_RHYTHM_COLUMNS,
     *GAIN_COLUMNS,
 )  # fmt: skip
 
@@ -73,23 +73,23 @@ def functionals_of(logs: Float, f0_hz: Float, strength: Float) -> Float:
         speech.mean(axis=0),
         speech.std(axis=0),
         (cepstra[1:] - cepstra[:-1]).std(axis=0) if len(cepstra) > 1 else np.zeros(CEPSTRA),
-        *_percentiles(speech, PERCENTILES),
+        *_nearest_rank_percentiles(speech, PERCENTILES),
         cepstra[voiced].mean(axis=0) if voiced.any() else speech.mean(axis=0),
-        _modulation(floored),
+        _modulation_energies(floored),
         _pitch_statistics(f0_hz, strength, voiced),
-        _rhythm(level, floored, active),
+        _rhythm_statistics(level, floored, active),
         (active_level.mean(), level.max(), level[voiced].mean() if voiced.any() else active_level.mean()),
     )
     return np.concatenate([np.asarray(value, np.float32) for value in values])
 
 
-def _percentiles(rows: Float, percents: tuple[int, ...]) -> list[Float]:
+def _nearest_rank_percentiles(rows: Float, percents: tuple[int, ...]) -> list[Float]:
     """Nearest-rank percentiles per column."""
     ordered = np.sort(rows, axis=0)
     return [ordered[round(percent / 100 * (len(rows) - 1))] for percent in percents]
 
 
-def _interpolated(values: Float, percents: tuple[int, ...]) -> list[float]:
+def _interpolated_percentiles(values: Float, percents: tuple[int, ...]) -> list[float]:
     """`np.percentile` of a vector without NaN, in a tenth of the time."""
     ordered = np.sort(values)
     places = [percent / 100 * (len(values) - 1) for percent in percents]
@@ -97,12 +97,12 @@ def _interpolated(values: Float, percents: tuple[int, ...]) -> list[float]:
     return [float(below + (above - below) * share) for below, above, share in pairs]
 
 
-def _modulation(logs: Float) -> Float:
+def _modulation_energies(logs: Float) -> Float:
     """Log energy of each band group's changes, per modulation band, (4 × 8,)."""
     groups = logs @ group_means()
     spectrum = np.fft.rfft(groups - groups.mean(axis=0), axis=0)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    energy: Float = np.log(_modulation_means(len(logs)) @ power + np.float32(1e-3))
+    energy: Float = np.log(_modulation_band_matrix(len(logs)) @ power + np.float32(1e-3))
     return energy.ravel()
 
 
@@ -114,7 +114,7 @@ def group_means() -> Float:
 
 
 @lru_cache(maxsize=64)
-def _modulation_means(frames: int) -> Float:
+def _modulation_band_matrix(frames: int) -> Float:
     """The mean power per modulation band of a spectrum over that many frames, as a matrix (4, frames // 2 + 1).
 
     A band too narrow for so short a clip to hold a line of the spectrum gets zeros.
@@ -140,9 +140,9 @@ def _pitch_statistics(f0_hz: Float, strength: Float, voiced: NDArray[np.bool_]) 
         ]
     semitones = 12 * np.log2(f0_hz[voiced_frames] / 100)
     # Octave errors are further than half an octave from the median: pull them back.
-    (middle,) = _interpolated(semitones, (50,))
+    (middle,) = _interpolated_percentiles(semitones, (50,))
     semitones = np.clip(semitones, middle - 9, middle + 12)
-    low, p50, high = _interpolated(semitones, (10, 50, 90))
+    low, p50, high = _interpolated_percentiles(semitones, (10, 50, 90))
     mean, sd = _mean_and_sd(semitones)
     gaps = np.diff(voiced_frames)
     steps = np.diff(semitones)[gaps == 1]
@@ -156,7 +156,7 @@ def _pitch_statistics(f0_hz: Float, strength: Float, voiced: NDArray[np.bool_]) 
         mean, sd, low, p50, high, high - low,
         float(np.abs(steps).mean()) if len(steps) else 0.0, float(steps.mean()) if len(steps) else 0.0,
         slope, tail - mean,
-        len(voiced_frames) / len(voiced), *_mean_and_sd(strong), *_interpolated(strong, (90,)),
+        len(voiced_frames) / len(voiced), *_mean_and_sd(strong), *_interpolated_percentiles(strong, (90,)),
         runs / (len(voiced) * HOP_S), len(voiced_frames) / runs * HOP_S,
     ]  # fmt: skip
 
@@ -168,10 +168,10 @@ def _mean_and_sd(values: Float) -> tuple[float, float]:
     return mean, float(np.sqrt(deviation @ deviation / len(values)))
 
 
-def _rhythm(level: Float, floored: Float, active: NDArray[np.bool_]) -> list[float]:
+def _rhythm_statistics(level: Float, floored: Float, active: NDArray[np.bool_]) -> list[float]:
     frames = len(level)
     active_level = level[active]
-    low, high = _interpolated(active_level, (10, 90))
+    low, high = _interpolated_percentiles(active_level, (10, 90))
     # Syllables: peaks of the energy smoothed over 90 ms.
     smooth = np.convolve(level, np.full(9, 1 / 9))[4 : 4 + frames]
     inner = smooth[1:-1]

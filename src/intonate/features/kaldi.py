@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.features.spectral import hz_to_htk_mel, triangles
 
 Float = NDArray[np.float32]
 
@@ -43,16 +44,9 @@ def window(name: str) -> Float:
 @lru_cache(maxsize=4)
 def filters(sample_rate_hz: int, bands: int) -> Float:
     """(257, bands), triangles on the mel scale."""
-
-    def mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-        return 1127.0 * np.log1p(hz / 700.0)
-
-    low, high = mel(np.array([LOWEST_HZ, sample_rate_hz / 2]))
-    edges = np.linspace(low, high, bands + 2)
-    bins = mel(np.linspace(0, sample_rate_hz / 2, N_FFT // 2 + 1))[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)), np.float32)
+    edges = np.linspace(hz_to_htk_mel(LOWEST_HZ), hz_to_htk_mel(sample_rate_hz / 2), bands + 2)
+    bins = hz_to_htk_mel(np.linspace(0, sample_rate_hz / 2, N_FFT // 2 + 1))[:, None]
+    return triangles(bins, edges).astype(np.float32)
 
 
 def kaldi_fbank(
@@ -81,7 +75,7 @@ def kaldi_fbank(
     sound[: len(samples)] = samples
     frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
     frames = frames[:rows] if rows else frames
-    found = np.zeros((rows or len(frames), bands), np.float32)
+    logs = np.zeros((rows or len(frames), bands), np.float32)
     for start in range(0, len(frames), BLOCK):
         block = frames[start : start + BLOCK] * np.float32(scale)
         block -= block.mean(axis=1, keepdims=True)
@@ -89,7 +83,5 @@ def kaldi_fbank(
         block[:, 0] *= np.float32(1 - PREEMPHASIS)
         spectrum = np.fft.rfft(block * window(shape), N_FFT)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        found[start : start + len(block)] = np.log(
-            np.maximum(power @ filters(sample_rate_hz, bands), np.float32(FLOOR))
-        )
-    return found
+        logs[start : start + len(block)] = np.log(np.maximum(power @ filters(sample_rate_hz, bands), np.float32(FLOOR)))
+    return logs

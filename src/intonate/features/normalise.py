@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from intonate.schema import Normalisation
 
 Float = NDArray[np.float32]
-_TINY = 1e-4
+_SMALLEST_SD = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class SpeakerStatistics:
     @classmethod
     def of(cls, parts: Iterable[SpeakerStatistics]) -> SpeakerStatistics:
         """Several parts taken together."""
-        whole = cls()
+        combined = cls()
         for part in parts:
             for name, moments in part._moments.items():
-                whole._moments[name] = moments + whole._moments[name] if name in whole._moments else moments
-        return whole
+                combined._moments[name] = moments + combined._moments[name] if name in combined._moments else moments
+        return combined
 
     def update(self, name: str, features: Float) -> None:
         """Add a clip's features of the input `name`."""
@@ -68,9 +68,9 @@ class SpeakerStatistics:
         return self._moments.get(name)
 
     def copy(self) -> SpeakerStatistics:
-        other = SpeakerStatistics()
-        other._moments = dict(self._moments)
-        return other
+        duplicate = SpeakerStatistics()
+        duplicate._moments = dict(self._moments)
+        return duplicate
 
 
 @lru_cache(maxsize=64)
@@ -92,13 +92,15 @@ def centre_and_scale(normalisation: Normalisation, moments: Moments) -> tuple[Fl
         mean = moments.total / moments.count
         variance = moments.squares / moments.count - np.square(mean)
     elif normalisation.kind == "speaker":
-        mean = (prior * mean0 + moments.total) / np.maximum(prior + moments.count, _TINY)
-        around = np.maximum(moments.squares - 2 * mean * moments.total + moments.count * np.square(mean), 0.0)
+        mean = (prior * mean0 + moments.total) / np.maximum(prior + moments.count, _SMALLEST_SD)
+        squared_deviations = np.maximum(
+            moments.squares - 2 * mean * moments.total + moments.count * np.square(mean), 0.0
+        )
         weight = normalisation.prior_sd
-        variance = (weight * np.square(sd0) + around) / (weight + moments.count)
+        variance = (weight * np.square(sd0) + squared_deviations) / (weight + moments.count)
     else:
         raise ValueError(f"normalisation {normalisation.kind!r} is not known (known: clip, corpus, speaker)")
-    return mean.astype(np.float32), np.sqrt(np.maximum(variance, _TINY**2)).astype(np.float32)
+    return mean.astype(np.float32), np.sqrt(np.maximum(variance, _SMALLEST_SD**2)).astype(np.float32)
 
 
 def normalise(features: Float, normalisation: Normalisation | None, moments: Moments | None = None) -> Float:
@@ -119,4 +121,6 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
 def distance(features: Float, normalisation: Normalisation) -> float:
     """How far a clip lies from the training: the RMS of its columns, in deviations of the training."""
     mean, sd, _ = _statistics_arrays(normalisation)
-    return float(np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _TINY)).mean()))
+    return float(
+        np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _SMALLEST_SD)).mean())
+    )

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 MAGIC = b"intonate pack 1\n"
 # Arrays begin where a processor likes to read them: at a line of its cache.
 ALIGN = 64
-_TAIL = struct.Struct("<QQI4x16s")
+_TAIL_FORMAT = struct.Struct("<QQI4x16s")
 
 
 class Entry(NamedTuple):
@@ -57,7 +57,7 @@ def write(folder: Path, entries: Mapping[str, Entry]) -> Path:
             header = json.dumps(index).encode()
             start = file.tell()
             file.write(header)
-            file.write(_TAIL.pack(start, len(header), zlib.crc32(header), MAGIC))
+            file.write(_TAIL_FORMAT.pack(start, len(header), zlib.crc32(header), MAGIC))
         pack = temporary.with_suffix(".pack")
         os.replace(temporary, pack)
     finally:
@@ -69,9 +69,9 @@ def read(path: Path, names: Collection[str]) -> dict[str, Entry] | None:
     """Those of `names` that are in a pack and undamaged, read-only; None where the pack as a whole is damaged."""
     try:
         mapped = np.memmap(path, np.uint8, mode="r")
-        start, length, checksum, magic = _TAIL.unpack(mapped[-_TAIL.size :].tobytes())
+        start, length, checksum, magic = _TAIL_FORMAT.unpack(mapped[-_TAIL_FORMAT.size :].tobytes())
         header = mapped[start : start + length].tobytes()
-        if magic != MAGIC or start + length + _TAIL.size != len(mapped) or zlib.crc32(header) != checksum:
+        if magic != MAGIC or start + length + _TAIL_FORMAT.size != len(mapped) or zlib.crc32(header) != checksum:
             return None
         index = json.loads(header)
     except (OSError, ValueError, struct.error):

@@ -44,16 +44,16 @@ def coloured(values: Float, colormap: str) -> Image:
 
 def resized(image: Float, height: int, width: int) -> Float:
     """An image (height, width, ...) in another size, bilinear; what shrinks is averaged first, as Pillow does."""
-    stretched_rows = np.tensordot(_bilinear(image.shape[0], height), image, axes=(1, 0))
+    stretched_rows = np.tensordot(_bilinear_weights(image.shape[0], height), image, axes=(1, 0))
     # (new height, old width, ...) -> (new width, new height, ...) -> the axes in place
-    return np.moveaxis(np.tensordot(_bilinear(image.shape[1], width), stretched_rows, axes=(1, 1)), 0, 1)
+    return np.moveaxis(np.tensordot(_bilinear_weights(image.shape[1], width), stretched_rows, axes=(1, 1)), 0, 1)
 
 
 @lru_cache(maxsize=64)
-def _bilinear(before: int, after: int) -> Float:
+def _bilinear_weights(old_size: int, new_size: int) -> Float:
     """How much of each old row is in each new one, (after, before): triangles as wide as the larger of the two."""
-    scale = before / after
-    centres = (np.arange(after) + 0.5) * scale
-    distance = np.abs(np.arange(before) + 0.5 - centres[:, None]) / max(scale, 1.0)
+    scale = old_size / new_size
+    centres = (np.arange(new_size) + 0.5) * scale
+    distance = np.abs(np.arange(old_size) + 0.5 - centres[:, None]) / max(scale, 1.0)
     weights = np.maximum(0, 1 - distance)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

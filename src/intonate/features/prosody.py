@@ -51,9 +51,9 @@ def product_matrices() -> tuple[Float, Float, Float]:
 def _decimate(waveform: Float) -> Float:
     """A quarter of the rate, through two rounds of (1 3 3 1)/8 and every second sample."""
     for _ in range(2):
-        padded = np.zeros(2 + len(waveform) + len(waveform) % 2, np.float32)
-        padded[1 : 1 + len(waveform)] = waveform
-        even, odd = padded[0::2], padded[1::2]
+        padded_waveform = np.zeros(2 + len(waveform) + len(waveform) % 2, np.float32)
+        padded_waveform[1 : 1 + len(waveform)] = waveform
+        even, odd = padded_waveform[0::2], padded_waveform[1::2]
         waveform = odd[:-1] + even[1:]
         waveform *= 3
         waveform += even[:-1]
@@ -78,8 +78,8 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Floa
         raise ValueError(f"pitch is made for 16000 Hz, got {sample_rate_hz}: resample first")
     cosines, sines, to_lags = product_matrices()
     count = 1 + len(waveform) // hop
-    cut = cut_frames(_decimate(np.asarray(waveform, np.float32)), WINDOW, hop // 4, count)
-    left, right = cut[:, : WINDOW // 2], cut[:, : WINDOW // 2 - 1 : -1]
+    frame_rows = cut_frames(_decimate(np.asarray(waveform, np.float32)), WINDOW, hop // 4, count)
+    left, right = frame_rows[:, : WINDOW // 2], frame_rows[:, : WINDOW // 2 - 1 : -1]
     power, odd = (left + right) @ cosines, (left - right) @ sines
     power *= power
     odd *= odd

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from intonate.errors import ModelError, did_you_mean, first_line
+from intonate.features.cache_folder import cache_folder
 
 CPU, AUTO = "cpu", "auto"
 # The device of all that does not name one, e.g. of the processes of an archive.
@@ -85,16 +85,20 @@ def device_name(device: str | None, available: Sequence[str]) -> str:
     name = device or os.environ.get(ENVIRONMENT) or CPU
     if name == AUTO:
         return next(
-            known for known, (provider, _) in PROVIDERS.items() if provider in available and known != "tensorrt"
+            known_name
+            for known_name, (provider, _) in PROVIDERS.items()
+            if provider in available and known_name != "tensorrt"
         )
     if name not in PROVIDERS:
         raise ModelError(f"device {name!r} is not known; {did_you_mean(name, [AUTO, *PROVIDERS])}")
     provider, package = PROVIDERS[name]
     if provider not in available:
-        here = ", ".join(known for known, (other, _) in PROVIDERS.items() if other in available)
+        available_names = ", ".join(
+            known_name for known_name, (provider_name, _) in PROVIDERS.items() if provider_name in available
+        )
         raise ModelError(
-            f"this onnxruntime has no {name} (it has {here}); put {package} in the place of the package onnxruntime, "
-            "or use another device"
+            f"this onnxruntime has no {name} (it has {available_names}); put {package} in the place of the package "
+            "onnxruntime, or use another device"
         )
     return name
 
@@ -113,7 +117,7 @@ def use_device(device: str) -> str:
 
 def tensorrt_settings(inputs: Sequence[Any]) -> dict[str, str]:
     """The shapes that TensorRT makes its engine for, and where it keeps it; the first size of an input is the batch."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "tensorrt"
+    cache = cache_folder("tensorrt")
     cache.mkdir(parents=True, exist_ok=True)
     settings = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache), "trt_timing_cache_enable": "1"}
     for place, kind in enumerate(("min", "opt", "max")):

@@ -46,9 +46,9 @@ def remember_last(function: Callable[Concatenate[Float, P], T]) -> Callable[Conc
     @wraps(function)
     def remembered(array: Float, /, *args: P.args, **kwargs: P.kwargs) -> T:
         params = (args, kwargs)
-        last: tuple[object, Float, T] | None = getattr(memory, "last", None)
-        if last is not None and last[0] == params and np.array_equal(last[1], array):
-            return last[2]
+        memory_entry: tuple[object, Float, T] | None = getattr(memory, "last", None)
+        if memory_entry is not None and memory_entry[0] == params and np.array_equal(memory_entry[1], array):
+            return memory_entry[2]
         answer = function(array, *args, **kwargs)
         if array.size <= REMEMBERED:
             memory.last = (params, array.copy(), answer)
@@ -98,16 +98,16 @@ def _power_blocks(waveform: Float, frame: int, hop: int, n_fft: int) -> Iterator
     """`power_spectrogram` piece by piece: which rows, and their power, in memory that the next block overwrites."""
     # A window of `frame` samples in the middle of `n_fft` has the same magnitude wherever it lies: only the
     # windowed part is cut out and transformed.
-    cut, window = cut_frames(waveform, frame, hop, 1 + len(waveform) // hop), hann(frame)
+    frames, window = cut_frames(waveform, frame, hop, 1 + len(waveform) // hop), hann(frame)
     # The zeros after the window are laid out once: left to `rfft`, they would be copied in for each frame.
     block = min(BLOCK, max(1, BLOCK_SAMPLES // n_fft))
     padded, power = np.zeros((block, n_fft), np.float32), np.empty((block, n_fft // 2 + 1), np.float32)
     spectrum = np.empty((block, n_fft // 2 + 1), np.complex64)
     squares = spectrum.view(np.float32)  # real and imaginary parts by turns
-    for start in range(0, len(cut), block):
-        rows = slice(start, min(start + block, len(cut)))
+    for start in range(0, len(frames), block):
+        rows = slice(start, min(start + block, len(frames)))
         count = rows.stop - start
-        np.multiply(cut[rows], window, out=padded[:count, :frame])
+        np.multiply(frames[rows], window, out=padded[:count, :frame])
         # numpy's stub knows of complex128 only; what float32 goes into is complex64.
         np.fft.rfft(padded[:count], out=spectrum[:count])  # type: ignore[arg-type]
         np.square(squares[:count], out=squares[:count])
@@ -141,10 +141,28 @@ def mel_filters(sample_rate_hz: int, n_fft: int, bands: int, low_hz: float, high
         )
     edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2))
     bins = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)[:, None]
+    area = 2.0 / (edges[2:] - edges[:-2])
+    return (triangles(bins, edges) * area).astype(np.float32)
+
+
+def triangles(bins: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filters of height 1 between neighbouring edges.
+
+    Args:
+        bins: (lines, 1), where the lines of the spectrum lie, on the scale of the edges.
+        edges: (bands + 2,), ascending; band b rises from edge b to edge b + 1 and falls to edge b + 2.
+
+    Returns:
+        (lines, bands).
+    """
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    area = 2.0 / (edges[2:] - edges[:-2])
-    return (np.maximum(0, np.minimum(rising, falling)) * area).astype(np.float32)
+    return np.maximum(0, np.minimum(rising, falling))
+
+
+def hz_to_htk_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """The mel scale of HTK and Kaldi (O'Shaughnessy): 1127 ln(1 + f / 700)."""
+    return np.asarray(1127.0 * np.log1p(np.asarray(hz) / 700.0), np.float64)
 
 
 def spectrogram(waveform: Float, sample_rate_hz: int) -> Float:
@@ -191,13 +209,13 @@ def log_mel(
 
 @remember_last
 def _log_mel(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, high_hz: float) -> Float:
-    logs = _mel_of(waveform, sample_rate_hz, bands, low_hz, high_hz)
+    logs = _mel_power(waveform, sample_rate_hz, bands, low_hz, high_hz)
     logs += np.float32(FLOOR)
     np.log(logs, out=logs)
     return logs
 
 
-def _mel_of(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, high_hz: float) -> Float:
+def _mel_power(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, high_hz: float) -> Float:
     filters = mel_filters(sample_rate_hz, N_FFT, bands, low_hz, high_hz)
     mel = np.empty((1 + len(waveform) // HOP, bands), np.float32)
     for rows, power in _power_blocks(waveform, FRAME, HOP, N_FFT):
@@ -259,7 +277,7 @@ def mfcc(
     Returns:
         (1 + samples // 160, coefficients) float32.
     """
-    mel = _mel_of(np.asarray(waveform, np.float32), sample_rate_hz, bands, low_hz, high_hz)
+    mel = _mel_power(np.asarray(waveform, np.float32), sample_rate_hz, bands, low_hz, high_hz)
     decibels = 10.0 * np.log10(np.maximum(mel, np.float32(1e-10)))
     decibels = np.maximum(decibels, decibels.max() - np.float32(top_db))
     cepstra: Float = decibels @ dct_matrix(bands, coefficients)

@@ -64,7 +64,7 @@ def spectral_functionals(waveform: Float, sample_rate_hz: int) -> Float:
     weights = np.full(len(power), 1 / len(power), np.float32)
     mean_power = weights @ power
     notes = np.ascontiguousarray(chroma.T)
-    total, moment = (np.sqrt(power, out=power) @ _moments(sample_rate_hz)).T
+    total, moment = (np.sqrt(power, out=power) @ _moment_weights(sample_rate_hz)).T
     values = (
         ratio(notes, notes.max(axis=0)) @ weights,
         # The mean of a linear map is the map of the mean: 60 bands of one frame, and the DCT of one.
@@ -93,7 +93,7 @@ def _cepstral_filters(sample_rate_hz: int) -> tuple[tuple[slice, slice, Float], 
 
 
 @lru_cache(maxsize=4)
-def _moments(sample_rate_hz: int) -> Float:
+def _moment_weights(sample_rate_hz: int) -> Float:
     """From magnitudes to their sum and their first moment in Hz, (1025, 2)."""
     hz = bin_hz(sample_rate_hz, N_FFT // 2 + 1)
     return np.stack([np.ones_like(hz), hz], axis=1)

@@ -47,9 +47,9 @@ def whisper_log_mel(
     filters, window = mel_filters(sample_rate_hz, WINDOW, bands, 0.0, sample_rate_hz / 2), hann(WINDOW)
     logs = np.full((len(frames), bands), np.log10(FLOOR), np.float32)
     # Behind the sound there is nothing to transform.
-    last = min(len(frames), 2 + (len(samples) + WINDOW) // HOP)
-    for start in range(0, last, BLOCK):
-        spectrum = np.fft.rfft(frames[start : min(start + BLOCK, last)] * window, axis=1)
+    sounding_frames = min(len(frames), 2 + (len(samples) + WINDOW) // HOP)
+    for start in range(0, sounding_frames, BLOCK):
+        spectrum = np.fft.rfft(frames[start : min(start + BLOCK, sounding_frames)] * window, axis=1)
         power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
         logs[start : start + len(power)] = np.log10(np.maximum(power @ filters, np.float32(FLOOR)))
     rows = np.asarray((np.maximum(logs, logs.max() - RANGE) + 4) / 4, np.float32)

@@ -65,6 +65,6 @@ def windows(
     Raises:
         ModelError: the front end is not known or gives no rows, or length and hop do not fit.
     """
-    cut = overlapping(features.rows(of, waveform, sample_rate_hz, params, "to cut into windows"), length, hop)
+    window_rows = overlapping(features.rows(of, waveform, sample_rate_hz, params, "to cut into windows"), length, hop)
     # A copy: the view cannot be written to.
-    return np.array(cut, order="C").reshape(len(cut), -1)
+    return np.array(window_rows, order="C").reshape(len(window_rows), -1)
