@@ -57,7 +57,7 @@ def find(kind: str, path: str | Path) -> Path:
     if not path.is_file():
         # By what its name ends in: a path to a .pth wants the file of torch.
         url, size_mb = next(
-            (file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _first_source(kind)
+            (file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _preferred_source(kind)
         )
         file = path if url.endswith(path.suffix) else path.with_name(url.rpartition("/")[2])
         raise not_here(
@@ -70,7 +70,7 @@ def find(kind: str, path: str | Path) -> Path:
     return path
 
 
-def _first_source(kind: str) -> tuple[str, int]:
+def _preferred_source(kind: str) -> tuple[str, int]:
     return next(iter(FILES[kind].items()))
 
 
@@ -91,7 +91,7 @@ def load(network: nn.Module, path: str | Path) -> None:
     reader = READERS.get(path.suffix)
     if reader is None:
         raise ModelError(
-            f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {_first_source(kind)[0]}"
+            f"the weights {path} end in none of {', '.join(READERS)}; for {kind}, take {_preferred_source(kind)[0]}"
         )
     state, arrays = network.state_dict(), reader(path)
     from_tensorflow = path.suffix in (".ckpt", ".h5")

@@ -39,7 +39,7 @@ MEGABYTES = {
     "openai/whisper-tiny.en": 150,
     "openai/whisper-base": 290,
 }
-_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+_HUB_NAME_PATTERN = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         files = {path.name for path in folder.iterdir()}
         refuse(files)
         if not files & set(use.required_files[0]):
-            first = " or ".join(use.required_files[0])
-            raise ModelError(f"{name} has no {first}; put the file there, or fetch the whole checkpoint again")
+            config_names = " or ".join(use.required_files[0])
+            raise ModelError(f"{name} has no {config_names}; put the file there, or fetch the whole checkpoint again")
         return folder
-    match = _NAME.fullmatch(bare_name)
+    match = _HUB_NAME_PATTERN.fullmatch(bare_name)
     if match is None and parameter:
         raise ModelError(
             f"model.params.{parameter}: checkpoint {name!r} is neither a folder here nor a name on the hub (ORG/NAME); "
@@ -160,9 +160,9 @@ def missing_weights(loading_info: Mapping[str, Any], spare: tuple[str, ...] = ()
 
     transformers draws them at random: the network would load, run, and say nothing.
     """
-    random = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    missing = sorted(weight for weight in random if not weight.startswith(spare))
-    return f"{', '.join(missing[:3])}{' ...' * (len(missing) > 3)}"
+    random_weights = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
+    weight_names = sorted(weight for weight in random_weights if not weight.startswith(spare))
+    return f"{', '.join(weight_names[:3])}{' ...' * (len(weight_names) > 3)}"
 
 
 def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) -> Any:
@@ -174,16 +174,17 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
     is_network = reader == "AutoModel"
     if is_network:
         settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
-    where = f"model.params.{parameter}: checkpoint {name!r}"
-    with quiet_transformers(f"{where} cannot be loaded by transformers") as transformers:
+    checkpoint_text = f"model.params.{parameter}: checkpoint {name!r}"
+    with quiet_transformers(f"{checkpoint_text} cannot be loaded by transformers") as transformers:
         loaded = getattr(transformers, reader).from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True, **settings
         )
     if not is_network:
         return loaded
     network, loading_info = loaded
-    if missing := missing_weights(loading_info, SPARE):
+    if missing_names := missing_weights(loading_info, SPARE):
         raise ModelError(
-            f"{where} has no weights for {missing} of its architecture {type(network).__name__}; fetch it again"
+            f"{checkpoint_text} has no weights for {missing_names} of its architecture {type(network).__name__}; "
+            "fetch it again"
         )
     return network.float()

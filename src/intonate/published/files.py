@@ -68,19 +68,19 @@ def hub_folder(
         ModelError: it is not here and the hub is out of reach, does not give it out, or has not what is needed.
         MissingExtraError: the hub's client is not installed.
     """
-    hub = require("huggingface_hub", extra)
+    hub, names = require("huggingface_hub", extra), _required_names(required_files)
 
     def unreachable(reason: str) -> ModelError:
         revision_option, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
         return not_here(
             repository,
             f"hf download {repository}{revision_option} --local-dir {folder}",
-            f"bring that folder here ({_names_of(required_files)} of it) and {folder_option.replace('FOLDER', folder)}",
+            f"bring that folder here ({names} of it) and {folder_option.replace('FOLDER', folder)}",
             size_mb=size_mb,
             reason=reason,
         )
 
-    cached = _cached_folder(hub, repository, revision, required_files[0])
+    cached = _cached_repository_folder(hub, repository, revision, required_files[0])
     if cached is not None and _is_complete(cached, required_files):
         return cached
     if hub.constants.HF_HUB_OFFLINE:
@@ -98,11 +98,13 @@ def hub_folder(
     except Exception as error:  # as above, halfway
         raise unreachable(f"{type(error).__name__} on the way") from error
     if not _is_complete(folder, required_files):
-        raise ModelError(f"{repository} on the hub has not all of {_names_of(required_files)}; give another checkpoint")
+        raise ModelError(f"{repository} on the hub has not all of {names}; give another checkpoint")
     return folder
 
 
-def _cached_folder(hub: ModuleType, repository: str, revision: str | None, required: Collection[str]) -> Path | None:
+def _cached_repository_folder(
+    hub: ModuleType, repository: str, revision: str | None, required: Collection[str]
+) -> Path | None:
     """The folder of a repository in the cache of the hub's client, complete or not."""
     try:
         # For these files alone: of all that are wanted, the client would miss the least of them.
@@ -154,7 +156,7 @@ def refuse_without_safetensors(files: Collection[str], name: str, kind: str, rem
     raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
 
 
-def _names_of(required_files: Sequence[Collection[str]]) -> str:
+def _required_names(required_files: Sequence[Collection[str]]) -> str:
     return ", ".join(next(iter(group)) for group in required_files)
 
 

@@ -51,17 +51,19 @@ def _read_tensors(data: memoryview) -> dict[str, NDArray[np.float32]]:
         for value in _block_values(data, start, size):
             for number, part in fields(value):  # SavedTensorSlices
                 if number == 1:
-                    shapes |= _shapes_of(part)
+                    shapes |= _tensor_shapes(part)
                 elif number == 2:
-                    name, values = _read_slice(part)
+                    name, values = _read_tensor_slice(part)
                     pieces.setdefault(name, []).append(values)
-    wrong = [name for name in shapes if [len(piece) for piece in pieces.get(name, [])] != [int(np.prod(shapes[name]))]]
-    if wrong:
-        raise ValueError(f"the tensor {wrong[0]} is not there in one piece")
+    incomplete_tensors = [
+        name for name in shapes if [len(piece) for piece in pieces.get(name, [])] != [int(np.prod(shapes[name]))]
+    ]
+    if incomplete_tensors:
+        raise ValueError(f"the tensor {incomplete_tensors[0]} is not there in one piece")
     return {name: pieces[name][0].reshape(shape) for name, shape in shapes.items()}
 
 
-def _shapes_of(meta: memoryview) -> dict[str, tuple[int, ...]]:
+def _tensor_shapes(meta: memoryview) -> dict[str, tuple[int, ...]]:
     """{name: shape} of the float32 tensors, of a SavedTensorSliceMeta."""
     shapes = {}
     for number, tensor in fields(meta):
@@ -73,7 +75,7 @@ def _shapes_of(meta: memoryview) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _read_slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
+def _read_tensor_slice(piece: memoryview) -> tuple[str, NDArray[np.float32]]:
     """Name and values of a SavedSlice; no values if they are not float32."""
     parts = dict(fields(piece))
     packed = [value for number, value in fields(parts[3]) if number == 5]  # TensorProto.float_val

@@ -71,13 +71,13 @@ def read(path: Path) -> dict[str, Tensor]:
             return dict(require("safetensors.torch", "train").load_file(path))
         except Exception as error:  # safetensors has an error of its own, in a module of its own
             raise ModelError(f"{path} cannot be read as safetensors ({error}); fetch it again") from error
-    return _pickled(path)
+    return _read_pickle(path)
 
 
-def _pickled(path: Path) -> dict[str, Tensor]:
+def _read_pickle(path: Path) -> dict[str, Tensor]:
     torch = require("torch", "train")
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a file that is none makes torch stumble over
         text = " ".join(str(error).split())
         if match := re.search(r"(?:GLOBAL|global|Global:?) ([\w.]+)", text):
@@ -87,11 +87,11 @@ def _pickled(path: Path) -> dict[str, Tensor]:
             ) from error
         raise ModelError(f"{path} cannot be read as weights of torch: {text[:160]}") from error
     for name in INSIDE:
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            found = found[name]
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
     tensors = {
         str(name).removeprefix("module."): value
-        for name, value in (found.items() if isinstance(found, Mapping) else ())
+        for name, value in (content.items() if isinstance(content, Mapping) else ())
         if isinstance(value, torch.Tensor)
     }
     if not tensors:
@@ -99,22 +99,22 @@ def _pickled(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def fill(network: Any, tensors: Mapping[str, Tensor], where: str) -> None:
+def fill(network: Any, tensors: Mapping[str, Tensor], location: str) -> None:
     """Give every weight of a network its tensor, as float32. Tensors that it has no place for are left out.
 
     Raises:
         ModelError: one is missing, or has another shape.
     """
-    wanted = network.state_dict()
-    if missing := sorted(set(wanted) - set(tensors)):
+    state = network.state_dict()
+    if missing_names := sorted(set(state) - set(tensors)):
         raise ModelError(
-            f"{where} has no weights for {', '.join(missing[:3])}{' ...' * (len(missing) > 3)}, so its answers would "
-            "be random; fetch the whole checkpoint again"
+            f"{location} has no weights for {', '.join(missing_names[:3])}{' ...' * (len(missing_names) > 3)}, "
+            "so its answers would be random; fetch the whole checkpoint again"
         )
-    for name, tensor in wanted.items():
+    for name, tensor in state.items():
         if tensors[name].shape != tensor.shape:
             raise ModelError(
-                f"{where}: {name} has the shape {tuple(tensors[name].shape)}, and its configuration says "
+                f"{location}: {name} has the shape {tuple(tensors[name].shape)}, and its configuration says "
                 f"{tuple(tensor.shape)}; the files do not belong together"
             )
-    network.load_state_dict({name: tensors[name].float() for name in wanted})
+    network.load_state_dict({name: tensors[name].float() for name in state})
