@@ -164,7 +164,7 @@ def test_a_damaged_model_is_told(whisper, tmp_path):
 def no_models(monkeypatch):
     """As on a machine where the hub's client has fetched nothing."""
     pytest.importorskip("faster_whisper")
-    monkeypatch.setattr(transcribe, "_cached_folder", lambda package, size: None)
+    monkeypatch.setattr(transcribe, "_cached_whisper_folder", lambda package, size: None)
     transcribe._load_transcriber.cache_clear()
     yield
     transcribe._load_transcriber.cache_clear()

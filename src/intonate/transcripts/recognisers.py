@@ -156,8 +156,8 @@ class Transcriber:
 
 def _is_voiced(word: Word, voiced: NDArray[np.bool_]) -> bool:
     """Whether somebody speaks in a word's time or near it, by frames of `HOP_S`."""
-    first, last = (round(time_s / HOP_S) for time_s in (word.start_s - NEAR_S, word.end_s + NEAR_S))
-    return bool(voiced[max(0, first) : last + 1].any())
+    first_frame, last_frame = (round(time_s / HOP_S) for time_s in (word.start_s - NEAR_S, word.end_s + NEAR_S))
+    return bool(voiced[max(0, first_frame) : last_frame + 1].any())
 
 
 def transcriber(name: str | bool | Transcriber | None = None) -> Transcriber:
@@ -190,18 +190,18 @@ def pieces(blocks: Iterable[Waveform]) -> Iterator[tuple[float, Waveform]]:
     for block in blocks:
         buffer = np.concatenate([buffer, block])
         while len(buffer) > longest_samples:
-            cut = _quietest_sample(buffer[:longest_samples])
-            yield offset / RATE_HZ, buffer[:cut]
-            buffer, offset = buffer[cut:], offset + cut
+            cut_sample = _quietest_sample(buffer[:longest_samples])
+            yield offset / RATE_HZ, buffer[:cut_sample]
+            buffer, offset = buffer[cut_sample:], offset + cut_sample
     if len(buffer):
         yield offset / RATE_HZ, buffer
 
 
 def _quietest_sample(waveform: Waveform) -> int:
     """The sample in the middle of the quietest pause of the last third."""
-    first, width = round(CUT_AFTER_S / HOP_S), round(PAUSE_S / HOP_S)
-    power = np.convolve(frame_power(waveform, RATE_HZ)[first:], np.ones(width), "valid")
-    return round((first + int(np.argmin(power)) + width / 2) * HOP_S * RATE_HZ)
+    first_frame, pause_frames = round(CUT_AFTER_S / HOP_S), round(PAUSE_S / HOP_S)
+    power = np.convolve(frame_power(waveform, RATE_HZ)[first_frame:], np.ones(pause_frames), "valid")
+    return round((first_frame + int(np.argmin(power)) + pause_frames / 2) * HOP_S * RATE_HZ)
 
 
 def with_words(segments: Iterable[Segment], transcript: Transcript) -> tuple[Segment, ...]:
@@ -236,7 +236,8 @@ def _load_transcriber(name: str) -> Transcriber:
         return load(model)
     known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER, *MODELS))
     raise ModelError(
-        f"no recogniser of speech is called {name!r}; {known}; whisper:small, or whisper:FOLDER for a model of yours"
+        f"no recogniser of speech is called {name!r}; {suggestion}; whisper:small, or whisper:FOLDER for a model of "
+        "yours"
     )
 
 
@@ -244,10 +245,10 @@ def _load_whisper(model: str) -> Transcriber:
     # Only files are read, and the hub's client must not report it either.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     package = require("faster_whisper", EXTRA)
-    size = model or next((size for size in SIZES if _cached_folder(package, size)), SIZES[0])
-    folder = Path(size) if Path(size).is_dir() else _cached_folder(package, size)
+    size = model or next((size for size in SIZES if _cached_whisper_folder(package, size)), SIZES[0])
+    folder = Path(size) if Path(size).is_dir() else _cached_whisper_folder(package, size)
     if folder is None:
-        raise _missing_model(package, size)
+        raise _missing_model_error(package, size)
     for file in FILES:  # without tokenizer.json it would go and fetch one
         if not (folder / file).is_file():
             raise ModelError(
@@ -271,10 +272,10 @@ def _load_whisper(model: str) -> Transcriber:
             ]
         return [word for word in words if word.text], str(info.language)
 
-    return Transcriber(f"{WHISPER}:{size}", _version("faster-whisper"), recognise)
+    return Transcriber(f"{WHISPER}:{size}", _package_version("faster-whisper"), recognise)
 
 
-def _cached_folder(package: Any, size: str) -> Path | None:
+def _cached_whisper_folder(package: Any, size: str) -> Path | None:
     """The folder of a published size in the cache of the hub's client, complete."""
     if size not in package.available_models():
         return None
@@ -286,10 +287,10 @@ def _cached_folder(package: Any, size: str) -> Path | None:
     return folder if all((folder / file).is_file() for file in FILES) else None
 
 
-def _missing_model(package: Any, size: str) -> IntonateError:
-    known = package.available_models()
-    if size not in known:
-        return ModelError(f"whisper:{size} is neither a folder nor a size; {did_you_mean(size, known)}")
+def _missing_model_error(package: Any, size: str) -> IntonateError:
+    known_sizes = package.available_models()
+    if size not in known_sizes:
+        return ModelError(f"whisper:{size} is neither a folder nor a size; {did_you_mean(size, known_sizes)}")
     repository = package.utils._MODELS[size]
     family = next((name for name in MEGABYTES if size.startswith(name)), "")
     folder = repository.rpartition("/")[2]
@@ -323,10 +324,10 @@ def _load_pocketsphinx() -> Transcriber:
         ], "en"
 
     caution = "pocketsphinx knows English only and gets many words wrong; where you can fetch it, use whisper:small"
-    return Transcriber(POCKETSPHINX, _version(POCKETSPHINX), recognise, caution)
+    return Transcriber(POCKETSPHINX, _package_version(POCKETSPHINX), recognise, caution)
 
 
-def _version(package: str) -> str:
+def _package_version(package: str) -> str:
     from importlib import metadata
 
     return f"{package} {metadata.version(package)}"

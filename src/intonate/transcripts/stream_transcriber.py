@@ -65,8 +65,8 @@ class StreamTranscriber:
 
     submit: Submit
     rate_hz: int
-    _blocks: deque[NDArray[Any]] = field(default_factory=deque)
-    _first_sample: int = 0  # the sample that `_blocks` starts with
+    _recent_blocks: deque[NDArray[Any]] = field(default_factory=deque)
+    _first_sample: int = 0  # the sample that `_recent_blocks` starts with
     _end_sample: int = 0
     _queue: deque[tuple[float, float, Future[Transcript]]] = field(default_factory=deque)
 
@@ -81,16 +81,16 @@ class StreamTranscriber:
 
     def push(self, samples: NDArray[Any]) -> None:
         """Keep the newest samples, and forget those that no utterance needs any more."""
-        self._blocks.append(samples)
+        self._recent_blocks.append(samples)
         self._end_sample += len(samples)
-        while self._end_sample - self._first_sample - len(self._blocks[0]) >= LONGEST_S * self.rate_hz:
-            self._first_sample += len(self._blocks.popleft())
+        while self._end_sample - self._first_sample - len(self._recent_blocks[0]) >= LONGEST_S * self.rate_hz:
+            self._first_sample += len(self._recent_blocks.popleft())
 
     def submit_utterance(self, start_s: float, end_s: float) -> None:
         """Queue an utterance that has ended."""
         times_s = (start_s - MARGIN_S, end_s + MARGIN_S)
-        first, last = (max(0, round(time_s * self.rate_hz) - self._first_sample) for time_s in times_s)
-        samples = np.concatenate([*self._blocks])[first:last] if self._blocks else np.zeros(0, np.float32)
+        start, end = (max(0, round(time_s * self.rate_hz) - self._first_sample) for time_s in times_s)
+        samples = np.concatenate([*self._recent_blocks])[start:end] if self._recent_blocks else np.zeros(0, np.float32)
         if len(samples) and len(self._queue) < QUEUE_LIMIT:
             self._queue.append((start_s, end_s, self.submit((samples, self.rate_hz))))
 
