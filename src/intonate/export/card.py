@@ -83,15 +83,15 @@ def held_out_scores(predictions: table.PredictionTable) -> list[dict[str, Any]]:
                     "name": name,
                     "clips": counts["utterances"],
                     "speakers": counts["speakers"],
-                    "uar": _rounded(open_figures["uar"]),
-                    "uar_restricted": _rounded(restricted_figures["uar"]),
-                    "accuracy": _rounded(open_figures["accuracy"]),
+                    "uar": _rounded_figure(open_figures["uar"]),
+                    "uar_restricted": _rounded_figure(restricted_figures["uar"]),
+                    "accuracy": _rounded_figure(open_figures["accuracy"]),
                 }
             )
     return rows
 
 
-def _rounded(figure: Mapping[str, float | None]) -> dict[str, float]:
+def _rounded_figure(figure: Mapping[str, float | None]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figure.items() if value is not None}
 
 
@@ -148,18 +148,18 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _is_random(record: Mapping[str, Any]) -> bool:
+def _has_random_split(record: Mapping[str, Any]) -> bool:
     return "speakers overlap" in record.get("split", "")
 
 
 def _split_headline(record: Mapping[str, Any]) -> str:
-    if _is_random(record):
+    if _has_random_split(record):
         return f"## Scores on a split whose speakers overlap: {record['split']}"
     return "## Scores on speakers it never heard"
 
 
 def _split_sentence(record: Mapping[str, Any]) -> str:
-    if _is_random(record):
+    if _has_random_split(record):
         return (
             "The clips were divided whoever speaks: the model knows the voices that it is tested on, and new people "
             "will come out lower. The test clips took no part in training, in choosing the weights or in calibration."

@@ -8,13 +8,13 @@ are one row of a matrix, and in 8 bits laying these out costs a quarter.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import require
+from intonate.export.graph_builder import GraphBuilder
 
 # Channels from which a convolution is worth it: with fewer, laying out its input costs more than the product.
 FEWEST_CHANNELS = 64
@@ -80,110 +80,97 @@ def _is_unpadded(convolution: Any) -> bool:
     return not pads and settings.get("group", 1) == 1
 
 
-@dataclass
-class _Replacement:
-    """The nodes and constants that take the place of one, under its name.
+class _Replacement(GraphBuilder):
+    """The nodes and constants that take the place of a convolution, under its name.
 
-    Attributes:
-        replaced: that one.
+    Args:
+        convolution: that node.
         version: of the operator set; from 18 on, reductions take their axes as an input.
     """
 
-    replaced: Any
-    version: int
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-
-    def constant(self, name: str, value: Any) -> str:
-        name = f"{self.replaced.output[0]}/{name}"
-        self.constants.append(require("onnx", "train").numpy_helper.from_array(np.array(value), name))
-        return name
-
-    def make(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        name = f"{self.replaced.output[0]}/{name}"
-        self.nodes.append(require("onnx", "train").helper.make_node(operator, inputs, [name], **attributes))
-        return name
+    def __init__(self, convolution: Any, version: int) -> None:
+        super().__init__(f"{convolution.output[0]}/")
+        self.convolution, self.version = convolution, version
 
     def reduce(self, operator: str, inputs: str, axis: int, name: str, keepdims: int = 1) -> str:
         """ReduceMax, ReduceMin or ReduceMean over one axis."""
         if self.version >= 18:
             axes = self.constant(f"{name}_axis", [axis])
-            return self.make(operator, [inputs, axes], name, keepdims=keepdims)
-        return self.make(operator, [inputs], name, axes=[axis], keepdims=keepdims)
+            return self.node(operator, [inputs, axes], name, keepdims=keepdims)
+        return self.node(operator, [inputs], name, axes=[axis], keepdims=keepdims)
 
     def places(self, taps: int) -> str:
         """Which rows each frame is made of, (frames, K): 0, dilation, 2 * dilation..., then a stride on."""
-        settings = _attributes_of(self.replaced)
+        settings = _attributes_of(self.convolution)
         (stride,), (dilation,) = settings.get("strides", [1]), settings.get("dilations", [1])
-        sound = self.replaced.input[0]
-        time = self.make("Gather", [self.make("Shape", [sound], "shape"), self.constant("last", np.int64(2))], "time")
-        end = self.make("Sub", [time, self.constant("reach", np.int64((taps - 1) * dilation))], "end")
-        starts = self.make(
+        sound = self.convolution.input[0]
+        time = self.node("Gather", [self.node("Shape", [sound], "shape"), self.constant("last", np.int64(2))], "time")
+        end = self.node("Sub", [time, self.constant("reach", np.int64((taps - 1) * dilation))], "end")
+        starts = self.node(
             "Range", [self.constant("zero", np.int64(0)), end, self.constant("stride", np.int64(stride))], "starts"
         )
-        starts = self.make("Reshape", [starts, self.constant("as_column", [-1, 1])], "column")
-        return self.make("Add", [starts, self.constant("steps", dilation * np.arange(taps))], "places")
+        starts = self.node("Reshape", [starts, self.constant("as_column", [-1, 1])], "column")
+        return self.node("Add", [starts, self.constant("steps", dilation * np.arange(taps))], "places")
 
     def finish(self, product: str, output: str) -> None:
         """(batch, frames, outputs) -> (batch, outputs, frames), under the name that others know."""
-        helper = require("onnx", "train").helper
-        self.nodes.append(helper.make_node("Transpose", [product], [output], perm=[0, 2, 1]))
+        self.nodes.append(self.onnx.helper.make_node("Transpose", [product], [output], perm=[0, 2, 1]))
 
 
-def _add_integer_product(nodes: _Replacement, convolution: Any, kernel: NDArray[Any]) -> None:
+def _add_integer_product(graph: _Replacement, convolution: Any, kernel: NDArray[Any]) -> None:
     """A convolution as a product of integers, its kernel (outputs, channels, K).
 
     Each frame is rounded to 8 bits by the largest value in it: by that of the whole clip, as onnxruntime does by
     itself, quiet frames would be nothing beside loud ones.
     """
     outputs, channels, taps = kernel.shape
-    places = nodes.places(taps)
-    rows = nodes.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    highest = nodes.reduce("ReduceMax", rows, 2, "highest", keepdims=0)
-    lowest = nodes.make("Neg", [nodes.reduce("ReduceMin", rows, 2, "lowest", keepdims=0)], "depth")
-    sizes = nodes.make("Max", [highest, lowest, nodes.constant("least", np.float32(1e-9))], "sizes")
-    sizes = nodes.make("Gather", [sizes, places], "sizes_apart", axis=1)
-    size = nodes.reduce("ReduceMax", sizes, 2, "size")  # (batch, frames, 1)
-    step = nodes.make("Div", [size, nodes.constant("steps_of_8_bits", np.float32(ACTIVATION_STEPS))], "step")
+    places = graph.places(taps)
+    rows = graph.node("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
+    highest = graph.reduce("ReduceMax", rows, 2, "highest", keepdims=0)
+    lowest = graph.node("Neg", [graph.reduce("ReduceMin", rows, 2, "lowest", keepdims=0)], "depth")
+    sizes = graph.node("Max", [highest, lowest, graph.constant("least", np.float32(1e-9))], "sizes")
+    sizes = graph.node("Gather", [sizes, places], "sizes_apart", axis=1)
+    size = graph.reduce("ReduceMax", sizes, 2, "size")  # (batch, frames, 1)
+    step = graph.node("Div", [size, graph.constant("steps_of_8_bits", np.float32(ACTIVATION_STEPS))], "step")
 
     # One step for each row of a matrix: (batch * frames, K * channels).
-    flat = nodes.make("Reshape", [step, nodes.constant("flat", [-1])], "flat_step")
-    zeros = nodes.make(
+    flat = graph.node("Reshape", [step, graph.constant("flat", [-1])], "flat_step")
+    zeros = graph.node(
         "Expand",
-        [nodes.constant("zero_of_8_bits", np.uint8(ZERO)), nodes.make("Shape", [flat], "rows_of_all")],
+        [graph.constant("zero_of_8_bits", np.uint8(ZERO)), graph.node("Shape", [flat], "rows_of_all")],
         "zeros",
     )
-    inputs = nodes.make("Gather", [rows, places], "frames", axis=1)
-    inputs = nodes.make("Reshape", [inputs, nodes.constant("side_by_side", [-1, taps * channels])], "inputs")
-    rounded = nodes.make("QuantizeLinear", [inputs, flat, zeros], "rounded", axis=0)
+    inputs = graph.node("Gather", [rows, places], "frames", axis=1)
+    inputs = graph.node("Reshape", [inputs, graph.constant("side_by_side", [-1, taps * channels])], "inputs")
+    rounded = graph.node("QuantizeLinear", [inputs, flat, zeros], "rounded", axis=0)
 
     matrix = kernel.transpose(2, 1, 0).reshape(taps * channels, outputs)
     scale = np.maximum(np.abs(matrix).max(axis=0), 1e-9).astype(np.float32) / np.float32(WEIGHT_STEPS)
-    product = nodes.make(
+    product = graph.node(
         "MatMulIntegerToFloat",
         [
             rounded,
-            nodes.constant("matrix", np.rint(matrix / scale).astype(np.int8)),
-            nodes.constant("one", np.float32(1)),
-            nodes.constant("scale", scale),
-            nodes.constant("zero_point", np.uint8(ZERO)),
+            graph.constant("matrix", np.rint(matrix / scale).astype(np.int8)),
+            graph.constant("one", np.float32(1)),
+            graph.constant("scale", scale),
+            graph.constant("zero_point", np.uint8(ZERO)),
         ],
         "product",
         domain=MICROSOFT,
     )
-    shape = nodes.make(
+    shape = graph.node(
         "Concat",
-        [nodes.make("Shape", [size], "frames_of_all", end=2), nodes.constant("outputs", [outputs])],
+        [graph.node("Shape", [size], "frames_of_all", end=2), graph.constant("outputs", [outputs])],
         "whole",
         axis=0,
     )
-    product = nodes.make("Mul", [nodes.make("Reshape", [product, shape], "sums"), step], "scaled")
+    product = graph.node("Mul", [graph.node("Reshape", [product, shape], "sums"), step], "scaled")
     if len(convolution.input) > 2:
-        product = nodes.make("Add", [product, convolution.input[2]], "biased")
-    nodes.finish(product, convolution.output[0])
+        product = graph.node("Add", [product, convolution.input[2]], "biased")
+    graph.finish(product, convolution.output[0])
 
 
-def _add_normalised_product(nodes: _Replacement, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
+def _add_normalised_product(graph: _Replacement, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
     """A convolution and the norm of each of its channels over time, as one product.
 
     Mean and variance of a linear function of frames follow from the frames' own: with C the frames without their mean
@@ -192,35 +179,35 @@ def _add_normalised_product(nodes: _Replacement, convolution: Any, kernel: NDArr
     """
     outputs, channels, taps = kernel.shape
     numbers = taps * channels
-    rows = nodes.make("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    gathered = nodes.make("Gather", [rows, nodes.places(taps)], "frames", axis=1)
-    frames = nodes.make("Reshape", [gathered, nodes.constant("side_by_side", [0, 0, numbers])], "inputs")
-    centred = nodes.make("Sub", [frames, nodes.reduce("ReduceMean", frames, 1, "mean")], "centred")
-    transposed = nodes.make("Transpose", [centred], "turned", perm=[0, 2, 1])
-    count = nodes.make("Shape", [frames], "count", start=1, end=2)
-    count = nodes.make("Cast", [count], "count_as_float", to=require("onnx", "train").TensorProto.FLOAT)
-    covariance = nodes.make("Div", [nodes.make("MatMul", [transposed, centred], "products"), count], "covariance")
+    rows = graph.node("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
+    gathered = graph.node("Gather", [rows, graph.places(taps)], "frames", axis=1)
+    frames = graph.node("Reshape", [gathered, graph.constant("side_by_side", [0, 0, numbers])], "inputs")
+    centred = graph.node("Sub", [frames, graph.reduce("ReduceMean", frames, 1, "mean")], "centred")
+    transposed = graph.node("Transpose", [centred], "turned", perm=[0, 2, 1])
+    count = graph.node("Shape", [frames], "count", start=1, end=2)
+    count = graph.node("Cast", [count], "count_as_float", to=graph.onnx.TensorProto.FLOAT)
+    covariance = graph.node("Div", [graph.node("MatMul", [transposed, centred], "products"), count], "covariance")
 
-    matrix = nodes.constant("matrix", kernel.transpose(0, 2, 1).reshape(outputs, numbers))
-    variances = nodes.make("Mul", [nodes.make("MatMul", [matrix, covariance], "spread"), matrix], "spread_of_each")
-    variance = nodes.make(
+    matrix = graph.constant("matrix", kernel.transpose(0, 2, 1).reshape(outputs, numbers))
+    variances = graph.node("Mul", [graph.node("MatMul", [matrix, covariance], "spread"), matrix], "spread_of_each")
+    variance = graph.node(
         "Mul",
-        [nodes.reduce("ReduceMean", variances, 2, "variance_of_one"), nodes.constant("numbers", np.float32(numbers))],
+        [graph.reduce("ReduceMean", variances, 2, "variance_of_one"), graph.constant("numbers", np.float32(numbers))],
         "variance",
     )
-    epsilon = nodes.constant("epsilon", np.float32(_attributes_of(norm).get("epsilon", 1e-5)))
-    deviation = nodes.make("Sqrt", [nodes.make("Add", [variance, epsilon], "variance_at_least")], "deviation")
-    as_column = nodes.constant("as_rows", [outputs, 1])
-    gain = nodes.make("Div", [nodes.make("Reshape", [norm.input[1], as_column], "gain"), deviation], "gain_of_each")
-    offset = nodes.make("Reshape", [norm.input[2], as_column], "offset")
-    offset = nodes.make("Expand", [offset, nodes.make("Shape", [gain], "gain_shape")], "offset_of_each")
-    augmented_matrix = nodes.make("Concat", [nodes.make("Mul", [matrix, gain], "scaled"), offset], "whole", axis=2)
-    augmented_frames = nodes.make(
-        "Pad", [centred, nodes.constant("a_column", [0] * 5 + [1]), nodes.constant("one", np.float32(1))], "ones"
+    epsilon = graph.constant("epsilon", np.float32(_attributes_of(norm).get("epsilon", 1e-5)))
+    deviation = graph.node("Sqrt", [graph.node("Add", [variance, epsilon], "variance_at_least")], "deviation")
+    as_column = graph.constant("as_rows", [outputs, 1])
+    gain = graph.node("Div", [graph.node("Reshape", [norm.input[1], as_column], "gain"), deviation], "gain_of_each")
+    offset = graph.node("Reshape", [norm.input[2], as_column], "offset")
+    offset = graph.node("Expand", [offset, graph.node("Shape", [gain], "gain_shape")], "offset_of_each")
+    augmented_matrix = graph.node("Concat", [graph.node("Mul", [matrix, gain], "scaled"), offset], "whole", axis=2)
+    augmented_frames = graph.node(
+        "Pad", [centred, graph.constant("a_column", [0] * 5 + [1]), graph.constant("one", np.float32(1))], "ones"
     )
-    product = nodes.make(
+    product = graph.node(
         "MatMul",
-        [augmented_frames, nodes.make("Transpose", [augmented_matrix], "whole_turned", perm=[0, 2, 1])],
+        [augmented_frames, graph.node("Transpose", [augmented_matrix], "whole_turned", perm=[0, 2, 1])],
         "product",
     )
-    nodes.finish(product, norm.output[0])
+    graph.finish(product, norm.output[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from intonate.errors import ModelError, RecipeError, require
-from intonate.export.onnx import OPSET, TOLERANCE, quiet
+from intonate.export.onnx import OPSET, TOLERANCE, drop_source_lines, quiet
 from intonate.published import checkpoints
 
 # Frames that the graph is checked at: half a second to ten.
@@ -43,34 +43,26 @@ def whisper_graph(checkpoint: str, layers: Sequence[int], int8: bool = True) -> 
             rows, (torch.zeros(1, FRAMES[0] + 1, bands),), str(raw), dynamo=False, opset_version=OPSET,
             input_names=["frames"], output_names=["rows"], dynamic_axes=moving, verbose=False,
         )  # fmt: skip
-        _check(raw, rows, bands)
+        _check_against_network(raw, rows, bands)
         if int8:
             tools = require("onnxruntime.quantization", "train")
             tools.quantize_dynamic(
                 raw, small, op_types_to_quantize=["MatMul"], weight_type=tools.QuantType.QInt8, per_channel=True,
                 reduce_range=True, extra_options={"MatMulConstBOnly": True},
             )  # fmt: skip
-        return _without_debug_names(small if int8 else raw)
+        graph = require("onnx", "train").load(str(small if int8 else raw))
+        drop_source_lines(graph)
+        return bytes(graph.SerializeToString())
 
 
-def _check(path: Path, network: object, bands: int) -> None:
+def _check_against_network(path: Path, network: object, bands: int) -> None:
     import onnxruntime
 
     torch = require("torch", "train")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for frames in FRAMES:
         mel = np.random.default_rng(frames).normal(0, 0.5, (1, frames, bands)).astype(np.float32)
-        wanted = np.asarray(network(torch.from_numpy(mel)))  # type: ignore[operator]
-        (found,) = session.run(None, {"frames": mel})
-        if not np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max():
+        expected = np.asarray(network(torch.from_numpy(mel)))  # type: ignore[operator]
+        (actual,) = session.run(None, {"frames": mel})
+        if not np.abs(actual - expected).max() <= TOLERANCE * np.abs(expected).max():
             raise ModelError(f"the exported encoder answers differently from the network at {frames} frames")
-
-
-def _without_debug_names(path: Path) -> bytes:
-    """The file without the paths of the machine that exporters note."""
-    onnx = require("onnx", "train")
-    graph = onnx.load(str(path))
-    for node in graph.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    return bytes(graph.SerializeToString())

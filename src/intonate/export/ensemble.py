@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from intonate import __version__
 from intonate.errors import ModelError, did_you_mean, first_line, require
+from intonate.export.graph_builder import GraphBuilder
 from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
@@ -36,7 +37,7 @@ AVERAGE, VOTE = "average", "vote"
 TIE = 1e-3
 OUTPUT = "log_probabilities"
 # What the members' sound must have gone through alike, for it goes through it once: fields of the spec, in words.
-_ALIKE = {"sample_rate_hz": "sample rates", "clean": "cleaning steps", "pool": "windows"}
+_SHARED_FIELDS = {"sample_rate_hz": "sample rates", "clean": "cleaning steps", "pool": "windows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +100,25 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         target = Path(folder) / output.name
-        save(_graph(members, spec, by), spec, target)
+        save(_ensemble_graph(members, spec, by), spec, target)
         check(target, spec, probes(spec), lambda feeds: _expected_output(members, by, feeds))
         move(target, output)
     return output
 
 
 def _refuse_differences(files: Sequence[ModelFile]) -> None:
-    first, *others = files
-    for other in others:
-        if unshared_labels := sorted({*first.spec.labels} ^ {*other.spec.labels}):
+    first_file, *other_files = files
+    for other_file in other_files:
+        if unshared_labels := sorted({*first_file.spec.labels} ^ {*other_file.spec.labels}):
             raise ModelError(
-                f"{first.path} and {other.path} cannot answer together: only one of them has the "
+                f"{first_file.path} and {other_file.path} cannot answer together: only one of them has the "
                 f"label{'s' * (len(unshared_labels) > 1)} {', '.join(unshared_labels)}"
             )
-        for field, words in _ALIKE.items():
-            first_value, other_value = getattr(first.spec, field), getattr(other.spec, field)
+        for field, words in _SHARED_FIELDS.items():
+            first_value, other_value = getattr(first_file.spec, field), getattr(other_file.spec, field)
             if first_value != other_value:
                 raise ModelError(
-                    f"{first.path} and {other.path} cannot answer together: their {words} differ "
+                    f"{first_file.path} and {other_file.path} cannot answer together: their {words} differ "
                     f"({_value_text(first_value)} against {_value_text(other_value)}); train them alike"
                 )
     if len({file.spec.tokenizer for file in files} - {""}) > 1:
@@ -192,36 +193,19 @@ def _members_hash(files: Sequence[ModelFile], by: str) -> str:
     return digest.hexdigest()[:12]
 
 
-class _Graph:
-    """The nodes and constants of an ONNX graph as it grows."""
-
-    def __init__(self) -> None:
-        self.onnx = require("onnx", "train")
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, value: Any) -> str:
-        self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], **attributes))
-        return output
-
-
-def _graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
+def _ensemble_graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
     """The members' graphs side by side, and what joins them."""
-    graph = _Graph()
+    graph = GraphBuilder()
     onnx, helper = graph.onnx, graph.onnx.helper
     models = [onnx.load(str(member.file.path)) for member in members]
     versions = _operator_versions(models)
     types: dict[str, Any] = {}
     answers = []
     for number, (member, model) in enumerate(zip(members, models, strict=True), 1):
-        model = _at_version(model, versions[""], member.file.path)
+        model = _at_operator_version(model, versions[""], member.file.path)
         answers.append(_add_member(graph, member, model, f"member{number}/", types))
     mean = graph.node("Mean", answers, "mean")
-    probabilities = _add_vote(graph, answers, mean, len(spec.labels)) if by == VOTE else mean
+    probabilities = _add_votes(graph, answers, mean, len(spec.labels)) if by == VOTE else mean
     floor = graph.constant("smallest_probability", np.float32(SMALLEST_PROBABILITY))
     graph.node("Log", [graph.node("Max", [probabilities, floor], "floored")], OUTPUT)
 
@@ -230,7 +214,10 @@ def _graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
         helper.make_tensor_value_info(
             name,
             kind.elem_type,
-            ["batch", *(_dimension(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1))],
+            [
+                "batch",
+                *(_dimension_or_name(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1)),
+            ],
         )
         for name, kind in types.items()
     ]
@@ -258,7 +245,7 @@ def _operator_versions(models: Sequence[Any]) -> dict[str, int]:
     return versions
 
 
-def _add_member(graph: _Graph, member: _Member, model: Any, prefix: str, types: dict[str, Any]) -> str:
+def _add_member(graph: GraphBuilder, member: _Member, model: Any, prefix: str, types: dict[str, Any]) -> str:
     """A member's graph, and its calibrated probabilities in the order of the ensemble's labels.
 
     Args:
@@ -288,7 +275,7 @@ def _add_member(graph: _Graph, member: _Member, model: Any, prefix: str, types: 
     return graph.node("Softmax", [scaled], f"{prefix}calibrated/Softmax", axis=-1)
 
 
-def _add_vote(graph: _Graph, answers: Sequence[str], mean: str, classes: int) -> str:
+def _add_votes(graph: GraphBuilder, answers: Sequence[str], mean: str, classes: int) -> str:
     """The share of the members whose best label it is, with a trace of the mean probability; see `TIE`."""
     depth = graph.constant("classes", np.array(classes, np.int64))
     values = graph.constant("no_yes", np.array([0, 1], np.float32))
@@ -297,17 +284,17 @@ def _add_vote(graph: _Graph, answers: Sequence[str], mean: str, classes: int) ->
         best = graph.node("ArgMax", [answer], f"{answer}/best", axis=-1, keepdims=0)
         ballots.append(graph.node("OneHot", [best, depth, values], f"{answer}/vote"))
     votes = graph.node("Mean", ballots, "votes")
-    counted = graph.node("Mul", [votes, graph.constant("votes_count", np.float32(1 - TIE))], "votes_counted")
-    trace = graph.node("Mul", [mean, graph.constant("mean_counts", np.float32(TIE))], "mean_counted")
-    return graph.node("Add", [counted, trace], "decided")
+    weighted_votes = graph.node("Mul", [votes, graph.constant("votes_count", np.float32(1 - TIE))], "votes_counted")
+    weighted_mean = graph.node("Mul", [mean, graph.constant("mean_counts", np.float32(TIE))], "mean_counted")
+    return graph.node("Add", [weighted_votes, weighted_mean], "decided")
 
 
-def _dimension(axis: Any, name: str) -> int | str:
+def _dimension_or_name(axis: Any, name: str) -> int | str:
     """A dimension as the member has it: fixed, or of any length under a name of its own."""
     return axis.dim_value if axis.HasField("dim_value") else name
 
 
-def _at_version(graph: Any, version: int, path: Path) -> Any:
+def _at_operator_version(graph: Any, version: int, path: Path) -> Any:
     """A member's model at the operator set of all: exporters choose their own."""
     onnx = require("onnx", "train")
     from onnx import inliner, version_converter
@@ -329,14 +316,14 @@ def _at_version(graph: Any, version: int, path: Path) -> Any:
 
 def _expected_output(members: Sequence[_Member], by: str, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
     """What the ensemble's graph must answer, from the members' own files: log-probabilities (batch, classes)."""
-    answers = np.stack(
+    member_probabilities = np.stack(
         [
             member.file.run({member_name: feeds[name] for member_name, name in member.names.items()})[:, member.order]
             for member in members
         ]
     )
-    mean = answers.mean(axis=0)
+    mean = member_probabilities.mean(axis=0)
     if by == VOTE:
-        votes = np.eye(answers.shape[2])[answers.argmax(axis=2)].mean(axis=0)
+        votes = np.eye(member_probabilities.shape[2])[member_probabilities.argmax(axis=2)].mean(axis=0)
         mean = (1 - TIE) * votes + TIE * mean
     return np.asarray(np.log(np.maximum(mean, SMALLEST_PROBABILITY)))

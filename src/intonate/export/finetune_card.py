@@ -48,47 +48,47 @@ class Facts:
     notes: tuple[str, ...]
 
 
-def _figures(spec: ModelSpec) -> list[dict[str, Any]]:
+def _overall_scores(spec: ModelSpec) -> list[dict[str, Any]]:
     rows = spec.scores.get("held_out_speakers") or spec.scores["random_split"]
     return [row for row in rows if row["group"] == "all"]
 
 
 def warnings(spec: ModelSpec, facts: Facts) -> list[str]:
     """What its owner must know before trusting it, a sentence each."""
-    found = []
-    chance, figure = 1 / len(spec.labels), _figures(spec)[0]["uar"]
+    sentences = []
+    chance, figure = 1 / len(spec.labels), _overall_scores(spec)[0]["uar"]
     if figure.get("low", figure["value"]) <= chance + 0.02:
-        found.append(
+        sentences.append(
             f"Near chance: {as_percent(figure)} where guessing gives {100 * chance:.0f}; "
             f"these recordings do not show that it "
             "can tell the labels apart. Give more recordings, or fewer labels."
         )
     if facts.split.speakers_overlap:
-        found.append("The split is random: the test knows the voices, and new people will come out lower.")
+        sentences.append("The split is random: the test knows the voices, and new people will come out lower.")
     if facts.is_refitted:
-        found.append(
+        sentences.append(
             f"The file was fitted once more, to all {facts.all_clips} recordings, those "
             f"of the test too; the figures are "
             f"of the model before that, fitted to {facts.train_clips}."
         )
-    return found
+    return sentences
 
 
 def lines(spec: ModelSpec, facts: Facts) -> list[str]:
     """The figures and warnings for a terminal."""
-    where = "voices that it knows" if facts.split.speakers_overlap else "speakers that it never heard here"
-    found = [
-        f"head: {_layers(facts)}; {facts.tried} configurations compared inside the training part (UAR "
+    speakers_text = "voices that it knows" if facts.split.speakers_overlap else "speakers that it never heard here"
+    text_lines = [
+        f"head: {_layers_sentence(facts)}; {facts.tried} configurations compared inside the training part (UAR "
         f"{100 * facts.validation_uar:.0f} there)",
         *(
-            f"UAR on {where}, {row['statistics']}: {as_percent(row['uar'])} % ({facts.test_clips} clips, "
+            f"UAR on {speakers_text}, {row['statistics']}: {as_percent(row['uar'])} % ({facts.test_clips} clips, "
             f"chance {100 / len(spec.labels):.0f})"
-            for row in _figures(spec)
+            for row in _overall_scores(spec)
         ),
     ]
     if not facts.split.speakers_overlap:
-        found.append(f"UAR on other clips of the speakers that it was trained on: {100 * facts.heard_uar:.1f} %")
-    return found + [f"beware: {sentence}" for sentence in warnings(spec, facts)]
+        text_lines.append(f"UAR on other clips of the speakers that it was trained on: {100 * facts.heard_uar:.1f} %")
+    return text_lines + [f"beware: {sentence}" for sentence in warnings(spec, facts)]
 
 
 def card(spec: ModelSpec, facts: Facts) -> str:
@@ -100,9 +100,9 @@ def card(spec: ModelSpec, facts: Facts) -> str:
     table += [
         f"| {row['statistics']} | {row['clips']} | {row['speakers']} | "
         f"{as_percent(row['uar'])} | {as_percent(row['accuracy'])} |"
-        for row in _figures(spec)
+        for row in _overall_scores(spec)
     ]
-    speakers = _figures(spec)[0]["speakers"]
+    speakers = _overall_scores(spec)[0]["speakers"]
     unit = (
         "speakers"
         if speakers >= 3
@@ -112,7 +112,8 @@ def card(spec: ModelSpec, facts: Facts) -> str:
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} labels a voice sounds like: {', '.join(spec.labels)}. Fine-tuned from "
         f"`{facts.base.name}` on recordings of its owner ({facts.train_clips} to train, {facts.test_clips} to test).",
-        f"It begins with {encoder} of {WHISPER}, as published: the encoder was not changed. Then {_layers(facts)}.",
+        f"It begins with {encoder} of {WHISPER}, as published: the encoder was not changed. "
+        f"Then {_layers_sentence(facts)}.",
         "It hears how something is said. It does not know what anyone feels.",
         "## Licence",
         f"Weights from `{facts.base.name}`: {facts.base.licence}. The recordings: "
@@ -150,7 +151,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _layers(facts: Facts) -> str:
+def _layers_sentence(facts: Facts) -> str:
     if facts.layer == 1:
         return "the hidden layers of its head stay, and the last layer is new"
     return f"the last {facts.layer} layers of its head are replaced by one new layer"

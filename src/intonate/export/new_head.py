@@ -29,12 +29,14 @@ def outputs(graph: Any, tensors: Sequence[str], rows: NDArray[np.float32]) -> li
     onnx, runtime = require("onnx", "train"), require("onnxruntime", "train")
     (entry,) = graph.graph.input
     inner = [name for name in tensors if name != entry.name]
-    cut = _copy(graph)
-    del cut.graph.output[:]
-    cut.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inner)
-    session = runtime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = dict(zip(inner, session.run(inner, {entry.name: rows}), strict=True)) if inner else {}
-    return [found.get(name, rows) for name in tensors]
+    shortened_graph = _copy_graph(graph)
+    del shortened_graph.graph.output[:]
+    shortened_graph.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inner
+    )
+    session = runtime.InferenceSession(shortened_graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    tensor_values = dict(zip(inner, session.run(inner, {entry.name: rows}), strict=True)) if inner else {}
+    return [tensor_values.get(name, rows) for name in tensors]
 
 
 def with_head(graph: Any, tensor: str, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> Any:
@@ -47,30 +49,35 @@ def with_head(graph: Any, tensor: str, weights: NDArray[np.float64], bias: NDArr
         bias: (classes,).
     """
     onnx = require("onnx", "train")
-    cut = _copy(graph)
-    made_by = {name: node for node in cut.graph.node for name in node.output}
-    wanted, waiting = set(), [tensor]
-    while waiting:
-        name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
-            waiting += made_by[name].input if name in made_by else []
-    nodes = [node for node in cut.graph.node if wanted & set(node.output)]
-    initializers = [entry for entry in cut.graph.initializer if entry.name in wanted]
-    for field in (cut.graph.node, cut.graph.initializer, cut.graph.output, cut.graph.value_info):
+    new_graph = _copy_graph(graph)
+    producer_of = {name: node for node in new_graph.graph.node for name in node.output}
+    needed_tensors, queue = set(), [tensor]
+    while queue:
+        name = queue.pop()
+        if name not in needed_tensors:
+            needed_tensors.add(name)
+            queue += producer_of[name].input if name in producer_of else []
+    nodes = [node for node in new_graph.graph.node if needed_tensors & set(node.output)]
+    initializers = [entry for entry in new_graph.graph.initializer if entry.name in needed_tensors]
+    for field in (
+        new_graph.graph.node,
+        new_graph.graph.initializer,
+        new_graph.graph.output,
+        new_graph.graph.value_info,
+    ):
         del field[:]
     head = {"new_head.weight": weights, "new_head.bias": bias}
-    cut.graph.node.extend([*nodes, onnx.helper.make_node("Gemm", [tensor, *head], ["logits"], transB=1)])
-    cut.graph.initializer.extend(
+    new_graph.graph.node.extend([*nodes, onnx.helper.make_node("Gemm", [tensor, *head], ["logits"], transB=1)])
+    new_graph.graph.initializer.extend(
         [*initializers, *(onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in head.items())]
     )
     shape = ["batch", len(bias)]
-    cut.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))
-    onnx.checker.check_model(cut)
-    return cut
+    new_graph.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))
+    onnx.checker.check_model(new_graph)
+    return new_graph
 
 
-def _copy(graph: Any) -> Any:
+def _copy_graph(graph: Any) -> Any:
     copy = type(graph)()
     copy.CopyFrom(graph)
     return copy

@@ -64,7 +64,7 @@ def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, 
     """
     import torch
 
-    network = _simplified(network.eval())
+    network = _simplify_for_export(network.eval())
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     order = [name for name in network.input_names() if name in names]
     example = {name: torch.from_numpy(value) for name, value in padded_batch(spec.inputs, clips[:2]).items()}
@@ -97,7 +97,7 @@ def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, 
     return check(path, spec, clips, reference)
 
 
-def _simplified(network: Network) -> Network:
+def _simplify_for_export(network: Network) -> Network:
     """The same network without what the exporters stumble over, changed in place."""
     import torch
 
@@ -186,13 +186,13 @@ def write_sklearn(
 
 def _register_converter(pipeline: Pipeline) -> None:
     """Tell skl2onnx who converts the last step, where it does not know."""
-    last = type(pipeline.steps[-1][1])
-    if last.__name__ not in CONVERTERS:
+    classifier_class = type(pipeline.steps[-1][1])
+    if classifier_class.__name__ not in CONVERTERS:
         return
     skl2onnx = require("skl2onnx", "train")
-    alias, module = CONVERTERS[last.__name__]
+    alias, module = CONVERTERS[classifier_class.__name__]
     skl2onnx.update_registered_converter(
-        last,
+        classifier_class,
         alias,
         skl2onnx.common.shape_calculator.calculate_linear_classifier_output_shapes,
         getattr(require(module, "train"), f"convert_{module.split('.')[2]}"),
@@ -204,12 +204,12 @@ def _mend_knn_graph(graph: Any, pipeline: Pipeline) -> None:
     """Neighbours that count by 1 / distance: skl2onnx (1.20) takes max(-distance, 1e-6), so that all count the same."""
     if getattr(pipeline.steps[-1][1], "weights", None) != "distance":
         return
-    made_by = {name: node for node in graph.graph.node for name in node.output}
+    producer_of = {name: node for node in graph.graph.node for name in node.output}
     for node in graph.graph.node:
-        minus = made_by.get(node.input[0]) if node.op_type == "Max" else None
-        if minus is not None and minus.op_type == "Mul":
-            minus.op_type = "Abs"
-            floor_name = minus.input.pop()
+        negation = producer_of.get(node.input[0]) if node.op_type == "Max" else None
+        if negation is not None and negation.op_type == "Mul":
+            negation.op_type = "Abs"
+            floor_name = negation.input.pop()
             initializers = [entry for entry in graph.graph.initializer if entry.name != floor_name]
             del graph.graph.initializer[:]
             graph.graph.initializer.extend(initializers)
@@ -218,14 +218,14 @@ def _mend_knn_graph(graph: Any, pipeline: Pipeline) -> None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Converters warn of packages they miss and attributes that will go; what counts is the check afterwards."""
-    before = logging.root.manager.disable
+    previous_level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        logging.disable(previous_level)
 
 
 def sign(path: Path, spec: ModelSpec) -> None:
@@ -241,16 +241,20 @@ def save(graph: Any, spec: ModelSpec, path: Path) -> None:
     properties |= {ENCODER_KEY + name: base64.b64encode(encoded.graph_of(name)).decode() for name in spec.encoders}
     onnx.helper.set_model_props(graph, properties)
     graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
-    for node in graph.graph.node:
-        # Exporters note the source line of every node: paths of the machine that trained, and of no use to anyone.
-        node.doc_string = ""
-        del node.metadata_props[:]
+    drop_source_lines(graph)
     large = is_large(graph)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         # Beside an older one: weights are written to the end of a file that is there.
         location = f"{path.name}.data" if large else None
         onnx.save(graph, str(Path(folder) / path.name), save_as_external_data=large, location=location)
         move(Path(folder) / path.name, path)
+
+
+def drop_source_lines(graph: Any) -> None:
+    """Exporters note the source line of every node: paths of the machine that trained, and of no use to anyone."""
+    for node in graph.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
 
 
 def is_large(graph: Any) -> bool:
@@ -296,7 +300,10 @@ def check(
     comparable = np.exp if spec.output == "log_probabilities" else np.asarray
     expected = [comparable(reference(feeds)) for feeds in batches]
     actual = [comparable(session.run(None, feeds)[0]) for feeds in batches]
-    difference = max(_relative_difference(left, right) for left, right in zip(expected, actual, strict=True))
+    difference = max(
+        _relative_difference(expected_answer, actual_answer)
+        for expected_answer, actual_answer in zip(expected, actual, strict=True)
+    )
     if spec.batching == "any" and not _relative_difference(np.concatenate(expected[:-1]), expected[-1]) <= TOLERANCE:
         path.unlink()
         raise ModelError(

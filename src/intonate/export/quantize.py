@@ -56,15 +56,15 @@ def quantized(model: str | Path, output: str | Path) -> Quantized:
             quantise.
     """
     onnx, tools = require("onnx", "train"), require("onnxruntime.quantization", "train")
-    before = read_model(model)
-    graph = onnx.load(str(before.path))
-    if MARKS & _operators(graph):
-        raise ModelError(f"{before.path} is quantised already; give the file that it was made of")
+    original = read_model(model)
+    graph = onnx.load(str(original.path))
+    if MARKS & _operator_types(graph):
+        raise ModelError(f"{original.path} is quantised already; give the file that it was made of")
     # Shapes that the exporter noted, with which onnxruntime's own reckoning would quarrel.
     del graph.graph.value_info[:]
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    spec = replace(before.spec, name=f"{before.spec.name}{SUFFIX}")
+    spec = replace(original.spec, name=f"{original.spec.name}{SUFFIX}")
     with tempfile.TemporaryDirectory(dir=output) as folder:
         raw, target = Path(folder) / "raw.onnx", Path(folder) / "made" / f"{spec.name}.onnx"
         target.parent.mkdir()
@@ -77,30 +77,30 @@ def quantized(model: str | Path, output: str | Path) -> Quantized:
                     per_channel=True, reduce_range=True, use_external_data_format=is_large(graph),
                 )  # fmt: skip
         except (RuntimeError, ValueError, KeyError) as error:
-            raise ModelError(f"{before.path} cannot be quantised: {' '.join(str(error).split())[:200]}") from error
+            raise ModelError(f"{original.path} cannot be quantised: {' '.join(str(error).split())[:200]}") from error
         quantized_graph = onnx.load(str(raw))
         multiply_out(quantized_graph)
-        if not MARKS & _operators(quantized_graph):
+        if not MARKS & _operator_types(quantized_graph):
             raise ModelError(
-                f"{before.path} has no weights that could be quantised ({', '.join(OPERATORS)}); use it as it is"
+                f"{original.path} has no weights that could be quantised ({', '.join(OPERATORS)}); use it as it is"
             )
         onnx.helper.set_model_props(quantized_graph, {entry.key: entry.value for entry in graph.metadata_props})
         save(quantized_graph, spec, target)
-        difference = _difference(before, read_model(target))
+        difference = _largest_difference(original, read_model(target))
         path = output / target.name
         move(target, path)
-    return Quantized(path, _size(before.path), _size(path), difference)
+    return Quantized(path, _file_bytes(original.path), _file_bytes(path), difference)
 
 
-def _operators(graph: Any) -> set[str]:
+def _operator_types(graph: Any) -> set[str]:
     return {node.op_type for node in graph.graph.node}
 
 
-def _difference(before: ModelFile, after: ModelFile) -> float:
-    feeds = [padded_batch(before.spec.inputs, [clip]) for clip in probes(before.spec)]
-    return float(max(np.abs(before.run(feed) - after.run(feed)).max() for feed in feeds))
+def _largest_difference(original: ModelFile, quantized_file: ModelFile) -> float:
+    feeds = [padded_batch(original.spec.inputs, [clip]) for clip in probes(original.spec)]
+    return float(max(np.abs(original.run(feed) - quantized_file.run(feed)).max() for feed in feeds))
 
 
-def _size(path: Path) -> int:
+def _file_bytes(path: Path) -> int:
     """Bytes of a model file, with the weights that may lie beside it."""
     return sum(part.stat().st_size for part in (path, data_of(path)) if part.is_file())
