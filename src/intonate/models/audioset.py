@@ -50,7 +50,7 @@ class VGGish(nn.Module):
         layers: list[nn.Module] = []
         inside = 1
         for group in VGGISH_GROUPS:
-            for outside in (_scaled(full, width) for full in group):
+            for outside in (_scaled_width(full, width) for full in group):
                 layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()]
                 inside = outside
             layers.append(nn.MaxPool2d(2))
@@ -58,7 +58,7 @@ class VGGish(nn.Module):
         halvings = 2 ** len(VGGISH_GROUPS)
         inside *= (FRAMES // halvings) * (BANDS // halvings)
         dense: list[nn.Module] = []
-        for outside in (_scaled(full, width) for full in VGGISH_DENSE):
+        for outside in (_scaled_width(full, width) for full in VGGISH_DENSE):
             dense += [nn.Linear(inside, outside), nn.ReLU()]
             inside = outside
         self.embeddings = nn.Sequential(*dense[:-1])
@@ -82,7 +82,7 @@ class YAMNet(nn.Module):
         layers: list[nn.Module] = []
         inside = 1
         for place, (stride, full) in enumerate(YAMNET_LAYERS):
-            outside = _scaled(full, width)
+            outside = _scaled_width(full, width)
             if place == 0:
                 layers.append(Convolution(inside, outside, 3, stride))
             else:
@@ -124,7 +124,7 @@ class Convolution(nn.Module):
         )
 
 
-def _scaled(full: int, width: float) -> int:
+def _scaled_width(full: int, width: float) -> int:
     return max(1, round(full * width))
 
 

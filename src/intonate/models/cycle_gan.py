@@ -18,8 +18,8 @@ from torch import Tensor, nn
 def hidden_layers(widths: Sequence[int], dropout: float) -> nn.Sequential:
     """Linear layers from width to width, a leaky ReLU and dropout after each."""
     layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
+    for inside, outside in pairwise(widths):
+        layers += [nn.Linear(inside, outside), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
@@ -52,9 +52,9 @@ class Translator(nn.Module):
         Returns:
             translated (batch, columns), and how much each corpus's proposal counted (batch, corpora).
         """
-        own = F.one_hot(corpus, self.corpora).to(vectors.dtype)
-        hidden = self.trunk(torch.cat([vectors, own], dim=1))
-        weights = own if self.scores is None else torch.softmax(self.scores(hidden), dim=1)
+        own_corpus = F.one_hot(corpus, self.corpora).to(vectors.dtype)
+        hidden = self.trunk(torch.cat([vectors, own_corpus], dim=1))
+        weights = own_corpus if self.scores is None else torch.softmax(self.scores(hidden), dim=1)
         proposals = self.proposals(hidden).view(len(vectors), self.corpora, vectors.shape[1])
         return vectors + (weights[:, :, None] * proposals).sum(dim=1), weights
 

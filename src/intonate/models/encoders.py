@@ -67,8 +67,10 @@ class SpeechRows(nn.Module):
         if mask and whisper:
             raise RecipeError("model.params.mask works inside HuBERT, wav2vec 2.0 and WavLM; leave it out for Whisper")
         # LayerDrop would leave out layers that the learnt mean counts; SpecAugment is done in `_mask_hidden_states`.
-        quiet: dict[str, Any] = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
-        model = checkpoints.load(checkpoint, key, **{name: off for name, off in quiet.items() if hasattr(config, name)})
+        options_off: dict[str, Any] = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
+        model = checkpoints.load(
+            checkpoint, key, **{name: value for name, value in options_off.items() if hasattr(config, name)}
+        )
         self.mel = LogMel(config.num_mel_bins) if whisper else None
         self.model = model.encoder if whisper else model
         self.tune, self.layers, self.mask = tune, layers, dict(mask or {})
@@ -87,23 +89,23 @@ class SpeechRows(nn.Module):
         if self.tune in ("frozen", "last"):
             self.model.requires_grad_(False)
         if self.tune == "last":
-            blocks = self._blocks()
+            blocks = self._encoder_layers()
             if not 1 <= last <= len(blocks):
                 raise RecipeError(f"model.params.last is from 1 to the encoder's {len(blocks)} layers; got {last}")
             blocks[-last:].requires_grad_(True)
         if self.tune != "whole":
-            for front in self._front():
+            for front in self._front_layers():
                 front.requires_grad_(False)
                 # Else it asks for the gradient of the sound itself.
                 freeze: Any = getattr(front, "_freeze_parameters", None)
                 if freeze is not None:
                     freeze()
 
-    def _blocks(self) -> nn.ModuleList:
+    def _encoder_layers(self) -> nn.ModuleList:
         blocks: nn.ModuleList = self.model.layers if self.mel is not None else self.model.encoder.layers
         return blocks
 
-    def _front(self) -> list[nn.Module]:
+    def _front_layers(self) -> list[nn.Module]:
         return [self.model.conv1, self.model.conv2] if self.mel is not None else [self.model.feature_extractor]
 
     def _add_adapters(self, lora: Mapping[str, float]) -> None:

@@ -197,6 +197,6 @@ class LateFusion(nn.Module):
 
 def _check_choices(**choices: str) -> None:
     for name, value in choices.items():
-        *others, last = CHOICES[name]
+        *first_choices, last_choice = CHOICES[name]
         if value not in CHOICES[name]:
-            raise RecipeError(f"model.params.{name} is {', '.join(others)} or {last}; got {value!r}")
+            raise RecipeError(f"model.params.{name} is {', '.join(first_choices)} or {last_choice}; got {value!r}")

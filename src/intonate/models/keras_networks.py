@@ -16,8 +16,6 @@ import shutil
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intonate.errors import ModelError, RecipeError, did_you_mean, require
+from intonate.errors import ModelError, RecipeError, did_you_mean, first_line, require
+from intonate.processes import temporary_environment
 from intonate.published.files import not_here
 
 BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -146,7 +145,7 @@ class KerasNetwork(nn.Module):
         network_info = get(network, width)
         if features not in FEATURES:
             raise RecipeError(f"model.params.features is {' or '.join(FEATURES)}; got {features!r}")
-        self.body = _build(network_info, size, FEATURES[features], width)
+        self.body = _build_network(network_info, size, FEATURES[features], width)
         if weights:
             _load_weights(self.body, find(network, weights, width), network)
         keras = library()
@@ -171,24 +170,24 @@ class KerasNetwork(nn.Module):
         return features.flatten(1)
 
 
-def _build(network_info: NetworkInfo, size: tuple[int, int], pooling: str | None, width: float) -> Any:
+def _build_network(network_info: NetworkInfo, size: tuple[int, int], pooling: str | None, width: float) -> Any:
     """The network at random, on the processor, with torch's order of axes."""
     keras = library()
-    before = keras.config.image_data_format()
+    previous_format = keras.config.image_data_format()
     # Layers without a name are numbered from 1 in every network, so that its tensors have the same names each time.
     keras.backend.clear_session(free_memory=False)
     keras.config.set_image_data_format("channels_first")
-    narrower = {"alpha": width} if width != 1 else {}
+    width_option = {"alpha": width} if width != 1 else {}
     try:
         with keras.device("cpu"):
             return getattr(keras.applications, network_info.function)(
-                include_top=False, weights=None, input_shape=(3, *size), pooling=pooling, **narrower
+                include_top=False, weights=None, input_shape=(3, *size), pooling=pooling, **width_option
             )
     except ValueError as error:
         subject = f"{network_info.function} cannot be built for images of {size[0]} x {size[1]} pixels"
-        raise RecipeError(f"{subject}: {_short_reason(error)}") from error
+        raise RecipeError(f"{subject}: {first_line(error)}") from error
     finally:
-        keras.config.set_image_data_format(before)
+        keras.config.set_image_data_format(previous_format)
 
 
 def blocks(body: Any, block_ends: str) -> list[list[Any]]:
@@ -211,7 +210,10 @@ def library() -> Any:
     if "keras" in sys.modules:
         keras = sys.modules["keras"]
     else:
-        with tempfile.TemporaryDirectory() as home, _temporary_environment(KERAS_BACKEND="torch", KERAS_HOME=home):
+        with (
+            tempfile.TemporaryDirectory() as home,
+            temporary_environment({"KERAS_BACKEND": "torch", "KERAS_HOME": home}),
+        ):
             keras = require("keras", "train")
     if keras.config.backend() != "torch":
         raise ModelError(
@@ -219,20 +221,6 @@ def library() -> Any:
             "first, or set KERAS_BACKEND=torch"
         )
     return keras
-
-
-@contextmanager
-def _temporary_environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def find(network: str, weights: str, width: float = 1.0) -> Path:
@@ -246,7 +234,7 @@ def find(network: str, weights: str, width: float = 1.0) -> Path:
     if weights != IMAGENET:
         path = Path(weights).expanduser()
         if not path.is_file():
-            raise _missing_weights(path, f"{BASE}/{network_info.file.format(width=1.0)}", network_info, "")
+            raise _missing_weights_error(path, f"{BASE}/{network_info.file.format(width=1.0)}", network_info, "")
         return path
     if width not in WIDTHS:
         widths = ", ".join(f"{known_width:g}" for known_width in WIDTHS)
@@ -256,14 +244,14 @@ def find(network: str, weights: str, width: float = 1.0) -> Path:
     url = f"{BASE}/{network_info.file.format(width=float(width))}"
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models" / url.rpartition("/")[2]
     if not path.is_file():
-        _fetch(url, path, network_info)
+        _fetch_file(url, path, network_info)
     return path
 
 
-def _fetch(url: str, path: Path, network_info: NetworkInfo) -> None:
+def _fetch_file(url: str, path: Path, network_info: NetworkInfo) -> None:
     """Fetch a file, whole or not at all."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "off"):
-        raise _missing_weights(path, url, network_info, "HF_HUB_OFFLINE is set")
+        raise _missing_weights_error(path, url, network_info, "HF_HUB_OFFLINE is set")
     rich = require("rich.progress", "train")
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
@@ -279,12 +267,12 @@ def _fetch(url: str, path: Path, network_info: NetworkInfo) -> None:
             raise OSError("another file came than Keras expects")
         partial.replace(path)
     except OSError as error:  # of urllib, too
-        raise _missing_weights(path, url, network_info, _short_reason(error)) from error
+        raise _missing_weights_error(path, url, network_info, first_line(error)) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _missing_weights(path: Path, url: str, network_info: NetworkInfo, reason: str) -> ModelError:
+def _missing_weights_error(path: Path, url: str, network_info: NetworkInfo, reason: str) -> ModelError:
     return not_here(
         f"{path}, the weights of {network_info.function}",
         f"curl -L --create-dirs -o {shlex.quote(str(path))} {url}",
@@ -306,10 +294,6 @@ def _load_weights(body: Any, path: Path, network: str) -> None:
         Exception
     ) as error:  # ValueError, KeyError, OSError: whatever a file of another network makes Keras stumble over
         raise ModelError(
-            f"the weights {path} are not those of {network} without its 1,000 classes ({_short_reason(error)}); take "
+            f"the weights {path} are not those of {network} without its 1,000 classes ({first_line(error)}); take "
             f"{NETWORKS[network].file.rpartition('/')[2].format(width='1.0')}"
         ) from error
-
-
-def _short_reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:160]

@@ -26,8 +26,8 @@ class MLP(Network):
         super().__init__()
         widths = [columns["features"], *layers]
         hidden: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            hidden += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
+        for inside, outside in pairwise(widths):
+            hidden += [nn.Linear(inside, outside), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], classes))
 
     def forward(self, features: Tensor) -> Tensor:

@@ -6,18 +6,16 @@ epoch, trial and fold of a process it looks at it once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from intonate.errors import RecipeError
 from intonate.models.contract import Network
+from intonate.models.digest import array_digest
 from intonate.models.mlp import MLP
 from intonate.models.rows import mask_of
 
@@ -54,7 +52,7 @@ class PatchClassifier(Network):
         if freeze:
             self.network.requires_grad_(False).eval()
         self.mlp = MLP(classes, {"features": network.width}, layers, dropout)
-        self._array_digest: bytes | None = None
+        self._network_digest: bytes | None = None
 
     def answer(self, patches: Tensor, lengths: Tensor) -> Tensor:
         """(batch, patches, …), (batch,) -> (batch, classes)."""
@@ -79,15 +77,21 @@ class PatchClassifier(Network):
             return embeddings
         if not self.freeze:
             return self._embed_in_batches(patches)
-        if self._array_digest is None:
-            self._array_digest = _array_digest(*(tensor.cpu().numpy() for tensor in self.network.state_dict().values()))
-        cached = _embedding_cache(self._array_digest)
+        if self._network_digest is None:
+            self._network_digest = array_digest(
+                *(tensor.cpu().numpy() for tensor in self.network.state_dict().values())
+            )
+        cached = _embedding_cache(self._network_digest)
         if len(cached) * 4 * self.network.width > CACHE_BYTES:
             cached.clear()
-        keys = [_array_digest(patch) for patch in patches.cpu().numpy()]
-        missing = {key: place for place, key in enumerate(keys) if key not in cached}
-        if missing:
-            cached |= zip(missing, self._embed_in_batches(patches[list(missing.values())]).float().cpu(), strict=True)
+        keys = [array_digest(patch) for patch in patches.cpu().numpy()]
+        missing_patches = {key: place for place, key in enumerate(keys) if key not in cached}
+        if missing_patches:
+            cached |= zip(
+                missing_patches,
+                self._embed_in_batches(patches[list(missing_patches.values())]).float().cpu(),
+                strict=True,
+            )
         return torch.stack([cached[key] for key in keys]).to(patches.device)
 
     def _embed_in_batches(self, patches: Tensor) -> Tensor:
@@ -100,7 +104,7 @@ class PatchClassifier(Network):
         return self
 
     def _load_from_state_dict(self, *args: object) -> None:
-        self._array_digest = None  # these are other weights
+        self._network_digest = None  # these are other weights
         super()._load_from_state_dict(*args)
 
 
@@ -108,10 +112,3 @@ class PatchClassifier(Network):
 def _embedding_cache(weights: bytes) -> dict[bytes, Tensor]:
     """What the frozen network with these weights said of each patch: for every epoch, trial and fold of a process."""
     return {}
-
-
-def _array_digest(*arrays: NDArray[Any]) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).ravel().data)
-    return digest.digest()

@@ -57,13 +57,13 @@ class ResNetRoBERTa(Network):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        _check(roberta, shape)
+        _check_roberta(roberta, shape)
         self.resnet = ResNet34(classes, columns, channels=channels, blocks=blocks)
         width = channels[-1]
         del self.resnet.head
         self.roberta: Any = None
         if roberta != "none":
-            self.roberta = _roberta(roberta, checkpoint, shape or {})
+            self.roberta = _load_roberta(roberta, checkpoint, shape or {})
             config = self.roberta.config
             # Positions are counted from behind the one that means padding.
             self.longest = config.max_position_embeddings - (config.pad_token_id or 0) - 1
@@ -95,19 +95,19 @@ class ResNetRoBERTa(Network):
         **_: Any,
     ) -> None:
         """Refuse a checkpoint that is not there, before anything is listened to."""
-        _check(roberta, shape)
+        _check_roberta(roberta, shape)
         if roberta == "pretrained":
             checkpoints.find(checkpoint, parameter="checkpoint")
 
 
-def _check(roberta: str, shape: Mapping[str, Any] | None) -> None:
+def _check_roberta(roberta: str, shape: Mapping[str, Any] | None) -> None:
     if roberta not in ROBERTA:
         raise RecipeError(f"model.params.roberta is pretrained, random or none; got {roberta!r}")
     if shape and roberta != "random":
         raise RecipeError("model.params.shape is of a random RoBERTa; set model.params.roberta to random")
 
 
-def _roberta(kind: str, checkpoint: str, shape: Mapping[str, Any]) -> Any:
+def _load_roberta(kind: str, checkpoint: str, shape: Mapping[str, Any]) -> Any:
     if kind == "pretrained":
         roberta = checkpoints.load(checkpoint, "checkpoint")
     else:

@@ -6,7 +6,6 @@ BERT on a merged corpus", stage one); with adapters in place of its own weights 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from intonate.errors import RecipeError
 from intonate.models import encoders
 from intonate.models.contract import Network
+from intonate.models.digest import array_digest
 from intonate.models.rows import AttentivePooling, mask_of, masked_mean
 from intonate.published import checkpoints
 
@@ -87,9 +87,13 @@ class SpeechEncoder(Network):
     def _clip_means(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         """Each layer's mean over the clip's frames, (batch, layers, width); each clip alone, once, without padding."""
         if self._weights_digest is None:
-            self._weights_digest = _tensor_digest(*self.speech.model.state_dict().values())
+            self._weights_digest = array_digest(
+                *(weight.cpu().numpy() for weight in self.speech.model.state_dict().values())
+            )
         cached_means = _mean_cache(self._weights_digest, self.speech.layers)
-        keys = [_tensor_digest(clip[:length]) for clip, length in zip(waveform, lengths.tolist(), strict=True)]
+        keys = [
+            array_digest(clip[:length].cpu().numpy()) for clip, length in zip(waveform, lengths.tolist(), strict=True)
+        ]
         for place, key in enumerate(keys):
             if key not in cached_means:
                 length = lengths[place : place + 1]
@@ -129,10 +133,3 @@ class SpeechEncoder(Network):
 def _mean_cache(weights: bytes, layers: str) -> dict[bytes, Tensor]:
     """What the frozen encoder with these weights said of each clip: for every epoch, trial and fold of a process."""
     return {}
-
-
-def _tensor_digest(*tensors: Tensor) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for tensor in tensors:
-        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.digest()

@@ -47,7 +47,7 @@ class Views(Network):
         clips, sizes = [], []
         for factor in self.stretch:
             clips += [_stretched(view, factor, max(self.stretch)) for view in views]
-            sizes += [_frames(lengths, factor)] * len(views)
+            sizes += [_stretched_lengths(lengths, factor)] * len(views)
         count = len(clips)
         inputs = {name: torch.cat([value] * count) for name, value in inputs.items()}
         inputs |= {self.of: torch.cat(clips), f"{self.of}_lengths": torch.cat(sizes)}
@@ -72,7 +72,7 @@ def check(network: Network | Any, of: str) -> None:
         raise RecipeError("model.views: this model needs clips of equal length, and views differ in theirs")
 
 
-def _frames(lengths: Tensor, factor: float) -> Tensor:
+def _stretched_lengths(lengths: Tensor, factor: float) -> Tensor:
     """How many frames there are between the first and the last when they lie 1 / factor apart."""
     return ((lengths - 1) * factor).floor().long() + 1
 
@@ -81,17 +81,17 @@ def _stretched(rows: Tensor, factor: float, longest: float) -> Tensor:
     """(batch, frames, bands) -> the same for every factor up to `longest`; behind a clip's own end it means nothing."""
     # In whole hundredths, for the exporter traces sizes as integers.
     places = torch.arange(rows.shape[1] * math.ceil(100 * longest) // 100 + 1)
-    last = torch.arange(rows.shape[1])[-1]
-    positions = torch.minimum(places / factor, last.float())
-    before = positions.floor().long()
-    after, share = torch.minimum(before + 1, last), (positions - before)[None, :, None]
-    return rows.index_select(1, before) * (1 - share) + rows.index_select(1, after) * share
+    last_frame = torch.arange(rows.shape[1])[-1]
+    positions = torch.minimum(places / factor, last_frame.float())
+    lower = positions.floor().long()
+    upper, share = torch.minimum(lower + 1, last_frame), (positions - lower)[None, :, None]
+    return rows.index_select(1, lower) * (1 - share) + rows.index_select(1, upper) * share
 
 
 def _warped(rows: Tensor, factor: float) -> Tensor:
     """(batch, frames, bands), band b of the result read at b · factor; beyond the ends, as at the ends."""
     bands = rows.shape[2]
     positions = (torch.arange(bands) * factor).clamp(max=bands - 1)
-    before = positions.floor().long()
-    after, share = (before + 1).clamp(max=bands - 1), positions - before
-    return rows[:, :, before] * (1 - share) + rows[:, :, after] * share
+    lower = positions.floor().long()
+    upper, share = (lower + 1).clamp(max=bands - 1), positions - lower
+    return rows[:, :, lower] * (1 - share) + rows[:, :, upper] * share

@@ -36,26 +36,26 @@ class WhisperRows(nn.Module):
         if not layers or not 1 <= min(layers) <= max(layers) <= len(encoder.layers):
             raise RecipeError(f"layers: expected some of 1 to {len(encoder.layers)}, got {list(layers)}")
         width: int = encoder.config.d_model
-        self.wanted = tuple(layers)
-        self.first, self.second = _flat(encoder.conv1), _flat(encoder.conv2)
-        self.blocks = nn.ModuleList(_Block(layer, encoder.config.encoder_attention_heads)
+        self.layer_numbers = tuple(layers)
+        self.first, self.second = _dense_layer(encoder.conv1), _dense_layer(encoder.conv2)
+        self.blocks = nn.ModuleList(_EncoderBlock(layer, encoder.config.encoder_attention_heads)
                                     for layer in encoder.layers[: max(layers)])  # fmt: skip
         scale = math.log(10_000) / (width // 2 - 1)
         self.register_buffer("inverse", torch.exp(-scale * torch.arange(width // 2)), persistent=False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        rows = F.gelu(self.first(_neighbours(mel)))
-        rows = F.gelu(self.second(_neighbours(rows)[:, ::2]))
+        rows = F.gelu(self.first(_with_neighbours(mel)))
+        rows = F.gelu(self.second(_with_neighbours(rows)[:, ::2]))
         place = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)[:, None] * self.inverse
         rows = rows + torch.cat([place.sin(), place.cos()], dim=1)
         outputs = []
         for block in self.blocks:
             rows = block(rows)
             outputs.append(rows)
-        return torch.cat([outputs[layer - 1] for layer in self.wanted], dim=-1)
+        return torch.cat([outputs[layer - 1] for layer in self.layer_numbers], dim=-1)
 
 
-class _Block(nn.Module):
+class _EncoderBlock(nn.Module):
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()
         attention = layer.self_attn
@@ -77,7 +77,7 @@ class _Block(nn.Module):
         return answer
 
 
-def _flat(convolution: nn.Conv1d) -> nn.Linear:
+def _dense_layer(convolution: nn.Conv1d) -> nn.Linear:
     """A convolution over three rows as a layer on three rows side by side."""
     dense = nn.Linear(convolution.in_channels * 3, convolution.out_channels)
     with torch.no_grad():
@@ -86,7 +86,7 @@ def _flat(convolution: nn.Conv1d) -> nn.Linear:
     return dense
 
 
-def _neighbours(rows: Tensor) -> Tensor:
+def _with_neighbours(rows: Tensor) -> Tensor:
     """Each row between the one before and the one after it, zeros beyond the ends: (batch, rows, 3 × columns)."""
     beyond = torch.zeros_like(rows[:, :1])
     return torch.cat([torch.cat([beyond, rows[:, :-1]], 1), rows, torch.cat([rows[:, 1:], beyond], 1)], dim=-1)
