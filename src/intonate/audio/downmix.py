@@ -32,7 +32,7 @@ class Downmix:
     def __init__(self, name: str, sample_rate_hz: int) -> None:
         self._name, self._rate_hz = name, sample_rate_hz
         self._inverted_channels: set[int] = set()
-        self._mixed_channels: set[int] = set()
+        self._channels_in_mix: set[int] = set()
         self._noisy_channels: set[int] = set()
         self._has_different_sounds = False
         self._channel_count = 1
@@ -57,13 +57,13 @@ class Downmix:
     def warnings(self) -> list[str]:
         """A sentence each about channels that were turned, left out, or hold different sounds."""
         sentences = []
-        empty_channels = set(range(self._channel_count)) - self._mixed_channels - self._noisy_channels
+        empty_channels = set(range(self._channel_count)) - self._channels_in_mix - self._noisy_channels
         if self._inverted_channels:
             channels = _channel_list(self._inverted_channels)
             sentences.append(f"{self._name}: {channels} in opposite phase to channel 1, and turned before the mix")
-        if unused_noisy := self._noisy_channels - self._mixed_channels:
+        if unused_noisy := self._noisy_channels - self._channels_in_mix:
             sentences.append(f"{self._name}: {_channel_list(unused_noisy)} only noise, and left out of the mix")
-        if empty_channels and self._mixed_channels:
+        if empty_channels and self._channels_in_mix:
             sentences.append(f"{self._name}: {_channel_list(empty_channels)} silent, and left out of the mix")
         if self._has_different_sounds:
             sentences.append(f"{self._name}: its channels hold different sounds, and were mixed into one")
@@ -72,7 +72,7 @@ class Downmix:
     def _mix_piece(self, piece: Block) -> Block:
         """One piece (samples, channels) as (samples,)."""
         if (piece[:, 1:] == piece[:, :1]).all():
-            self._mixed_channels.update(range(piece.shape[1]) if piece.any() else ())
+            self._channels_in_mix.update(range(piece.shape[1]) if piece.any() else ())
             return piece[:, 0]
         power = np.einsum("sc,sc->c", piece, piece, dtype=np.float64)
         weights = np.where(power > power.max() * 10 ** (EMPTY_DB / 10), 1.0, 0.0)
@@ -90,7 +90,7 @@ class Downmix:
             weights[noisy] = 0.0
             self._noisy_channels.update(noisy)
             self._has_different_sounds |= len(speaking) > 1
-        self._mixed_channels.update(np.flatnonzero(weights).tolist())
+        self._channels_in_mix.update(np.flatnonzero(weights).tolist())
         return np.asarray(piece @ (weights / np.abs(weights).sum()).astype(np.float32), np.float32)
 
 

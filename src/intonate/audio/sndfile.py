@@ -62,7 +62,6 @@ def open_sndfile(
         UnknownFormatError: libsndfile does not know it.
         AudioError: it has no channels or an impossible rate.
     """
-
     source = _ReopenableFile(view, name, stack, raw or {})
     file = source.file
     if file.channels < 1:
@@ -72,23 +71,23 @@ def open_sndfile(
     warnings: list[str] = []
 
     def chunks(first_frame: int) -> Iterator[Block]:
-        progress = _Progress()
+        counts = _DecodingCounts()
         try:
-            yield from _decoded_blocks(source, first_frame, frames is not None, progress)
+            yield from _decoded_blocks(source, first_frame, frames is not None, counts)
         except soundfile.LibsndfileError as error:
             second = f"second {first_frame / rate:g}"
             raise AudioError(f"{name} is damaged: {second} of it cannot be reached") from error
-        if not progress.frames and progress.breaks:
+        if not counts.frames and counts.breaks:
             raise AudioError(f"{name} is damaged: no sound could be decoded from it")
-        if frames is None and progress.breaks and view.read(1):
-            warnings.append(shortfall(name, progress.frames / rate, math.nan))
+        if frames is None and counts.breaks and view.read(1):
+            warnings.append(shortfall(name, counts.frames / rate, math.nan))
         elif frames is not None and first_frame < frames:
             promised = (max(frames, least) - first_frame) * promise
-            if not promised - progress.frames < max(1, _slack_s(source.file) * rate):
-                warnings.append(shortfall(name, progress.frames / rate, promised / rate))
+            if not promised - counts.frames < max(1, _slack_s(source.file) * rate):
+                warnings.append(shortfall(name, counts.frames / rate, promised / rate))
                 return
-        if progress.has_gaps or (_is_lossy(source.file) and DAMAGE.search(source.file.extra_info)):
-            decoded_s = progress.frames / rate
+        if counts.has_gaps or (_is_lossy(source.file) and DAMAGE.search(source.file.extra_info)):
+            decoded_s = counts.frames / rate
             warnings.append(f"{name} is damaged: {decoded_s:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
@@ -125,7 +124,7 @@ class _ReopenableFile:
 
 
 @dataclass(slots=True)
-class _Progress:
+class _DecodingCounts:
     """What came of decoding: frames of sound, how often the decoder broke, whether it went on behind a break."""
 
     frames: int = 0
@@ -134,7 +133,7 @@ class _Progress:
 
 
 def _decoded_blocks(
-    source: _ReopenableFile, first_frame: int, has_length: bool, progress: _Progress
+    source: _ReopenableFile, first_frame: int, has_length: bool, counts: _DecodingCounts
 ) -> Iterator[Block]:
     """The sound from a frame on; what cannot be decoded is silence, if there is sound behind it.
 
@@ -152,18 +151,18 @@ def _decoded_blocks(
                 yield np.zeros((gap, chunk.shape[1]), np.float32)
             yield chunk
             position, gap, leap = position + len(chunk), 0, 0
-            progress.frames += len(chunk)
+            counts.frames += len(chunk)
         elif not is_broken:
             return
         if not is_broken:
             continue
-        progress.breaks += 1
-        if not has_length or progress.breaks > MOST_BREAKS:
+        counts.breaks += 1
+        if not has_length or counts.breaks > MOST_BREAKS:
             return
         # Damage: go on right behind what was read, or, where that gives nothing, further and further behind it.
         leap = 0 if len(chunk) else max(FIRST_LEAP, 2 * leap)
         position, gap = position + leap, gap + leap
-        progress.has_gaps = True
+        counts.has_gaps = True
         source.reopen(min(position, total))
 
 

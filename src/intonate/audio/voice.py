@@ -159,12 +159,12 @@ class Neural:
         """
         self._rate_hz, self._has_lead_in, self._first_syllable_only = sample_rate_hz, has_lead_in, first_syllable_only
         self._network = network
-        self._is_fresh = True
+        self._needs_reset = True
         self._sample_count = 0  # samples at NEURAL_HZ
         self._pending_samples = np.zeros(0, np.float32)  # heard, but less than a chunk
         self._recent_probabilities: deque[float] = deque(maxlen=SURE_CHUNKS)  # probabilities
         self._speech_start: int | None = None  # the sample at which the speech under way began
-        self._is_sure = self._was_moving = False
+        self._is_confirmed = self._was_moving = False
         self._speech_runs: list[list[int]] = []  # [start, end) of speech, in samples at NEURAL_HZ
 
     def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
@@ -197,36 +197,36 @@ class Neural:
             probability = self._speech_probability(chunk)
             self._recent_probabilities.append(probability)
             if probability < (OFF if self._speech_start is not None else ON):
-                self._speech_start, self._is_sure = None, False
+                self._speech_start, self._is_confirmed = None, False
             else:
                 self._speech_start = chunk_start if self._speech_start is None else self._speech_start
                 if (
-                    not self._is_sure
+                    not self._is_confirmed
                     and len(self._recent_probabilities) == SURE_CHUNKS
                     and np.mean(self._recent_probabilities) >= SURE
                 ):
-                    self._is_sure = True
+                    self._is_confirmed = True
                     self._speech_runs.append([self._speech_start, chunk_start + CHUNK])
                     if self._first_syllable_only:
                         return
-                if self._is_sure:
+                if self._is_confirmed:
                     self._speech_runs[-1][1] = chunk_start + CHUNK
             chunk_start += CHUNK
         self._pending_samples = samples[chunk_count * CHUNK :]
-        if self._is_sure:  # what is left over is heard with the next part; until then it goes on as it was
+        if self._is_confirmed:  # what is left over is heard with the next part; until then it goes on as it was
             self._speech_runs[-1][1] = chunk_start + len(self._pending_samples)
 
     def _speech_probability(self, chunk: Waveform) -> float:
-        if self._is_fresh:
+        if self._needs_reset:
             self._network = self._network or _new_network()
             self._network.reset()
             for _ in range(LEAD_IN_CHUNKS if self._has_lead_in else 0):
                 self._network.process_samples([0.0] * CHUNK)
-            self._is_fresh = False
+            self._needs_reset = False
         return float(self._network.process_samples(chunk.tolist()))
 
     def _reset_state(self) -> None:
-        self._is_fresh, self._pending_samples, self._speech_start, self._is_sure = (
+        self._needs_reset, self._pending_samples, self._speech_start, self._is_confirmed = (
             True,
             self._pending_samples[:0],
             None,

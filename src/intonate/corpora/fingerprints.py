@@ -76,7 +76,7 @@ def fingerprint(waveform: NDArray[np.float32]) -> Fingerprint:
         return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     power = np.abs(np.fft.rfft(frames * _HANN_WINDOW, axis=1)) ** 2
-    energies = np.add.reduceat(power, _BAND_EDGES, axis=1)[:, :-1]
+    energies = np.add.reduceat(power, _BAND_EDGE_BINS, axis=1)[:, :-1]
     level = 10 * np.log10(energies.sum(axis=1) + 1e-12)
     has_sound = (level > level.max() - FLOOR_DB) & (level > -40.0)
     logs = np.log(energies + 1e-9)
@@ -153,7 +153,7 @@ def _match_at_offset(a: Fingerprint, b: Fingerprint, place_a: int, place_b: int,
 
 
 _HANN_WINDOW = np.hanning(WINDOW).astype(np.float32)
-_BAND_EDGES = np.round(np.geomspace(*BAND_RANGE_HZ, BANDS + 1) * WINDOW / RATE_HZ).astype(int)
+_BAND_EDGE_BINS = np.round(np.geomspace(*BAND_RANGE_HZ, BANDS + 1) * WINDOW / RATE_HZ).astype(int)
 # How far apart two frames with the same key may lie in the sorted list.
 _NEIGHBOUR_STEPS = 6
 # Longest offset that is coded, frames (17 minutes).

@@ -68,7 +68,7 @@ def hub_folder(
         ModelError: it is not here and the hub is out of reach, does not give it out, or has not what is needed.
         MissingExtraError: the hub's client is not installed.
     """
-    hub, names = require("huggingface_hub", extra), _required_names(required_files)
+    hub, names = require("huggingface_hub", extra), _required_files_text(required_files)
 
     def unreachable(reason: str) -> ModelError:
         revision_option, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
@@ -156,7 +156,7 @@ def refuse_without_safetensors(files: Collection[str], name: str, kind: str, rem
     raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
 
 
-def _required_names(required_files: Sequence[Collection[str]]) -> str:
+def _required_files_text(required_files: Sequence[Collection[str]]) -> str:
     return ", ".join(next(iter(group)) for group in required_files)
 
 
