@@ -76,7 +76,7 @@ def left_out(before: Sequence[Split], after: Sequence[Split], utterances: Sequen
     rows = max(dropped, key=len, default=np.empty(0, np.int64))
     if not len(rows):
         return ""
-    names = first_few([utterances[row].path for row in rows], 3)
+    names = first_few([utterances[int(row)].path for row in rows], 3)
     return (
         f"{len(rows)} clips to train or validate on, for they are copies of clips that are validated or tested on: "
         f"{names}"

@@ -234,7 +234,7 @@ def _load_transcriber(name: str) -> Transcriber:
         module, attribute = MODELS[kind].split(":")
         load: Callable[[str], Transcriber] = getattr(import_module(module), attribute)
         return load(model)
-    known = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER, *MODELS))
+    suggestion = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER, *MODELS))
     raise ModelError(
         f"no recogniser of speech is called {name!r}; {suggestion}; whisper:small, or whisper:FOLDER for a model of "
         "yours"
