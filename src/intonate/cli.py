@@ -317,7 +317,7 @@ def _convert_checkpoints(*models: str | None) -> None:
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
 
 
-cli_workshop.register(app, TRAIN, _convert_checkpoints, _use_device)
+cli_workshop.register(app, TRAIN, SERVE, _convert_checkpoints, _use_device)
 
 
 def main() -> None:

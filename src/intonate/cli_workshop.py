@@ -34,13 +34,14 @@ class CommandWithNameList(TyperCommand):
 
 
 def register(
-    app: typer.Typer, panel: str, convert: Callable[..., None], use_device: Callable[[str | None], None]
+    app: typer.Typer, panel: str, serving: str, convert: Callable[..., None], use_device: Callable[[str | None], None]
 ) -> None:
     """Add the commands to an application.
 
     Args:
         app: the application.
         panel: the heading of `--help` that they stand under.
+        serving: the heading of those that give others an answer.
         convert: makes model files of the checkpoints among names of models.
         use_device: lets another device compute.
     """
@@ -273,11 +274,9 @@ def register(
         print(text)
         raise typer.Exit(0 if is_healthy else 1)
 
-    @app.command(rich_help_panel="Serve it")
+    @app.command(rich_help_panel=serving)
     def web(
-        out: Annotated[
-            Path, typer.Argument(metavar="OUT", help="The folder to write; new, or written by this command.")
-        ],
+        out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write; new, or of this command.")],
         model: Annotated[
             list[str] | None,
             typer.Option(metavar="NAME|PATH", help="A built-in name or a model file; repeat it.  [default: compact]"),

@@ -151,4 +151,5 @@ def test_it_fits(tab):
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.locator("#options").is_hidden()
+            assert page.locator("#plain").is_hidden()
+            assert page.locator("#denoise").is_hidden()

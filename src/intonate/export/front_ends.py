@@ -159,10 +159,12 @@ def voice_functionals(front: FrontEnds) -> Value:
     return functionals(front.graph, logs, *level_removed(front.graph, logs), *pitch(front))
 
 
-def whisper_log_mel(front: FrontEnds, *, bands: int = 80, seconds: int = 0) -> Value:
+def whisper_log_mel(front: FrontEnds, *, bands: int = 80, seconds: int = 0, mark: bool = False) -> Value:
     """`features.whisper.whisper_log_mel` of the clip's own length; it takes 201 samples at least."""
-    if seconds:
-        raise ModelError(f"whisper_log_mel of fixed {seconds} seconds cannot be put into the graph; use seconds 0")
+    if seconds or mark:
+        raise ModelError(
+            "whisper_log_mel of a fixed length, or with a mark, cannot be put into the graph; use seconds 0"
+        )
     graph, middle = front.graph, WHISPER_WINDOW // 2
     filters = mel_filters(SAMPLE_RATE_HZ, WHISPER_WINDOW, bands, 0.0, SAMPLE_RATE_HZ / 2)
     pads = np.array([middle, middle], np.int64)

@@ -89,6 +89,8 @@ def waveform_graph(model: ModelFile, optional_speaker: bool = True) -> Any:
     onnx, spec = require("onnx", "train"), model.spec
     if any(item.front_end == "tokens" for item in spec.inputs):
         raise ModelError(f"model {spec.name!r} reads words, and a graph of samples cannot; give one that listens only")
+    if spec.pieces:
+        raise ModelError(f"model {spec.name!r} writes words down, for which its graph has an output that is not kept")
     if spec.sample_rate_hz != SAMPLE_RATE_HZ:
         raise ModelError(
             f"model {spec.name!r} hears {spec.sample_rate_hz:,} Hz; only {SAMPLE_RATE_HZ:,} Hz can be put in"
@@ -119,7 +121,7 @@ def waveform_graph(model: ModelFile, optional_speaker: bool = True) -> Any:
         if item.lengths:
             feeds[item.lengths] = features.length().reshape(1)
     logits = graph.embed(inner, feeds, "model/")
-    outputs = len(spec.labels) + len(spec.dimensions)
+    outputs = len(spec.outputs)
     graph.output("logits", logits, [1, outputs])
     graph.output("scores", _scores(graph, logits, spec), [1, outputs])
     for name, value in moments.items():
@@ -183,14 +185,14 @@ def _normalised(graph: Graph, features: Value, normalisation: Normalisation, mom
 
 
 def _scores(graph: Graph, logits: Value, spec: ModelSpec) -> Value:
-    """Calibrated probabilities of the labels, and the dimensions behind them: `ModelFile.run`."""
+    """Calibrated probabilities of the labels, and the outputs behind them: `ModelFile.run`."""
     labels = len(spec.labels)
     calibrated = logits.slice(0, labels, axis=1) / spec.temperature
     scores = calibrated.apply("Sigmoid") if spec.multi_label else calibrated.apply("Softmax", axis=1)
-    if not spec.dimensions:
+    if len(spec.outputs) == labels:
         return scores
-    dimensions = logits.slice(labels, labels + len(spec.dimensions), axis=1).clip(0.0, 1.0)
-    return graph.concat([scores, dimensions], axis=1)
+    others = logits.slice(labels, len(spec.outputs), axis=1).clip(0.0, 1.0)
+    return graph.concat([scores, others], axis=1)
 
 
 def _expected(model: ModelFile, sound: Any) -> Any:

@@ -32,7 +32,8 @@ CHANGES = {
     ),
     '<span id="connection-text">connecting</span>': '<span id="connection-text">loading</span>',
     # Neither plain pieces nor the denoiser are in the tab.
-    '<details id="options">': '<details id="options" hidden>',
+    '<label><input type="checkbox" id="plain">': '<label hidden><input type="checkbox" id="plain">',
+    "<fieldset>\n        <legend>For files</legend>": "<fieldset hidden>\n        <legend>For files</legend>",
     "The sound goes to the service behind this page and nowhere else, and is not kept there. It stays in this tab "
     'until you close it. <a href="/docs">Interface for programs</a>': (
         "The sound never leaves this tab: the model runs in it, and once loaded the page works without a network. "

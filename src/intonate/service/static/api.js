@@ -15,6 +15,9 @@ export const setToken = (value) => sessionStorage.setItem(TOKEN, value);
 
 const credentials = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
+/** Whether the service answers at all. */
+export const isThere = () => fetch(url("healthz"), { cache: "no-store" }).then(() => true, () => false);
+
 /** `GET /v1/models`: {models: [{name, labels, …}], default}. Throws ServiceError; status 401 asks for a token. */
 export async function models() {
   let response;

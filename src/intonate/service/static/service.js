@@ -1,6 +1,6 @@
 /** Which models the service has, which of them are chosen, and the token where it asks for one. */
 
-import { models as fetchModels, setToken, url } from "./api.js";
+import { isThere, models as fetchModels, setToken } from "./api.js";
 import { $, el, notice, write } from "./dom.js";
 
 // What a token may hold (`settings.py`): other letters cannot travel in a header or subprotocol.
@@ -39,9 +39,9 @@ export function watch(isIdle, onChange) {
   setInterval(async () => {
     if (!isIdle() || document.hidden || $("#token").open) return;
     const before = $("#connection").dataset.state;
-    const isThere = await fetch(url("healthz"), { cache: "no-store" }).then(() => true, () => false);
+    const answers = await isThere();
     if (!isIdle()) return;
-    if (!isThere) showConnection("lost", "no service");
+    if (!answers) showConnection("lost", "no service");
     else if (before === "lost" && (await load(onChange).then(() => true, () => false))) notice("The service is back.", "good");
   }, WATCH_MS);
 }

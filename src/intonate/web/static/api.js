@@ -14,6 +14,12 @@ export class ServiceError extends Error {}
 
 export const setToken = () => {};
 
+/** What lies behind this page is in this tab. */
+export const isThere = async () => true;
+
+/** The service's `static/` is this folder. */
+export const url = (path) => new URL(path.replace(/^static\//, ""), document.baseURI);
+
 /** Load the models, and keep the page for use without a network: {models: [{name, labels, …}], default}. */
 export async function models() {
   const loading = new Loading();

@@ -29,6 +29,8 @@ export class Listener {
   #shown = [];
   #shownSince = -Infinity;
   #speechEnd = -Infinity;
+  #pauseSince = -Infinity;
+  #labelBefore = "";
   #utterance;
 
   /**
@@ -111,9 +113,16 @@ export class Listener {
     } else {
       [this.#label, this.#shown, this.#sure, speech] = ["", [], false, 0];
     }
-    const label = this.#label ? (this.#sure ? this.#label : "unsure") : state;
+    let label = this.#label ? (this.#sure ? this.#label : "unsure") : state;
+    let shown = this.#shown;
+    if (label !== this.#labelBefore && start - this.#pauseSince < SHOWN_S) {
+      [label, shown] = [this.#labelBefore, []]; // the first word after a long pause waits until the pause was shown
+    } else if (label !== this.#labelBefore) {
+      this.#pauseSince = this.#label ? -Infinity : start;
+    }
+    this.#labelBefore = label;
     const raw = scores ? listed(this.model.labels, scores) : [];
-    return { type: "segment", start, end, label, scores: this.#shown, state, raw, level, speech };
+    return { type: "segment", start, end, label, scores: shown, state, raw, level, speech };
   }
 
   async #windowScores(start, end) {

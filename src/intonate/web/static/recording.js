@@ -10,7 +10,7 @@ import {
  * @param model an entry of models.json.
  * @param run `async (samples, moments) => {scores, moments}`: the graph; moments undefined for nothing heard before.
  * @param between awaited before each window; it may throw, to stop.
- * @returns {label, scores: [{label, score}], segments, abstained, warnings}, as the service's JSON.
+ * @returns {label, guess, scores: [{label, score}], segments, abstained, warnings}, as the service's JSON.
  */
 export async function predictRecording(samples, model, run, between = async () => {}) {
   const rate = model.sample_rate_hz;
@@ -20,22 +20,23 @@ export async function predictRecording(samples, model, run, between = async () =
   const answered = windows.filter(({ scores }) => scores).map(({ scores }) => scores);
   const mean = answered.length ? average(answered) : undefined;
   const scores = mean ? listed(model.labels, mean) : [];
-  const label = scores[0]?.label ?? overallUnvoiced(segments);
-  return { label, scores, segments, abstained: isUnsure(scores, model), warnings: [] };
+  const abstained = isUnsure(scores, model), guess = scores[0]?.label ?? overallUnvoiced(segments);
+  return { label: abstained ? "unsure" : guess, guess, scores, segments, abstained, warnings: [] };
 }
 
 async function wholeAnswer(samples, model, run) {
   const rate = model.sample_rate_hz, end = samples.length / rate;
   if (!hasSpeech(samples, rate)) {
     const label = unvoicedLabel(levelDbfs(samples));
-    return { label, scores: [], segments: [{ start: 0, end, label, scores: [], score: 0 }], abstained: false, warnings: [] };
+    const segments = [{ start: 0, end, label, scores: [], score: 0 }];
+    return { label, guess: label, scores: [], segments, abstained: false, warnings: [] };
   }
   const sound = clean(samples, rate, model.clean);
   const scores = listed(model.labels, (await run(sound)).scores);
   const abstained = sound.length / rate < model.unsure_below_s || isUnsure(scores, model);
   const label = abstained ? "unsure" : scores[0].label;
   const segments = [{ start: 0, end, label, scores, score: scores[0].score }];
-  return { label: scores[0].label, scores, segments, abstained, warnings: [] };
+  return { label, guess: scores[0].label, scores, segments, abstained, warnings: [] };
 }
 
 /** [start, end) in samples: `audio/segments.windows`. */

@@ -3,7 +3,10 @@
 import { call, closeStream, openStream } from "./engine.js";
 import { Delivery } from "./tape.js";
 
-/** @param on callbacks: ready(message), event(message, latencyMs), state(name), failed(sentence). */
+// Answers that come later than this after their sound are late, seconds.
+const BEHIND_S = 2;
+
+/** @param on callbacks: ready(message), event(message, latencyMs), behind(seconds), state(name), failed(sentence). */
 export class Stream {
   #delivery = new Delivery();
   #ready = false;
@@ -51,6 +54,8 @@ export class Stream {
   #receive(event) {
     const endSample = Math.round(event.end * this.tape.rate);
     this.on.event(event, this.#delivery.latency(endSample, performance.now()));
+    const lag = this.tape.seconds - event.end;
+    this.on.behind?.(lag > BEHIND_S ? lag : 0);
   }
 
   #fail(sentence) {
