@@ -37,7 +37,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     requests: list[str] = []  # noqa: RUF012
 
     def do_GET(self) -> None:
-        self.requests.append(self.path)
+        # The browser itself looks for a newer service worker, now and then.
+        if self.path != "/sw.js":
+            self.requests.append(self.path)
         super().do_GET()
 
     def log_message(self, *_: object) -> None:

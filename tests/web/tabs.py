@@ -19,7 +19,9 @@ class Server:
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def do_GET(self) -> None:
-                requests.append(self.path)
+                # The browser itself looks for a newer service worker, now and then.
+                if self.path != "/sw.js":
+                    requests.append(self.path)
                 super().do_GET()
 
             def log_message(self, *_: Any) -> None:

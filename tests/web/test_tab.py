@@ -111,6 +111,9 @@ def test_without_a_network(browser, site):
         tab.page.reload()
         tab.ready()
         assert tab.answer(EXAMPLES[1])["label"] == load_model("compact").predict(EXAMPLES[1]).label
+        tab.page.click("#example")
+        until(tab.page, "document.querySelector('#session-title').textContent.includes('xample')")
+        tab.page.wait_for_selector("#after:not([hidden])")
         assert tab.problems == []
     finally:
         tab.context.close()
