@@ -117,10 +117,6 @@ class Pool:
     hop_s: float = 1.5
 
 
-# How clips may share a batch, from any to none with another (`ModelSpec.batching`).
-BATCHINGS = ("any", "equal_length", "one")
-
-
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Everything that is needed to use a trained model, and to judge it. Lives as JSON inside the ONNX file.

@@ -26,8 +26,8 @@ from intonate.export.graph_builder import GraphBuilder
 from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
-from intonate.recognizer.model_file import ModelFile, read_model
-from intonate.schema import BATCHINGS, ModelInput, ModelSpec
+from intonate.recognizer.model_file import BATCHINGS, ModelFile, read_model
+from intonate.schema import ModelInput, ModelSpec
 
 # Metadata of the file: how its members answer together, and which they are.
 MEMBERS_KEY = "intonate.ensemble"

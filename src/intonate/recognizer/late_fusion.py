@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from intonate.errors import ModelError
 from intonate.recognizer import builtin, inputs
-from intonate.recognizer.model_file import TOKENS, ModelFile, read_model
-from intonate.schema import BATCHINGS, ModelSpec
+from intonate.recognizer.model_file import BATCHINGS, TOKENS, ModelFile, read_model
+from intonate.schema import ModelSpec
 
 # Both count the same. It is a choice and not a measurement: see docs/text.md.
 TEXT_WEIGHT = 0.5

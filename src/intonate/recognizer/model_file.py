@@ -22,7 +22,7 @@ from intonate.errors import ModelError, first_line
 from intonate.features import encoded
 from intonate.features.session import open_session
 from intonate.published.protobuf import fields
-from intonate.schema import BATCHINGS, ModelSpec
+from intonate.schema import ModelSpec
 
 SPEC_KEY = "intonate.spec"
 # Of an ONNX ModelProto: metadata_props.
@@ -30,6 +30,8 @@ METADATA_FIELD = 14
 # Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
 ENCODER_KEY = "intonate.encoder."
 TOKENS = "tokens"
+# How clips may share a batch, from any to none with another (`ModelSpec.batching`).
+BATCHINGS = ("any", "equal_length", "one")
 NORMALISATIONS = ("corpus", "clip", "speaker")
 
 
