@@ -67,7 +67,6 @@ def prepared(two_corpora, toy_corpus, tmp_path_factory):
 def translated(prepared, tmp_path, **options):
     whole, examples, split, inputs = prepared
     whole = whole.having({"translate": {"name": "coral"} | options})
-    tmp_path.mkdir(exist_ok=True)
     return translation.extend(whole, examples, split, inputs, 0, tmp_path)
 
 

@@ -66,6 +66,7 @@ def extend(
     new_clips = vectors.raw(source[chosen], translated[np.isin(place, chosen)])
     clips = [{item.name: clip} for clip in new_clips]
     record = history | translation_report.compared(speech, translated, seed)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / translation_report.FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
     kept = split.train if options.keep else split.train[np.isin(split.train, target)]
     first = len(examples.clips)
