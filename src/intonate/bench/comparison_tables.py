@@ -82,11 +82,10 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     left_out_rows = [row for row in rows if row.trained_on == THE_OTHERS]
     cross_rows = [row for row in rows if row.trained_on and row.trained_on != THE_OTHERS and not row.noise]
     system_rows = [row for row in rows if not row.trained_on and not row.noise]
+    cross_groups = groups(cross_rows, lambda row: (row.system, row.statistics, row.protocol == RANDOM_SPLIT))
     return [
         *map(_systems_section, groups(system_rows, lambda row: row.corpus)),
-        *map(
-            _corpora_section, groups(cross_rows, lambda row: (row.system, row.statistics, row.protocol == RANDOM_SPLIT))
-        ),
+        *map(_corpora_section, cross_groups),
         *([_left_out_section(left_out_rows)] if left_out_rows else []),
         *map(_noises_section, groups(noise_rows, _row_identity)),
         *([_commands_section(rows)] if any(row.command for row in rows) else []),
