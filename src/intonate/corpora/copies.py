@@ -23,7 +23,7 @@ from intonate.schema import Utterance
 # Of the shorter sound, which two that are one recording have in common; with less, two overlap.
 COPY_SHARE = 0.7
 # Fingerprints kept in a process, of a kilobyte each: the runs of a suite ask for the same ones.
-KEPT = 50_000
+CACHED_FINGERPRINTS = 50_000
 
 
 def same_recordings(utterances: Sequence[Utterance]) -> tuple[NDArray[np.int64], int]:
@@ -104,7 +104,7 @@ def _fingerprint_or_error(utterance: Utterance) -> Fingerprint | AudioError:
         return error
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED_FINGERPRINTS)
 def _fingerprint_of_state(path: str, start_s: float, end_s: float | None, changed_ns: int) -> Fingerprint:
     """Computed once for as long as the file stays."""
     return fingerprints.fingerprint(load(path, fingerprints.RATE_HZ, start_s=start_s, end_s=end_s))

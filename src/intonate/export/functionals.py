@@ -43,11 +43,11 @@ def functionals(graph: Graph, logs: Value, floored: Value, active: Value, f0_hz:
         mean,
         sd,
         delta_sd,
-        *_percentiles(speech),
+        *_nearest_rank_percentiles(speech),
         mean_of_voiced(cepstra, mean),
-        _modulation(graph, floored).reshape(-1),
+        _modulation_energies(graph, floored).reshape(-1),
         _pitch(graph, f0_hz, strength, voiced),
-        _rhythm(graph, level, floored, active, active_level, level_sd),
+        _rhythm_statistics(graph, level, floored, active, active_level, level_sd),
         level_mean.reshape(1),
         level.highest().reshape(1),
         mean_of_voiced(level, level_mean.reshape(1)),
@@ -55,14 +55,14 @@ def functionals(graph: Graph, logs: Value, floored: Value, active: Value, f0_hz:
     return graph.concat(values)
 
 
-def _percentiles(rows: Value) -> list[Value]:
+def _nearest_rank_percentiles(rows: Value) -> list[Value]:
     """Nearest-rank percentiles per column."""
     ordered = rows.ascending()
     last = (rows.length() - 1).cast(np.float64)
     return [ordered.at((last * (percent / 100)).apply("Round").cast(np.int64)) for percent in PERCENTILES]
 
 
-def _interpolated(values: Value, percent: float) -> Value:
+def _interpolated_percentile(values: Value, percent: float) -> Value:
     """`np.percentile` of a vector, a scalar."""
     ordered, last = values.ascending(), values.length() - 1
     place = last.cast(np.float64) * (percent / 100)
@@ -71,7 +71,7 @@ def _interpolated(values: Value, percent: float) -> Value:
     return below + (above - below) * (place - whole).cast(np.float32)
 
 
-def _modulation(graph: Graph, floored: Value) -> Value:
+def _modulation_energies(graph: Graph, floored: Value) -> Value:
     """(4, 8): the transform is over all frames, however many; only the lines under 20 Hz are computed."""
     groups = floored @ group_means()
     frames = groups.length()
@@ -107,9 +107,9 @@ def _pitch(graph: Graph, f0_hz: Value, strength: Value, voiced: Value) -> Value:
     # Without voice the statistics are those of all frames, and are thrown away.
     counted = voiced | (count < 3)
     semitones = (f0_hz.compress(counted) / 100).apply("Log") * (12 / np.log(2))
-    middle = _interpolated(semitones, 50)
+    middle = _interpolated_percentile(semitones, 50)
     semitones = semitones.clip(middle - 9, middle + 12)
-    low, p50, high = (_interpolated(semitones, percent) for percent in (10, 50, 90))
+    low, p50, high = (_interpolated_percentile(semitones, percent) for percent in (10, 50, 90))
     mean, sd = semitones.mean_and_sd()
     places = graph.count_up(voiced.length()).compress(counted)
     gaps = places.slice(1, END) - places.slice(0, -1)
@@ -129,14 +129,16 @@ def _pitch(graph: Graph, f0_hz: Value, strength: Value, voiced: Value) -> Value:
         mean, sd, low, p50, high, high - low,
         (steps.apply("Abs") * is_step).sum() / step_count, (steps * is_step).sum() / step_count,
         slope, tail_mean - mean,
-        share, strong_mean, strong_sd, _interpolated(strong, 90),
+        share, strong_mean, strong_sd, _interpolated_percentile(strong, 90),
         runs / length_s, count.cast(np.float32) / runs * HOP_S,
     ]  # fmt: skip
     unsung: list[Operand] = [*[0.0] * 10, share, *strength.mean_and_sd(), 0.0, 0.0, 0.0]
     return graph.where(is_sung, _scalars(graph, sung), _scalars(graph, unsung))
 
 
-def _rhythm(graph: Graph, level: Value, floored: Value, active: Value, active_level: Value, level_sd: Value) -> Value:
+def _rhythm_statistics(
+    graph: Graph, level: Value, floored: Value, active: Value, active_level: Value, level_sd: Value
+) -> Value:
     """(7,)."""
     frames = level.length().cast(np.float32)
     length_s = frames * HOP_S
@@ -151,7 +153,7 @@ def _rhythm(graph: Graph, level: Value, floored: Value, active: Value, active_le
         graph,
         [
             length_s.apply("Log"), active.cast(np.float32).sum() / frames, level_sd,
-            _interpolated(active_level, 90) - _interpolated(active_level, 10),
+            _interpolated_percentile(active_level, 90) - _interpolated_percentile(active_level, 10),
             steps.apply("Abs").sum() / changes, peaks.cast(np.float32).sum() / length_s,
             rises.sum() / (changes * BANDS),
         ],
