@@ -23,6 +23,8 @@ const AFAR_S = 0.6;
 const MEAN_GAIN = 1.8;
 // Blocks too narrow for a word share one where they are so wide together, CSS pixels.
 const SHARED_PX = 72;
+// Narrower than this, blocks between others have no word: it would hide them, and the legend tells.
+const LEAST_PX = 14;
 
 /** Where everything lies: {wave, lanes: [{model, top, height, caption}], given, axis, height}. */
 export function layout(session, mode) {
@@ -63,7 +65,7 @@ export function paint(canvas, ribbon) {
     surface: style.getPropertyValue("--surface"), font: style.fontFamily,
   };
   const later = [];
-  const scene = { later, g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
+  const scene = { later, lastEnds: new Map(), g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
   scene.duration = ribbon.duration;
   scene.hatch = hatching(g, dots, ink);
   axis(scene);
@@ -172,13 +174,17 @@ class SharedName {
 
   flush() {
     const [longest] = [...this.held].sort((a, b) => b[1].seconds - a[1].seconds);
-    if (longest && this.to - this.from >= SHARED_PX - 30) {
-      const { scene: { g, ink, width, later }, middle } = this;
+    if (longest && this.to - this.from >= LEAST_PX) {
+      const { scene: { g, ink, width, later, lastEnds }, middle, to } = this;
       const [label, { block }] = longest;
       later.push(() => {
         g.font = `500 11px ${ink.font}`;
         const wide = g.measureText(label).width;
-        plate(g, ink, label, Math.max(4, Math.min(block.from + (block.wide - wide) / 2, width - wide - 4)), middle, wide, 11);
+        // Not over the beginning of the next block, where its own word stands.
+        const left = Math.max(4, Math.min(block.from + (block.wide - wide) / 2, to - wide, width - wide - 4));
+        if (left < (lastEnds.get(middle) ?? -8) + 8) return;
+        lastEnds.set(middle, left + wide);
+        plate(g, ink, label, left, middle, wide, 11);
       });
     }
     this.clear();
