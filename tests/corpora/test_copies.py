@@ -63,5 +63,5 @@ def test_files_that_cannot_be_read_are_named_together(tmp_path):
     soundfile.write(tmp_path / "good.wav", toy.voice("happy", 0, np.random.default_rng(0)), RATE_HZ)
     for name in ("one.wav", "two.wav"):
         (tmp_path / name).write_text(f"no sound, {name}")
-    with pytest.raises(AudioError, match=r"2 recordings.*one\.wav.*two\.wav"):
-        copies.same_recordings([row(tmp_path / name) for name in ("good.wav", "one.wav", "two.wav")])
+    with pytest.raises(AudioError, match=r"3 recordings.*one\.wav.*two\.wav.*missing\.wav"):
+        copies.same_recordings([row(tmp_path / name) for name in ("good.wav", "one.wav", "two.wav", "missing.wav")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -174,6 +175,16 @@ def test_what_cannot_be_explained_is_one_sentence(tiny_model, sound):
         explain(model, (np.zeros(RATE_HZ, np.float32), RATE_HZ))
     with pytest.raises(AudioError, match="--end 1 "):
         command("clip.wav", str(tiny_model), "text", None, None, 2.0, 1.0, None)
+
+
+def test_a_model_that_only_reads_is_refused(tmp_path, sound):
+    pytest.importorskip("tokenizers")
+    from intonate import load_model
+
+    spec = tiny.token_spec()
+    tiny.write_reader(tmp_path / "reader.onnx", dataclasses.replace(spec, inputs=spec.inputs[1:]))
+    with pytest.raises(ModelError, match="only reads"):
+        explain(load_model(tmp_path / "reader.onnx"), (sound, RATE_HZ))
 
 
 def test_a_model_of_dimensions_is_explained_too(tmp_path, sound):

@@ -32,11 +32,12 @@ def same_recordings(utterances: Sequence[Utterance]) -> tuple[NDArray[np.int64],
     Raises:
         AudioError: files cannot be read; all are named.
     """
+    prints = _fingerprints(utterances)
     keys = keys_of(utterances, hashed=True)
     first: dict[str, int] = {}
     group = np.array([first.setdefault(key, place) for place, key in enumerate(keys)], np.int64)
     distinct = list(first.values())
-    for match in fingerprints.matches(_fingerprints([utterances[row] for row in distinct])):
+    for match in fingerprints.matches([prints[row] for row in distinct]):
         if match.share >= COPY_SHARE:
             a, b = sorted((group[distinct[match.a]], group[distinct[match.b]]))
             group[group == b] = a
@@ -76,7 +77,7 @@ def left_out(before: Sequence[Split], after: Sequence[Split], utterances: Sequen
     rows = max(dropped, key=len, default=np.empty(0, np.int64))
     if not len(rows):
         return ""
-    names = first_few([utterances[int(row)].path for row in rows], 3)
+    names = first_few([utterances[row].path for row in rows.tolist()], 3)
     return (
         f"{len(rows)} clips to train or validate on, for they are copies of clips that are validated or tested on: "
         f"{names}"
@@ -98,7 +99,8 @@ def _fingerprints(utterances: Sequence[Utterance]) -> list[Fingerprint]:
 
 def _fingerprint_or_error(utterance: Utterance) -> Fingerprint | AudioError:
     try:
-        changed_ns = os.stat(utterance.path).st_mtime_ns
+        # What is not there is told by the decoder, as all that cannot be read.
+        changed_ns = os.stat(utterance.path).st_mtime_ns if os.path.exists(utterance.path) else 0
         return _fingerprint_of_state(utterance.path, utterance.start_s, utterance.end_s, changed_ns)
     except AudioError as error:
         return error

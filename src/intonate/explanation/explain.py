@@ -21,6 +21,7 @@ from intonate.explanation.answering import Answers, Array, Waveform, outputs
 from intonate.explanation.faithfulness import Curves
 from intonate.explanation.importance import importance, rows_and_columns
 from intonate.explanation.tiles import Tiles
+from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.recognizer import Recognizer
 from intonate.recognizer.recording import file_of, recording_cuts
 from intonate.schema import ModelSpec
@@ -131,6 +132,10 @@ def explain(
         ModelError: there is no such label, or the model cannot answer (a text is missing, for instance).
     """
     spec, names = recognizer.spec, outputs(recognizer.spec)
+    if is_text_model(spec):
+        raise ModelError(
+            f"model {spec.name!r} only reads, and what is explained here is a sound; give one that listens"
+        )
     if label is not None and label not in names:
         raise ModelError(f"model {spec.name!r} has no label {label!r}; {did_you_mean(label, names)}")
     notes: list[str] = []

@@ -110,9 +110,13 @@ def faithfulness_sentence(explanation: Explanation) -> str:
     times = f", {area / random:.1f} times less" if min(area, random) > PERCENT * LEAST_AREA else ""
     return (
         f"How true this is of the model: with up to half of the tiles turned down, first those that speak most for it, "
-        f"{explanation.label} loses {area:.0f} points on average; in random order {random:.0f}{times}. The model was "
+        f"{explanation.label} {_loses(area)} on average; in random order it {_loses(random)}{times}. The model was "
         f"asked {explanation.questions} times."
     )
+
+
+def _loses(points: float) -> str:
+    return f"{'loses' if points >= 0 else 'gains'} {abs(points):.0f} points"
 
 
 def _bars(
