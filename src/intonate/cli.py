@@ -13,12 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from intonate import cli_workshop
+from intonate.cli_workshop import SERVE, TRAIN, USE, convert_checkpoints, use_device, workshop
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
 
 _TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
-# The headings of `intonate --help`.
-USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_TYPER_OPTIONS)
 corpora_app = typer.Typer(cls=CommandGroup, invoke_without_command=True, **_TYPER_OPTIONS)
 app.add_typer(
@@ -83,8 +81,8 @@ def predict(
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _use_device(device)
-    _convert_checkpoints(model)
+    use_device(device)
+    convert_checkpoints(model)
     from intonate.terminal import command
 
     is_complete = command.predict(
@@ -141,7 +139,7 @@ def listen(
 ) -> None:
     """What the microphone hears, live in the terminal."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _convert_checkpoints(model)
+    convert_checkpoints(model)
     from intonate.terminal.command import open_transcriber
     from intonate.terminal.listen import listen as start
 
@@ -178,8 +176,8 @@ def serve(
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _use_device(device)
-    _convert_checkpoints(*(model or ()))
+    use_device(device)
+    convert_checkpoints(*(model or ()))
     from intonate.service import command
 
     command.serve(
@@ -234,8 +232,8 @@ def archive(
 ) -> None:
     """Answer many files, into one table of Parquet."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _use_device(device)
-    _convert_checkpoints(model)
+    use_device(device)
+    convert_checkpoints(model)
     from intonate.archive import command
 
     options = {"timeline": timeline, "transcribe": transcribe, "labels": labels, "speakers": speakers}
@@ -299,25 +297,7 @@ def transcribe(
     raise typer.Exit(0 if command.transcribe(paths, by=by) else 1)
 
 
-def _use_device(device: str | None) -> None:
-    """Let another device than the processor compute, and say which one does."""
-    if device is not None:
-        from intonate.features.session import use_device
-
-        print(f"intonate: {use_device(device)} computes", file=sys.stderr)
-
-
-def _convert_checkpoints(*models: str | None) -> None:
-    """Checkpoints of others become model files the first time that they are named: all else reads only those."""
-    from intonate.recognizer.conversions import unconverted_checkpoints
-
-    for name in dict.fromkeys(part for model in models for part in unconverted_checkpoints(model)):
-        from intonate.converters import convert
-
-        print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
-
-
-cli_workshop.register(app, TRAIN, SERVE, _convert_checkpoints, _use_device)
+app.add_typer(workshop)
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""The workshop's commands, registered by `cli.py`: train, evaluate, compare… Nothing heavy is imported at first."""
+"""The commands of the workshop, which `cli.py` adds to its own: train, evaluate… Nothing heavy is imported at first."""
 
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,11 @@ class ExplanationFormat(StrEnum):
     html = "html"
 
 
+# The headings of `intonate --help`.
+USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
+workshop = typer.Typer()
+
+
 class CommandWithNameList(TyperCommand):
     """Its help ends with what can be named: the recipes or the suites that are here and in the package."""
 
@@ -33,263 +38,263 @@ class CommandWithNameList(TyperCommand):
             formatter.write(textwrap.indent("\n".join(names), "  ") + "\n")
 
 
-def register(
-    app: typer.Typer, panel: str, serving: str, convert: Callable[..., None], use_device: Callable[[str | None], None]
+@workshop.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
 ) -> None:
-    """Add the commands to an application.
+    """Train a model as a recipe says."""
+    from intonate.training import recipe_files
 
-    Args:
-        app: the application.
-        panel: the heading of `--help` that they stand under.
-        serving: the heading of those that give others an answer.
-        convert: makes model files of the checkpoints among names of models.
-        use_device: lets another device compute.
-    """
+    path = recipe_files.find(recipe, "recipe")  # before anything heavy is imported
+    from intonate.training.fit import train as fit
 
-    @app.command(cls=CommandWithNameList, rich_help_panel=panel)
-    def train(
-        recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
-        overrides: Annotated[
-            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")
-        ] = None,
-    ) -> None:
-        """Train a model as a recipe says."""
-        from intonate.training import recipe_files
+    print(fit(path, overrides))
 
-        path = recipe_files.find(recipe, "recipe")  # before anything heavy is imported
-        from intonate.training.fit import train as fit
 
-        print(fit(path, overrides))
+@workshop.command(rich_help_panel=TRAIN)
+def finetune(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER|CSV|LABELS.json", help="Labelled recordings: any labels, or a saved session."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")] = Path("my.onnx"),
+    label: Annotated[
+        str, typer.Option(metavar="COLUMN|PATTERN", help="Where the label is; guessed if not given.")
+    ] = "",
+    speaker: Annotated[str, typer.Option(metavar="COLUMN|PATTERN", help="Where the speaker is; guessed too.")] = "",
+    file: Annotated[str, typer.Option(metavar="COLUMN", help="Where a table names its files; guessed too.")] = "",
+    hold_out: Annotated[
+        list[str] | None, typer.Option(metavar="SPEAKER", help="Test on this speaker; may be repeated.")
+    ] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="In the end fit to the test part as well.")] = False,
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="Of your recordings, for the card.")] = "",
+) -> None:
+    """Make a model of your own labelled recordings."""
+    from intonate.training.finetune import finetune as fit
 
-    @app.command(rich_help_panel=panel)
-    def finetune(
-        source: Annotated[
-            Path,
-            typer.Argument(
-                metavar="FOLDER|CSV|LABELS.json", help="Labelled recordings: any labels, or a saved session."
-            ),
-        ],
-        out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The model file to write.")] = Path("my.onnx"),
-        label: Annotated[
-            str, typer.Option(metavar="COLUMN|PATTERN", help="Where the label is; guessed if not given.")
-        ] = "",
-        speaker: Annotated[str, typer.Option(metavar="COLUMN|PATTERN", help="Where the speaker is; guessed too.")] = "",
-        file: Annotated[str, typer.Option(metavar="COLUMN", help="Where a table names its files; guessed too.")] = "",
-        hold_out: Annotated[
-            list[str] | None, typer.Option(metavar="SPEAKER", help="Test on this speaker; may be repeated.")
-        ] = None,
-        refit: Annotated[bool, typer.Option("--refit", help="In the end fit to the test part as well.")] = False,
-        licence: Annotated[str, typer.Option(metavar="TEXT", help="Of your recordings, for the card.")] = "",
-    ) -> None:
-        """Make a model of your own labelled recordings."""
-        from intonate.training.finetune import finetune as fit
-
-        print(
-            fit(
-                source,
-                out,
-                label=label,
-                speaker=speaker,
-                file=file,
-                hold_out=hold_out or (),
-                refit=refit,
-                licence=licence,
-            )
+    print(
+        fit(
+            source,
+            out,
+            label=label,
+            speaker=speaker,
+            file=file,
+            hold_out=hold_out or (),
+            refit=refit,
+            licence=licence,
         )
+    )
 
-    @app.command(cls=CommandWithNameList, rich_help_panel=panel)
-    def benchmark(
-        suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
-        only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
-        hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
-        data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
-    ) -> None:
-        """Train and compare many systems, and write the tables."""
-        from intonate.training import recipe_files
 
-        path = recipe_files.find(suite, "suite")
-        from intonate.bench.benchmark import benchmark as run
+@workshop.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
+def benchmark(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
+    only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
+    hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
+) -> None:
+    """Train and compare many systems, and write the tables."""
+    from intonate.training import recipe_files
 
-        print(run(path, only or (), hours, data))
+    path = recipe_files.find(suite, "suite")
+    from intonate.bench.benchmark import benchmark as run
 
-    @app.command(rich_help_panel=panel)
-    def export(
-        model: Annotated[
-            str,
-            typer.Argument(metavar="RUN", help="A run folder; or a model file, hf:ORG/NAME or a checkpoint's folder."),
-        ],
-        output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path(
-            "."
-        ),
-        unseen: Annotated[
-            list[Path] | None, typer.Option(metavar="REPORT", help="A report of `intonate evaluate`, for the card.")
-        ] = None,
-        fold: Annotated[int, typer.Option(help="Which fit of the run.")] = 1,
-        seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
-        quantize: Annotated[
-            str | None,
-            typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large."),
-        ] = None,
-        waveform_input: Annotated[
-            bool, typer.Option("--waveform-input", help="Also as NAME-waveform.onnx: samples in, its front end inside.")
-        ] = False,
-    ) -> None:
-        """Make a model ready to give away: one file, with a card."""
-        from intonate.converters.command import export as export_model
+    print(run(path, only or (), hours, data))
 
-        print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input))
 
-    @app.command(rich_help_panel=panel)
-    def ensemble(
-        out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The model file to write.")],
-        members: Annotated[
-            list[str], typer.Argument(metavar="MODEL...", help="Built-in names, model files or folders of runs.")
-        ],
-        by: Annotated[
-            str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")
-        ] = "average",
-        name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
-    ) -> None:
-        """Make one model of several with the same labels."""
-        convert(*members)
-        from intonate.export.ensemble import combine
+@workshop.command(rich_help_panel=TRAIN)
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="A run folder; or a model file, hf:ORG/NAME or a checkpoint's folder."),
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Write NAME.onnx and its card NAME.md here.")] = Path("."),
+    unseen: Annotated[
+        list[Path] | None, typer.Option(metavar="REPORT", help="A report of `intonate evaluate`, for the card.")
+    ] = None,
+    fold: Annotated[int, typer.Option(help="Which fit of the run.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
+    quantize: Annotated[
+        str | None,
+        typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large."),
+    ] = None,
+    waveform_input: Annotated[
+        bool, typer.Option("--waveform-input", help="Also as NAME-waveform.onnx: samples in, its front end inside.")
+    ] = False,
+) -> None:
+    """Make a model ready to give away: one file, with a card."""
+    from intonate.converters.command import export as export_model
 
-        print(combine(out, members, by, name))
+    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input))
 
-    @app.command(rich_help_panel=panel)
-    def evaluate(
-        model: Annotated[
-            str,
-            typer.Argument(metavar="[MODEL]", help="A built-in name, a model file or a run folder; none with answers."),
-        ],
-        manifest: Annotated[
-            Path | None, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.", show_default=False)
-        ] = None,
-        predictions: Annotated[
-            Path | None,
-            typer.Option(metavar="CSV", help="Score these answers of another program: file, and label or scores."),
-        ] = None,
-        name: Annotated[
-            list[str] | None,
-            typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
-        ] = None,
-        labels: Annotated[str | None, typer.Option(metavar="MERGE", help="With --predictions: merge emotions.")] = None,
-        report: Annotated[
-            Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")
-        ] = Path("report"),
-        whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
-        device: Annotated[
-            str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
-        ] = None,
-        card: Annotated[
-            bool, typer.Option("--card", help="Fairness and robustness, too: groups, noise, lines, codecs, lengths.")
-        ] = False,
-        noise: Annotated[
-            Path | None, typer.Option(metavar="DIR", help="With --card: noises of yours, too, 10 dB softer.")
-        ] = None,
-    ) -> None:
-        """Score a model, or answers of another program, on a manifest."""
-        if predictions is not None:
-            if card:
-                raise typer.BadParameter(
-                    "--card asks a model again about changed sounds; answers alone cannot be asked"
-                )
-            from intonate.bench.outside import evaluate as score_answers
 
-            print(score_answers(predictions, manifest or Path(model), report, _pairs(name), labels))
-            return
-        if noise is not None and not card:
-            raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
-        if manifest is None:
-            raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
-        use_device(device)
-        convert(model)
-        from intonate.training.evaluate import evaluate as score
+@workshop.command(rich_help_panel=TRAIN)
+def ensemble(
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The model file to write.")],
+    members: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Built-in names, model files or folders of runs.")
+    ],
+    by: Annotated[str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")] = "average",
+    name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
+) -> None:
+    """Make one model of several with the same labels."""
+    convert_checkpoints(*members)
+    from intonate.export.ensemble import combine
 
-        print(score(model, manifest, report, whole=whole))
+    print(combine(out, members, by, name))
+
+
+@workshop.command(rich_help_panel=TRAIN)
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="[MODEL]", help="A built-in name, a model file or a run folder; none with answers."),
+    ],
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.", show_default=False)
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Score these answers of another program: file, and label or scores."),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
+    ] = None,
+    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="With --predictions: merge emotions.")] = None,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")] = Path(
+        "report"
+    ),
+    whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Fairness and robustness, too: groups, noise, lines, codecs, lengths.")
+    ] = False,
+    noise: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --card: noises of yours, too, 10 dB softer.")
+    ] = None,
+) -> None:
+    """Score a model, or answers of another program, on a manifest."""
+    if predictions is not None:
         if card:
-            from intonate.bench.card import command
+            raise typer.BadParameter("--card asks a model again about changed sounds; answers alone cannot be asked")
+        from intonate.bench.outside import evaluate as score_answers
 
-            print(command(model, manifest, report, noise))
+        print(score_answers(predictions, manifest or Path(model), report, _pairs(name), labels))
+        return
+    if noise is not None and not card:
+        raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
+    if manifest is None:
+        raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
+    use_device(device)
+    convert_checkpoints(model)
+    from intonate.training.evaluate import evaluate as score
 
-    @app.command(rich_help_panel=panel)
-    def compare(
-        systems: Annotated[
-            list[str],
-            typer.Argument(metavar="A B... [MANIFEST]", help="Models, runs or CSVs of predictions; a manifest."),
-        ],
-        name: Annotated[
-            list[str] | None,
-            typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
-        ] = None,
-        report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path(
-            "comparison"
-        ),
-        repeats: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
-    ) -> None:
-        """Compare systems clip by clip, with p-values."""
-        convert(*(system for system in systems if not system.lower().endswith((".csv", ".tsv"))))
-        from intonate.bench.compare import command
+    print(score(model, manifest, report, whole=whole))
+    if card:
+        from intonate.bench.card import command
 
-        print(command(systems, report, _pairs(name), repeats))
+        print(command(model, manifest, report, noise))
 
-    @app.command(rich_help_panel="Use it")
-    def explain(
-        file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file.")],
-        model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
-        style: Annotated[
-            ExplanationFormat, typer.Option("--format", help="How to answer; html: a page with pictures and sounds.")
-        ] = ExplanationFormat.text,
-        output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here.")] = None,
-        label: Annotated[
-            str | None, typer.Option(metavar="LABEL", help="Explain this one, and not the likeliest.")
-        ] = None,
-        start: Annotated[float, typer.Option(min=0, metavar="S", help="Only from here on, seconds.")] = 0.0,
-        end: Annotated[float | None, typer.Option(min=0, metavar="S", help="Only up to here, seconds.")] = None,
-        text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
-    ) -> None:
-        """Say which moments, bands and changes move an answer."""
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        convert(model)
-        from intonate.explanation.command import command
 
-        command(file, model, style.value, output, label, start, end, text)
+@workshop.command(rich_help_panel=TRAIN)
+def compare(
+    systems: Annotated[
+        list[str],
+        typer.Argument(metavar="A B... [MANIFEST]", help="Models, runs or CSVs of predictions; a manifest."),
+    ],
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
+    ] = None,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path(
+        "comparison"
+    ),
+    repeats: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Compare systems clip by clip, with p-values."""
+    convert_checkpoints(*(system for system in systems if not system.lower().endswith((".csv", ".tsv"))))
+    from intonate.bench.compare import command
 
-    @app.command(rich_help_panel=panel)
-    def doctor(
-        target: Annotated[
-            str, typer.Argument(metavar="MANIFEST|FOLDER", help="A CSV, a folder of recordings, or NAME=ROOT.")
-        ],
-        report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path(
-            "doctor"
-        ),
-    ) -> None:
-        """Find copies, broken files and give-away labels.
+    print(command(systems, report, _pairs(name), repeats))
 
-        The exit status is 1 where a fault is proved.
-        """
-        from intonate.bench.doctor import command
 
-        text, is_healthy = command(target, report)
-        print(text)
-        raise typer.Exit(0 if is_healthy else 1)
+@workshop.command(rich_help_panel=USE)
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file.")],
+    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    style: Annotated[
+        ExplanationFormat, typer.Option("--format", help="How to answer; html: a page with pictures and sounds.")
+    ] = ExplanationFormat.text,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Explain this one, and not the likeliest.")] = None,
+    start: Annotated[float, typer.Option(min=0, metavar="S", help="Only from here on, seconds.")] = 0.0,
+    end: Annotated[float | None, typer.Option(min=0, metavar="S", help="Only up to here, seconds.")] = None,
+    text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
+) -> None:
+    """Say which moments, bands and changes move an answer."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    convert_checkpoints(model)
+    from intonate.explanation.command import command
 
-    @app.command(rich_help_panel=serving)
-    def web(
-        out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write; new, or of this command.")],
-        model: Annotated[
-            list[str] | None,
-            typer.Option(metavar="NAME|PATH", help="A built-in name or a model file; repeat it.  [default: compact]"),
-        ] = None,
-        runtime: Annotated[
-            Path | None, typer.Option(metavar="DIR", help="A folder with ONNX Runtime Web; else npm fetches it.")
-        ] = None,
-    ) -> None:
-        """Write a page that hears all by itself, without a server."""
-        convert(*(model or ()))
-        from intonate.web.command import command
+    command(file, model, style.value, output, label, start, end, text)
 
-        print(command(out, model or (), runtime))
+
+@workshop.command(rich_help_panel=TRAIN)
+def doctor(
+    target: Annotated[
+        str, typer.Argument(metavar="MANIFEST|FOLDER", help="A CSV, a folder of recordings, or NAME=ROOT.")
+    ],
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path("doctor"),
+) -> None:
+    """Find copies, broken files and give-away labels.
+
+    The exit status is 1 where a fault is proved.
+    """
+    from intonate.bench.doctor import command
+
+    text, is_healthy = command(target, report)
+    print(text)
+    raise typer.Exit(0 if is_healthy else 1)
+
+
+@workshop.command(rich_help_panel=SERVE)
+def web(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write; new, or of this command.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|PATH", help="A built-in name or a model file; repeat it.  [default: compact]"),
+    ] = None,
+    runtime: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder with ONNX Runtime Web; else npm fetches it.")
+    ] = None,
+) -> None:
+    """Write a page that hears all by itself, without a server."""
+    convert_checkpoints(*(model or ()))
+    from intonate.web.command import command
+
+    print(command(out, model or (), runtime))
+
+
+def convert_checkpoints(*models: str | None) -> None:
+    """Checkpoints of others become model files the first time that they are named: all else reads only those."""
+    from intonate.recognizer.conversions import unconverted_checkpoints
+
+    for name in dict.fromkeys(part for model in models for part in unconverted_checkpoints(model)):
+        from intonate.converters import convert
+
+        print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
+
+
+def use_device(device: str | None) -> None:
+    """Let another device than the processor compute, and say which one does."""
+    if device is not None:
+        from intonate.features.session import use_device as use
+
+        print(f"intonate: {use(device)} computes", file=sys.stderr)
 
 
 def _pairs(names: list[str] | None) -> dict[str, str]:
