@@ -266,20 +266,20 @@ def _corpora_section(rows: list[Row]) -> Section:
 
 def _left_out_section(rows: list[Row]) -> Section:
     """A line for each system, a column for each corpus that it was tested on and not trained on."""
-    corpora = distinct(rows, lambda row: row.corpus)
-    cells = []
+    corpora, cells = distinct(rows, lambda row: row.corpus), []
     for group in groups(rows, name_of):
         row_of = {row.corpus: row for row in group}
         values = [row.uar.value for row in group if row.uar and row.uar.value is not None]
-        first = group[0]
+        first, is_whole = group[0], len(values) == len(corpora)
+        figures = (
+            _figure_cell(row_of[name].uar, row_of[name].note) if name in row_of else Cell(DASH, reason=NOT_RUN)
+            for name in corpora
+        )
         cells.append(
             (
                 Cell(*name_of(first), reason=first.note if values else ""),
-                *(
-                    _figure_cell(row_of[name].uar, row_of[name].note) if name in row_of else Cell(DASH, reason=NOT_RUN)
-                    for name in corpora
-                ),
-                Cell(percent(averages.mean(values))) if len(values) == len(corpora) else Cell(DASH, reason=NOT_RUN),
+                *figures,
+                Cell(percent(averages.mean(values))) if is_whole else Cell(DASH, reason=first.note or NOT_RUN),
                 _fold_cell(first),
                 _cost_cell(group, "{:,.1f}", [first.train_minutes]),
             )
