@@ -23,6 +23,14 @@ def _no_cache_of_the_user(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def playwright_driver():
+    """Playwright, one for all rooms that drive a browser: a thread cannot run two."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    with playwright.sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
 def toy_corpus(tmp_path_factory):
     """The folder of the toy corpus: 4 emotions × 4 speakers × 3 takes."""
     import toy

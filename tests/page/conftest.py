@@ -48,15 +48,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(clip: Path) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+def browser(clip: Path, playwright_driver: Any) -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium (on Debian: apt-get install chromium)")
     arguments = [*QUIET.split(), f"--use-file-for-fake-audio-capture={clip}"]
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
+    chromium = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    yield chromium
+    chromium.close()
 
 
 class Site:

@@ -59,15 +59,13 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(microphone: Path) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+def browser(microphone: Path, playwright_driver: Any) -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium (on Debian: apt-get install chromium)")
     arguments = [*QUIET.split(), f"--use-file-for-fake-audio-capture={microphone}"]
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
+    chromium = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="module")
