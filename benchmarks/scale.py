@@ -1,5 +1,6 @@
 """From the measured speed of archives to a plan for many hours: nodes, shards, network, failures, cost.
 
+    python benchmarks/scale.py --write         # the table of docs/scale.md
     python benchmarks/scale.py [--hours 1e6] [--days 7] [--cores 32] [--core-hour 0.04] [--mtbf 200]
 
 Reads benchmarks/results/archive.json. Speed by core is that of the longest run measured; a plan for more cores takes
@@ -15,13 +16,14 @@ import math
 from pathlib import Path
 
 import numpy as np
+from zoo import ROOT, with_table
 
 RESULTS = Path(__file__).parent / "results/archive.json"
 # Opus of a call centre, and PCM of 16 kHz: bits per second.
 BITRATES = {"Opus, 24 kbit/s": 24_000, "PCM, 16 kHz": 256_000}
 SHARD_BYTES = 64_000_000
-# Bytes of one row of the table, scores and one segment included; measured on RAVDESS.
-ROW_BYTES, FILE_S = 450, 180.0
+# Bytes of the table for a second of sound: RAVDESS's 1,440 clips (3.7 s each, one segment in a row) take 331,000.
+TABLE_BYTES = 62
 
 
 def repeated_share(shard_h: float, mtbf_h: float, shards: int = 20_000, seed: int = 0) -> float:
@@ -45,7 +47,7 @@ def plan(measured: dict, name: str, hours: float, days: float, cores: int, core_
         "cost_per_1000_hours": round(1000 / per_core * core_hour, 2),
         f"nodes of {cores} cores for {days:g} days": math.ceil(core_hours / (24 * days * cores)),
         "memory_per_node_GiB": round(cores * measured[name]["worker_peak_mib"] / 1024, 1),
-        "table_GB": round(hours * 3600 / FILE_S * ROW_BYTES / 1e9, 1),
+        "table_GB": round(hours * 3600 * TABLE_BYTES / 1e9),
     }
     for what, rate in BITRATES.items():
         sound_h = SHARD_BYTES * 8 / rate / 3600
@@ -60,6 +62,35 @@ def plan(measured: dict, name: str, hours: float, days: float, cores: int, core_
     return found
 
 
+RUNS = {"compact": "archive compact, twice the files", "standard": "archive standard"}
+MILLION = {"hours": 1e6, "days": 7.0, "cores": 32, "core_hour": 0.04, "mtbf_h": 200.0}
+
+
+def plan_table() -> str:
+    """The plan for a million hours, as a table."""
+    measured = json.loads(RESULTS.read_text(encoding="utf-8"))
+    plans = {name: plan(measured, run, **MILLION) for name, run in RUNS.items()}
+    opus, pcm = BITRATES
+    rows = {
+        "× real time, one core": lambda one: f"{one['times_real_time_per_core']:,}",
+        "core hours": lambda one: f"{one['core_hours']:,}",
+        "cost of 1,000 hours at 0.04 a core hour": lambda one: f"{one['cost_per_1000_hours']:.2f}",
+        "nodes of 32 cores, for one week": lambda one: f"{one['nodes of 32 cores for 7 days']}",
+        "memory of a node, GiB": lambda one: f"{one['memory_per_node_GiB']}",
+        "network of a node, Opus of 24 kbit/s, MB/s": lambda one: f"{one[opus]['network_per_node_MB_s']}",
+        "network of a node, PCM of 16 kHz, MB/s": lambda one: f"{one[pcm]['network_per_node_MB_s']}",
+        "shards, Opus (minutes each)": lambda one: f"{one[opus]['shards']:,} ({one[opus]['shard_minutes']})",
+        "done twice, a worker lost each 200 h, %": lambda one: f"{one[opus]['repeated_percent']}",
+        "the table, of short clips, GB": lambda one: f"{one['table_GB']}",
+    }
+    lines = [f"| a million hours | {' | '.join(f'`{name}`' for name in plans)} |", "| --- | ---: | ---: |"]
+    lines += [f"| {what} | {' | '.join(text(one) for one in plans.values())} |" for what, text in rows.items()]
+    return "\n".join(lines)
+
+
+TABLES = {"docs/scale.md": ("plan", plan_table)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=1e6)
@@ -67,11 +98,15 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=32)
     parser.add_argument("--core-hour", type=float, default=0.04, help="price of one, e.g. in dollars")
     parser.add_argument("--mtbf", type=float, default=200, help="hours that a worker lives, in the mean")
+    parser.add_argument("--write", action="store_true", help="write the table of docs/scale.md")
     given = parser.parse_args()
+    if given.write:
+        page = ROOT / "docs/scale.md"
+        page.write_text(with_table(page.read_text(encoding="utf-8"), "plan", plan_table()), encoding="utf-8")
+        return
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
-    runs = {"compact": "archive compact, twice the files", "standard": "archive standard"}
     options = (given.hours, given.days, given.cores, given.core_hour, given.mtbf)
-    print(json.dumps({model: plan(measured, run, *options) for model, run in runs.items()}, indent=2))
+    print(json.dumps({model: plan(measured, run, *options) for model, run in RUNS.items()}, indent=2))
 
 
 if __name__ == "__main__":
