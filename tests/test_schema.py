@@ -172,7 +172,7 @@ def test_a_prediction_has_the_public_shape():
 )
 def test_label_guess_and_abstained_mean_one_thing_in_every_answer(label, scores, guess):
     answers = [
-        Prediction(label, scores),
+        Prediction(guess, scores, abstained=label == "unsure"),
         Segment(0.0, 1.0, label, scores),
         Speaker("Left", label, scores, 1.0),
         Event("segment", 0.0, 1.0, label, scores),
@@ -180,7 +180,7 @@ def test_label_guess_and_abstained_mean_one_thing_in_every_answer(label, scores,
     ]
     for answer in answers:
         assert answer.label_dict() == {"label": label, "guess": guess, "abstained": label == "unsure"}
-    whole = Prediction(label, scores, (answers[1],), speakers=(answers[2],)).to_dict()
+    whole = dataclasses.replace(answers[0], segments=(answers[1],), speakers=(answers[2],)).to_dict()
     for shape in (whole, *whole["segments"], *whole["speakers"], answers[3].to_dict(), answers[4].to_dict()):
         assert shape.items() >= answers[0].label_dict().items()
 

@@ -227,7 +227,7 @@ def _parse_normalisation(raw: Mapping[str, Any] | None) -> Normalisation | None:
 
 
 class Answer:
-    """What every answer has: one meaning of `label`, whoever reads it."""
+    """What every answer has: whether the model abstained, its best label, and what is shown."""
 
     __slots__ = ()
     label: str
@@ -235,7 +235,7 @@ class Answer:
 
     @property
     def abstained(self) -> bool:
-        """Whether no label was likely enough: then `label` is `unsure`."""
+        """Whether no label was likely enough: then `unsure` is shown."""
         return self.label == UNSURE
 
     @property
@@ -243,9 +243,14 @@ class Answer:
         """The label; the best one all the same where the model abstained."""
         return next(iter(self.scores), self.label) if self.abstained else self.label
 
+    @property
+    def shown_label(self) -> str:
+        """What is drawn, and `label` in JSON, CSV, tables and events: `unsure` where the model abstained."""
+        return UNSURE if self.abstained else self.label
+
     def label_dict(self) -> dict[str, Any]:
         """`label`, `guess` and `abstained`, as they stand in JSON."""
-        return {"label": self.label, "guess": self.guess, "abstained": self.abstained}
+        return {"label": self.shown_label, "guess": self.guess, "abstained": self.abstained}
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,21 +304,18 @@ class Prediction(Answer):
     """What a recording sounds like.
 
     Attributes:
-        label: the best label, `unsure` where the model abstains; `silence` or `noise` if there is no speech, `speech`
-            of a model that has no labels.
+        label: the best, also if `abstained`; `silence` or `noise` without speech; `speech` of a model without labels.
         scores: {label: calibrated probability}, best first.
         segments: the timeline; one segment for a short recording.
         transcript: what was said, where text was given or asked for.
-        familiarity: the share of clips of recordings unknown to the model that lie farther from what it was trained on:
-            1 is like training, 0 like nothing it was ever tested on; None where the model does not tell.
-        model: the model's name.
+        abstained: whether no label was likely enough.
+        familiarity: the share of unknown recordings that lie farther from the training; None if it does not tell.
+        model: its name.
         file: where the sound came from; empty for an array or bytes.
-        warnings: a sentence each about what was not heard: a damaged piece, an end that is missing, a channel that
-            was left out.
-        speakers: who speaks, where speakers or channels were told apart; the segments are their turns then, in the
-            order in which they begin, and may overlap. Of clips that were grouped by voice, whose this one is.
-        dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them.
-        events: {`laughter`, `applause`…: 0.5 to 1}, of a model that hears them; the segments say when.
+        warnings: a sentence each about what was not heard: a damaged piece, a missing end, a channel left out.
+        speakers: who speaks, where speakers or channels were told apart: the segments are their turns, which may
+            overlap. Of clips that were grouped by voice, whose this one is.
+        dimensions, events: as in the segments, of all of the recording.
         language: ISO code of what is spoken, of a model that tells it; empty where nobody speaks.
     """
 
@@ -321,6 +323,7 @@ class Prediction(Answer):
     scores: Mapping[str, float]
     segments: tuple[Segment, ...] = ()
     transcript: str = ""
+    abstained: bool = False
     familiarity: float | None = None
     model: str = ""
     file: str = ""
@@ -343,11 +346,8 @@ class Prediction(Answer):
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
         """The public JSON shape; `scores` is a sorted list of {label, score}, as in Hugging Face pipelines.
 
-        `label` is `unsure` where the model abstained (`abstained`), and `guess` its best label all the same; the
-        `score` of a segment is that of its best label.
-
-        A segment has a `text` where a transcript was asked for and words were heard in it, and a `speaker` where
-        speakers or channels were told apart; then there is a list of `speakers`, too.
+        `label` is `unsure` where the model abstained; `guess` is its best label all the same. A segment has a `text`
+        where words were asked for and heard, and a `speaker` where speakers or channels were told apart.
 
         Args:
             top_k: how many scores of the recording and of each segment; None for all.

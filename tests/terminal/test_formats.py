@@ -120,7 +120,7 @@ def test_text_without_unicode():
 
 
 def test_text_says_unsure_and_silence():
-    unsure = Prediction("unsure", SCORES, SHORT.segments)
+    unsure = Prediction("happy", SCORES, SHORT.segments, abstained=True)
     assert printed(unsure).startswith("  unsure  at best happy 70%") or printed(unsure).startswith("unsure")
     assert printed(SILENT).startswith("s.wav  silence  no speech")
     assert printed(FAILED) == ""

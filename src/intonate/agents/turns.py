@@ -128,7 +128,7 @@ class Turns:
         waveform = sound.astype(np.float32) / 32768
         answer = self._recognizer.predict((waveform, rate_hz), labels=self._labels, speaker=self.speaker)
         start_s = max(0.0, end_s - len(sound) / rate_hz)
-        return Emotion(start_s, end_s, answer.label, answer.scores, answer.familiarity)
+        return Emotion(start_s, end_s, answer.shown_label, answer.scores, answer.familiarity)
 
     def _forget(self, longest_s: float) -> None:
         """Drop the oldest blocks that are not needed for the newest `longest_s`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from intonate.recognizer import clip_voices
 from intonate.recognizer.request import QueuedClip, Request
 from intonate.recognizer.timeline import label_or_unsure, likely, overall_unvoiced_label
-from intonate.schema import ModelSpec, Prediction, Segment
+from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcript, with_words
 
 # A threshold that no probability reaches.
@@ -40,8 +40,10 @@ def prediction(
     """
     threshold = spec.abstain_below if threshold is None else threshold
     scores = {} if mean is None else request.scores(mean)
+    shown = overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold)
     answer = Prediction(
-        label=overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold),
+        label=next(iter(scores), shown),
+        abstained=shown == UNSURE,
         scores=scores,
         segments=segments if request.transcript is None else with_words(segments, request.transcript),
         transcript=request.text or "",

@@ -147,7 +147,8 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
     everybody = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
     names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
     return Prediction(
-        label=everybody.label,
+        label=everybody.guess,
+        abstained=everybody.abstained,
         scores=everybody.scores,
         segments=tuple(segments),
         transcript=_in_order(segments) if len(texts) > 1 else "".join(texts) or request.text or "",

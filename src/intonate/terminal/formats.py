@@ -70,7 +70,12 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in extra)])
             continue
         whole = Segment(
-            0.0, answer.duration_s, answer.label, answer.scores, dimensions=answer.dimensions, events=answer.events
+            0.0,
+            answer.duration_s,
+            answer.shown_label,
+            answer.scores,
+            dimensions=answer.dimensions,
+            events=answer.events,
         )
         for segment in answer.segments if is_timeline else (whole,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
