@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from intonate.cli_workshop import SERVE, TRAIN, USE, convert_checkpoints, use_device, workshop
+from intonate.cli_workshop import SERVE, TRAIN, USE, Device, convert_checkpoints, use_device, workshop
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
 
 _TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
@@ -74,9 +74,7 @@ def predict(
     speakers: Annotated[
         str | None, typer.Option(metavar="auto|N", help="Tell speakers apart: turn by turn, or clip by clip.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Which emotion recordings sound like."""
     # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
@@ -169,9 +167,7 @@ def serve(
     max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
     max_connections: Annotated[int, typer.Option(min=1, help="Live connections at once.")] = 100,
     max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.")] = 14_400,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
-    ] = None,
+    device: Device = None,
     grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="To answer what is under way at a stop.")] = 5,
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
@@ -226,9 +222,7 @@ def archive(
     ] = None,
     shard_files: Annotated[int | None, typer.Option(min=1, metavar="N", help="Files in a shard, at most.")] = None,
     status: Annotated[bool, typer.Option("--status", help="How far the archive in DIR is.")] = False,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Answer many files, into one table of Parquet."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -24,6 +24,7 @@ class ExplanationFormat(StrEnum):
 # The headings of `intonate --help`.
 USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
 workshop = typer.Typer()
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")]
 
 
 class CommandWithNameList(TyperCommand):
@@ -167,9 +168,7 @@ def evaluate(
         "report"
     ),
     whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")
-    ] = None,
+    device: Device = None,
     card: Annotated[
         bool, typer.Option("--card", help="Fairness and robustness, too: groups, noise, lines, codecs, lengths.")
     ] = False,

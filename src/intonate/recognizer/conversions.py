@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from intonate.errors import ModelError
+from intonate.features.cache_folder import cache_folder
 from intonate.published.checkpoints import HUB
 
 # One of these is in the folder of every checkpoint that can be converted: of transformers, FunASR, SpeechBrain.
@@ -50,7 +51,7 @@ def file_of(model: str | os.PathLike[str]) -> Path:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intonate" / "models"
+    return cache_folder("models")
 
 
 def model_files() -> list[Path]:
