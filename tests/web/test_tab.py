@@ -39,7 +39,7 @@ def test_answers_are_the_native_ones_without_a_request(tab, tmp_path):
     for path in [*EXAMPLES, tmp_path / "stereo.wav", *corpus]:
         answer, native = tab.answer(path), model.predict(path)
         assert scores(answer) == pytest.approx(dict(native.scores), abs=1e-3), path
-        assert (answer["label"], answer["abstained"]) == (native.label, native.abstained), path
+        assert (answer["label"], answer["abstained"]) == (native.shown_label, native.abstained), path
     assert tab.server.requests == []
 
 
@@ -110,7 +110,7 @@ def test_without_a_network(browser, site):
         server.close()
         tab.page.reload()
         tab.ready()
-        assert tab.answer(EXAMPLES[1])["label"] == load_model("compact").predict(EXAMPLES[1]).label
+        assert tab.answer(EXAMPLES[1])["label"] == load_model("compact").predict(EXAMPLES[1]).shown_label
         tab.page.click("#example")
         until(tab.page, "document.querySelector('#session-title').textContent.includes('xample')")
         tab.page.wait_for_selector("#after:not([hidden])")
