@@ -1,5 +1,6 @@
 """What the tests of several rooms share: `toy.py`, a synthetic corpus, and `tiny.py`, small models made by hand."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -22,12 +23,27 @@ def _no_cache_of_the_user(tmp_path_factory):
         yield
 
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_OPTIONS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required "
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
+
+
 @pytest.fixture(scope="session")
-def playwright_driver():
-    """Playwright, one for all rooms that drive a browser: a thread cannot run two."""
+def launch():
+    """Start Chromium with a sound at its microphone. Playwright is one for all rooms: a thread cannot run two."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (on Debian: apt-get install chromium)")
     with playwright.sync_playwright() as driver:
-        yield driver
+
+        def started(microphone):
+            options = [*CHROMIUM_OPTIONS.split(), f"--use-file-for-fake-audio-capture={microphone}"]
+            return driver.chromium.launch(executable_path=CHROMIUM, args=options)
+
+        yield started
 
 
 @pytest.fixture(scope="session")

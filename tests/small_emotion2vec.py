@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import erf
+from small_weights import Drawn
 
 LABELS = (
     *("生气/angry", "厌恶/disgusted", "恐惧/fearful", "开心/happy", "中立/neutral"),
@@ -55,21 +56,9 @@ def config(sizes: dict[str, int], normalise: bool = True) -> dict[str, object]:
 
 def tensors(sizes: dict[str, int], labels: int, seed: int = 0) -> dict[str, np.ndarray]:
     """{published name: weights}; answers differ from clip to clip, as those of a fresh network would not."""
-    rng = np.random.default_rng(seed)
+    found = Drawn(seed)
+    rng, draw, norm, linear = found.rng, found.draw, found.norm, found.linear
     width, channels = sizes["width"], sizes["channels"]
-    found: dict[str, np.ndarray] = {}
-
-    def draw(name: str, *shape: int, scale: float | None = None) -> None:
-        spread = 1 / math.sqrt(np.prod(shape[1:])) if scale is None else scale
-        found[name] = (rng.standard_normal(shape) * spread).astype(np.float32)
-
-    def norm(name: str, size: int) -> None:
-        found[f"{name}.weight"] = (1 + 0.1 * rng.standard_normal(size)).astype(np.float32)
-        draw(f"{name}.bias", size, scale=0.1)
-
-    def linear(name: str, outputs: int, inputs: int, scale: float | None = None) -> None:
-        draw(f"{name}.weight", outputs, inputs, scale=scale)
-        draw(f"{name}.bias", outputs, scale=0.05)
 
     def block(name: str) -> None:
         norm(f"{name}.norm1", width)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from small_weights import Drawn
 
 # The published sizes are the first.
 SMALL = {"width": 512, "heads": 4, "inner": 2048, "blocks": 50, "further": 20, "pieces": 25055, "kernel": 11}
@@ -90,21 +91,9 @@ def config(sizes: dict[str, int]) -> dict[str, object]:
 
 def tensors(sizes: dict[str, int], seed: int = 0) -> dict[str, np.ndarray]:
     """{published name: weights}; answers differ from clip to clip, as those of a fresh network would not."""
-    rng = np.random.default_rng(seed)
+    found = Drawn(seed)
+    draw, norm, linear = found.draw, found.norm, found.linear
     width, columns = sizes["width"], BANDS * STACK
-    found: dict[str, np.ndarray] = {}
-
-    def draw(name: str, *shape: int, scale: float | None = None) -> None:
-        spread = 1 / math.sqrt(np.prod(shape[1:])) if scale is None else scale
-        found[name] = (rng.standard_normal(shape) * spread).astype(np.float32)
-
-    def norm(name: str, size: int) -> None:
-        found[f"{name}.weight"] = (1 + 0.1 * rng.standard_normal(size)).astype(np.float32)
-        draw(f"{name}.bias", size, scale=0.1)
-
-    def linear(name: str, outputs: int, inputs: int, scale: float | None = None) -> None:
-        draw(f"{name}.weight", outputs, inputs, scale=scale)
-        draw(f"{name}.bias", outputs, scale=0.05)
 
     def block(name: str, before: int) -> None:
         norm(f"{name}.norm1", before)

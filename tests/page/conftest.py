@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,13 +22,7 @@ ROOT = Path(__file__).parents[2]
 ACTOR = ROOT / "../shared/corpora/ravdess/Actor_05"
 # "Kids are talking by the door", happy, sad, angry and afraid, strongly.
 CLIPS = [ACTOR / f"03-01-{emotion}-02-01-01-05.flac" for emotion in ("03", "04", "05", "06")]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 RATE = 48_000
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required "
-    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-)
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +41,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(clip: Path, playwright_driver: Any) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (on Debian: apt-get install chromium)")
-    arguments = [*QUIET.split(), f"--use-file-for-fake-audio-capture={clip}"]
-    chromium = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+def browser(clip: Path, launch: Any) -> Iterator[Any]:
+    chromium = launch(clip)
     yield chromium
     chromium.close()
 

@@ -21,12 +21,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tabs import Server, Tab
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required "
-    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-)
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +53,8 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(microphone: Path, playwright_driver: Any) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (on Debian: apt-get install chromium)")
-    arguments = [*QUIET.split(), f"--use-file-for-fake-audio-capture={microphone}"]
-    chromium = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+def browser(microphone: Path, launch: Any) -> Iterator[Any]:
+    chromium = launch(microphone)
     yield chromium
     chromium.close()
 
