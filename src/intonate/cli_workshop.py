@@ -291,7 +291,7 @@ def convert_checkpoints(*models: str | None) -> None:
 def use_device(device: str | None) -> None:
     """Let another device than the processor compute, and say which one does."""
     if device is not None:
-        from intonate.features.session import use_device as use
+        from intonate.onnx_session import use_device as use
 
         print(f"intonate: {use(device)} computes", file=sys.stderr)
 

@@ -19,7 +19,7 @@ from intonate.export.nodes import Graph
 from intonate.export.waveform import waveform_graph, waveform_model
 from intonate.features.functionals import VOICE_COLUMNS
 from intonate.features.normalise import SpeakerStatistics
-from intonate.features.session import open_session
+from intonate.onnx_session import open_session
 from intonate.recognizer import builtin, inputs
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model

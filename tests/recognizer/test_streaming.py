@@ -33,11 +33,11 @@ LABEL = ("label", "guess", "abstained")
 corpora = pytest.mark.skipif(not (CORPORA / "ravdess").is_dir(), reason="needs RAVDESS in ../shared/corpora")
 
 
-def talk(*pieces):
+def talk(*pieces, hiss=0.0):
     """Speech (positive) and silence (negative) by their lengths in seconds."""
     return np.concatenate(
         [
-            tiny.speech(length, seed=number) if length > 0 else np.zeros(round(-length * RATE), np.float32)
+            tiny.speech(length, seed=number, hiss=hiss) if length > 0 else np.zeros(round(-length * RATE), np.float32)
             for number, length in enumerate(pieces)
         ]
     )
@@ -439,7 +439,7 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
         return [Word(f"sentence {len(lengths_s)}", 0.1, 0.5)], "en"
 
     path = tmp_path / "clip.wav"
-    soundfile.write(path, talk(2.0, -1.5, 1.5, -1.0), RATE)
+    soundfile.write(path, talk(2.0, -1.5, 1.5, -1.0, hiss=0.1), RATE)
     out = io.StringIO()
     listen(
         model=str(tiny_model),
@@ -458,7 +458,7 @@ def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
     from intonate.terminal import listen as module
 
     def interrupted(file, real_time):
-        yield talk(2.0, -1.5)
+        yield talk(2.0, -1.5, hiss=0.1)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_file_chunks", interrupted)

@@ -93,7 +93,7 @@ def test_segments_have_their_words_and_none_is_lost_in_silence():
 
 def test_words_go_into_the_answer_and_its_segments(tiny_model):
     model = load_model(tiny_model)
-    clip = (tiny.speech(2.0), RATE_HZ)
+    clip = (tiny.speech(2.0, hiss=0.1), RATE_HZ)
     answer = model.predict(clip, transcribe=stand_in())
     assert (answer.transcript, answer.segments[0].text) == ("w32000", "w32000")
     assert answer.to_dict()["segments"][0]["text"] == "w32000"
@@ -112,7 +112,7 @@ def test_words_of_long_recordings_lie_in_their_segments(tiny_model):
 
 def test_words_go_into_a_model_that_reads(text_model):
     model = load_model(text_model)
-    clip = (tiny.speech(2.0), RATE_HZ)
+    clip = (tiny.speech(2.0, hiss=0.1), RATE_HZ)
     reader = dataclasses.replace(stand_in(), recognise=lambda *_: ([Word("kids", 0, 1), Word("talking", 1, 2)], "en"))
     assert model.predict(clip, transcribe=reader).scores == model.predict(clip, text="kids talking").scores
     answers = list(model.predict_many([clip, clip], transcribe=reader, same_speaker=True))
@@ -120,7 +120,7 @@ def test_words_go_into_a_model_that_reads(text_model):
 
 
 def test_each_recording_has_its_own_words_and_a_bad_one_stops_none(tiny_model, tmp_path):
-    sources = [(tiny.speech(1.0), RATE_HZ), tmp_path / "none.wav", (tiny.speech(2.0), RATE_HZ)]
+    sources = [(tiny.speech(1.0, hiss=0.1), RATE_HZ), tmp_path / "none.wav", (tiny.speech(2.0, hiss=0.1), RATE_HZ)]
     one, bad, two = load_model(tiny_model).predict_many(sources, transcribe=stand_in())
     assert (one.transcript, two.transcript) == ("w16000", "w32000")
     assert isinstance(bad, Failure)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from intonate.errors import ModelError, require
 from intonate.features import encoded
-from intonate.features.session import open_session
+from intonate.onnx_session import open_session
 from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import ENCODER_KEY, SPEC_KEY
 from intonate.schema import ModelSpec

@@ -38,9 +38,9 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.audio.clean import clean
 from intonate.audio.decode import load
+from intonate.cache_folder import cache_folder
 from intonate.errors import AudioError, IntonateError, RecipeError
 from intonate.features import packs
-from intonate.features.cache_folder import cache_folder
 from intonate.features.packs import Entry
 from intonate.processes import leave_interrupts_to_the_parent, light_start, processor_count
 from intonate.schema import Utterance

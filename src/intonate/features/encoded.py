@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.cache_folder import cache_folder
 from intonate.errors import ModelError, first_line
-from intonate.features.cache_folder import cache_folder
-from intonate.features.session import open_session
 from intonate.features.whisper import whisper_log_mel
+from intonate.onnx_session import open_session
 
 Float = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def name_of(graph: bytes) -> str:
 
 
 def add(graph: bytes, device: str | None = None) -> str:
-    """Make an encoder usable in this process, on a device (`features.session`), and return its name.
+    """Make an encoder usable in this process, on a device (`onnx_session`), and return its name.
 
     Raises:
         ModelError: it is no ONNX graph, or not of one input and one output.

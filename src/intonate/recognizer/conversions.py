@@ -10,8 +10,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from intonate.cache_folder import cache_folder
 from intonate.errors import ModelError
-from intonate.features.cache_folder import cache_folder
 from intonate.published.checkpoints import HUB
 
 # One of these is in the folder of every checkpoint that can be converted: of transformers, FunASR, SpeechBrain.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
-from intonate.features.session import open_session
+from intonate.onnx_session import open_session
 from intonate.published.protobuf import fields
 from intonate.schema import ModelSpec
 
@@ -85,7 +85,7 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
     Args:
         path: the .onnx file.
         threads: of onnxruntime; one is quickest for a small model.
-        device: what computes (`features.session`); None for that of the environment, or the processor.
+        device: what computes (`onnx_session`); None for that of the environment, or the processor.
 
     Raises:
         ModelError: the device is not here; the file is missing, is not ONNX, is not ours, or its graph does not agree

@@ -8,8 +8,8 @@ import pytest
 import tiny
 
 from intonate import load_model
+from intonate import onnx_session as session
 from intonate.errors import ModelError
-from intonate.features import session
 
 HERE = [name for name, (provider, _) in session.PROVIDERS.items() if provider in onnxruntime.get_available_providers()]
 AWAY = sorted(session.PROVIDERS.keys() - set(HERE))

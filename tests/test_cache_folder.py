@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from intonate.features.cache_folder import cache_folder
+from intonate.cache_folder import cache_folder
 
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):

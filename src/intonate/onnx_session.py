@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from intonate.cache_folder import cache_folder
 from intonate.errors import ModelError, did_you_mean, first_line
-from intonate.features.cache_folder import cache_folder
 
 CPU, AUTO = "cpu", "auto"
 # The device of all that does not name one, e.g. of the processes of an archive.
