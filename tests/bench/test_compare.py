@@ -66,7 +66,7 @@ def test_a_run_is_its_held_out_answers_and_several_are_corrected(place):
 
 def test_labels_of_a_merge_are_counted_in_it(place):
     ours = tables.read(place / "ours.csv")
-    coarse = compare._merged(ours, "valence")
+    coarse = compare._merge_labels(ours, "valence")
     aligned, notes = compare.align({"fine": ours, "coarse": coarse})
     assert aligned["fine"].labels == aligned["coarse"].labels == ("negative", "neutral", "positive")
     assert any("valence" in note for note in notes)

@@ -107,8 +107,8 @@ def benchmark(
         if key not in suite.systems:
             raise RecipeError(f"suite {path.stem} has no system {key!r}; {did_you_mean(key, suite.systems)}")
     suite_run = _SuiteRun(suite, path, runs / path.stem, data_root or Path(suite.data))
-    failed = suite_run.train(only, hours)
-    rows, tables = suite_run.rows(failed)
+    failures = suite_run.train(only, hours)
+    rows, tables = suite_run.rows(failures)
     return write(path.stem, suite, rows, tables, out)
 
 
@@ -174,13 +174,13 @@ class _SuiteRun:
 
     def train(self, only: Sequence[str], hours: float) -> dict[str, str]:
         """Train what is not trained yet; {name of a cell: why it has no figures}."""
-        failed, deadline_s = {}, time.monotonic() + 3600 * hours
+        failures, deadline_s = {}, time.monotonic() + 3600 * hours
         cells = [cell for cell in self.cells(only) if not (cell.system.model or cell.system.missing)]
         for number, cell in enumerate(cells, 1):
             has_report = self._report_file(cell).exists()
             console.print(f"[bold]{self.path.stem}[/] {cell.name} ({number} of {len(cells)})", highlight=False)
             if time.monotonic() > deadline_s and not has_report:
-                failed[cell.name] = f"no time was left of the {hours:g} hours"
+                failures[cell.name] = f"no time was left of the {hours:g} hours"
                 continue
             try:
                 if cell.system.members:
@@ -189,9 +189,9 @@ class _SuiteRun:
                     recipe = self.path.parent / cell.system.recipe
                     fit.train(recipe, cell.overrides(self.data_root), self.runs)
             except IntonateError as error:
-                failed[cell.name] = str(error)
+                failures[cell.name] = str(error)
                 console.print(f"  [red]failed[/] {error}", highlight=False)
-        return failed
+        return failures
 
     def _combine(self, cell: Cell) -> None:
         """The ensemble of the other systems' runs on the same cell."""
@@ -204,7 +204,7 @@ class _SuiteRun:
 
         ensemble_runs.run(self.runs / cell.name, members, cell.split, utterances, answer)
 
-    def rows(self, failed: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
+    def rows(self, failures: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
         """The rows of the suite's table, and the predictions of each run that they were computed from."""
         row_makers: dict[str, Callable[[Cell], Iterator[tuple[Row, PredictionTable | None]]]] = {
             "compare": self._comparison_rows,
@@ -216,7 +216,7 @@ class _SuiteRun:
         tables: dict[str, list[PredictionTable]] = {}
         for cell in self.cells():
             try:
-                if reason := cell.system.missing or failed.get(cell.name, ""):
+                if reason := cell.system.missing or failures.get(cell.name, ""):
                     raise RecipeError(reason)
                 if not cell.system.model and not self._report_file(cell).exists():
                     raise RecipeError("not trained yet")
@@ -254,26 +254,26 @@ class _SuiteRun:
         folder = self.runs / cell.name
         predictions, facts = table.read(folder / "report" / "predictions.csv"), self.facts(folder)
         for name, row in zip(cell.corpus.together, self._empty_rows(cell), strict=True):
-            part = predictions.where(corpus=name)
-            for condition in scores(part)["conditions"] if len(part) else ():
-                figures = self._with_figures(replace(row, **facts), condition)
-                yield figures, part.where(statistics=condition["statistics"])
+            predictions_of_corpus = predictions.where(corpus=name)
+            for condition in scores(predictions_of_corpus)["conditions"] if len(predictions_of_corpus) else ():
+                row_with_figures = self._with_figures(replace(row, **facts), condition)
+                yield row_with_figures, predictions_of_corpus.where(statistics=condition["statistics"])
 
     def _noise_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Tested on the clips that were held out, as they are and with something laid over them."""
-        model, options = self._cell_model(cell), self.suite.disturb
-        if options is None:
+        model, disturbances = self._cell_model(cell), self.suite.disturb
+        if disturbances is None:
             raise RecipeError(f"suite {self.path.stem} is of kind disturb and has no key `disturb`")
         utterances = self._labelled_utterances(cell.corpus_key, model)
         fold = (cell.folds or [1])[0]
         test = splits.folds(cell.split, utterances, cell.seeds[0])[fold - 1].test
         rows = [utterances[row] for row in test]
         conditions: list[tuple[str, float | None, Change | None]] = [(CLEAN, None, None)]
-        for sound in sorted((self.data_root / options.noises).iterdir()):
-            for ratio_db in options.snr_db:
+        for sound in sorted((self.data_root / disturbances.noises).iterdir()):
+            for ratio_db in disturbances.snr_db:
                 steps = [{"transform": "noise", "path": str(sound), "snr_db": ratio_db}]
                 conditions.append((sound.stem.replace("_", " "), ratio_db, waveform.change(steps)))
-        if options.telephone:
+        if disturbances.telephone:
             conditions.append(("telephone band", None, waveform.change([{"transform": "telephone"}])))
         for noise, snr_db, change in conditions:
             predictions = self._predict_corpus(model, cell.corpus_key, rows, change)

@@ -135,15 +135,15 @@ def card(
     clean_figures = _figures(clean, repeats)
     conditions = []
     for condition in (*CONDITIONS, *_own_noises(noise)):
-        changed = answers(condition.name, condition.steps)
-        figures = _figures(changed, repeats)
+        changed_figures = answers(condition.name, condition.steps)
+        figures = _figures(changed_figures, repeats)
         over_chance = clean_figures["uar"]["value"] - chance
         conditions.append(
             {
                 "kind": condition.kind,
                 "name": condition.name,
                 **figures,
-                "difference": paired.difference(changed, clean, "uar", repeats),
+                "difference": paired.difference(changed_figures, clean, "uar", repeats),
                 "kept": max(0.0, figures["uar"]["value"] - chance) / over_chance if over_chance > 0 else None,
             }
         )

@@ -14,11 +14,11 @@ from intonate.evaluation.plots import interval_plot
 # A model holds where it loses no more than this, and fails where it keeps less than that of what it had over guessing.
 HOLDS, FAILS = 0.05, 0.5
 _GROUPS = ("gender", "age", "language", "corpus")
-_FIGURES = (
+_FIGURE_NOTE = (
     "UAR, the mean recall of the classes, among those that the clip's corpus has; each clip by itself; {unit}s were "
     "resampled for the 95 % intervals. Guessing gives {chance} %."
 )
-_WORDS = {
+_GLOSSARY = {
     "kept": "What is left of what the model has over guessing: 100 is as good as clean, 0 is no better than a guess.",
     "answered": "How many of all clips reach the threshold under which the model says unsure.",
     "ECE": "How far confidence lies from accuracy; a model that hears worse should also be less sure.",
@@ -88,7 +88,7 @@ def render(facts: Mapping[str, Any]) -> str:
         f'<header><h1>{escape(title)}</h1><p class="lead">{escape(_headline(facts))}</p>'
         f'<ul class="notes">{notes}</ul></header><div class="cards">',
         card("clean clips", percent(clean["uar"]["value"]), "% UAR", _interval(limits(clean["uar"]))),
-        *(card(*figures) for figures in _worst(facts)),
+        *(card(*figures) for figures in _largest_gaps(facts)),
         f'</div><ul class="notes">{"".join(f"<li>{escape(sentence)}</li>" for sentence in verdict(facts))}</ul>',
     ]
     pictures = [
@@ -115,7 +115,7 @@ def render(facts: Mapping[str, Any]) -> str:
         f"<h2>What is left of it in worse conditions</h2>{panel('UAR, with its distance from clean', plot, 'wide')}"
         f"{panel('Every figure', table, 'wide')}"
     )
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body.append(
         f'<h2>The words</h2><dl class="words">{words}</dl><footer><p>As Markdown: <a href="card.md">card.md</a>; '
         'every figure: <a href="card.json">card.json</a>.</p></footer>'
@@ -125,11 +125,11 @@ def render(facts: Mapping[str, Any]) -> str:
 
 def verdict(facts: Mapping[str, Any]) -> list[str]:
     """Which conditions it holds in, is weaker in, fails in: a sentence each."""
-    lost = {item["name"]: -(item["difference"]["difference"] or 0.0) for item in facts["conditions"]}
-    kept = {item["name"]: item["kept"] for item in facts["conditions"]}
-    holds = [name for name, points in lost.items() if points <= HOLDS]
-    fails = [name for name, share in kept.items() if share is not None and share < FAILS]
-    weaker = [name for name in lost if name not in holds and name not in fails]
+    losses = {item["name"]: -(item["difference"]["difference"] or 0.0) for item in facts["conditions"]}
+    kept_shares = {item["name"]: item["kept"] for item in facts["conditions"]}
+    holds = [name for name, points in losses.items() if points <= HOLDS]
+    fails = [name for name, share in kept_shares.items() if share is not None and share < FAILS]
+    weaker = [name for name in losses if name not in holds and name not in fails]
     parts = (
         (f"Holds (loses {100 * HOLDS:.0f} points or less)", holds),
         ("Weaker", weaker),
@@ -147,7 +147,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
 
 
 def _figure_note(facts: Mapping[str, Any]) -> str:
-    return _FIGURES.format(unit=facts["unit"], chance=percent(facts["chance"]))
+    return _FIGURE_NOTE.format(unit=facts["unit"], chance=percent(facts["chance"]))
 
 
 def _compared_groups(facts: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -158,7 +158,7 @@ def _compared_groups(facts: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[st
             yield group, names
 
 
-def _worst(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _largest_gaps(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """A card for the largest fairness gap, and one for the condition that costs most."""
     if facts["fairness"]:
         group, gap = max(facts["fairness"].items(), key=lambda item: item[1]["gap"])

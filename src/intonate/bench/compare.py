@@ -53,24 +53,24 @@ def command(
     if len(names) < 2:
         raise CorpusError(f"compare takes two systems or more, and was given {', '.join(names) or 'none'}")
     rows = manifests.read(manifest_path) if manifest_path else None
-    opened: dict[str, PredictionTable] = {}
+    tables_by_title: dict[str, PredictionTable] = {}
     notes: list[str] = []
     for name in names:
-        title = _title(name, opened)
-        opened[title], system_notes = _open(name, rows, Path(manifest_path).parent, mapping or {})
+        title = _title(name, tables_by_title)
+        tables_by_title[title], system_notes = _open(name, rows, Path(manifest_path).parent, mapping or {})
         notes += [f"{title}: {note}" for note in system_notes]
-    aligned, align_notes = align(opened)
-    results = compare(aligned, repeats)
+    aligned_tables, align_notes = align(tables_by_title)
+    results = compare(aligned_tables, repeats)
     results["notes"] = [*notes, *align_notes]
     target = Path(report)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for number, (_, table) in enumerate(aligned.items(), 1):
+        for number, (_, table) in enumerate(aligned_tables.items(), 1):
             tables.write(table, target / f"predictions-{number}.csv")
         (target / "compare.json").write_text(
             json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
-        (target / "compare.html").write_text(render(results, aligned), encoding="utf-8")
+        (target / "compare.html").write_text(render(results, aligned_tables), encoding="utf-8")
     except OSError as error:
         raise CorpusError(f"the report cannot be written to {target} ({error}); give another --report") from error
     return f"{to_text(results)}\n\n{target / 'compare.html'}"
@@ -107,44 +107,44 @@ def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionT
         CorpusError: they have no clip in common.
     """
     notes: list[str] = []
-    chosen = _one_condition(systems, notes)
-    chosen = _one_label_set(chosen, notes)
-    names = list(chosen)
-    base = chosen[names[0]]
+    tables = _one_condition(systems, notes)
+    tables = _one_label_set(tables, notes)
+    names = list(tables)
+    base = tables[names[0]]
     rows_of: list[dict[int, int]] = []
     for name in names[1:]:
-        other = chosen[name]
+        other_table = tables[name]
         row_of: dict[int, int] = {}
         for seed in sorted(set(base.seed.tolist())):
-            mine, theirs = np.flatnonzero(base.seed == seed), np.flatnonzero(other.seed == seed)
-            found, _ = match(
-                other.file[theirs].tolist(), other.start[theirs].tolist(),
-                base.file[mine].tolist(), base.start[mine].tolist(),
+            base_rows, rows = np.flatnonzero(base.seed == seed), np.flatnonzero(other_table.seed == seed)
+            matches, _ = match(
+                other_table.file[rows].tolist(), other_table.start[rows].tolist(),
+                base.file[base_rows].tolist(), base.start[base_rows].tolist(),
             )  # fmt: skip
-            row_of |= {int(mine[known]): int(theirs[row]) for known, row in found.items()}
+            row_of |= {int(base_rows[base_row]): int(rows[row]) for base_row, row in matches.items()}
         rows_of.append(row_of)
-    common = [
+    common_rows = [
         row
         for row in range(len(base))
         if all(
-            row in row_of and chosen[name].emotion[row_of[row]] == base.emotion[row]
+            row in row_of and tables[name].emotion[row_of[row]] == base.emotion[row]
             for name, row_of in zip(names[1:], rows_of, strict=True)
         )
     ]
-    if not common:
+    if not common_rows:
         raise CorpusError(
-            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {chosen[names[1]].file[0]}; files "
+            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {tables[names[1]].file[0]}; files "
             "are matched by the end of their path, and the truth must be the same"
         )
-    aligned = {names[0]: base.take(common)}
+    aligned_tables = {names[0]: base.take(common_rows)}
     for name, row_of in zip(names[1:], rows_of, strict=True):
-        aligned[name] = chosen[name].take([row_of[row] for row in common])
-    for name, table in chosen.items():
-        if left_out := len(table) - len(common):
+        aligned_tables[name] = tables[name].take([row_of[row] for row in common_rows])
+    for name, table in tables.items():
+        if left_out := len(table) - len(common_rows):
             notes.append(
                 f"{name}: {left_out:,} answers to clips that others did not answer, or have another truth for."
             )
-    return aligned, notes
+    return aligned_tables, notes
 
 
 def _is_manifest(name: str) -> bool:
@@ -153,23 +153,23 @@ def _is_manifest(name: str) -> bool:
     if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
         return False
     columns = {name.lower() for name in _header(path)}
-    answers_named = set(outside.ALIASES["label"]) - {"label", "emotion"}
-    return "emotion" in columns and not columns & answers_named and not any(name.startswith("p:") for name in columns)
+    answer_columns = set(outside.ALIASES["label"]) - {"label", "emotion"}
+    return "emotion" in columns and not columns & answer_columns and not any(name.startswith("p:") for name in columns)
 
 
-def _title(name: str, taken: Mapping[str, Any]) -> str:
+def _title(name: str, titles: Mapping[str, Any]) -> str:
     path = Path(name)
-    short = path.stem if path.suffix in (".csv", ".onnx") else path.name or name
-    return short if short not in taken else name if name not in taken else f"{name} ({len(taken) + 1})"
+    file_name = path.stem if path.suffix in (".csv", ".onnx") else path.name or name
+    return file_name if file_name not in titles else name if name not in titles else f"{name} ({len(titles) + 1})"
 
 
 def _open(
     name: str, rows: Sequence[Utterance] | None, root: Path, mapping: Mapping[str, str]
 ) -> tuple[PredictionTable, list[str]]:
     path = Path(name)
-    for kept in (path / "report" / "predictions.csv", path / "predictions.csv"):
-        if path.is_dir() and kept.is_file():
-            return tables.read(kept), [f"its own held-out answers, {kept.as_posix()}."]
+    for file in (path / "report" / "predictions.csv", path / "predictions.csv"):
+        if path.is_dir() and file.is_file():
+            return tables.read(file), [f"its own held-out answers, {file.as_posix()}."]
     if path.suffix.lower() in (".csv", ".tsv"):
         if path.is_file() and _is_ours(path):
             return tables.read(path), []
@@ -183,10 +183,10 @@ def _open(
     utterances = data.with_labels(list(rows), merge_of(model.spec))
     bar = data.bar(Console(stderr=True), f"listening, {model.spec.name}")
     notes = []
-    if trained := {row.speaker for row in utterances if row.corpus in model.spec.corpora} - set(
+    if trained_speakers := {row.speaker for row in utterances if row.corpus in model.spec.corpora} - set(
         model.spec.unseen_speakers
     ):
-        notes.append(f"{len(trained)} of the speakers may have been trained on; figures on them flatter it.")
+        notes.append(f"{len(trained_speakers)} of the speakers may have been trained on; figures on them flatter it.")
     return answers(model, utterances, "as given in the manifest", bar, root=root), notes
 
 
@@ -196,18 +196,18 @@ def _is_ours(path: Path) -> bool:
 
 def _header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        first = stream.readline()
-    return [name.strip() for name in first.split(manifests.delimiter(first))]
+        line = stream.readline()
+    return [name.strip() for name in line.split(manifests.delimiter(line))]
 
 
 def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:
     """Of each system the answers under one protocol, one statistics of the speaker, and the seeds that all have."""
     shared_statistics = set.intersection(*({*map(str, table.statistics)} for table in systems.values()))
     shared_seeds = set.intersection(*({*map(int, table.seed)} for table in systems.values()))
-    chosen = {}
+    tables = {}
     for name, table in systems.items():
-        known = sorted_names(table.statistics)
-        statistics = next((value for value in known if value in shared_statistics), known[0])
+        conditions = sorted_names(table.statistics)
+        statistics = next((value for value in conditions if value in shared_statistics), conditions[0])
         protocol = sorted_names(table.where(statistics=statistics).protocol)[0]
         part = table.where(statistics=statistics, protocol=protocol)
         seeds = sorted(shared_seeds) if shared_seeds else [int(part.seed.min())]
@@ -219,8 +219,8 @@ def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
             notes.append(f"{name}: {statistics}.")
         if not shared_seeds:
             part = dataclasses.replace(part, seed=np.zeros(len(part), np.int64))
-        chosen[name] = part
-    return chosen
+        tables[name] = part
+    return tables
 
 
 def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:
@@ -230,10 +230,10 @@ def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
         for labels in sorted(label_sets, key=len):
             name = merge_with_labels(labels)
             if name in MERGES and all(set(merge(name)) & set(table.labels) for table in systems.values()):
-                merged = {system: _merged(table, name) for system, table in systems.items()}
-                if all(len(table) for table in merged.values()):
+                merged_tables = {system: _merge_labels(table, name) for system, table in systems.items()}
+                if all(len(table) for table in merged_tables.values()):
                     notes.append(f"Labels are counted as in the merge {name!r}: {', '.join(labels)}.")
-                    systems = merged
+                    systems = merged_tables
                     break
         else:
             notes.append("The systems have different labels, and each may answer with any of its own.")
@@ -241,22 +241,25 @@ def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
     return {name: _with_labels(table, union) for name, table in systems.items()}
 
 
-def _merged(table: PredictionTable, name: str) -> PredictionTable:
+def _merge_labels(table: PredictionTable, name: str) -> PredictionTable:
     """The table with its labels merged; clips whose truth has no place in the merge are left out."""
     targets = tuple(sorted(set(merge(name).values())))
-    goes_to = {label: merge(name).get(label, label if label in targets else None) for label in table.labels}
-    part = table.take([goes_to[label] is not None for label in table.emotion.tolist()])
-    matrix = np.array([[goes_to[label] == target for target in targets] for label in table.labels], dtype=np.float64)
-    summed = part.probabilities @ matrix
-    totals = summed.sum(axis=1, keepdims=True)
-    scores = np.where(totals > 0, summed / np.where(totals > 0, totals, 1), 1 / len(targets))
-    answered = [goes_to[label] for label in part.label.tolist()]
-    best = np.array(targets)[scores.argmax(axis=1)] if len(part) else part.label
+    target_of = {label: merge(name).get(label, label if label in targets else None) for label in table.labels}
+    kept_rows = table.take([target_of[label] is not None for label in table.emotion.tolist()])
+    matrix = np.array([[target_of[label] == target for target in targets] for label in table.labels], dtype=np.float64)
+    target_scores = kept_rows.probabilities @ matrix
+    totals = target_scores.sum(axis=1, keepdims=True)
+    scores = np.where(totals > 0, target_scores / np.where(totals > 0, totals, 1), 1 / len(targets))
+    targets_of_labels = [target_of[label] for label in kept_rows.label.tolist()]
+    best_targets = np.array(targets)[scores.argmax(axis=1)] if len(kept_rows) else kept_rows.label
     # Labels alone keep what they said; scores are asked again.
-    label = [str(best[row]) if part.has_scores or answer is None else answer for row, answer in enumerate(answered)]
+    label = [
+        str(best_targets[row]) if kept_rows.has_scores or answer is None else answer
+        for row, answer in enumerate(targets_of_labels)
+    ]
     return dataclasses.replace(
-        part,
-        emotion=np.array([goes_to[label] for label in part.emotion.tolist()], dtype=np.str_),
+        kept_rows,
+        emotion=np.array([target_of[label] for label in kept_rows.emotion.tolist()], dtype=np.str_),
         label=np.array(label, dtype=np.str_),
         labels=targets,
         probabilities=scores,

@@ -13,8 +13,8 @@ from intonate.evaluation.svg import ACCENT, INK, LINE, MUTED, circle, line, pict
 from intonate.evaluation.table import PredictionTable
 
 # Figures that are no shares, printed as they are.
-_PLAIN = ("brier", "nll", "kappa")
-_SHORT = {"uar": "UAR", "accuracy": "WA (accuracy)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
+_NO_PERCENT = ("brier", "nll", "kappa")
+_SHORT_NAMES = {"uar": "UAR", "accuracy": "WA (accuracy)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
 UNITS = {
     "speaker": "Intervals and p-values come from resampling whole speakers: with other speakers of the same kind the "
     "difference would likely lie there.",
@@ -22,7 +22,7 @@ UNITS = {
     "clips of these same speakers, and say nothing about other people. They take clips for independent, and are too "
     "narrow where several are of one speaker.",
 }
-_WORDS = {
+_GLOSSARY = {
     "difference": "The first system less the second, on the same clips. An interval without zero, and a p-value under "
     "0.05, are more than chance; how large a difference matters is for you to say.",
     "p": "Two-sided, from the bootstrap: how often a resample turns the difference around. With several pairs, look at "
@@ -55,10 +55,10 @@ def to_text(results: Mapping[str, Any]) -> str:
         ]
         if len(results["pairs"]) > 1:
             lines.append(f"  UAR, p by Holm over all pairs: {_p(pair['p_holm'])}")
-        exact = pair["mcnemar"]
+        mcnemar = pair["mcnemar"]
         lines += [
-            f"  McNemar's exact test: only {a} right {exact['only_a']:,}, only {b} right {exact['only_b']:,}, "
-            f"p {_p(exact['p'])}",
+            f"  McNemar's exact test: only {a} right {mcnemar['only_a']:,}, only {b} right {mcnemar['only_b']:,}, "
+            f"p {_p(mcnemar['p'])}",
             f"  Their answers agree with kappa {pair['agreement']:.3f}",
         ]
         for kind, groups in pair["groups"].items():
@@ -102,7 +102,7 @@ def render(results: Mapping[str, Any], tables: Mapping[str, PredictionTable]) ->
     if rows:
         table = html_table(["system", "between", "best – worst", "gap in UAR", "p"], rows, text_columns=3)
         body.append(f"<h2>Fairness gaps</h2>{panel('', table, 'wide')}")
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body.append(
         f'<h2>The words</h2><dl class="words">{words}</dl><footer><p>Aligned answers are in predictions-1.csv and its '
         'sisters; every figure is in <a href="compare.json">compare.json</a>.</p></footer>'
@@ -115,18 +115,18 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
     rows = [
         [
             escape(NAMES[metric]),
-            *(_value(metric, figure[side]) for side in ("a", "b")),
+            *(_value(metric, figure[system]) for system in ("a", "b")),
             _cell(metric, figure["difference"], figure),
             _p(figure["p"]),
         ]
         for metric, figure in pair["metrics"].items()
         if figure["difference"] is not None
     ]
-    exact = pair["mcnemar"]
+    mcnemar = pair["mcnemar"]
     holm = f" UAR, p by Holm over all pairs: {_p(pair['p_holm'])}." if pairs > 1 else ""
     sentence = (
-        f"McNemar's exact test: {exact['only_a']:,} clips only {pair['a']} has right, {exact['only_b']:,} only "
-        f"{pair['b']}, p {_p(exact['p'])}. Their answers agree with kappa {pair['agreement']:.3f}.{holm}"
+        f"McNemar's exact test: {mcnemar['only_a']:,} clips only {pair['a']} has right, {mcnemar['only_b']:,} only "
+        f"{pair['b']}, p {_p(mcnemar['p'])}. Their answers agree with kappa {pair['agreement']:.3f}.{holm}"
     )
     note = f'<p class="small muted">{escape(sentence)}</p>'
     groups = [("all", pair["metrics"]["uar"])]
@@ -148,10 +148,10 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
 
 def card(kind: str, figure: str, unit: str, ending: str) -> str:
     """One figure, large."""
-    last = f'<p class="range">{escape(ending)}</p>' if ending else ""
+    ending_html = f'<p class="range">{escape(ending)}</p>' if ending else ""
     return (
         f'<section class="card"><p class="kind">{escape(kind)}</p>'
-        f'<p class="big">{escape(figure)}<small>{escape(unit)}</small></p>{last}</section>'
+        f'<p class="big">{escape(figure)}<small>{escape(unit)}</small></p>{ending_html}</section>'
     )
 
 
@@ -163,14 +163,14 @@ def difference_plot(groups: list[tuple[str, Mapping[str, Any]]], title: str) -> 
     ends = [
         abs(figure[key]) for _, figure in groups for key in ("low", "high", "difference") if figure[key] is not None
     ]
-    reach: float = max([*ends, 0.01]) * 1.05
+    largest: float = max([*ends, 0.01]) * 1.05
 
     def x(value: float) -> float:
-        return left + (right - left) * (value + reach) / (2 * reach)
+        return left + (right - left) * (value + largest) / (2 * largest)
 
     height = row * len(groups) + 22
     parts = [line(x(0), 2, x(0), height - 20, MUTED, dash="3 3")]
-    for tick in (-reach / 1.05, 0.0, reach / 1.05):
+    for tick in (-largest / 1.05, 0.0, largest / 1.05):
         parts.append(text(x(tick), height - 9, f"{100 * tick:+.1f}", anchor="middle", size=11, fill=MUTED))
     for place, (name, figure) in enumerate(groups):
         middle = place * row + row / 2
@@ -190,15 +190,15 @@ def _speakers(results: Mapping[str, Any]) -> str:
 
 
 def _name(metric: str) -> str:
-    return _SHORT.get(metric, NAMES[metric].split(" (")[0])[:16]
+    return _SHORT_NAMES.get(metric, NAMES[metric].split(" (")[0])[:16]
 
 
 def _value(metric: str, value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}" if metric in _PLAIN else f"{100 * value:.1f}"
+    return "–" if value is None else f"{value:.3f}" if metric in _NO_PERCENT else f"{100 * value:.1f}"
 
 
 def _signed(metric: str, value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}" if metric in _PLAIN else f"{100 * value:+.1f}"
+    return "–" if value is None else f"{value:+.3f}" if metric in _NO_PERCENT else f"{100 * value:+.1f}"
 
 
 def _limits(metric: str, figure: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Reasons, Section
 from intonate.evaluation.page import document, html_table, panel
 
-_PICTURES: dict[str, Callable[[Sequence[Row]], str]] = {
+_PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,
     "corpora": comparison_plots.corpora_plot,
     "left_out": comparison_plots.left_out_plot,
     "noises": comparison_plots.noises_plot,
 }
-_WORDS = {
+_GLOSSARY = {
     "random (speakers overlap)": "Clips were divided at random, so the same voices are in training and test. Many "
     "papers do this; expect less from a new voice.",
     "speaker-disjoint": "Nobody in the test was heard in training.",
@@ -38,7 +38,7 @@ def render(sections: Sequence[Section], title: str, notes: Sequence[str] = ()) -
     systems, corpora = len({row.system for row in rows}), len({row.corpus for row in rows})
     lead = f"{_plural(systems, 'system')} on {_plural(corpora, 'corpus', 'corpora')}. Figures are in %."
     note_items = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body = [
         f'<header><h1>{escape(title)}</h1><p class="lead">{lead}</p>',
         f'<ul class="notes">{note_items}</ul></header>' if note_items else "</header>",
@@ -55,11 +55,9 @@ def _kind_section(kind: str, sections: Sequence[Section]) -> str:
     if not sections:
         return ""
     tables = "".join(map(_table, sections))
-    if kind not in _PICTURES:
+    if kind not in _PLOTS:
         return f"<details><summary>{KINDS[kind]}</summary>{tables}</details>"
-    pictures = "".join(
-        panel(section.heading, _PICTURES[kind](section.rows) + _lead_line(section)) for section in sections
-    )
+    pictures = "".join(panel(section.heading, _PLOTS[kind](section.rows) + _lead_line(section)) for section in sections)
     return f'<h2>{KINDS[kind]}</h2><div class="panels">{pictures}</div>{tables}'
 
 

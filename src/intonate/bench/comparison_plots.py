@@ -66,16 +66,20 @@ def systems_plot(rows: Sequence[Row], width: float = 400.0) -> str:
         parts.append(line(x(tick), top - 6, x(tick), bottom))
         parts.append(text(x(tick), bottom + 11, f"{100 * tick:.0f}", anchor="middle", size=_SMALL, fill=MUTED))
     parts.append(text(x(0.5), bottom + 28, "UAR (%), 95 % interval", anchor="middle", size=_SMALL, fill=MUTED))
-    for place, ((system, detail), mixed, disjoint) in enumerate(lines):
+    for place, ((system, detail), overlapping, disjoint) in enumerate(lines):
         y = top + place * line_height
         name = f"{system}, {detail}" if detail else system
-        figures = [(mixed, WARM, 400), (disjoint, ACCENT, 600)]
+        figures = [(overlapping, WARM, 400), (disjoint, ACCENT, 600)]
         end = right
         for figure, shade, weight in reversed(figures):
             label = percent(figure.value) if figure and figure.value is not None else "–"
-            parts.append(_over(text(end, y + 8, label, anchor="end", fill=shade, weight=weight), label, end, y + 8))
+            parts.append(
+                _with_mask_under(text(end, y + 8, label, anchor="end", fill=shade, weight=weight), label, end, y + 8)
+            )
             end -= 42
-        parts.append(_over(text(left, y + 8, _fitted(name, end - left)), _fitted(name, end - left), left, y + 8, 0))
+        parts.append(
+            _with_mask_under(text(left, y + 8, _shorten(name, end - left)), _shorten(name, end - left), left, y + 8, 0)
+        )
         middle = y + 26
         values = [figure.value for figure, _, _ in figures if figure and figure.value is not None]
         if len(values) == 2:
@@ -94,13 +98,13 @@ def systems_plot(rows: Sequence[Row], width: float = 400.0) -> str:
     return picture(width, bottom + 38, "UAR of each system: where speakers overlap, and where they do not", parts)
 
 
-def _over(shape: str, label: str, x: float, y: float, share: float = 1.0) -> str:
+def _with_mask_under(shape: str, label: str, x: float, y: float, share: float = 1.0) -> str:
     """Text on a patch of the ground, so that grid lines do not run through it."""
     label_width = text_width(label) + 4
     return rect(x - share * label_width + (0 if share else -2), y - 8, label_width, 16, SURFACE) + shape
 
 
-def _fitted(name: str, width: float) -> str:
+def _shorten(name: str, width: float) -> str:
     while text_width(name) > width and len(name) > 4:
         name = name[:-2].rstrip(" ,(") + "…"
     return name
@@ -128,8 +132,8 @@ def corpora_plot(rows: Sequence[Row], lines: str = "trained on") -> str:
     for place, name in enumerate(targets):
         x = left + place * cell_width + (cell_width - gap) / 2
         if has_upright_heads:
-            lying = text(0, 0, name, size=_SMALL)
-            parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{lying}</g>')
+            name_text = text(0, 0, name, size=_SMALL)
+            parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{name_text}</g>')
         else:
             parts.append(text(x, top - 10, name, anchor="middle", size=_SMALL))
     for down, source in enumerate(sources):

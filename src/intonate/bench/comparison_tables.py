@@ -227,9 +227,9 @@ def _figure_cell(figure: Figure | None, note: str) -> Cell:
 
 
 def _cost_cell(rows: Sequence[Row], form: str, values: Sequence[float | None], reason: str = NOT_MEASURED) -> Cell:
-    measured = [value for value in values if value is not None]
-    if measured:
-        return Cell(form.format(measured[0]))
+    measured_values = [value for value in values if value is not None]
+    if measured_values:
+        return Cell(form.format(measured_values[0]))
     was_run = any(row.uar for row in rows)
     return Cell(DASH, reason=reason if was_run else rows[0].note or NO_REASON)
 

@@ -40,8 +40,8 @@ def confounds(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[
     """Every cue that varies, the most telling first; none for few clips or one label."""
     labels = np.array([utterance.emotion for utterance in utterances])
     names, counts = np.unique(labels, return_counts=True)
-    frequent = np.isin(labels, names[counts >= _FOLDS])
-    if frequent.sum() < SMALLEST or len(set(labels[frequent])) < 2:
+    is_frequent = np.isin(labels, names[counts >= _FOLDS])
+    if is_frequent.sum() < SMALLEST or len(set(labels[is_frequent])) < 2:
         return []
     speakers = np.array([utterance.speaker for utterance in utterances])
     cues: dict[str, NDArray[np.float64]] = {
@@ -54,17 +54,19 @@ def confounds(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[
             [[sound.floor_db - sound.level_db, sound.bandwidth_hz] for sound in sounds]
         ),
     }
-    groups = _codes(speakers.tolist())[:, 0][frequent]
-    found = []
+    groups = _codes(speakers.tolist())[:, 0][is_frequent]
+    cue_figures = []
     for cue, values in cues.items():
-        part = values[frequent]
+        part = values[is_frequent]
         if len(np.unique(part, axis=0)) < 2:
             continue
         by_speaker = cue not in ("the speaker", "the corpus") and len(np.unique(groups)) >= _FOLDS
-        found.append(
-            Confound(cue, _uar(part, labels[frequent], groups if by_speaker else None), 1 / len(set(labels[frequent])))
+        cue_figures.append(
+            Confound(
+                cue, _uar(part, labels[is_frequent], groups if by_speaker else None), 1 / len(set(labels[is_frequent]))
+            )
         )
-    return sorted(found, key=lambda item: -item.uar)
+    return sorted(cue_figures, key=lambda item: -item.uar)
 
 
 def _uar(values: NDArray[np.float64], labels: NDArray[np.str_], groups: NDArray[np.float64] | None) -> float:

@@ -83,16 +83,18 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = (), folds
     if not utterances and not problems:
         raise CorpusError("there is no clip to examine; expected a manifest or a folder with recordings")
     sounds = measure_all(utterances)
-    good = [row for row, sound in enumerate(sounds) if isinstance(sound, Sound)]
-    heard = [utterances[row] for row in good]
-    measured = [sound for sound in sounds if isinstance(sound, Sound)]
-    found = [Finding("table", FAULT, (), sentence) for sentence in problems]
+    readable_rows = [row for row, sound in enumerate(sounds) if isinstance(sound, Sound)]
+    readable = [utterances[row] for row in readable_rows]
+    readable_sounds = [sound for sound in sounds if isinstance(sound, Sound)]
+    findings = [Finding("table", FAULT, (), sentence) for sentence in problems]
     for utterance, sound in zip(utterances, sounds, strict=True):
-        found += _of_one(utterance, sound)
-    found += _copies(heard, measured, [folds[row] for row in good] if folds else [""] * len(good))
-    found += _speakers_in_two_folds(utterances, folds)
-    cues = confounds.confounds(heard, measured)
-    found += [
+        findings += _faults_of_clip(utterance, sound)
+    findings += _copies(
+        readable, readable_sounds, [folds[row] for row in readable_rows] if folds else [""] * len(readable_rows)
+    )
+    findings += _speakers_in_two_folds(utterances, folds)
+    cues = confounds.confounds(readable, readable_sounds)
+    findings += [
         Finding(
             "confound",
             DOUBT,
@@ -103,9 +105,9 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = (), folds
         for cue in cues
         if cue.gives_away
     ]
-    found += _missing_classes(heard)
-    found.sort(key=lambda finding: finding.severity != FAULT)
-    return Examination(tuple(utterances), tuple(sounds), tuple(found), tuple(cues))
+    findings += _missing_classes(readable)
+    findings.sort(key=lambda finding: finding.severity != FAULT)
+    return Examination(tuple(utterances), tuple(sounds), tuple(findings), tuple(cues))
 
 
 def _in_folder(file: Path) -> Utterance:
@@ -113,57 +115,59 @@ def _in_folder(file: Path) -> Utterance:
     return Utterance(str(file), canonical_or_same(label), label, "", "folder")
 
 
-def _of_one(utterance: Utterance, sound: Sound | AudioError) -> list[Finding]:
+def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Finding]:
     path = (utterance.path,)
     if isinstance(sound, AudioError):
         return [Finding("unreadable", FAULT, path, str(sound))]
     if sound.is_silent:
         return [Finding("silent", FAULT, path, f"holds no sound (its peak is {sound.peak:.1g} of full scale)")]
-    found = [Finding("damaged", FAULT, path, warning) for warning in sound.warnings]
+    findings = [Finding("damaged", FAULT, path, warning) for warning in sound.warnings]
     if sound.is_clipped:
-        found.append(Finding("clipped", DOUBT, path, f"{100 * sound.clipped:.1f} % of its samples lie at the peak"))
+        findings.append(Finding("clipped", DOUBT, path, f"{100 * sound.clipped:.1f} % of its samples lie at the peak"))
     if sound.starts_loud or sound.ends_loud:
         edges = " and ".join(
-            word for word, is_so in (("begins", sound.starts_loud), ("ends", sound.ends_loud)) if is_so
+            word for word, is_cut in (("begins", sound.starts_loud), ("ends", sound.ends_loud)) if is_cut
         )
-        found.append(Finding("cut off", DOUBT, path, f"{edges} in the middle of a sound"))
-    return found
+        findings.append(Finding("cut off", DOUBT, path, f"{edges} in the middle of a sound"))
+    return findings
 
 
 def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound], folds: Sequence[str]) -> list[Finding]:
     def copy(kind: str, words: str, a: int, b: int) -> Finding:
-        return _copy(kind, words, utterances[a], utterances[b], (folds[a], folds[b]))
+        return _copy_finding(kind, words, utterances[a], utterances[b], (folds[a], folds[b]))
 
-    found = []
-    exact: dict[str, list[int]] = defaultdict(list)
+    findings = []
+    rows_by_digest: dict[str, list[int]] = defaultdict(list)
     for row, sound in enumerate(sounds):
         if not sound.is_silent:
-            exact[sound.digest].append(row)
-    same: set[tuple[int, int]] = set()
-    for rows in exact.values():
+            rows_by_digest[sound.digest].append(row)
+    for rows in rows_by_digest.values():
         for row in rows[1:]:
-            same.add((rows[0], row))
-            found.append(copy("exact copy", "are the same recording", rows[0], row))
+            findings.append(copy("exact copy", "are the same recording", rows[0], row))
     # Of several exact copies the first stands for all: the others would be found as near copies of each other.
-    firsts = [rows[0] for rows in exact.values()]
-    for match in fingerprints.matches([sounds[row].print for row in firsts]):
-        a, b = firsts[match.a], firsts[match.b]
+    first_rows = [rows[0] for rows in rows_by_digest.values()]
+    for match in fingerprints.matches([sounds[row].print for row in first_rows]):
+        a, b = first_rows[match.a], first_rows[match.b]
         error = f"{100 * match.error:.0f} % of the fingerprint differs"
         if match.share >= COPY_SHARE:
-            found.append(copy("near copy", f"are the same sound ({error})", a, b))
+            findings.append(copy("near copy", f"are the same sound ({error})", a, b))
         elif utterances[a].path == utterances[b].path:
             continue  # rows of one file that overlap are told below, by their times
         else:
             words = f"share {match.length_s:.1f} s of sound ({error})"
-            found.append(copy("overlap", words, a, b))
-    return [*found, *_overlapping_rows(utterances, sounds)]
+            findings.append(copy("overlap", words, a, b))
+    return [*findings, *_overlapping_rows(utterances, sounds)]
 
 
-def _copy(kind: str, words: str, a: Utterance, b: Utterance, folds: tuple[str, str]) -> Finding:
+def _copy_finding(kind: str, words: str, a: Utterance, b: Utterance, folds: tuple[str, str]) -> Finding:
     contradictions = [
-        f"{name}s {one or 'none'} and {other or 'none'}"
-        for name, one, other in (("label", a.emotion, b.emotion), ("speaker", a.speaker, b.speaker), ("fold", *folds))
-        if one != other
+        f"{name}s {value_a or 'none'} and {value_b or 'none'}"
+        for name, value_a, value_b in (
+            ("label", a.emotion, b.emotion),
+            ("speaker", a.speaker, b.speaker),
+            ("fold", *folds),
+        )
+        if value_a != value_b
     ]
     ending = f"; they have the {' and the '.join(contradictions)}" if contradictions else ""
     return Finding(kind, FAULT, (a.path, b.path), f"{words}{ending}")
@@ -174,41 +178,41 @@ def _speakers_in_two_folds(utterances: Sequence[Utterance], folds: Sequence[str]
     for utterance, fold in zip(utterances, folds, strict=False):
         if utterance.speaker and fold:
             folds_of[utterance.speaker].add(fold)
-    shared = {speaker: sorted(names) for speaker, names in folds_of.items() if len(names) > 1}
-    if not shared:
+    shared_folds = {speaker: sorted(names) for speaker, names in folds_of.items() if len(names) > 1}
+    if not shared_folds:
         return []
-    speaker, names = next(iter(shared.items()))
+    speaker, names = next(iter(shared_folds.items()))
     words = (
-        f"{len(shared)} of {len(folds_of)} speakers are in more than one fold ({speaker} in {', '.join(names)}): "
-        "a test there is one of voices that were trained on"
+        f"{len(shared_folds)} of {len(folds_of)} speakers are in more than one fold ({speaker} in "
+        f"{', '.join(names)}): a test there is one of voices that were trained on"
     )
     return [Finding("speaker in two folds", DOUBT, (), words)]
 
 
 def _overlapping_rows(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Finding]:
-    by_file: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    spans_of: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for utterance, sound in zip(utterances, sounds, strict=True):
-        by_file[utterance.path].append((utterance.start_s, utterance.start_s + sound.duration_s))
-    found = []
-    for path, stretches in by_file.items():
-        stretches.sort()
-        for (_, end), (start, _) in itertools.pairwise(stretches):
+        spans_of[utterance.path].append((utterance.start_s, utterance.start_s + sound.duration_s))
+    findings = []
+    for path, spans in spans_of.items():
+        spans.sort()
+        for (_, end), (start, _) in itertools.pairwise(spans):
             if end - start > 0.05:
-                found.append(
+                findings.append(
                     Finding("overlap", DOUBT, (path,), f"rows overlap by {end - start:.1f} s, from {start:g} s")
                 )
-    return found
+    return findings
 
 
 def _missing_classes(utterances: Sequence[Utterance]) -> list[Finding]:
     classes_of: dict[str, set[str]] = defaultdict(set)
-    by_speaker: dict[tuple[str, str], set[str]] = defaultdict(set)
+    classes_of_speaker: dict[tuple[str, str], set[str]] = defaultdict(set)
     for utterance in utterances:
         classes_of[utterance.corpus].add(utterance.emotion)
         if utterance.speaker:
-            by_speaker[utterance.corpus, utterance.speaker].add(utterance.emotion)
+            classes_of_speaker[utterance.corpus, utterance.speaker].add(utterance.emotion)
     return [
-        Finding("missing class", DOUBT, (), f"speaker {speaker} has no clip of {', '.join(sorted(missing))}")
-        for (corpus, speaker), present in sorted(by_speaker.items())
-        if (missing := classes_of[corpus] - present)
+        Finding("missing class", DOUBT, (), f"speaker {speaker} has no clip of {', '.join(sorted(missing_classes))}")
+        for (corpus, speaker), classes in sorted(classes_of_speaker.items())
+        if (missing_classes := classes_of[corpus] - classes)
     ]

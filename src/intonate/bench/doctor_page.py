@@ -56,11 +56,11 @@ def render(examination: Examination, title: str, folder: Path) -> str:
         ]
         body.append(panel("", html_table(["what", "how sure", "found"], rows, text_columns=2), "wide"))
     for (severity, kind), findings in kinds.items():
-        shown = "".join(_row(finding, sound_of, folder) for finding in findings[:SHOWN_ON_PAGE])
-        rest = len(findings) - SHOWN_ON_PAGE
-        more = f'<p class="small muted">and {rest:,} more, in doctor.json</p>' if rest > 0 else ""
+        rows_html = "".join(_row(finding, sound_of, folder) for finding in findings[:SHOWN_ON_PAGE])
+        omitted_count = len(findings) - SHOWN_ON_PAGE
+        more = f'<p class="small muted">and {omitted_count:,} more, in doctor.json</p>' if omitted_count > 0 else ""
         heading = f'<h2 id="{escape(_anchor(kind))}">{escape(kind)}: {len(findings):,} ({severity})</h2>'
-        body.append(f"{heading}{panel('', shown + more, 'wide')}")
+        body.append(f"{heading}{panel('', rows_html + more, 'wide')}")
     if examination.confounds:
         rows = [
             [escape(item.cue), f"{100 * item.uar:.1f}", f"{100 * item.chance:.1f}"] for item in examination.confounds

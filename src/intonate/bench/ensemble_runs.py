@@ -38,8 +38,8 @@ def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[
         RecipeError: the members have no fit in common.
         ModelError: they cannot answer together.
     """
-    finished = [{path.parent.name for path in member.glob("fold*-seed*/run.json")} for member in members]
-    if not (fits := sorted(set.intersection(*finished))):
+    finished_fits = [{path.parent.name for path in member.glob("fold*-seed*/run.json")} for member in members]
+    if not (fits := sorted(set.intersection(*finished_fits))):
         raise RecipeError(f"the members {', '.join(member.name for member in members)} have no finished fit in common")
     for fit in fits:
         fit_folder, member_fits = folder / fit, [member / fit for member in members]

@@ -79,10 +79,10 @@ class Sound:
 def measure_all(utterances: Sequence[Utterance]) -> list[Sound | AudioError]:
     """Every clip measured, on all cores; one that cannot be read is its error."""
     with ThreadPoolExecutor(processor_count()) as pool:
-        return list(pool.map(_measured, utterances))
+        return list(pool.map(_measures_or_error, utterances))
 
 
-def _measured(utterance: Utterance) -> Sound | AudioError:
+def _measures_or_error(utterance: Utterance) -> Sound | AudioError:
     try:
         return measure(utterance)
     except AudioError as error:
@@ -102,8 +102,8 @@ def measure(utterance: Utterance) -> Sound:
     size = max(1, round(_FRAME_S * rate))
     frames = np.pad(waveform, (0, -len(waveform) % size)).reshape(-1, size)
     levels = 10 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12)
-    loud = float(np.percentile(levels, 90))
-    sounding = np.flatnonzero(levels > loud - 30)
+    loud_db = float(np.percentile(levels, 90))
+    loud_frames = np.flatnonzero(levels > loud_db - 30)
     power = np.abs(np.fft.rfft(waveform, n=1 << (len(waveform) - 1).bit_length())) ** 2
     total = np.cumsum(power)
     peak = float(np.abs(waveform).max())
@@ -118,13 +118,13 @@ def measure(utterance: Utterance) -> Sound:
         level_db=float(10 * np.log10(np.mean(np.square(waveform, dtype=np.float64)) + 1e-12)),
         floor_db=float(np.percentile(levels, 5)),
         bandwidth_hz=float(np.searchsorted(total, 0.999 * total[-1]) / len(power) * rate / 2),
-        lead_s=float(sounding[0] * _FRAME_S) if len(sounding) else 0.0,
-        trail_s=float((len(levels) - 1 - sounding[-1]) * _FRAME_S) if len(sounding) else 0.0,
+        lead_s=float(loud_frames[0] * _FRAME_S) if len(loud_frames) else 0.0,
+        trail_s=float((len(levels) - 1 - loud_frames[-1]) * _FRAME_S) if len(loud_frames) else 0.0,
         peak=peak,
         clipped=at_peak,
         # The padded last frame would hide a cut.
-        starts_loud=peak >= SILENT_PEAK and float(levels[0]) > loud - _EDGE_DB,
-        ends_loud=peak >= SILENT_PEAK and _level(waveform[-size:]) > loud - _EDGE_DB,
+        starts_loud=peak >= SILENT_PEAK and float(levels[0]) > loud_db - _EDGE_DB,
+        ends_loud=peak >= SILENT_PEAK and _level(waveform[-size:]) > loud_db - _EDGE_DB,
         warnings=tuple(warnings),
         envelope=np.maximum.reduceat(np.abs(waveform), edges).astype(np.float32),
     )

@@ -36,12 +36,12 @@ def milliseconds(model: Path) -> float | None:
     rate_hz = recognizer.spec.sample_rate_hz
     if recognizer.spec.text_required:
         return None
-    sound, times = _buzz(rate_hz), []
+    sound, times_ms = _buzz(rate_hz), []
     for _ in range(WARM_UP + ROUNDS):
-        started = time.perf_counter()
+        start_s = time.perf_counter()
         recognizer.predict((sound, rate_hz))
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times[WARM_UP:])
+        times_ms.append(1000 * (time.perf_counter() - start_s))
+    return statistics.median(times_ms[WARM_UP:])
 
 
 def _buzz(rate_hz: int) -> NDArray[np.float32]:

@@ -115,11 +115,11 @@ def load(name: str | Path) -> tuple[Suite, Path]:
     for key, system in suite.systems.items():
         if bool(system.recipe) + bool(system.members) + bool(system.model) != 1 and not system.missing:
             raise RecipeError(f"suite {path}: systems.{key} needs either a recipe, or members, or a model")
-        before = list(suite.systems)[: list(suite.systems).index(key)]
+        earlier_keys = list(suite.systems)[: list(suite.systems).index(key)]
         for member in system.members:
-            if member not in before:
+            if member not in earlier_keys:
                 raise RecipeError(
-                    f"suite {path}: systems.{key}.members must stand before it; {did_you_mean(member, before)}"
+                    f"suite {path}: systems.{key}.members must stand before it; {did_you_mean(member, earlier_keys)}"
                 )
         for corpus in system.only:
             if corpus not in suite.corpora:
@@ -133,7 +133,7 @@ def _with_recipe_path(key: str, system: System, suite: Path) -> System:
     if not system.recipe:
         return system
     try:
-        found = recipe_files.find(system.recipe, "recipe", suite.parent)
+        file = recipe_files.find(system.recipe, "recipe", suite.parent)
     except RecipeError as error:
         raise RecipeError(f"suite {suite}: systems.{key}: {error}") from None
-    return system.model_copy(update={"recipe": str(found.resolve())})
+    return system.model_copy(update={"recipe": str(file.resolve())})

@@ -51,12 +51,12 @@ def intervals(
     rng: np.random.Generator | None = None,
 ) -> dict[str, Interval]:
     """`bootstrap` for several metrics over the same resamples."""
-    unit, index, count = units(table, unit_kind)
+    unit, unit_index, count = units(table, unit_kind)
     if count == 0:
         return {metric: Interval(float("nan"), float("nan"), unit) for metric in names}
     generator = np.random.default_rng(0) if rng is None else rng
-    times = draws(count, repeats, generator)
-    return {metric: Interval(*percentiles(resampled(table, metric, index, times)), unit) for metric in names}
+    unit_counts = draws(count, repeats, generator)
+    return {metric: Interval(*percentiles(resampled(table, metric, unit_index, unit_counts)), unit) for metric in names}
 
 
 def draws(units: int, repeats: int, rng: np.random.Generator) -> Floats:
@@ -66,8 +66,8 @@ def draws(units: int, repeats: int, rng: np.random.Generator) -> Floats:
 
 def percentiles(values: Floats) -> tuple[float, float]:
     """The middle 95 % of resampled figures, those left out that are not defined; NaN where none is."""
-    defined = values[~np.isnan(values)]
-    low, high = np.percentile(defined, [2.5, 97.5]) if len(defined) else (np.nan, np.nan)
+    numbers = values[~np.isnan(values)]
+    low, high = np.percentile(numbers, [2.5, 97.5]) if len(numbers) else (np.nan, np.nan)
     return float(low), float(high)
 
 
@@ -106,29 +106,29 @@ def units(table: PredictionTable, unit_kind: str = "speaker") -> tuple[str, Ints
     return unit, index.astype(np.int64), len(distinct)
 
 
-def resampled(table: PredictionTable, metric: str, index: Ints, times: Floats) -> Floats:
+def resampled(table: PredictionTable, metric: str, unit_index: Ints, unit_counts: Floats) -> Floats:
     """The metric of each of R resamples, (R,), of units that occur times (R, U); rows belong to units by index (N,)."""
     if metric not in METRICS:
         raise CorpusError(f"metric {metric!r} is not known; {did_you_mean(metric, METRICS)}")
     # Labels alone rank nothing and are sure of nothing.
     if len(table) == 0 or (metric not in COUNTED and not table.has_scores):
-        return np.full(len(times), np.nan)
-    classes, units = len(table.labels), times.shape[1]
+        return np.full(len(unit_counts), np.nan)
+    classes, units = len(table.labels), unit_counts.shape[1]
     truth, predicted = table.truth, table.predicted
     if metric in COUNTED:
-        cells = (index * classes + truth) * classes + predicted
+        cells = (unit_index * classes + truth) * classes + predicted
         counts = np.bincount(cells, minlength=units * classes * classes).reshape(units, -1).astype(np.float64)
-        return COUNTED[metric]((times @ counts).reshape(-1, classes, classes))
+        return COUNTED[metric]((unit_counts @ counts).reshape(-1, classes, classes))
     if metric == "ece":
-        bins = metrics.bins_by_unit(table.probabilities, truth, predicted, index, units)
-        return metrics.expected_calibration_error((times @ bins.reshape(units, -1)).reshape(-1, ECE_BINS, 3))
+        bins = metrics.bins_by_unit(table.probabilities, truth, predicted, unit_index, units)
+        return metrics.expected_calibration_error((unit_counts @ bins.reshape(units, -1)).reshape(-1, ECE_BINS, 3))
     if metric == "auc":
         # 50 resamples at a time keep the (R, N) weights of 100,000 rows under 40 MB.
         parts = [
-            metrics.macro_auc(table.probabilities, truth, part[:, index])
-            for part in np.array_split(times, -(-len(times) // 50))
+            metrics.macro_auc(table.probabilities, truth, part[:, unit_index])
+            for part in np.array_split(unit_counts, -(-len(unit_counts) // 50))
         ]
         return np.concatenate(parts)
     losses = (metrics.brier if metric == "brier" else metrics.negative_log_likelihood)(table.probabilities, truth)
-    sums = np.bincount(index, weights=losses, minlength=units)
-    return (times @ sums) / (times @ np.bincount(index, minlength=units))
+    sums = np.bincount(unit_index, weights=losses, minlength=units)
+    return (unit_counts @ sums) / (unit_counts @ np.bincount(unit_index, minlength=units))

@@ -33,16 +33,16 @@ def temperature(logits: Floats, truth: Ints) -> float:
     scale = 1.0
     for _ in range(100):
         exponentials = np.exp(scale * values)
-        shares = exponentials / exponentials.sum(axis=1, keepdims=True)
-        mean = (shares * values).sum(axis=1)
+        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        mean = (probabilities * values).sum(axis=1)
         slope = float((mean - target).mean())
-        curvature = float(((shares * values**2).sum(axis=1) - mean**2).mean())
+        curvature = float(((probabilities * values**2).sum(axis=1) - mean**2).mean())
         low, high = (scale, high) if slope < 0 else (low, scale)
         step = scale - slope / curvature if curvature > 0 else np.nan
-        following = step if low < step < high else (low * high) ** 0.5
-        if abs(following - scale) <= 1e-10 * scale:
+        next_scale = step if low < step < high else (low * high) ** 0.5
+        if abs(next_scale - scale) <= 1e-10 * scale:
             break
-        scale = following
+        scale = next_scale
     return float(1 / scale)
 
 
@@ -74,14 +74,14 @@ def abstain_threshold(
         return 0.0
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")
-    right = np.cumsum((probabilities.argmax(axis=1) == truth)[order])
+    correct_counts = np.cumsum((probabilities.argmax(axis=1) == truth)[order])
     answer_counts = np.arange(1, len(truth) + 1)
     # Rows of equal confidence are answered together: a cut may only lie where the confidence drops.
     cuts = np.r_[np.diff(confidences[order]) < 0, True]
     target_coverage = least_coverage if coverage is None else coverage
-    enough = cuts & (answer_counts >= target_coverage * len(truth) - 1e-9)
-    cut = int(np.argmax(enough))
+    reaches_target = cuts & (answer_counts >= target_coverage * len(truth) - 1e-9)
+    cut = int(np.argmax(reaches_target))
     if target_accuracy is not None:
-        accurate_cuts = np.flatnonzero(enough & (right / answer_counts >= target_accuracy))
+        accurate_cuts = np.flatnonzero(reaches_target & (correct_counts / answer_counts >= target_accuracy))
         cut = int(accurate_cuts[-1]) if len(accurate_cuts) else cut
     return 0.0 if cut == len(truth) - 1 else float(confidences[order][cut])

@@ -40,20 +40,22 @@ def equal_error_rate(table: PredictionTable) -> float | None:
     false_alarms, hits = roc(table)
     # Between two thresholds the curve is a straight line.
     difference = false_alarms - (1 - hits)
-    after = int(np.argmax(difference >= 0))
-    if after == 0:
+    crossing = int(np.argmax(difference >= 0))
+    if crossing == 0:
         return float(false_alarms[0])
-    share = -difference[after - 1] / (difference[after] - difference[after - 1])
-    return float(false_alarms[after - 1] + share * (false_alarms[after] - false_alarms[after - 1]))
+    share = -difference[crossing - 1] / (difference[crossing] - difference[crossing - 1])
+    return float(false_alarms[crossing - 1] + share * (false_alarms[crossing] - false_alarms[crossing - 1]))
 
 
 def panels(tables: Mapping[str, PredictionTable]) -> list[tuple[str, str, str]]:
     """Heading, picture and note of the two curves, for the systems that give scores."""
-    scored = {name: table for name, table in tables.items() if table.has_scores}
-    if not scored:
+    tables_with_scores = {name: table for name, table in tables.items() if table.has_scores}
+    if not tables_with_scores:
         return []
-    curves = {name: roc(table) for name, table in scored.items()}
-    rates = ", ".join(f"{name} {100 * (equal_error_rate(table) or 0):.1f} %".strip() for name, table in scored.items())
+    curves = {name: roc(table) for name, table in tables_with_scores.items()}
+    rates = ", ".join(
+        f"{name} {100 * (equal_error_rate(table) or 0):.1f} %".strip() for name, table in tables_with_scores.items()
+    )
     return [
         ("Hits and false alarms (ROC)", roc_plot(curves), "Every pair of a clip and a class is one decision."),
         ("Misses and false alarms (DET)", det_plot(curves), f"Equal error rate: {rates}. Down and left is better."),
@@ -111,10 +113,10 @@ def _framed(
     title: str, x_label: str, y_label: str, parts: list[str], names: list[str], side: float, left: float, top: float
 ) -> str:
     parts = [*parts, text(left + side / 2, top + side + 28, x_label, anchor="middle", size=_SMALL, fill=MUTED)]
-    turned = text(0, 0, y_label, anchor="middle", size=_SMALL, fill=MUTED)
-    parts.append(f'<g transform="translate(12 {top + side / 2:.5g}) rotate(-90)">{turned}</g>')
-    shown = [name for name in names if name]
-    for number, (shade, name) in enumerate(zip(SHADES, shown, strict=False)):
+    y_label_text = text(0, 0, y_label, anchor="middle", size=_SMALL, fill=MUTED)
+    parts.append(f'<g transform="translate(12 {top + side / 2:.5g}) rotate(-90)">{y_label_text}</g>')
+    titles = [name for name in names if name]
+    for number, (shade, name) in enumerate(zip(SHADES, titles, strict=False)):
         y = top + side + 46 + 16 * number
         parts += [rect(left, y - 2, 14, 4, shade), text(left + 20, y, name, size=_SMALL)]
-    return picture(left + side + 12, top + side + 40 + 16 * len(shown), title, parts)
+    return picture(left + side + 12, top + side + 40 + 16 * len(titles), title, parts)

@@ -38,23 +38,23 @@ def match(
     for parts in clips:
         by_stem[PurePosixPath(parts[-1]).stem].append(parts)
     row_of: dict[int, int] = {}
-    unknown: list[str] = []
-    ambiguous: list[str] = []
-    repeated: list[str] = []
+    unknown_files: list[str] = []
+    ambiguous_files: list[str] = []
+    repeated_files: list[str] = []
     for number, (file, start) in enumerate(zip(files, starts, strict=True)):
         rows = [row for parts in _nearest(path_parts(file, root), by_stem) for row in clips[parts]]
         if start is not None and len(rows) > 1:
             rows = [row for row in rows if abs(known_starts[row] - start) < _SAME_START_S]
         if len(rows) != 1:
-            (ambiguous if rows else unknown).append(file)
+            (ambiguous_files if rows else unknown_files).append(file)
         elif rows[0] in row_of:
-            repeated.append(file)
+            repeated_files.append(file)
         else:
             row_of[rows[0]] = number
     notes = [
-        _sentence(unknown, "not among the clips, not used"),
-        _sentence(ambiguous, "could be several clips (give more of the path, or start), not used"),
-        _sentence(repeated, "repeated, the first of each counts"),
+        _sentence(unknown_files, "not among the clips, not used"),
+        _sentence(ambiguous_files, "could be several clips (give more of the path, or start), not used"),
+        _sentence(repeated_files, "repeated, the first of each counts"),
     ]
     return row_of, [note for note in notes if note]
 
@@ -65,16 +65,16 @@ def _nearest(parts: tuple[str, ...], by_stem: Mapping[str, list[tuple[str, ...]]
     if len(candidates) < 2:
         return candidates
 
-    def common(other: tuple[str, ...]) -> tuple[int, bool]:
+    def common_ending(candidate: tuple[str, ...]) -> tuple[int, bool]:
         length = 0
-        for mine, theirs in zip(parts[-2::-1], other[-2::-1], strict=False):
-            if mine != theirs:
+        for part, other_part in zip(parts[-2::-1], candidate[-2::-1], strict=False):
+            if part != other_part:
                 break
             length += 1
-        return length, parts[-1] == other[-1]
+        return length, parts[-1] == candidate[-1]
 
-    best = max(map(common, candidates))
-    return [other for other in candidates if common(other) == best]
+    longest = max(map(common_ending, candidates))
+    return [candidate for candidate in candidates if common_ending(candidate) == longest]
 
 
 def path_parts(path: str, root: Path | str | None) -> tuple[str, ...]:

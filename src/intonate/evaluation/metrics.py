@@ -97,24 +97,24 @@ def macro_auc(probabilities: Floats, truth: Ints, weights: Floats | None = None)
     Returns:
         A scalar, or (R,) with weights; NaN where no class has both.
     """
-    times = np.ones((1, len(truth))) if weights is None else weights
-    areas = np.full((probabilities.shape[1], len(times)), np.nan)
+    clip_weights = np.ones((1, len(truth))) if weights is None else weights
+    areas = np.full((probabilities.shape[1], len(clip_weights)), np.nan)
     for column, scores in enumerate(probabilities.T):
         order = np.argsort(scores, kind="stable")
         positive = (truth == column)[order]
         if not positive.any() or positive.all():
             continue
         starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
-        sorted_times = times[:, order]
-        ups = np.add.reduceat(sorted_times * positive, starts, axis=1)
-        downs = np.add.reduceat(sorted_times * ~positive, starts, axis=1)
+        sorted_weights = clip_weights[:, order]
+        ups = np.add.reduceat(sorted_weights * positive, starts, axis=1)
+        downs = np.add.reduceat(sorted_weights * ~positive, starts, axis=1)
         below = np.cumsum(downs, axis=1) - downs / 2
         pairs = ups.sum(axis=1) * downs.sum(axis=1)
         areas[column] = np.divide((ups * below).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    defined = ~np.isnan(areas)
-    class_counts = defined.sum(axis=0)
+    is_defined = ~np.isnan(areas)
+    class_counts = is_defined.sum(axis=0)
     means = np.divide(
-        np.where(defined, areas, 0).sum(axis=0),
+        np.where(is_defined, areas, 0).sum(axis=0),
         class_counts,
         out=np.full(len(class_counts), np.nan),
         where=class_counts > 0,
@@ -163,8 +163,8 @@ def _ratio(numerator: Any, denominator: Any) -> Floats:
 
 
 def _mean_over_present(values: Floats, confusion: Floats) -> Floats:
-    present = confusion.sum(axis=-1) > 0
-    return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))
+    is_present = confusion.sum(axis=-1) > 0
+    return _ratio((values * is_present).sum(axis=-1), is_present.sum(axis=-1))
 
 
 def bins_by_unit(probabilities: Floats, truth: Ints, predicted: Ints | None, index: Ints, units: int) -> Floats:

@@ -98,13 +98,13 @@ def read(
         LabelError: a label is not known.
     """
     source = Path(path)
-    renamed = dict(mapping or {})
+    mapping = dict(mapping or {})
     header, body = _cells(source)
-    columns = _columns(header, renamed, source)
+    columns = _columns(header, mapping, source)
     place = {role: header.index(name) for name, role in columns.items()}
     score_labels = [role for role in columns.values() if role not in ALIASES]
-    labels_of_rows = [_label(row[place["label"]], renamed) for row in body] if "label" in place else []
-    _refuse_unused_names(renamed, header, [row[place["label"]] for row in body] if "label" in place else [], source)
+    labels_of_rows = [_label(row[place["label"]], mapping) for row in body] if "label" in place else []
+    _refuse_unused_names(mapping, header, [row[place["label"]] for row in body] if "label" in place else [], source)
 
     labels, merge_name = _labels(score_labels, labels_of_rows, utterances, merge_name)
     row_of, notes = match(
@@ -115,8 +115,8 @@ def read(
         root,
     )
     targets = [target_of(utterance, merge_name) for utterance in utterances]
-    used = [row for row in sorted(row_of) if targets[row] is not None]
-    if not used:
+    used_rows = [row for row in sorted(row_of) if targets[row] is not None]
+    if not used_rows:
         raise CorpusError(
             f"none of the {len(body)} rows of {source} could be used for the {len(utterances)} of the manifest, e.g. "
             f"{body[0][place['file']] if body else 'none'!r} beside {utterances[0].path!r}; files are matched by the "
@@ -124,36 +124,38 @@ def read(
         )
     if score_labels:
         scores, score_note = _probabilities(
-            _numbers([body[row_of[row]] for row in used], [place[name] for name in score_labels], header, source),
+            _numbers([body[row_of[row]] for row in used_rows], [place[name] for name in score_labels], header, source),
             [score_labels.index(name) if name in score_labels else -1 for name in labels],
         )
     else:
-        scores = np.zeros((len(used), len(labels)))
-        scores[np.arange(len(used)), [labels.index(labels_of_rows[row_of[row]]) for row in used]] = 1.0
+        scores = np.zeros((len(used_rows), len(labels)))
+        scores[np.arange(len(used_rows)), [labels.index(labels_of_rows[row_of[row]]) for row in used_rows]] = 1.0
         score_note = "There are labels and no scores, so no AUC, calibration or log-likelihood."
     table = tabulate(
-        [utterances[row] for row in used],
-        [str(targets[row]) for row in used],
+        [utterances[row] for row in used_rows],
+        [str(targets[row]) for row in used_rows],
         labels,
         scores,
         statistics="",
         protocol=PROTOCOL,
         root=root,
     )
-    left_out = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
-    never = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
-    unused = [name for name in header if name not in columns]
+    left_out_counts = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
+    unpredicted_labels = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
+    unused_columns = [name for name in header if name not in columns]
     all_notes = [
         "Columns: " + ", ".join(f"{name} as {role}" for name, role in columns.items()) + ".",
-        "Columns not used: " + ", ".join(unused) + "." if unused else "",
+        "Columns not used: " + ", ".join(unused_columns) + "." if unused_columns else "",
         score_note,
         *notes,
         _unanswered(utterances, row_of, root),
-        "Left out, for there is no such score: " + ", ".join(f"{n} {name}" for name, n in left_out.most_common()) + "."
-        if left_out
+        "Left out, for there is no such score: "
+        + ", ".join(f"{n} {name}" for name, n in left_out_counts.most_common())
+        + "."
+        if left_out_counts
         else "",
-        f"{', '.join(never)}: in the manifest, but never answered; --labels MERGE counts labels together."
-        if never
+        f"{', '.join(unpredicted_labels)}: in the manifest, but never answered; --labels MERGE counts labels together."
+        if unpredicted_labels
         else "",
     ]
     return Reading(table, columns, tuple(note for note in all_notes if note))
@@ -168,10 +170,14 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
     """
     source = Path(path)
     header, body = _cells(source)
-    names = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
+    column_by_name = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
     columns = _columns(header, mapping or {}, source)
-    free = [name for name in (*TRUTHS, "emotion", "label") if name in names and header[names[name]] not in columns]
-    if not free:
+    truth_columns = [
+        name
+        for name in (*TRUTHS, "emotion", "label")
+        if name in column_by_name and header[column_by_name[name]] not in columns
+    ]
+    if not truth_columns:
         raise CorpusError(
             f"{source} has no column of the truth ({', '.join(TRUTHS)}): it has {', '.join(header)}; give a "
             "MANIFEST that has it"
@@ -179,13 +185,13 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
     file_at = header.index(next(name for name, role in columns.items() if role == "file"))
 
     def cell(row: list[str], name: str) -> str:
-        return row[names[name]] if name in names else ""
+        return row[column_by_name[name]] if name in column_by_name else ""
 
     utterances = [
         Utterance(
             path=row[file_at],
-            emotion=_label(cell(row, free[0]), mapping or {}),
-            raw_label=cell(row, free[0]),
+            emotion=_label(cell(row, truth_columns[0]), mapping or {}),
+            raw_label=cell(row, truth_columns[0]),
             speaker=cell(row, "speaker"),
             corpus=cell(row, "corpus"),
             start_s=_seconds(cell(row, "start")) or 0.0,
@@ -209,9 +215,9 @@ def _cells(source: Path) -> tuple[list[str], list[list[str]]]:
     return header, [[cell.strip() for cell in row] for row in rows[1:]]
 
 
-def _columns(header: Sequence[str], renamed: Mapping[str, str], source: Path) -> dict[str, str]:
+def _columns(header: Sequence[str], mapping: Mapping[str, str], source: Path) -> dict[str, str]:
     """{column: `file`, `label`, `start`, or the label that it scores}."""
-    columns = {name: _role(renamed[name]) for name in header if name in renamed}
+    columns = {name: _role(mapping[name]) for name in header if name in mapping}
     for role, names in ALIASES.items():
         for alias in names:
             column = next((name for name in header if name.lower() == alias and name not in columns), None)
@@ -253,18 +259,18 @@ def _score_label(column: str) -> str:
         return column.removeprefix("p:") if column.startswith("p:") else ""
 
 
-def _label(text: str, renamed: Mapping[str, str]) -> str:
+def _label(text: str, mapping: Mapping[str, str]) -> str:
     """The canonical name, if it has one; what a row says is not refused for being nobody's emotion but its own."""
-    return canonical_or_same(renamed.get(text, text))
+    return canonical_or_same(mapping.get(text, text))
 
 
 def _refuse_unused_names(
-    renamed: Mapping[str, str], header: Sequence[str], labels: Sequence[str], source: Path
+    mapping: Mapping[str, str], header: Sequence[str], labels: Sequence[str], source: Path
 ) -> None:
-    known = {*header, *labels}
-    for name in renamed:
-        if name not in known:
-            raise CorpusError(f"{source} has no column and no label {name!r}; {did_you_mean(name, known)}")
+    known_names = {*header, *labels}
+    for name in mapping:
+        if name not in known_names:
+            raise CorpusError(f"{source} has no column and no label {name!r}; {did_you_mean(name, known_names)}")
 
 
 def _labels(
@@ -273,10 +279,10 @@ def _labels(
     """The classes of the table, and the merge that the truth is counted in."""
     if merge_name is not None:
         labels = merged_labels(merge_name)
-        if strange := sorted(set(score_labels or answers) - set(labels)):
+        if unknown_labels := sorted(set(score_labels or answers) - set(labels)):
             raise LabelError(
-                f"{strange[0]!r} is no label of the merge {merge_name!r}; {did_you_mean(strange[0], labels)}; say what "
-                f"it is: --map {strange[0]}=LABEL"
+                f"{unknown_labels[0]!r} is no label of the merge {merge_name!r}; "
+                f"{did_you_mean(unknown_labels[0], labels)}; say what it is: --map {unknown_labels[0]}=LABEL"
             )
         return labels, merge_name
     if score_labels:
@@ -300,11 +306,11 @@ def _seconds(text: str) -> float | None:
 
 
 def _unanswered(utterances: Sequence[Utterance], row_of: Mapping[int, int], root: Path | str | None) -> str:
-    missing = ["/".join(path_parts(item.path, root)) for row, item in enumerate(utterances) if row not in row_of]
-    if not missing:
+    files = ["/".join(path_parts(item.path, root)) for row, item in enumerate(utterances) if row not in row_of]
+    if not files:
         return ""
-    more = f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else ""
-    return f"{len(missing):,} of the manifest without a prediction: {', '.join(missing[:SHOWN])}{more}."
+    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
+    return f"{len(files):,} of the manifest without a prediction: {', '.join(files[:SHOWN])}{more}."
 
 
 def _numbers(body: Sequence[Sequence[str]], places: Sequence[int], header: Sequence[str], source: Path) -> Floats:
@@ -327,6 +333,6 @@ def _probabilities(scores: Floats, places: Sequence[int]) -> tuple[Floats, str]:
     totals = scores.sum(axis=1, keepdims=True)
     if (np.abs(totals - 1) > _SUM_TOLERANCE).any():
         note = note or "Scores did not sum to one and were scaled to; calibration figures are of the scaled ones."
-    even = np.full(scores.shape, 1 / scores.shape[1])
-    scaled = np.where(totals > 0, scores / np.where(totals > 0, totals, 1.0), even)
-    return np.hstack([scaled, np.zeros((len(scaled), 1))])[:, list(places)], note
+    uniform = np.full(scores.shape, 1 / scores.shape[1])
+    normalised = np.where(totals > 0, scores / np.where(totals > 0, totals, 1.0), uniform)
+    return np.hstack([normalised, np.zeros((len(normalised), 1))])[:, list(places)], note

@@ -44,7 +44,7 @@ PLAIN_WORDS: dict[str, str] = {
     CLIP_AND_5: "Five more clips of the same speaker, unlabelled, set the level the voice is measured against.",
     SPEAKER_NORMALISED: "All of the speaker's clips, unlabelled, set the level the voice is measured against.",
 }
-_WORDS = {
+_GLOSSARY = {
     "UAR": "The share of each class that was recognised, averaged over the classes, so that a frequent class counts no "
     "more than a rare one. Guessing gives 100 % divided by the number of classes. Also called UA.",
     "WA": "The share of all clips that were recognised. Also called accuracy.",
@@ -57,8 +57,8 @@ _WORDS = {
     "own classes": "Corpora have different classes. The open score lets the model answer with any of its classes; "
     "the other one lets it choose only among those that the clip's corpus has.",
 }
-_TIMES = {"train_s": ("training", "s"), "test_s": ("test", "s"), "ms_per_clip": ("per clip", "ms")}
-_MISTAKES, _CONFUSIONS = 15, 8
+_TIME_UNITS = {"train_s": ("training", "s"), "test_s": ("test", "s"), "ms_per_clip": ("per clip", "ms")}
+_SHOWN_MISTAKES, _SHOWN_CONFUSIONS = 15, 8
 
 
 def render(
@@ -150,27 +150,27 @@ def _card(condition: Mapping[str, Any]) -> str:
     counts = [_plural(condition["utterances"], "clip"), _plural(condition["speakers"], "speaker")]
     counts += [_plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
     words = [PLAIN_WORDS.get(condition[name], "") for name in ("protocol", "statistics")]
-    spread = [
-        f"UAR {percent(repeats['uar']['mean'])} ± {percent(repeats['uar']['sd'])} over {repeats['count']} {name}."
-        for name, repeats in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
-        if repeats
+    deviations = [
+        f"UAR {percent(deviation['uar']['mean'])} ± {percent(deviation['uar']['sd'])} over {deviation['count']} {name}."
+        for name, deviation in (("folds", view["over_folds"]), ("seeds", view["over_seeds"]))
+        if deviation
     ]
     protocol, statistics = condition["protocol"], condition["statistics"] or "all clips"
-    flattering = " warn" if protocol == RANDOM_SPLIT else ""
+    warning_class = " warn" if protocol == RANDOM_SPLIT else ""
     return (
-        f'<section class="card{flattering}"><p class="kind">{escape(protocol)}</p><h2>{escape(statistics)}</h2>'
+        f'<section class="card{warning_class}"><p class="kind">{escape(protocol)}</p><h2>{escape(statistics)}</h2>'
         f'<p class="big">{percent(overall["uar"]["value"])}<small>% UAR{", open" if restricted else ""}</small></p>'
         f'<p class="range">95 % interval over {view["unit"]}s {limits(overall["uar"])}</p>'
         f"<dl>{figure_list}</dl>"
-        f'<p class="how">{escape(" ".join(filter(None, [*words, ", ".join(counts) + ".", *spread])))}</p></section>'
+        f'<p class="how">{escape(" ".join(filter(None, [*words, ", ".join(counts) + ".", *deviations])))}</p></section>'
     )
 
 
 def _corpus_table(conditions: Sequence[Mapping[str, Any]]) -> str:
     has_restricted = any(condition["restricted"] for condition in conditions)
-    which = ", open" if has_restricted else ""
-    own = ["UAR, own classes"] if has_restricted else []
-    head = ["corpus", "conditions", "clips", "speakers", f"UAR{which}", *own, f"WA{which}"]
+    suffix = ", open" if has_restricted else ""
+    restricted_head = ["UAR, own classes"] if has_restricted else []
+    head = ["corpus", "conditions", "clips", "speakers", f"UAR{suffix}", *restricted_head, f"WA{suffix}"]
     rows = []
     for corpus in dict.fromkeys(name for condition in conditions for name in condition["corpora"]):
         corpus_cell = escape(corpus or NOT_KNOWN)
@@ -254,10 +254,10 @@ def panel(name: str, content: str, kind: str = "") -> str:
 
 
 def _interval_unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    alone = [name for name, group in groups if group["unit"] == "utterance"]
-    if not alone:
+    names = [name for name, group in groups if group["unit"] == "utterance"]
+    if not names:
         return ""
-    return f"Fewer than three speakers in {', '.join(alone)}: that interval is over clips and says nothing of others."
+    return f"Fewer than three speakers in {', '.join(names)}: that interval is over clips and says nothing of others."
 
 
 def _class_table(view: Mapping[str, Any]) -> str:
@@ -273,7 +273,7 @@ def _confusion_list(view: Mapping[str, Any], part: PredictionTable) -> str:
     counts = np.array(view["confusion"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
-    order = np.argsort(-shares, axis=None, kind="stable")[:_CONFUSIONS]
+    order = np.argsort(-shares, axis=None, kind="stable")[:_SHOWN_CONFUSIONS]
     rows = []
     for truth, predicted in zip(*np.unravel_index(order, shares.shape), strict=True):
         if counts[truth, predicted]:
@@ -309,7 +309,7 @@ def _mistake_table(part: PredictionTable) -> str:
             _label_cell(str(part.label[row])),
             percent(confidence[row]),
         ]
-        for (file, start), row in list(row_of.items())[:_MISTAKES]
+        for (file, start), row in list(row_of.items())[:_SHOWN_MISTAKES]
     ]
     if not rows:
         return "<p>None: every clip was right.</p>"
@@ -324,8 +324,8 @@ def _figure_table(condition: Mapping[str, Any]) -> str:
         cells = [_figure_cell(view["overall"][key], plain=key in ("nll", "brier")) for _, view in views]
         for _, view in views[:1]:
             cells.append(percent(view["corpus_mean"][key]) if key in view["corpus_mean"] else "")
-            for spread in (view["over_folds"], view["over_seeds"]):
-                interval = spread.get(key) if key in COUNTED else None
+            for deviations in (view["over_folds"], view["over_seeds"]):
+                interval = deviations.get(key) if key in COUNTED else None
                 cells.append(f"{percent(interval['mean'])} ± {percent(interval['sd'])}" if interval else "")
         rows.append([escape(name), *cells])
     head = ["figure", *(name for name, _ in views), "mean of corpora", "over folds", "over seeds"]
@@ -333,9 +333,9 @@ def _figure_table(condition: Mapping[str, Any]) -> str:
 
 
 def _footer(scores: Mapping[str, Any]) -> str:
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
+    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     times = ", ".join(
-        f"{_TIMES.get(key, (key, ''))[0]} {value:,.4g} {_TIMES.get(key, (key, ''))[1]}".strip()
+        f"{_TIME_UNITS.get(key, (key, ''))[0]} {value:,.4g} {_TIME_UNITS.get(key, (key, ''))[1]}".strip()
         for key, value in scores["times"].items()
     )
     return (
@@ -360,13 +360,16 @@ def _label_cell(name: str) -> str:
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
     """An HTML table of ready-made cells; the first `text_columns` columns are words, the others figures."""
     # A cell that begins with a coloured dot is a word as well.
-    words = [place < text_columns or all(row[place].startswith("<span") for row in rows) for place in range(len(head))]
-    side = [' class="left"' if word else "" for word in words]
-    top = "".join(f"<th{align}>{escape(name)}</th>" for name, align in zip(head, side, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{align}>{cell}</td>' for cell, align in zip(row, side, strict=True))}</tr>" for row in rows
+    is_text = [
+        place < text_columns or all(row[place].startswith("<span") for row in rows) for place in range(len(head))
+    ]
+    alignments = [' class="left"' if word else "" for word in is_text]
+    head_html = "".join(f"<th{align}>{escape(name)}</th>" for name, align in zip(head, alignments, strict=True))
+    body_html = "".join(
+        f"<tr>{''.join(f'<td{align}>{cell}</td>' for cell, align in zip(row, alignments, strict=True))}</tr>"
+        for row in rows
     )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table><thead><tr>{head_html}</tr></thead><tbody>{body_html}</tbody></table>"
 
 
 def _plural(count: int, name: str) -> str:

@@ -50,8 +50,8 @@ def compare(
         CorpusError: the rows or labels of the two are not the same.
     """
     _check_paired(a, b)
-    unit, index, count = units(a)
-    times = draws(count, repeats, np.random.default_rng(seed))
+    unit, unit_index, count = units(a)
+    unit_counts = draws(count, repeats, np.random.default_rng(seed))
     groups: dict[str, dict[str, Any]] = {}
     for kind in GROUPS:
         names = group_of(a, kind)
@@ -59,7 +59,9 @@ def compare(
             name: {
                 "clips": int((names == name).sum()),
                 "speakers": len(set(a.speaker[names == name].tolist()) - {""}),
-                **_difference(a.take(names == name), b.take(names == name), "uar", index[names == name], times),
+                **_difference(
+                    a.take(names == name), b.take(names == name), "uar", unit_index[names == name], unit_counts
+                ),
             }
             for name in sorted(set(names.tolist()))
             if len(set(names.tolist())) > 1
@@ -68,7 +70,7 @@ def compare(
         "unit": unit,
         "units": count,
         "clips": len(a),
-        "metrics": {metric: _difference(a, b, metric, index, times) for metric in metrics},
+        "metrics": {metric: _difference(a, b, metric, unit_index, unit_counts) for metric in metrics},
         "mcnemar": mcnemar(a, b),
         "agreement": float(kappa(confusion_matrix(a.predicted, b.predicted, len(a.labels)))),
         "groups": groups,
@@ -96,8 +98,8 @@ def difference(
         CorpusError: as in `compare`.
     """
     _check_paired(a, b)
-    _, index, count = units(a)
-    return _difference(a, b, metric, index, draws(count, repeats, np.random.default_rng(seed)))
+    _, unit_index, count = units(a)
+    return _difference(a, b, metric, unit_index, draws(count, repeats, np.random.default_rng(seed)))
 
 
 def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict[str, Any]:
@@ -108,8 +110,8 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
     so that the interval may reach beyond zero. Groups under 20 clips, and those not known, are left out; a kind with
     fewer than two groups is not in the answer.
     """
-    unit, index, count = units(table)
-    times = draws(count, repeats, np.random.default_rng(seed)) if count else np.zeros((repeats, 0))
+    unit, unit_index, count = units(table)
+    unit_counts = draws(count, repeats, np.random.default_rng(seed)) if count else np.zeros((repeats, 0))
     gaps = {}
     for kind in FAIRNESS:
         names = group_of(table, kind)
@@ -117,14 +119,16 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
         if len(groups) < 2:
             continue
         order = sorted(groups, key=lambda name: measure(table.take(names == name), "uar"))
-        best, worst = names == order[-1], names == order[0]
-        of_best, of_worst = (_resampled(table.take(rows), "uar", index[rows], times) for rows in (best, worst))
-        resampled_gaps = of_best - of_worst
+        is_best, is_worst = names == order[-1], names == order[0]
+        best_uars, worst_uars = (
+            _resampled(table.take(rows), "uar", unit_index[rows], unit_counts) for rows in (is_best, is_worst)
+        )
+        resampled_gaps = best_uars - worst_uars
         low, high = percentiles(resampled_gaps)
         gaps[kind] = {
             "best": order[-1],
             "worst": order[0],
-            "gap": measure(table.take(best), "uar") - measure(table.take(worst), "uar"),
+            "gap": measure(table.take(is_best), "uar") - measure(table.take(is_worst), "uar"),
             "low": number(low),
             "high": number(high),
             "p": number(p_value(resampled_gaps)),
@@ -135,26 +139,26 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
 
 def p_value(differences: Floats) -> float:
     """Two-sided, from resampled differences, (R,); NaN where none is defined."""
-    defined = differences[~np.isnan(differences)]
-    if not len(defined):
+    numbers = differences[~np.isnan(differences)]
+    if not len(numbers):
         return float("nan")
-    smaller = min((defined <= 0).sum(), (defined >= 0).sum())
-    return float(min(1.0, 2 * (smaller + 1) / (len(defined) + 1)))
+    smaller = min((numbers <= 0).sum(), (numbers >= 0).sum())
+    return float(min(1.0, 2 * (smaller + 1) / (len(numbers) + 1)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values for several comparisons at once (Holm 1979): all that are under 0.05 may be believed together."""
     order = np.argsort(p_values)
-    adjusted = np.maximum.accumulate(np.asarray(p_values)[order] * (len(p_values) - np.arange(len(p_values))))
+    corrected = np.maximum.accumulate(np.asarray(p_values)[order] * (len(p_values) - np.arange(len(p_values))))
     result = np.empty(len(p_values))
-    result[order] = np.minimum(adjusted, 1.0)
+    result[order] = np.minimum(corrected, 1.0)
     return [float(value) for value in result]
 
 
 def _difference(
-    a: PredictionTable, b: PredictionTable, metric: str, index: np.ndarray[Any, Any], times: Floats
+    a: PredictionTable, b: PredictionTable, metric: str, unit_index: np.ndarray[Any, Any], unit_counts: Floats
 ) -> dict[str, float | None]:
-    differences = _resampled(a, metric, index, times) - _resampled(b, metric, index, times)
+    differences = _resampled(a, metric, unit_index, unit_counts) - _resampled(b, metric, unit_index, unit_counts)
     low, high = percentiles(differences)
     value_a, value_b = measure(a, metric), measure(b, metric)
     return {
@@ -167,11 +171,11 @@ def _difference(
     }
 
 
-def _resampled(table: PredictionTable, metric: str, index: np.ndarray[Any, Any], times: Floats) -> Floats:
+def _resampled(table: PredictionTable, metric: str, unit_index: np.ndarray[Any, Any], unit_counts: Floats) -> Floats:
     """The metric of each resample, NaN where nobody of the table was drawn: such a one says nothing."""
-    values = resampled(table, metric, index, times)
+    values = resampled(table, metric, unit_index, unit_counts)
     if metric in COUNTED:
-        values[times[:, np.unique(index)].sum(axis=1) == 0] = np.nan
+        values[unit_counts[:, np.unique(unit_index)].sum(axis=1) == 0] = np.nan
     return values
 
 

@@ -63,8 +63,8 @@ def confusion_plot(confusion: ArrayLike, labels: Sequence[str]) -> str:
     for place, name in enumerate(labels):
         x, y = left + place * cell_width + (cell_width - gap) / 2, top + place * cell_height + (cell_height - gap) / 2
         if has_upright_heads:
-            lying = text(0, 0, name, size=_SMALL)
-            parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{lying}</g>')
+            name_text = text(0, 0, name, size=_SMALL)
+            parts.append(f'<g transform="translate({x:.5g} {top - 6:.5g}) rotate(-90)">{name_text}</g>')
         else:
             parts.append(text(x, top - 10, name, anchor="middle", size=_SMALL))
         parts.append(text(left - 20, y, name, anchor="end"))
@@ -133,11 +133,11 @@ def class_plot(classes: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
         classes: {label: {precision, recall, f1, support}}; classes that do not occur are left out.
     """
-    present = {name: figures for name, figures in classes.items() if figures["support"]}
+    figures_by_class = {name: figures for name, figures in classes.items() if figures["support"]}
     row, width, top = 36.0, 440.0, 26.0
-    left = max([text_width(name) for name in present] + [60.0]) + 12
+    left = max([text_width(name) for name in figures_by_class] + [60.0]) + 12
     right = width - 44
-    height = top + row * len(present) + 20
+    height = top + row * len(figures_by_class) + 20
 
     def x(share: float) -> float:
         return left + (right - left) * share
@@ -154,7 +154,7 @@ def class_plot(classes: Mapping[str, Mapping[str, Any]]) -> str:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         parts.append(line(x(tick), top, x(tick), height - 20))
         parts.append(text(x(tick), height - 10, f"{100 * tick:.0f}", anchor="middle", size=_SMALL, fill=MUTED))
-    for place, (name, figures) in enumerate(present.items()):
+    for place, (name, figures) in enumerate(figures_by_class.items()):
         middle, shade = top + place * row + row / 2, colour(name)
         recall, precision, f1 = figures["recall"], figures["precision"], figures["f1"]
         tip = f"{name}: recall {recall:.1%}, precision {precision:.1%}, F1 {f1:.1%}, n = {figures['support']}"
@@ -179,11 +179,11 @@ def reliability_plot(table: PredictionTable) -> str:
     width, height = left + side + 14, floor + 36
     parts = _frame(left, top, side, "right (%)")
     step = side / ECE_BINS
-    for place, (count, confidence, right) in enumerate(bins):
+    for place, (count, confidence, accuracy) in enumerate(bins):
         x = left + place * step
         if count == 0:
             continue
-        rate, mean = right / count, confidence / count
+        rate, mean = accuracy / count, confidence / count
         edges = f"{place / ECE_BINS:.0%}–{(place + 1) / ECE_BINS:.0%}"
         tip = f"confidence {edges}: n = {count:.0f}, right {rate:.1%}, said {mean:.1%}"
         # A bin of very few clips says little, and is drawn faintly.
@@ -209,7 +209,7 @@ def coverage_plot(table: PredictionTable) -> str:
 
     A ring marks where the model's own threshold lies, if it abstained from anything.
     """
-    coverage, right = coverage_curve(table)
+    coverage, accuracy = coverage_curve(table)
     side, left, top = 300.0, 58.0, 6.0
     base = top + side
     parts = _frame(left, top, side, "right (%)")
@@ -219,7 +219,7 @@ def coverage_plot(table: PredictionTable) -> str:
     usable = np.flatnonzero(coverage * len(table) >= min(20, len(table)))
     if len(usable):
         sample = np.unique(usable[np.linspace(0, len(usable) - 1, 200).astype(int)])
-        points = [(left + side * coverage[place], base - side * right[place]) for place in sample]
+        points = [(left + side * coverage[place], base - side * accuracy[place]) for place in sample]
         parts.append(polyline(points, ACCENT, width=2.2))
     is_answered = ~table.abstained
     if table.abstained.any() and is_answered.any():

@@ -57,7 +57,7 @@ def scores(
             part = table.where(protocol=protocol, statistics=statistics)
             corpora = sorted_names(part.corpus)
             restricted_part = part.restricted(label_sets)
-            differ = any(len(label_sets[corpus]) < len(table.labels) for corpus in corpora)
+            has_other_classes = any(len(label_sets[corpus]) < len(table.labels) for corpus in corpora)
             conditions.append(
                 {
                     "protocol": protocol,
@@ -68,7 +68,7 @@ def scores(
                     "folds": sorted_names(part.fold),
                     "seeds": sorted(set(part.seed.tolist())),
                     "open": view(part, repeats, seed),
-                    "restricted": view(restricted_part, repeats, seed) if differ else None,
+                    "restricted": view(restricted_part, repeats, seed) if has_other_classes else None,
                 }
             )
     return {"labels": list(table.labels), "conditions": conditions, "times": dict(times or {})}
@@ -146,11 +146,11 @@ def _spread(table: PredictionTable, column: str) -> dict[str, Any]:
     if len(values) < 2:
         return {}
     parts = [table.where(**{column: [value]}) for value in values]
-    spread: dict[str, Any] = {"count": len(values)}
+    deviations: dict[str, Any] = {"count": len(values)}
     for metric in COUNTED:
         values_of_parts = [measure(part, metric) for part in parts]
-        spread[metric] = {"mean": float(np.mean(values_of_parts)), "sd": float(np.std(values_of_parts, ddof=1))}
-    return spread
+        deviations[metric] = {"mean": float(np.mean(values_of_parts)), "sd": float(np.std(values_of_parts, ddof=1))}
+    return deviations
 
 
 def _answer_figures(table: PredictionTable) -> dict[str, Any]:

@@ -86,10 +86,10 @@ def to_text(results: Mapping[str, Any]) -> str:
                 restricted_figure = restricted["overall"][key]
                 line += f"  {percent(restricted_figure['value']):>5}  {limits(restricted_figure)}"
             lines.append(line.rstrip())
-        for spread, name in ((view["over_folds"], "folds"), (view["over_seeds"], "seeds")):
-            if spread:
-                mean, sd = percent(spread["uar"]["mean"]), percent(spread["uar"]["sd"])
-                lines.append(f"  UAR {mean} ± {sd} over {spread['count']} {name}")
+        for deviations, name in ((view["over_folds"], "folds"), (view["over_seeds"], "seeds")):
+            if deviations:
+                mean, sd = percent(deviations["uar"]["mean"]), percent(deviations["uar"]["sd"])
+                lines.append(f"  UAR {mean} ± {sd} over {deviations['count']} {name}")
         answers = view["answered"]
         if answers["coverage"] is not None and answers["coverage"] < 1:
             lines.append(

@@ -42,9 +42,9 @@ def text(
     """A line of text whose middle lies at height y; anchor is `start`, `middle` or `end`."""
     # 0.35 em from the baseline is the middle of the figures and capitals; dominant-baseline differs by browser.
     place = f'x="{x:.5g}" y="{y + 0.35 * size:.5g}" text-anchor="{anchor}" font-size="{size:.5g}"'
-    bold = f' font-weight="{weight}"' if weight != 400 else ""
-    hover = f"<title>{escape(tip)}</title>" if tip else ""
-    return f'<text {place} fill="{fill}"{bold}>{escape(content)}{hover}</text>'
+    weight_attribute = f' font-weight="{weight}"' if weight != 400 else ""
+    title_element = f"<title>{escape(tip)}</title>" if tip else ""
+    return f'<text {place} fill="{fill}"{weight_attribute}>{escape(content)}{title_element}</text>'
 
 
 def rect(
@@ -61,11 +61,11 @@ def line(
     x1: float, y1: float, x2: float, y2: float, stroke: str = LINE, *, width: float = 1, dash: str = "", cap: str = ""
 ) -> str:
     """A straight line."""
-    dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    capped = f' stroke-linecap="{cap}"' if cap else ""
+    dash_attribute = f' stroke-dasharray="{dash}"' if dash else ""
+    cap_attribute = f' stroke-linecap="{cap}"' if cap else ""
     return (
         f'<line x1="{x1:.5g}" y1="{y1:.5g}" x2="{x2:.5g}" y2="{y2:.5g}" stroke="{stroke}" '
-        f'stroke-width="{width:.3g}"{dashed}{capped}/>'
+        f'stroke-width="{width:.3g}"{dash_attribute}{cap_attribute}/>'
     )
 
 

@@ -100,9 +100,9 @@ class PredictionTable:
                 )
         for name in ("emotion", "label"):
             column = getattr(self, name)
-            strange = ~np.isin(column, self.labels)
-            if strange.any():
-                row = int(np.argmax(strange))
+            is_unknown = ~np.isin(column, self.labels)
+            if is_unknown.any():
+                row = int(np.argmax(is_unknown))
                 raise CorpusError(
                     f"row {row + 1} of the prediction table has {name} {str(column[row])!r}, which is not among its "
                     f"labels; {did_you_mean(str(column[row]), self.labels)}"
@@ -148,8 +148,8 @@ class PredictionTable:
         for name, value in conditions.items():
             if name not in COLUMNS:
                 raise CorpusError(f"the prediction table has no column {name!r}; {did_you_mean(name, COLUMNS)}")
-            several = isinstance(value, Collection) and not isinstance(value, str)
-            mask &= np.isin(getattr(self, name), list(value) if several else [value])
+            is_several = isinstance(value, Collection) and not isinstance(value, str)
+            mask &= np.isin(getattr(self, name), list(value) if is_several else [value])
         return self.take(mask)
 
     def label_sets(self) -> dict[str, tuple[str, ...]]:
@@ -170,15 +170,15 @@ class PredictionTable:
                 key keeps all classes.
         """
         sets = self.label_sets() if label_sets is None else label_sets
-        allowed = np.ones((len(self), len(self.labels)), dtype=bool)
+        is_allowed = np.ones((len(self), len(self.labels)), dtype=bool)
         for corpus, names in sets.items():
-            allowed[self.corpus == corpus] = np.isin(self.labels, list(names))
-        masked = np.where(allowed, self.probabilities, 0.0)
-        total = masked.sum(axis=1, keepdims=True)
-        even = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-        probabilities = np.where(total > 0, masked / np.where(total > 0, total, 1.0), even)
+            is_allowed[self.corpus == corpus] = np.isin(self.labels, list(names))
+        allowed_probabilities = np.where(is_allowed, self.probabilities, 0.0)
+        total = allowed_probabilities.sum(axis=1, keepdims=True)
+        uniform = is_allowed / np.maximum(is_allowed.sum(axis=1, keepdims=True), 1)
+        probabilities = np.where(total > 0, allowed_probabilities / np.where(total > 0, total, 1.0), uniform)
         # A row that loses nothing keeps its label, so that ties do not turn over.
-        is_unchanged = (allowed | (self.probabilities == 0)).all(axis=1)
+        is_unchanged = (is_allowed | (self.probabilities == 0)).all(axis=1)
         label_index = np.where(is_unchanged, self.predicted, probabilities.argmax(axis=1))
         return dataclasses.replace(self, label=np.array(self.labels)[label_index], probabilities=probabilities)
 
@@ -262,9 +262,9 @@ def concatenate(tables: Iterable[PredictionTable]) -> PredictionTable:
                 f"prediction tables with different labels cannot be joined: {', '.join(first.labels)} and "
                 f"{', '.join(part.labels)}; score them one by one"
             )
-    aligned = [part.probabilities[:, [part.labels.index(name) for name in first.labels]] for part in parts]
+    probabilities = [part.probabilities[:, [part.labels.index(name) for name in first.labels]] for part in parts]
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-    return dataclasses.replace(first, **columns, probabilities=np.concatenate(aligned))
+    return dataclasses.replace(first, **columns, probabilities=np.concatenate(probabilities))
 
 
 def write(table: PredictionTable, path: Path | str) -> Path:
@@ -295,11 +295,11 @@ def read(path: Path | str) -> PredictionTable:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"prediction table {source} cannot be read ({error}); expected a CSV file") from error
     labels = tuple(name[len(_PREFIX) :] for name in header if name.startswith(_PREFIX))
-    missing = [name for name in COLUMNS if name not in header] + ([] if labels else [_PREFIX + "<label>"])
-    if missing:
+    missing_columns = [name for name in COLUMNS if name not in header] + ([] if labels else [_PREFIX + "<label>"])
+    if missing_columns:
         raise CorpusError(
-            f"prediction table {source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-            f"expected {', '.join(COLUMNS)} and one {_PREFIX}<label> per class"
+            f"prediction table {source} lacks the column{'s' * (len(missing_columns) > 1)} "
+            f"{', '.join(missing_columns)}; expected {', '.join(COLUMNS)} and one {_PREFIX}<label> per class"
         )
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):
