@@ -127,7 +127,7 @@ def test_text_says_unsure_and_silence():
 
 
 def test_text_says_what_is_unlike_the_training():
-    for familiarity, is_said in ((None, False), (0.5, False), (page.STRANGE, True), (0.0, True)):
+    for familiarity, is_said in ((None, False), (0.5, False), (page.UNFAMILIAR, True), (0.0, True)):
         shown = printed(dataclasses.replace(SHORT, familiarity=familiarity)).splitlines()[0]
         assert ("unlike what it learnt from" in shown) == is_said
 

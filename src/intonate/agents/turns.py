@@ -132,6 +132,6 @@ class Turns:
 
     def _forget(self, longest_s: float) -> None:
         """Drop the oldest blocks that are not needed for the newest `longest_s`."""
-        most = round(longest_s * self._rate_hz)
-        while self._blocks and self._kept - len(self._blocks[0]) >= most:
+        longest = round(longest_s * self._rate_hz)
+        while self._blocks and self._kept - len(self._blocks[0]) >= longest:
             self._kept -= len(self._blocks.popleft())

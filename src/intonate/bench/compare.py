@@ -107,13 +107,13 @@ def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionT
         CorpusError: they have no clip in common.
     """
     notes: list[str] = []
-    tables = _one_condition(systems, notes)
-    tables = _one_label_set(tables, notes)
-    names = list(tables)
-    base = tables[names[0]]
+    comparable = _one_condition(systems, notes)
+    comparable = _one_label_set(comparable, notes)
+    names = list(comparable)
+    base = comparable[names[0]]
     rows_of: list[dict[int, int]] = []
     for name in names[1:]:
-        other_table = tables[name]
+        other_table = comparable[name]
         row_of: dict[int, int] = {}
         for seed in sorted(set(base.seed.tolist())):
             base_rows, rows = np.flatnonzero(base.seed == seed), np.flatnonzero(other_table.seed == seed)
@@ -127,19 +127,19 @@ def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionT
         row
         for row in range(len(base))
         if all(
-            row in row_of and tables[name].emotion[row_of[row]] == base.emotion[row]
+            row in row_of and comparable[name].emotion[row_of[row]] == base.emotion[row]
             for name, row_of in zip(names[1:], rows_of, strict=True)
         )
     ]
     if not common_rows:
         raise CorpusError(
-            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {tables[names[1]].file[0]}; files "
+            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {comparable[names[1]].file[0]}; files "
             "are matched by the end of their path, and the truth must be the same"
         )
     aligned_tables = {names[0]: base.take(common_rows)}
     for name, row_of in zip(names[1:], rows_of, strict=True):
-        aligned_tables[name] = tables[name].take([row_of[row] for row in common_rows])
-    for name, table in tables.items():
+        aligned_tables[name] = comparable[name].take([row_of[row] for row in common_rows])
+    for name, table in comparable.items():
         if left_out := len(table) - len(common_rows):
             notes.append(
                 f"{name}: {left_out:,} answers to clips that others did not answer, or have another truth for."
@@ -204,7 +204,7 @@ def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
     """Of each system the answers under one protocol, one statistics of the speaker, and the seeds that all have."""
     shared_statistics = set.intersection(*({*map(str, table.statistics)} for table in systems.values()))
     shared_seeds = set.intersection(*({*map(int, table.seed)} for table in systems.values()))
-    tables = {}
+    parts = {}
     for name, table in systems.items():
         conditions = sorted_names(table.statistics)
         statistics = next((value for value in conditions if value in shared_statistics), conditions[0])
@@ -219,8 +219,8 @@ def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
             notes.append(f"{name}: {statistics}.")
         if not shared_seeds:
             part = dataclasses.replace(part, seed=np.zeros(len(part), np.int64))
-        tables[name] = part
-    return tables
+        parts[name] = part
+    return parts
 
 
 def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:

@@ -54,13 +54,13 @@ class Answers:
         for answer in self._recognizer.predict_many(sources, text=self._text, whole=True):
             if isinstance(answer, Failure):
                 raise ModelError(f"a changed copy of the sound could not be answered: {answer.error}")
-            known = {**answer.scores, **answer.dimensions}
-            rows.append([known[name] for name in outputs(spec)] if known else self._unknown)
+            output_values = {**answer.scores, **answer.dimensions}
+            rows.append([output_values[name] for name in outputs(spec)] if output_values else self._unknown)
         self.count += len(rows)
         return np.array(rows).reshape(-1, len(outputs(spec)))
 
 
 def log_odds(probabilities: Array) -> Array:
     """The scale on which what the tiles add is added up: from 98 to 99 % is as far as from 50 to 67 %."""
-    bounded = np.clip(probabilities, LEAST, 1 - LEAST)
-    return np.log(bounded / (1 - bounded))
+    inner_probabilities = np.clip(probabilities, LEAST, 1 - LEAST)
+    return np.log(inner_probabilities / (1 - inner_probabilities))

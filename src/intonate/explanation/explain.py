@@ -139,37 +139,39 @@ def explain(
     if label is not None and label not in names:
         raise ModelError(f"model {spec.name!r} has no label {label!r}; {did_you_mean(label, names)}")
     notes: list[str] = []
-    whole = decode.load(source, spec.sample_rate_hz, start_s, end_s, LONGEST_S, notes)
-    answer = recognizer.predict((whole, spec.sample_rate_hz), text=text)
+    recording = decode.load(source, spec.sample_rate_hz, start_s, end_s, LONGEST_S, notes)
+    answer = recognizer.predict((recording, spec.sample_rate_hz), text=text)
     if not (answer.scores or answer.dimensions):
         raise AudioError(
             f"{decode.name_of(source)}: nobody speaks in it ({answer.label}), so no answer is to be explained"
         )
     label = label or next(iter(answer.scores or answer.dimensions))
     answers, column = Answers(recognizer, text), names.index(label)
-    first, last = _surest_window(whole, answers, column, recording_cuts(len(whole), spec.sample_rate_hz, spec.pool))
-    sound = whole[first:last]
-    if len(sound) < len(whole):
+    first, last = _surest_window(
+        recording, answers, column, recording_cuts(len(recording), spec.sample_rate_hz, spec.pool)
+    )
+    sound = recording[first:last]
+    if len(sound) < len(recording):
         notes.append(
-            f"of {len(whole) / spec.sample_rate_hz:.1f} s the window that is surest of {label} is explained; "
+            f"of {len(recording) / spec.sample_rate_hz:.1f} s the window that is surest of {label} is explained; "
             "--start and --end take another"
         )
     tiles, rng = Tiles(sound, spec.sample_rate_hz), np.random.default_rng(seed)
-    (unchanged,) = answers([sound])
+    (probabilities,) = answers([sound])
     without = answers(tiles.without(mask) for mask in rows_and_columns(tiles.shape))[:, column]
     tile_map = importance(tiles, answers, column, rng)
-    order = np.argsort(-unchanged, kind="stable")
+    order = np.argsort(-probabilities, kind="stable")
     return Explanation(
         file=file_of(source),
         model=spec.name,
         label=label,
-        scores={names[place]: float(unchanged[place]) for place in order},
+        scores={names[place]: float(probabilities[place]) for place in order},
         start_s=start_s + first / spec.sample_rate_hz,
         tiles=tiles,
         map=tile_map,
         without_stretch=without[: tiles.shape[0]],
         without_band=without[tiles.shape[0] :],
-        changed=_changed(sound, spec, answers, column, notes),
+        changed=_answers_to_changes(sound, spec, answers, column, notes),
         deletion=faithfulness.deletion(tiles, answers, column, tile_map, rng),
         insertion=faithfulness.insertion(tiles, answers, column, tile_map, rng),
         questions=answers.count,
@@ -186,22 +188,24 @@ def _surest_window(
     return cuts[int(answers(waveform[first:last] for first, last in cuts)[:, column].argmax())]
 
 
-def _changed(
+def _answers_to_changes(
     waveform: Waveform, spec: ModelSpec, answers: Answers, column: int, notes: list[str]
 ) -> tuple[Changed, ...]:
     """The answers to every change that can be made here."""
     copies: dict[str, Waveform] = {}
-    missing: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for name, steps in CHANGES.items():
         try:
             copies[name] = transforms.apply(waveform, spec.sample_rate_hz, steps)
         except MissingExtraError as error:
-            missing[name] = str(error)
-    if missing:
-        notes.append(f"left out: {', '.join(missing)} ({next(iter(missing.values()))})")
-    found = []
+            errors[name] = str(error)
+    if errors:
+        notes.append(f"left out: {', '.join(errors)} ({next(iter(errors.values()))})")
+    changes = []
     for name, row in zip(copies, answers(copies.values()), strict=True):
         labels = row[: len(spec.labels)]
-        best = int(labels.argmax()) if len(labels) else column
-        found.append(Changed(name, spec.labels[best] if len(labels) else "", float(row[column]), float(row[best])))
-    return tuple(found)
+        best_column = int(labels.argmax()) if len(labels) else column
+        changes.append(
+            Changed(name, spec.labels[best_column] if len(labels) else "", float(row[column]), float(row[best_column]))
+        )
+    return tuple(changes)

@@ -39,15 +39,15 @@ class Curves:
 
     def area(self, up_to: float = HALF) -> float:
         """How far the probability moves in the order of the explanation, averaged over the way up to a share."""
-        return self._movement(self.explained, up_to)
+        return self._mean_movement(self.explained, up_to)
 
     def random_area(self, up_to: float = HALF) -> float:
         """The same in random order."""
-        return self._movement(self.random, up_to)
+        return self._mean_movement(self.random, up_to)
 
-    def _movement(self, probabilities: Array, up_to: float) -> float:
-        way = self.shares <= up_to
-        movement = float(np.trapezoid((probabilities - probabilities[0])[way], self.shares[way])) / up_to
+    def _mean_movement(self, probabilities: Array, up_to: float) -> float:
+        is_before = self.shares <= up_to
+        movement = float(np.trapezoid((probabilities - probabilities[0])[is_before], self.shares[is_before])) / up_to
         return movement if self.is_insertion else -movement
 
 

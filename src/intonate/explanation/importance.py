@@ -35,10 +35,13 @@ def importance(
         taken_out: share of the tiles that each of them lacks, on average.
     """
     masks = rng.random((sounds, *tiles.shape)) < taken_out
-    odds = log_odds(answers(tiles.without(mask) for mask in masks)[:, column])
+    output_log_odds = log_odds(answers(tiles.without(mask) for mask in masks)[:, column])
     absent = masks.reshape(sounds, -1).astype(np.float64)
-    centred = absent - absent.mean(axis=0)
-    weights = np.linalg.solve(centred.T @ centred + RIDGE * np.eye(absent.shape[1]), centred.T @ (odds - odds.mean()))
+    centred_masks = absent - absent.mean(axis=0)
+    weights = np.linalg.solve(
+        centred_masks.T @ centred_masks + RIDGE * np.eye(absent.shape[1]),
+        centred_masks.T @ (output_log_odds - output_log_odds.mean()),
+    )
     return -weights.reshape(tiles.shape)
 
 

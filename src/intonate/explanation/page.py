@@ -26,8 +26,8 @@ SMALL = 11.0
 # The spectrogram behind the map, its range in dB.
 COLUMNS, ROWS, RANGE_DB = 480, 130, 70.0
 # The share of the tiles that are turned down, or all but them, in the copies to listen to; one of `SHARES`.
-PLAYED = SHARES[2]
-_WORDS = {
+PLAYED_SHARE = SHARES[2]
+_GLOSSARY = {
     "map": "What each tile of time and frequency adds to the log odds of the answer, estimated by turning many of them "
     "down at random: blue speaks for it, orange against it.",
     "turned down": f"By {SOFTER_DB:.0f} dB, to a tenth of the amplitude. The bars and the table are measured: the "
@@ -59,7 +59,7 @@ def render(explanation: Explanation) -> str:
         f"{panel('Is that true of the model?', _curves(explanation))}</div>",
         f"<h2>Band by band</h2>{panel('', _bands(explanation), 'wide')}",
     ]
-    meanings = "".join(f"<dt>{key}</dt><dd>{escape(meaning)}</dd>" for key, meaning in _WORDS.items())
+    meanings = "".join(f"<dt>{key}</dt><dd>{escape(meaning)}</dd>" for key, meaning in _GLOSSARY.items())
     body.append(f'<h2>The words</h2><dl class="words">{meanings}</dl>')
     return document(f"Why {label}? {name}", "".join(body))
 
@@ -84,16 +84,16 @@ def map_picture(explanation: Explanation) -> str:
         tip = f"{names[stretch].strip()}, {bands[band]}: {value:+.2f}"
         width, height = float(edges_x[stretch + 1] - x) - 1, float(edges_y[band] - y) - 1
         parts.append(rect(float(x), float(y), width, height, shade, opacity=strength, radius=2, tip=tip))
-    drops = explanation.probability - np.concatenate([explanation.without_band, explanation.without_stretch])
-    reach = max(float(np.abs(drops).max()), 0.05)
+    drop_by_place = explanation.probability - np.concatenate([explanation.without_band, explanation.without_stretch])
+    largest_drop = max(float(np.abs(drop_by_place).max()), 0.05)
     for band, name in enumerate(bands):
         middle = (edges_y[band] + edges_y[band + 1]) / 2
         parts.append(text(LEFT - 8, middle, name, anchor="end", size=SMALL))
-        parts += _side_bar(right + 12, middle, drops[band], reach, name)
+        parts += _side_bar(right + 12, middle, drop_by_place[band], largest_drop, name)
     for stretch, name in enumerate(names):
         middle = (edges_x[stretch] + edges_x[stretch + 1]) / 2
         width = max(2.0, float(edges_x[stretch + 1] - edges_x[stretch]) - 3)
-        parts += _bar_below(middle, width, bottom + 22, drops[len(bands) + stretch], reach, name.strip())
+        parts += _bar_below(middle, width, bottom + 22, drop_by_place[len(bands) + stretch], largest_drop, name.strip())
     for share in np.linspace(0, 1, 5):
         x = LEFT + WIDTH * share
         parts.append(
@@ -111,14 +111,14 @@ def map_picture(explanation: Explanation) -> str:
     )
 
 
-def _side_bar(x: float, middle: float, drop: float, reach: float, tip: str) -> list[str]:
-    length = (SIDE - 62) * abs(drop) / reach
+def _side_bar(x: float, middle: float, drop: float, largest_drop: float, tip: str) -> list[str]:
+    length = (SIDE - 62) * abs(drop) / largest_drop
     bar = rect(x, middle - 9, length, 18, ACCENT if drop > 0 else WARM, opacity=0.9, radius=2, tip=tip)
     return [bar, text(x + length + 5, middle, _points(-drop), size=SMALL)]
 
 
-def _bar_below(middle: float, width: float, top: float, drop: float, reach: float, tip: str) -> list[str]:
-    length = (BELOW - 18) * abs(drop) / reach
+def _bar_below(middle: float, width: float, top: float, drop: float, largest_drop: float, tip: str) -> list[str]:
+    length = (BELOW - 18) * abs(drop) / largest_drop
     shape = rect(middle - width / 2, top, width, length, ACCENT if drop > 0 else WARM, opacity=0.9, radius=2, tip=tip)
     return [shape, text(middle, top + length + 8, _points(-drop), anchor="middle", size=SMALL)]
 
@@ -144,19 +144,23 @@ def _mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 def _sounds(explanation: Explanation) -> str:
     """The sound as it is, without what the map points at, and that alone."""
-    tiles, rank = explanation.tiles, np.argsort(-explanation.map, axis=None, kind="stable")
+    tiles, order = explanation.tiles, np.argsort(-explanation.map, axis=None, kind="stable")
     mask = np.zeros(explanation.map.size, np.bool_)
-    mask[rank[: round(PLAYED * len(rank))]] = True
+    mask[order[: round(PLAYED_SHARE * len(order))]] = True
     mask = mask.reshape(tiles.shape)
-    place = 1 + SHARES.index(PLAYED)
+    share_index = 1 + SHARES.index(PLAYED_SHARE)
     copies = [
         ("As it is", tiles.waveform, explanation.probability),
         (
-            f"The {PLAYED:.0%} that speak most for it turned down",
+            f"The {PLAYED_SHARE:.0%} that speak most for it turned down",
             tiles.without(mask),
-            explanation.deletion.explained[place],
+            explanation.deletion.explained[share_index],
         ),
-        (f"All but these {PLAYED:.0%} turned down", tiles.without(~mask), explanation.insertion.explained[place]),
+        (
+            f"All but these {PLAYED_SHARE:.0%} turned down",
+            tiles.without(~mask),
+            explanation.insertion.explained[share_index],
+        ),
     ]
     players = "".join(
         f"<div><h4>{escape(name)}: {escape(explanation.label)} {probability:.0%}</h4>"
@@ -184,11 +188,11 @@ def _changes(explanation: Explanation) -> str:
     left = max([text_width(item.name) for item in explanation.changed] + [60.0]) + 10
     right = width - 124
     moves = [item.probability - explanation.probability for item in explanation.changed]
-    reach = max([abs(move) for move in moves] + [0.05])
+    largest_move = max([abs(move) for move in moves] + [0.05])
     zero = (left + right) / 2
     parts = [line(zero, 2, zero, row * len(moves), MUTED, dash="3 3")]
     for place, (item, move) in enumerate(zip(explanation.changed, moves, strict=True)):
-        middle, length = row * (place + 0.5), (right - left) / 2 * abs(move) / reach
+        middle, length = row * (place + 0.5), (right - left) / 2 * abs(move) / largest_move
         parts.append(text(left - 8, middle, item.name, anchor="end"))
         parts.append(rect(zero - length if move < 0 else zero, middle - 7, length, 14, ACCENT, radius=2))
         parts.append(text(right + 8, middle, _points(move), weight=600))

@@ -124,12 +124,12 @@ def _bars(
 ) -> list[Text]:
     """A line each: the probability then, the points that it moved, and a bar of them."""
     moves = [value - explanation.probability for value in values]
-    everything = [
+    probabilities = [
         *explanation.without_stretch,
         *explanation.without_band,
         *(x.probability for x in explanation.changed),
     ]
-    largest = max([abs(value - explanation.probability) for value in everything] + [0.1])
+    largest = max([abs(value - explanation.probability) for value in probabilities] + [0.1])
     lines = []
     for name, value, move, ending in zip(names, values, moves, endings or [""] * len(names), strict=True):
         bar = ("█" if has_unicode else "#") * round(BAR * abs(move) / largest)

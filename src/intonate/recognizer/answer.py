@@ -40,10 +40,10 @@ def prediction(
     """
     threshold = spec.abstain_below if threshold is None else threshold
     scores = {} if mean is None else request.scores(mean)
-    shown = overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold)
+    label = overall_unvoiced_label(segments) if mean is None else label_or_unsure(scores, threshold)
     answer = Prediction(
-        label=next(iter(scores), shown),
-        abstained=shown == UNSURE,
+        label=next(iter(scores), label),
+        abstained=label == UNSURE,
         scores=scores,
         segments=segments if request.transcript is None else with_words(segments, request.transcript),
         transcript=request.text or "",
@@ -51,7 +51,7 @@ def prediction(
         file=file,
         warnings=warnings,
         dimensions=dimensions_of(spec, mean),
-        events=_of_all(segments),
+        events=_loudest_events(segments),
         language=language_of(spec, mean),
     )
     return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)
@@ -76,7 +76,7 @@ def clip_prediction(
     is_short = clip is not None and clip.sound_s < spec.unsure_below_s
     threshold = NEVER_SURE if is_short else spec.abstain_below
     label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
-    whole = Segment(
+    segment = Segment(
         0.0,
         item.duration_s,
         label,
@@ -85,17 +85,17 @@ def clip_prediction(
         dimensions=dimensions_of(spec, mean),
         events=likely(events_of(spec, answer)),
     )
-    made = prediction(spec, item.file, mean, (whole,), request, item.warnings, threshold)
-    return dataclasses.replace(made, familiarity=None if clip is None else clip.familiarity)
+    answer_of_recording = prediction(spec, item.file, mean, (segment,), request, item.warnings, threshold)
+    return dataclasses.replace(answer_of_recording, familiarity=None if clip is None else clip.familiarity)
 
 
-def _of_all(segments: tuple[Segment, ...]) -> dict[str, float]:
+def _loudest_events(segments: tuple[Segment, ...]) -> dict[str, float]:
     """The events of all segments, each as sure as it ever was."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     for segment in segments:
         for name, share in segment.events.items():
-            found[name] = max(share, found.get(name, 0.0))
-    return likely(found)
+            shares[name] = max(share, shares.get(name, 0.0))
+    return likely(shares)
 
 
 def dimensions_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:

@@ -51,8 +51,8 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         # ORG/NAME, where a dot can only be that of a version.
         is_hub_name = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
         hub_hint = f", {HUB}{name} for that of the hub" if is_hub_name else ""
-        known = ", ".join(names()) or "(none built in)"
-        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {known}")
+        names_text = ", ".join(names()) or "(none built in)"
+        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {names_text}")
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 
 

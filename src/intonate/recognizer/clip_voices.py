@@ -58,14 +58,16 @@ def learn_voices(model: ClipModel, sources: Iterable[Source], request: Request) 
     if not clips:
         return {}
     groups = group(np.array([clip.description for clip in clips]))
-    found: dict[int, Voice] = {}
+    voice_by_position: dict[int, Voice] = {}
     for number, name in enumerate(dict.fromkeys(groups.tolist()), start=1):
-        own = [clip for clip, of in zip(clips, groups, strict=True) if of == name]
+        members = [clip for clip, group_name in zip(clips, groups, strict=True) if group_name == name]
         statistics = None
-        if is_varied([clip.label for clip in own], len(model.spec.labels)):
-            statistics = SpeakerStatistics.of(clip.statistics for clip in own)
-        found |= {clip.position: Voice(f"Voice {number}", len(own) if statistics else 1, statistics) for clip in own}
-    return found
+        if is_varied([clip.label for clip in members], len(model.spec.labels)):
+            statistics = SpeakerStatistics.of(clip.statistics for clip in members)
+        voice_by_position |= {
+            clip.position: Voice(f"Voice {number}", len(members) if statistics else 1, statistics) for clip in members
+        }
+    return voice_by_position
 
 
 def with_voice(answer: Prediction, voice: Voice) -> Prediction:
@@ -107,18 +109,18 @@ def _describe(model: ClipModel, position: int, source: Source, request: Request)
         return None
     clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
     inputs.update_speaker(spec, clip, statistics)
-    alone = model.probabilities([inputs.normalise_clip(spec, clip, statistics)])[0]
-    label = int(alone.argmax()) if len(alone) else 0
+    probabilities = model.probabilities([inputs.normalise_clip(spec, clip, statistics)])[0]
+    label = int(probabilities.argmax()) if len(probabilities) else 0
     return _Clip(position, voices.describe_clip(waveform, spec.sample_rate_hz, speech), statistics, label)
 
 
 def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
     """The members of each voice: those groups of the tree that no join of two voices lies in."""
     members, parents, costs = _ward(descriptions)
-    for node, (first, second) in parents.items():
-        halves = len(members[first]) * len(members[second]) / len(members[node])
-        costs[node] *= np.sqrt(min(1.0, MOST_COUNTED / halves))
-    found, open_groups = [], [len(members) - 1]
+    for node, (left, right) in parents.items():
+        half_size = len(members[left]) * len(members[right]) / len(members[node])
+        costs[node] *= np.sqrt(min(1.0, MOST_COUNTED / half_size))
+    voices_found, open_groups = [], [len(members) - 1]
     while open_groups:
         node = open_groups.pop()
         # A few clips that lie off are left out, and join whatever is nearest.
@@ -126,8 +128,8 @@ def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
         if children and costs[node] >= TWO_VOICES:
             open_groups += children
         else:
-            found.append(members[node])
-    return found
+            voices_found.append(members[node])
+    return voices_found
 
 
 def _ward(rows: Float) -> tuple[list[NDArray[np.intp]], dict[int, tuple[int, int]], dict[int, float]]:
@@ -139,17 +141,21 @@ def _ward(rows: Float) -> tuple[list[NDArray[np.intp]], dict[int, tuple[int, int
     members = [np.array([row]) for row in range(count)]
     parents, costs = {}, {}
     nodes, sizes = np.arange(count), np.ones(count)
-    squared = ((rows[:, None] - rows) ** 2).sum(axis=-1)
-    np.fill_diagonal(squared, np.inf)
+    squared_distances = ((rows[:, None] - rows) ** 2).sum(axis=-1)
+    np.fill_diagonal(squared_distances, np.inf)
     for _ in range(count - 1):
-        a, b = divmod(int(np.argmin(squared)), count)
-        joined, total = squared[a, b], sizes + sizes[a] + sizes[b]
+        a, b = divmod(int(np.argmin(squared_distances)), count)
+        join_distance, total = squared_distances[a, b], sizes + sizes[a] + sizes[b]
         # Lance and Williams (1967).
-        row = ((sizes + sizes[a]) * squared[a] + (sizes + sizes[b]) * squared[b] - sizes * joined) / total
+        row = (
+            (sizes + sizes[a]) * squared_distances[a]
+            + (sizes + sizes[b]) * squared_distances[b]
+            - sizes * join_distance
+        ) / total
         row[[a, b]] = np.inf
-        squared[a], squared[:, a] = row, row
-        squared[b], squared[:, b] = np.inf, np.inf
-        parents[len(members)], costs[len(members)] = (int(nodes[a]), int(nodes[b])), float(np.sqrt(joined))
+        squared_distances[a], squared_distances[:, a] = row, row
+        squared_distances[b], squared_distances[:, b] = np.inf, np.inf
+        parents[len(members)], costs[len(members)] = (int(nodes[a]), int(nodes[b])), float(np.sqrt(join_distance))
         nodes[a], sizes[a] = len(members), sizes[a] + sizes[b]
         members.append(np.concatenate([members[node] for node in parents[len(members)]]))
     return members, parents, costs

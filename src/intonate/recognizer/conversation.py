@@ -129,29 +129,29 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
     for track in tracks:
         track_request = request.for_recording(track.sound)
         answers = _turn_probabilities(model, track, track_request)
-        spoken = []
+        turn_segments = []
         for turn, answer in zip(track.turns, answers, strict=True):
             scores = request.scores(answer)
             label = label_or_unsure(scores, spec.abstain_below)
-            spoken.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker))
+            turn_segments.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker))
             means.append((turn.speaker, turn.end_s - turn.start_s, answer))
         if track_request.transcript is not None:
-            spoken = list(with_words(spoken, track_request.transcript))
+            turn_segments = list(with_words(turn_segments, track_request.transcript))
             texts.append(track_request.transcript.text)
-        segments += spoken
+        segments += turn_segments
     segments.sort(key=lambda segment: (segment.start_s, segment.end_s))
     if not means:
         level = max((level_dbfs(track.waveform) for track in tracks), default=-np.inf)
         end_s = max((len(track.waveform) for track in tracks), default=0) / spec.sample_rate_hz
         segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False)]
-    everybody = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
+    summary = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
     names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
     return Prediction(
-        label=everybody.guess,
-        abstained=everybody.abstained,
-        scores=everybody.scores,
+        label=summary.guess,
+        abstained=summary.abstained,
+        scores=summary.scores,
         segments=tuple(segments),
-        transcript=_in_order(segments) if len(texts) > 1 else "".join(texts) or request.text or "",
+        transcript=_joined_text(segments) if len(texts) > 1 else "".join(texts) or request.text or "",
         model=spec.name,
         file=recording.file_of(source),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -164,20 +164,20 @@ def turns_of(speech: NDArray[np.bool_], speakers: NDArray[np.intp], names: Seque
 
     A pause shorter than `PAUSE_S` within the words of one speaker belongs to the turn.
     """
-    found: list[list[float]] = []  # start, end, number of the speaker
-    for first, last in runs(speech):
-        changes = first + 1 + np.flatnonzero(np.diff(speakers[first:last]))
-        for start, stop in itertools.pairwise([int(first), *changes.tolist(), int(last)]):
+    stretches: list[list[float]] = []  # start, end, number of the speaker
+    for start_frame, end_frame in runs(speech):
+        changes = start_frame + 1 + np.flatnonzero(np.diff(speakers[start_frame:end_frame]))
+        for start, stop in itertools.pairwise([int(start_frame), *changes.tolist(), int(end_frame)]):
             start_s, stop_s, number = start * HOP_S, stop * HOP_S, float(speakers[start])
-            if found and found[-1][2] == number and start_s - found[-1][1] < PAUSE_S:
-                found[-1][1] = stop_s
+            if stretches and stretches[-1][2] == number and start_s - stretches[-1][1] < PAUSE_S:
+                stretches[-1][1] = stop_s
             else:
-                found.append([start_s, stop_s, number])
+                stretches.append([start_s, stop_s, number])
     turns = []
-    for place, (start_s, stop_s, number) in enumerate(found):
+    for place, (start_s, stop_s, number) in enumerate(stretches):
         # Into the pause around it, but not into what others say.
-        before_s = found[place - 1][1] if place else 0.0
-        after_s = found[place + 1][0] if place + 1 < len(found) else end_s
+        before_s = stretches[place - 1][1] if place else 0.0
+        after_s = stretches[place + 1][0] if place + 1 < len(stretches) else end_s
         start_s = max(start_s - MARGIN_S, min(start_s, before_s))
         stop_s = min(stop_s + MARGIN_S, max(stop_s, after_s), end_s)
         turns.append(Turn(round(start_s, 3), round(stop_s, 3), names[int(number)]))
@@ -192,13 +192,17 @@ def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> li
     names = ["Left", "Right"] if len(sounds) == 2 else [f"Channel {place + 1}" for place in range(len(sounds))]
     tracks = []
     for place, (sound, waveform, name) in enumerate(zip(sounds, waveforms, names, strict=True)):
-        speech = _with_edges(waveform, rate_hz)
-        others = waveforms[:place] + waveforms[place + 1 :]
+        speech = _speech_with_edges(waveform, rate_hz)
+        other_waveforms = waveforms[:place] + waveforms[place + 1 :]
         turns = turns_of(speech, np.zeros(len(speech), np.intp), [name], len(waveform) / rate_hz)
-        own = [turn for turn in turns if not any(_leaks(turn, waveform, other, rate_hz) for other in others)]
-        if not own:
+        turns_here = [
+            turn
+            for turn in turns
+            if not any(_leaks(turn, waveform, other_waveform, rate_hz) for other_waveform in other_waveforms)
+        ]
+        if not turns_here:
             warnings.append(f"{decode.name_of(sound.source)}: nobody speaks on channel {place + 1}")
-        tracks.append(_Track(sound, waveform, own))
+        tracks.append(_Track(sound, waveform, turns_here))
     return tracks
 
 
@@ -208,35 +212,35 @@ def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list
     channel = None if request.channels == "mix" else int(request.channels)
     sound = with_channel(source, channel)
     waveform = decode.load(sound, rate_hz, warnings=warnings)
-    speech = _with_edges(waveform, rate_hz)
+    speech = _speech_with_edges(waveform, rate_hz)
     speakers = voices.tell_apart(waveform, rate_hz, speech, request.speakers or None)
     names = [f"Speaker {number + 1}" for number in range(int(speakers.max(initial=0)) + 1)]
     return [_Track(sound, waveform, turns_of(speech, speakers, names, len(waveform) / rate_hz))]
 
 
-def _with_edges(waveform: Waveform, rate_hz: int) -> NDArray[np.bool_]:
+def _speech_with_edges(waveform: Waveform, rate_hz: int) -> NDArray[np.bool_]:
     """Whether somebody speaks, per 10 ms, with the soft beginnings and ends of what is surely speech."""
-    voiced = voice_frames(waveform, rate_hz)
-    near, edge = np.zeros(len(voiced), np.bool_), round(EDGE_S / HOP_S)
-    for first, last in runs(voiced):
-        near[max(0, first - edge) : last + edge] = True
-    found = np.zeros(len(voiced), np.bool_)
-    for first, last in runs((speech_frames(waveform, rate_hz) | voiced) & near):
-        found[first:last] = voiced[first:last].any()
-    return found
+    is_voiced = voice_frames(waveform, rate_hz)
+    is_near, edge = np.zeros(len(is_voiced), np.bool_), round(EDGE_S / HOP_S)
+    for start, end in runs(is_voiced):
+        is_near[max(0, start - edge) : end + edge] = True
+    is_speech = np.zeros(len(is_voiced), np.bool_)
+    for start, end in runs((speech_frames(waveform, rate_hz) | is_voiced) & is_near):
+        is_speech[start:end] = is_voiced[start:end].any()
+    return is_speech
 
 
-def _leaks(turn: Turn, waveform: Waveform, other: Waveform, rate_hz: int) -> bool:
+def _leaks(turn: Turn, waveform: Waveform, other_waveform: Waveform, rate_hz: int) -> bool:
     """Whether a turn is only the other channel, heard through the wire."""
-    first, last = round(turn.start_s * rate_hz), round(turn.end_s * rate_hz)
-    here, there = waveform[first:last], other[first:last]
-    if len(here) != len(there) or level_dbfs(there) < level_dbfs(here) + LEAK_DB:
+    start, end = round(turn.start_s * rate_hz), round(turn.end_s * rate_hz)
+    turn_sound, other_sound = waveform[start:end], other_waveform[start:end]
+    if len(turn_sound) != len(other_sound) or level_dbfs(other_sound) < level_dbfs(turn_sound) + LEAK_DB:
         return False
-    size = 2 * len(here)
-    products = np.fft.irfft(np.fft.rfft(here, size) * np.conj(np.fft.rfft(there, size)), size)
+    size = 2 * len(turn_sound)
+    products = np.fft.irfft(np.fft.rfft(turn_sound, size) * np.conj(np.fft.rfft(other_sound, size)), size)
     delay = round(LEAK_DELAY_S * rate_hz)
     highest = float(np.abs(np.concatenate([products[: delay + 1], products[-delay:]])).max())
-    norm = float(np.linalg.norm(here) * np.linalg.norm(there))
+    norm = float(np.linalg.norm(turn_sound) * np.linalg.norm(other_sound))
     return norm > 0 and highest / norm >= LEAK_CORRELATION
 
 
@@ -260,13 +264,13 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
     rate_hz, pool = spec.sample_rate_hz, spec.pool
     offset = round(turn.start_s * rate_hz)
     waveform = track.waveform[offset : max(offset + 1, round(turn.end_s * rate_hz))]
-    found, counted_end = [], 0
-    for first, last in recording.recording_cuts(len(waveform), rate_hz, pool):
-        tokens = request.for_window((offset + first) / rate_hz, (offset + last) / rate_hz).tokens
-        clip = inputs.extract(spec, clean(waveform[first:last], rate_hz, spec.clean), tokens)
-        found.append(_Piece(number, turn.speaker, clip, first >= counted_end))
-        counted_end = last if first >= counted_end else counted_end
-    return found
+    pieces, counted_end = [], 0
+    for start, end in recording.recording_cuts(len(waveform), rate_hz, pool):
+        tokens = request.for_window((offset + start) / rate_hz, (offset + end) / rate_hz).tokens
+        clip = inputs.extract(spec, clean(waveform[start:end], rate_hz, spec.clean), tokens)
+        pieces.append(_Piece(number, turn.speaker, clip, start >= counted_end))
+        counted_end = end if start >= counted_end else counted_end
+    return pieces
 
 
 def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
@@ -275,5 +279,5 @@ def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.flo
     return Speaker(name, label_or_unsure(scores, request.spec.abstain_below), scores, sum(lengths_s))
 
 
-def _in_order(segments: Sequence[Segment]) -> str:
+def _joined_text(segments: Sequence[Segment]) -> str:
     return " ".join(segment.text for segment in segments if segment.text)

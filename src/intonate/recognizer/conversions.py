@@ -26,8 +26,8 @@ def is_checkpoint(model: str | os.PathLike[str]) -> bool:
     """Whether a model's name is that of a checkpoint, and not of a model file or a run."""
     name = os.fspath(model)
     folder = Path(name).expanduser()
-    configured = any((folder / file).is_file() for file in CONFIGURATION)
-    return name.startswith(HUB) or (configured and not (folder / "model.onnx").is_file())
+    has_configuration = any((folder / file).is_file() for file in CONFIGURATION)
+    return name.startswith(HUB) or (has_configuration and not (folder / "model.onnx").is_file())
 
 
 def file_of(model: str | os.PathLike[str]) -> Path:

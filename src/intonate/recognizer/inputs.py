@@ -58,16 +58,16 @@ def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.i
     """The front ends' output for one clean waveform (samples,) at the spec's rate, not yet normalised."""
     clip: Clip = {}
     # Members of an ensemble may take the same features, each normalised in its own way: they are computed once.
-    computed: Clip = {}
+    features_by_key: Clip = {}
     for item in spec.inputs:
         if item.front_end == TOKENS:
             clip[item.name] = np.zeros(0, np.int64) if tokens is None else tokens
             continue
         key = f"{item.front_end} {json.dumps(item.params, sort_keys=True)}"
-        if key not in computed:
+        if key not in features_by_key:
             front_end = features.get(item.front_end)
-            computed[key] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params))
-        clip[item.name] = computed[key]
+            features_by_key[key] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params))
+        clip[item.name] = features_by_key[key]
     return clip
 
 
@@ -100,8 +100,8 @@ def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple
     size = 1 if spec.batching == "one" else size
     groups: dict[tuple[int, ...], list[int]] = {}
     for position, clip in enumerate(clips):
-        fixed = [item.name for item in spec.inputs if spec.batching != "any" or not item.lengths]
-        groups.setdefault(tuple(len(clip[name]) for name in fixed), []).append(position)
+        fixed_names = [item.name for item in spec.inputs if spec.batching != "any" or not item.lengths]
+        groups.setdefault(tuple(len(clip[name]) for name in fixed_names), []).append(position)
     for group in groups.values():
         for start in range(0, len(group), size):
             positions = group[start : start + size]

@@ -75,8 +75,8 @@ def combine(voice: NDArray[np.float64], text: NDArray[np.float64], weight: float
     """The logarithmic pool of two sets of odds (rows, labels): probabilities, every row summing to one."""
     logs = (1 - weight) * np.log(np.maximum(voice, SMALLEST_PROBABILITY))
     logs += weight * np.log(np.maximum(text, SMALLEST_PROBABILITY))
-    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    exponentials = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> LateFusion:
@@ -142,8 +142,8 @@ def is_text_model(spec: ModelSpec) -> bool:
 
 def _label_prior(spec: ModelSpec) -> NDArray[np.float64]:
     """(labels,) the shares of the labels in training."""
-    even = (1 / len(spec.labels),) * len(spec.labels)
-    return np.maximum(spec.prior or even, SMALLEST_PROBABILITY)
+    uniform = (1 / len(spec.labels),) * len(spec.labels)
+    return np.maximum(spec.prior or uniform, SMALLEST_PROBABILITY)
 
 
 def _own_feeds(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -63,7 +63,7 @@ class ModelFile:
     def run_with_pieces(self, feeds: dict[str, NDArray[Any]]) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
         """The same, and the numbers of the pieces of words, (batch, steps); None for a model that writes none down."""
         try:
-            output, *rest = self.session.run(None, feeds)
+            output, *other_outputs = self.session.run(None, feeds)
         except Exception as error:  # onnxruntime's exceptions have no common base but Exception
             raise ModelError(f"model {self.spec.name!r} could not be run on this sound: {first_line(error)}") from error
         columns, count = np.asarray(output, np.float64), len(self.spec.labels)
@@ -74,9 +74,9 @@ class ModelFile:
             # Without overflow where a label is as good as ruled out.
             scores = np.exp(-np.logaddexp(0.0, -logits))
         else:
-            odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-            scores = odds / odds.sum(axis=1, keepdims=True)
-        return np.concatenate([scores, dimensions], axis=1), rest[0] if self.spec.pieces else None
+            exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+            scores = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return np.concatenate([scores, dimensions], axis=1), other_outputs[0] if self.spec.pieces else None
 
 
 def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | None = None) -> ModelFile:
@@ -173,17 +173,17 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
             return f"normalisation {item.normalisation.kind!r} of input {item.name!r} is not known"
 
     kinds = {TOKENS: "int64", **dict.fromkeys(features.IMAGES, "uint8")}
-    expected = {item.name: kinds.get(item.front_end, "float") for item in spec.inputs}
-    expected |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
-    actual = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
-    if expected != actual:
-        return f"the graph takes {_signature(actual)}, the spec says {_signature(expected)}"
+    expected_types = {item.name: kinds.get(item.front_end, "float") for item in spec.inputs}
+    expected_types |= {item.lengths: "int64" for item in spec.inputs if item.lengths}
+    actual_types = {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in session.get_inputs()}
+    if expected_types != actual_types:
+        return f"the graph takes {_signature(actual_types)}, the spec says {_signature(expected_types)}"
     classes = session.get_outputs()[0].shape[-1:]
     if classes and isinstance(classes[0], int) and classes[0] != len(outputs):
         kinds_of_output = ("labels", "dimensions", "events", "spoken_languages")
         counts = {kind: len(getattr(spec, kind)) for kind in kinds_of_output}
-        what = " and ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count)
-        return f"the graph has {classes[0]} outputs, the spec {what}"
+        outputs_text = " and ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count)
+        return f"the graph has {classes[0]} outputs, the spec {outputs_text}"
     if spec.pieces and not (len(session.get_outputs()) > 1 and spec.piece_s > 0):
         return "it has pieces of words, and the graph no second output that chooses among them, or not how often"
     return ""

@@ -73,8 +73,8 @@ def load_transcriber(name: str) -> Transcriber:
     Raises:
         ModelError: it is not here, or writes nothing down.
     """
-    wanted = name or REPOSITORY
-    model = read_model(builtin.path_of(wanted))
+    model_name = name or REPOSITORY
+    model = read_model(builtin.path_of(model_name))
     if not model.spec.pieces:
-        raise ModelError(f"{wanted} writes no words down; give a SenseVoice, as {REPOSITORY}")
+        raise ModelError(f"{model_name} writes no words down; give a SenseVoice, as {REPOSITORY}")
     return transcriber_of(model)

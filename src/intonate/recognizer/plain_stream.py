@@ -62,9 +62,9 @@ class PlainStream:
 
     def finish(self) -> list[Event]:
         """As `Stream.finish`; the last piece is shorter than the others, and reaches no further back than they do."""
-        last = None if self._is_finished else self._buffer.last_window()
+        last_window = None if self._is_finished else self._buffer.last_window()
         self._is_finished = True
-        return [] if last is None else [self._window_event(last)]
+        return [] if last_window is None else [self._window_event(last_window)]
 
     def _window_event(self, window: StreamWindow) -> Event:
         new_samples = max(1, round((window.end_s - window.new_start_s) * self._spec.sample_rate_hz))
@@ -76,12 +76,12 @@ class PlainStream:
         inputs.update_speaker(self._spec, clip, speaker)
         probabilities = self._recognizer.probabilities([inputs.normalise_clip(self._spec, clip, speaker)])[0]
         scores = label_scores(self._spec.labels, probabilities, self._merge)
-        best = next(iter(scores))
+        label = next(iter(scores))
         return Event(
             "segment",
             window.new_start_s,
             window.end_s,
-            best,
+            label,
             scores,
             SPEECH,
             scores,

@@ -247,12 +247,14 @@ class Recognizer:
     ) -> Iterator[Prediction | Failure]:
         voices: dict[int, Voice] = {}
         if same_speaker or request.speakers == conversation.AUTO:
-            known = [recording.repeatable(source) for source in sources]
+            repeatable_sources = [recording.repeatable(source) for source in sources]
             if same_speaker:
-                request = dataclasses.replace(request, fixed_speaker=self._speaker_statistics(known, request))
-            elif len(known) > 1:
-                voices = clip_voices.learn_voices(self, recording.with_bar(known, progress), request)
-            sources = known
+                request = dataclasses.replace(
+                    request, fixed_speaker=self._speaker_statistics(repeatable_sources, request)
+                )
+            elif len(repeatable_sources) > 1:
+                voices = clip_voices.learn_voices(self, recording.with_bar(repeatable_sources, progress), request)
+            sources = repeatable_sources
         queue: list[QueuedClip | Prediction | Failure] = []
         for position, source in enumerate(recording.with_bar(sources, progress)):
             try:
@@ -297,13 +299,15 @@ class Recognizer:
             return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-        numbers_of = partial(dimensions_of, self.spec)
-        segments = segments_of(windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, numbers_of)
+        dimensions_of_output = partial(dimensions_of, self.spec)
+        segments = segments_of(
+            windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, dimensions_of_output
+        )
         mean = np.mean(probabilities, axis=0) if probabilities else None
         request = own_words.with_transcript(request, self._model, source)
         answer = prediction(self.spec, file, mean, segments, request, tuple(warnings))
-        known = [window.familiarity for window in windows if window.familiarity is not None]
-        return dataclasses.replace(answer, familiarity=float(np.mean(known)) if known else None)
+        familiarities = [window.familiarity for window in windows if window.familiarity is not None]
+        return dataclasses.replace(answer, familiarity=float(np.mean(familiarities)) if familiarities else None)
 
     def _windows_with_clips(
         self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics
@@ -313,13 +317,13 @@ class Recognizer:
         Overlapping windows hold the same speech twice: one that begins before the last counted one has ended is
         normalised with itself in the statistics, but not counted in those of the windows after it.
         """
-        rate_hz, counted_end_s, known_s = self.spec.sample_rate_hz, 0.0, 0.0
+        rate_hz, counted_end_s, detected_end_s = self.spec.sample_rate_hz, 0.0, 0.0
         detect = detector(None, rate_hz)
         for start_s, waveform in recording.windows(blocks, rate_hz, self.spec.pool):
             end_s = start_s + len(waveform) / rate_hz
             is_counted = start_s >= counted_end_s
-            speech = detect(waveform, round((end_s - known_s) * rate_hz))
-            known_s, clip = end_s, None
+            speech = detect(waveform, round((end_s - detected_end_s) * rate_hz))
+            detected_end_s, clip = end_s, None
             if np.count_nonzero(speech) * HOP_S < detect.least_s:
                 clip = self._clip_for_events(waveform, request)
             else:
@@ -376,9 +380,9 @@ class Recognizer:
                     answers += self._predictions([clip])
                 except ModelError as error:
                     answers.append(Failure(clip.file, str(error)))
-        remaining = iter(answers)
+        next_answers = iter(answers)
         for item in queue:
-            yield next(remaining) if isinstance(item, QueuedClip) else item
+            yield next(next_answers) if isinstance(item, QueuedClip) else item
 
     def _predictions(self, queued_clips: Sequence[QueuedClip], batch_size: int = 1) -> list[Prediction]:
         clips = [item.clip.inputs for item in queued_clips if item.clip is not None]

@@ -30,13 +30,13 @@ def open_recording(
     """
     blocks = decode.blocks(source, sample_rate_hz, pool.longest_s, warnings)
     if whole:
-        everything = np.concatenate(list(blocks))
-        return everything, iter([everything])
-    first = next(blocks)
-    second = next(blocks, None)
-    if second is None:
-        return first, iter([first])
-    return None, itertools.chain([first, second], blocks)
+        waveform = np.concatenate(list(blocks))
+        return waveform, iter([waveform])
+    first_block = next(blocks)
+    second_block = next(blocks, None)
+    if second_block is None:
+        return first_block, iter([first_block])
+    return None, itertools.chain([first_block, second_block], blocks)
 
 
 def windows(blocks: Iterable[Waveform], sample_rate_hz: int, pool: Pool) -> Iterator[tuple[float, Waveform]]:

@@ -186,8 +186,8 @@ class Stream:
         if self._is_finished:
             return []
         self._is_finished = True
-        last = self._buffer.last_window()
-        events = self._tick_events(last) if last is not None else []
+        last_window = self._buffer.last_window()
+        events = self._tick_events(last_window) if last_window is not None else []
         now_s = self._buffer.received / self._buffer.rate_hz
         if now_s > self._segment.start_s + 1e-6:
             events.append(self._segment_event(now_s))
@@ -197,16 +197,16 @@ class Stream:
         """The events of the newest sound: a segment where a hop is complete, and an utterance that has ended."""
         rate_hz = self._spec.sample_rate_hz
         new_samples = max(1, round((window.end_s - window.new_start_s) * rate_hz))
-        new = window.waveform[-new_samples:]
-        kept = round(ACTIVITY_WINDOW_S * rate_hz)
-        self._activity_window = np.concatenate([self._activity_window, new])[-kept:]
-        frames = self._detect(self._activity_window, len(new))
-        new_frames = max(1, math.ceil(len(new) / round(HOP_S * rate_hz)))
+        new_sound = window.waveform[-new_samples:]
+        window_samples = round(ACTIVITY_WINDOW_S * rate_hz)
+        self._activity_window = np.concatenate([self._activity_window, new_sound])[-window_samples:]
+        frames = self._detect(self._activity_window, len(new_sound))
+        new_frames = max(1, math.ceil(len(new_sound) / round(HOP_S * rate_hz)))
         # Of what came before, the detector knows more by now.
-        before = self._voiced_frames[: max(0, len(self._voiced_frames) + new_frames - len(frames))]
-        self._voiced_frames = np.concatenate([before, frames])[-math.ceil((self.window_s + 1) / HOP_S) :]
-        self._segment.power += float(np.square(new - new.mean(dtype=np.float64), dtype=np.float64).sum())
-        self._segment.samples += len(new)
+        earlier_frames = self._voiced_frames[: max(0, len(self._voiced_frames) + new_frames - len(frames))]
+        self._voiced_frames = np.concatenate([earlier_frames, frames])[-math.ceil((self.window_s + 1) / HOP_S) :]
+        self._segment.power += float(np.square(new_sound - new_sound.mean(dtype=np.float64), dtype=np.float64).sum())
+        self._segment.samples += len(new_sound)
         self._follow_utterance(frames, window.end_s)
         events = []
         if window.end_s >= self._next_end_s - 1e-6:
@@ -219,15 +219,17 @@ class Stream:
     def _follow_utterance(self, frames: NDArray[np.bool_], now_s: float) -> None:
         """Begin an utterance, or move its end; `frames` end now."""
         start_s = now_s - len(frames) * HOP_S
-        after = 0 if self._utterance is None else max(0, round((self._utterance.end_s - start_s) / HOP_S))
-        after = max(after, round((self._speech_end_s - start_s) / HOP_S) if np.isfinite(self._speech_end_s) else 0)
-        places = after + np.flatnonzero(frames[after:])
-        if not len(places):
+        first_frame = 0 if self._utterance is None else max(0, round((self._utterance.end_s - start_s) / HOP_S))
+        first_frame = max(
+            first_frame, round((self._speech_end_s - start_s) / HOP_S) if np.isfinite(self._speech_end_s) else 0
+        )
+        speech_frames = first_frame + np.flatnonzero(frames[first_frame:])
+        if not len(speech_frames):
             return
         if self._utterance is None:
-            self._utterance = _Utterance(max(0.0, start_s + float(places[0]) * HOP_S))
-        self._utterance.end_s = min(start_s + float(places[-1] + 1) * HOP_S, now_s)
-        self._utterance.speech_s += len(places) * HOP_S
+            self._utterance = _Utterance(max(0.0, start_s + float(speech_frames[0]) * HOP_S))
+        self._utterance.end_s = min(start_s + float(speech_frames[-1] + 1) * HOP_S, now_s)
+        self._utterance.speech_s += len(speech_frames) * HOP_S
         self._speech_end_s = self._utterance.end_s
 
     def _segment_event(self, end_s: float) -> Event:
@@ -286,15 +288,15 @@ class Stream:
     def _update_label(self, probabilities: NDArray[np.float64], now_s: float) -> None:
         """Smooth the scores; the label that is shown changes only for a reason."""
         logs = np.log(np.maximum(probabilities, 1e-6))
-        keep = 0.0 if self._log_average is None else math.exp(-self.hop_s / SMOOTHING_S)
-        self._log_average = logs if self._log_average is None else keep * self._log_average + (1 - keep) * logs
-        odds = np.exp(self._log_average - self._log_average.max())
-        scores = self._scores(odds / odds.sum())
-        best = next(iter(scores))
-        least = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
-        is_sure, label = scores[best] >= least, self._label
-        if scores[best] - scores.get(label, -1.0) > SWITCH_BY:
-            label = best
+        decay = 0.0 if self._log_average is None else math.exp(-self.hop_s / SMOOTHING_S)
+        self._log_average = logs if self._log_average is None else decay * self._log_average + (1 - decay) * logs
+        exponentials = np.exp(self._log_average - self._log_average.max())
+        scores = self._scores(exponentials / exponentials.sum())
+        best_label = next(iter(scores))
+        threshold = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
+        is_sure, label = scores[best_label] >= threshold, self._label
+        if scores[best_label] - scores.get(label, -1.0) > SWITCH_BY:
+            label = best_label
         self._scores_shown = scores
         is_change = (label, is_sure) != (self._label, self._is_sure)
         has_heard = self._utterance is not None and self._utterance.speech_s >= HEARD_S

@@ -111,13 +111,17 @@ def segments_of(
 
 def likely(events: Scores) -> dict[str, float]:
     """The events that are likelier than not, the surest first."""
-    chosen = {name: share for name, share in events.items() if share >= EVENT_THRESHOLD}
-    return dict(sorted(chosen.items(), key=lambda item: -item[1]))
+    likely_events = {name: share for name, share in events.items() if share >= EVENT_THRESHOLD}
+    return dict(sorted(likely_events.items(), key=lambda item: -item[1]))
 
 
-def _mean_events(covering: Sequence[Window]) -> Scores:
-    known = [window.events for window in covering if window.events]
-    return {name: float(np.mean([events[name] for events in known])) for name in known[0]} if known else {}
+def _mean_events(windows: Sequence[Window]) -> Scores:
+    events_of_windows = [window.events for window in windows if window.events]
+    return (
+        {name: float(np.mean([events[name] for events in events_of_windows])) for name in events_of_windows[0]}
+        if events_of_windows
+        else {}
+    )
 
 
 def overall_unvoiced_label(segments: Sequence[Segment]) -> str:
@@ -126,16 +130,16 @@ def overall_unvoiced_label(segments: Sequence[Segment]) -> str:
     return NOISE if segments and noise_s > (segments[-1].end_s - segments[0].start_s) / 2 else SILENCE
 
 
-def _unvoiced(covering: Sequence[Window]) -> str:
-    return unvoiced_label(max((window.level_dbfs for window in covering if not window.speech.any()), default=-np.inf))
+def _unvoiced(windows: Sequence[Window]) -> str:
+    return unvoiced_label(max((window.level_dbfs for window in windows if not window.speech.any()), default=-np.inf))
 
 
 def label_or_unsure(scores: Scores, abstain_below: float) -> str:
     """The best label, or `unsure`; `speech` where there are none."""
     if not scores:
         return SPEECH
-    best = next(iter(scores))
-    return best if scores[best] >= abstain_below else UNSURE
+    best_label = next(iter(scores))
+    return best_label if scores[best_label] >= abstain_below else UNSURE
 
 
 def _stretches(windows: Sequence[Window], hop_s: float) -> Iterator[tuple[float, float, Sequence[Window]]]:

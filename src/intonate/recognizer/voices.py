@@ -55,20 +55,20 @@ def tell_apart(
     Returns:
         (frames,) numbers from 0 on; where nobody speaks, of who spoke last.
     """
-    nobody = np.zeros(len(speech), np.intp)
+    one_speaker = np.zeros(len(speech), np.intp)
     if sample_rate_hz != RATE_HZ:
         waveform = resample(waveform, sample_rate_hz, RATE_HZ)
     places = np.flatnonzero(speech)
     if count == 1 or len(places) < 2 * SHORTEST:
-        return nobody
+        return one_speaker
     cuts, vectors = _stretch_features(waveform, places)
     is_long = np.array([stop - start >= SHORTEST for start, stop in cuts])
     if not is_long.any():
-        return nobody
-    long = vectors[is_long]
-    groups = _clusters(long[:: -(-len(long) // MOST_STRETCHES)], count)
+        return one_speaker
+    long_vectors = vectors[is_long]
+    groups = _clusters(long_vectors[:: -(-len(long_vectors) // MOST_STRETCHES)], count)
     if len(groups) == 1:
-        return nobody
+        return one_speaker
     begins = [start == 0 or places[start] - places[start - 1] > PAUSE for start, _ in cuts]
     path = _path(((vectors[:, None] - np.array(groups)) ** 2).sum(axis=-1), begins)
     # A stretch speaks for its middle, and the first of those after a pause for all from there on.
@@ -77,10 +77,10 @@ def tell_apart(
         float(cuts[place][0]) if begins[place] else (centres[place - 1] + centres[place]) / 2
         for place in range(1, len(cuts))
     ]
-    of_places = path[np.searchsorted(edges, np.arange(len(places)), side="right")]
-    numbers = {int(group): number for number, group in enumerate(dict.fromkeys(of_places.tolist()))}
-    found = np.array([numbers[int(group)] for group in of_places], np.intp)
-    return np.asarray(found[np.maximum(np.searchsorted(places, np.arange(len(speech)), side="right") - 1, 0)])
+    group_of_place = path[np.searchsorted(edges, np.arange(len(places)), side="right")]
+    numbers = {int(group): number for number, group in enumerate(dict.fromkeys(group_of_place.tolist()))}
+    speaker_numbers = np.array([numbers[int(group)] for group in group_of_place], np.intp)
+    return np.asarray(speaker_numbers[np.maximum(np.searchsorted(places, np.arange(len(speech)), side="right") - 1, 0)])
 
 
 def describe_clip(waveform: NDArray[np.float32], sample_rate_hz: int, speech: NDArray[np.bool_]) -> Float:
@@ -100,8 +100,8 @@ def describe_clip(waveform: NDArray[np.float32], sample_rate_hz: int, speech: ND
 def describe(log_mels: NDArray[np.float32], f0_hz: NDArray[np.float32], strength: NDArray[np.float32]) -> Float:
     """The statistics (67,) of a stretch of speech: (frames, 40) log-mel, pitch and voicing strength."""
     cepstra = np.asarray(log_mels, np.float64) @ dct_matrix(BANDS, CEPSTRA)
-    voiced = strength > np.median(strength)
-    octaves = np.log2(np.maximum(f0_hz[voiced], 50.0)) if voiced.any() else np.full(1, 7.0)
+    is_voiced = strength > np.median(strength)
+    octaves = np.log2(np.maximum(f0_hz[is_voiced], 50.0)) if is_voiced.any() else np.full(1, 7.0)
     return np.concatenate(
         [
             cepstra.mean(axis=0)[1:],  # the first is the level
@@ -116,8 +116,8 @@ def describe(log_mels: NDArray[np.float32], f0_hz: NDArray[np.float32], strength
 @cache
 def _load_projection() -> tuple[Float, Float]:
     """The mean (statistics,) and the discriminants (statistics, dimensions)."""
-    with np.load(Path(__file__).parent / "assets" / "voices.npz", allow_pickle=False) as stored:
-        return stored["mean"].astype(np.float64), stored["projection"].astype(np.float64)
+    with np.load(Path(__file__).parent / "assets" / "voices.npz", allow_pickle=False) as arrays:
+        return arrays["mean"].astype(np.float64), arrays["projection"].astype(np.float64)
 
 
 def _stretch_features(waveform: NDArray[np.float32], places: NDArray[np.intp]) -> tuple[list[tuple[int, int]], Float]:
@@ -132,35 +132,37 @@ def _stretch_features(waveform: NDArray[np.float32], places: NDArray[np.intp]) -
     ]
     mean, projection = _load_projection()
     frames = [places[start:stop] for start, stop in cuts]
-    described = [describe(log_mels[cut], f0_hz[cut], strength[cut]) for cut in frames]
-    return cuts, (np.array(described) - mean) @ projection
+    descriptions = [describe(log_mels[cut], f0_hz[cut], strength[cut]) for cut in frames]
+    return cuts, (np.array(descriptions) - mean) @ projection
 
 
 def _clusters(vectors: Float, count: int | None) -> list[Float]:
     """The centres of the groups of vectors: `count` of them, or as many as lie apart like people do."""
     if count is not None:
         return list(_means(vectors, count))
-    found = [vectors.mean(axis=0)]
+    centres_so_far = [vectors.mean(axis=0)]
     for number in range(2, MOST_SPEAKERS + 1):
         centres = _means(vectors, number)
         nearest = np.argmin(((vectors[:, None] - centres) ** 2).sum(axis=-1), axis=1)
-        apart = np.linalg.norm(centres[:, None] - centres, axis=-1)[~np.eye(number, dtype=bool)]
+        distances = np.linalg.norm(centres[:, None] - centres, axis=-1)[~np.eye(number, dtype=bool)]
         sizes_s = np.bincount(nearest, minlength=number) * HOP_S * STRETCH / 2
-        if apart.min() < SAME_BELOW or sizes_s.min() < SHORTEST_SPEAKER_S:
+        if distances.min() < SAME_BELOW or sizes_s.min() < SHORTEST_SPEAKER_S:
             break
-        found = list(centres)
-    return found
+        centres_so_far = list(centres)
+    return centres_so_far
 
 
 def _means(vectors: Float, count: int, starts: int = 8, rounds: int = 20) -> Float:
     """The best of several k-means (Lloyd 1982), each from vectors drawn far apart (Arthur and Vassilvitskii 2007)."""
     rng, count = np.random.default_rng(0), min(count, len(vectors))
-    best, least = vectors[:count], np.inf
+    best_centres, least_loss = vectors[:count], np.inf
     for _ in range(starts):
         centres = vectors[rng.integers(len(vectors))][None]
         while len(centres) < count:
-            far = ((vectors[:, None] - centres) ** 2).sum(axis=-1).min(axis=1) + 1e-12
-            centres = np.concatenate([centres, vectors[rng.choice(len(vectors), p=far / far.sum())][None]])
+            squared_distances = ((vectors[:, None] - centres) ** 2).sum(axis=-1).min(axis=1) + 1e-12
+            centres = np.concatenate(
+                [centres, vectors[rng.choice(len(vectors), p=squared_distances / squared_distances.sum())][None]]
+            )
         for _ in range(rounds):
             nearest = ((vectors[:, None] - centres) ** 2).sum(axis=-1).argmin(axis=1)
             groups = [vectors[nearest == number] for number in range(count)]
@@ -168,11 +170,11 @@ def _means(vectors: Float, count: int, starts: int = 8, rounds: int = 20) -> Flo
                 [group.mean(axis=0) if len(group) else old for group, old in zip(groups, centres, strict=True)]
             )
         loss = float(((vectors[:, None] - centres) ** 2).sum(axis=-1).min(axis=1).sum())
-        best, least = (centres, loss) if loss < least else (best, least)
-    return best
+        best_centres, least_loss = (centres, loss) if loss < least_loss else (best_centres, least_loss)
+    return best_centres
 
 
-def _path(costs: Float, begins: Sequence[bool]) -> NDArray[np.intp]:
+def _path(costs: Float, begins_after_pause: Sequence[bool]) -> NDArray[np.intp]:
     """The cheapest way through (stretches, speakers) costs, where each change costs too (Viterbi 1967).
 
     A change is cheap where a stretch `begins` after a pause.
@@ -181,10 +183,10 @@ def _path(costs: Float, begins: Sequence[bool]) -> NDArray[np.intp]:
     costs = costs * HOP / STRETCH
     total, back = costs[0], np.zeros(costs.shape, np.intp)
     for place in range(1, len(costs)):
-        best = int(np.argmin(total))
-        changed = total[best] + (PAUSE_CHANGE_COST if begins[place] else CHANGE_COST)
-        back[place] = np.where(changed < total, best, np.arange(len(total)))
-        total = np.minimum(changed, total) + costs[place]
+        cheapest = int(np.argmin(total))
+        cost_of_change = total[cheapest] + (PAUSE_CHANGE_COST if begins_after_pause[place] else CHANGE_COST)
+        back[place] = np.where(cost_of_change < total, cheapest, np.arange(len(total)))
+        total = np.minimum(cost_of_change, total) + costs[place]
     path = np.zeros(len(costs), np.intp)
     path[-1] = int(np.argmin(total))
     for place in range(len(costs) - 1, 0, -1):

@@ -123,12 +123,12 @@ class WindowBuffer:
     def _append(self, samples: Waveform) -> None:
         if self._length + len(samples) > len(self._samples):
             first_kept = max(self._first_sample, round((self._last_end_s - self._history_s) * self._from_hz))
-            kept = self._samples[first_kept - self._first_sample : self._length]
-            size = max(self._usual_size, len(kept) + len(samples))
+            kept_samples = self._samples[first_kept - self._first_sample : self._length]
+            size = max(self._usual_size, len(kept_samples) + len(samples))
             if size != len(self._samples):
                 self._samples = np.empty(size, np.float32)
-            self._samples[: len(kept)] = kept
-            self._length, self._first_sample = len(kept), first_kept
+            self._samples[: len(kept_samples)] = kept_samples
+            self._length, self._first_sample = len(kept_samples), first_kept
         self._samples[self._length : self._length + len(samples)] = samples
         self._length += len(samples)
         self.received += len(samples)

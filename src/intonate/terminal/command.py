@@ -114,10 +114,10 @@ def predict(
 
 def open_transcriber(name: str) -> Transcriber:
     """A recogniser of speech; its limits are printed on standard error."""
-    opened = transcriber(name)
-    if opened.caution:
-        print(f"intonate: {opened.caution}", file=sys.stderr)
-    return opened
+    recogniser = transcriber(name)
+    if recogniser.caution:
+        print(f"intonate: {recogniser.caution}", file=sys.stderr)
+    return recogniser
 
 
 def transcribe(paths: Sequence[str], *, by: str) -> bool:
@@ -203,27 +203,27 @@ def models() -> None:
             f"{path}\n  converted from a checkpoint of others, {megabytes:.1f} MB\n", soft_wrap=True, markup=False
         )
     console.print("[bold]open models of others[/bold], with what is published of them (nothing of it measured here)\n")
-    for known in KNOWN:
-        state = conversions.state_of(known.repository)
-        console.print(f"[bold]{known.repository}[/bold]  ({state})", soft_wrap=True)
-        for what, value in {
-            "answers": known.answers,
-            "languages": known.languages,
-            "licence": known.licence,
+    for published_model in KNOWN:
+        state = conversions.state_of(published_model.repository)
+        console.print(f"[bold]{published_model.repository}[/bold]  ({state})", soft_wrap=True)
+        for heading, value in {
+            "answers": published_model.answers,
+            "languages": published_model.languages,
+            "licence": published_model.licence,
             "size": (
-                f"{known.parameters} million parameters, {known.parameters * BYTES / 1000:.1f} GB"
-                if known.parameters
+                f"{published_model.parameters} million parameters, {published_model.parameters * BYTES / 1000:.1f} GB"
+                if published_model.parameters
                 else "less than a million parameters, 1 MB"
             ),
-            "published": f"{known.figure} ({known.source})" if known.figure else "",
+            "published": f"{published_model.figure} ({published_model.source})" if published_model.figure else "",
             "use it" if state == "converted" else "fetch it": (
-                f"intonate predict CLIP --model {HUB}{known.repository}"
+                f"intonate predict CLIP --model {HUB}{published_model.repository}"
                 if state == "converted"
-                else f"intonate export {HUB}{known.repository}"
+                else f"intonate export {HUB}{published_model.repository}"
             ),
         }.items():
             if value:
-                console.print(f"  {what:<11}{value}", soft_wrap=True, markup=False)
+                console.print(f"  {heading:<11}{value}", soft_wrap=True, markup=False)
         console.print()
     console.print(
         "A model of your own: intonate predict CLIP --model runs/NAME (or its model.onnx); intonate train makes them.\n"

@@ -37,8 +37,8 @@ class CommandGroup(TyperGroup):
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("intonate"):
                 raise
-            mend = "mend it with: pip install 'intonate[train]'"
-            print(f"intonate: {error.name} is needed for this but not installed; {mend}", file=sys.stderr)
+            remedy = "mend it with: pip install 'intonate[train]'"
+            print(f"intonate: {error.name} is needed for this but not installed; {remedy}", file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
@@ -48,8 +48,8 @@ class CommandGroup(TyperGroup):
             raise typer.Exit(1) from None
         except OSError as error:
             # A full disk, a folder that must not be written to: what and where, as the system says.
-            where = f"{error.filename}: " if error.filename else ""
-            print(f"intonate: {where}{(error.strerror or str(error)).lower()}", file=sys.stderr)
+            file_prefix = f"{error.filename}: " if error.filename else ""
+            print(f"intonate: {file_prefix}{(error.strerror or str(error)).lower()}", file=sys.stderr)
             raise typer.Exit(1) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -79,14 +79,14 @@ def _with_transcriber_name(args: list[str]) -> list[str]:
         return args
     from intonate.transcripts.recognisers import BEST, is_recogniser_name
 
-    completed: list[str] = []
+    words: list[str] = []
     for place, word in enumerate(args):
-        after = args[place + 1] if place + 1 < len(args) else "-"
+        next_word = args[place + 1] if place + 1 < len(args) else "-"
         if (
             word == "--transcribe"
-            and not is_recogniser_name(after)
-            and (after.startswith("-") or os.path.exists(after))
+            and not is_recogniser_name(next_word)
+            and (next_word.startswith("-") or os.path.exists(next_word))
         ):
             word = f"{word}={BEST}"
-        completed.append(word)
-    return completed
+        words.append(word)
+    return words

@@ -59,17 +59,17 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
-    first = ("file", "start", "end", "label", "guess", "abstained", "score")
-    last = ("transcript", "model", "error", "warnings")
+    first_columns = ("file", "start", "end", "label", "guess", "abstained", "score")
+    last_columns = ("transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
-    extra = ("speaker",) if layout.speakers else ()
-    yield _row([*first, *numbers, *last, *extra])
+    speaker_column = ("speaker",) if layout.speakers else ()
+    yield _row([*first_columns, *numbers, *last_columns, *speaker_column])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in extra)])
+            yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in speaker_column)])
             continue
-        whole = Segment(
+        recording = Segment(
             0.0,
             answer.duration_s,
             answer.shown_label,
@@ -77,25 +77,25 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             dimensions=answer.dimensions,
             events=answer.events,
         )
-        for segment in answer.segments if is_timeline else (whole,):
+        for segment in answer.segments if is_timeline else (recording,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
-            best = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
+            best_score = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
             scores |= {**segment.dimensions, **segment.events}
             columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             label = (segment.label, segment.guess, str(segment.abstained).lower())
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
-            last = (transcript, answer.model, "", "; ".join(answer.warnings))
-            speaker = (segment.speaker,) if extra else ()
-            yield _row([answer.file, *times, *label, best, *columns, *last, *speaker])
+            last_columns = (transcript, answer.model, "", "; ".join(answer.warnings))
+            speaker = (segment.speaker,) if speaker_column else ()
+            yield _row([answer.file, *times, *label, best_score, *columns, *last_columns, *speaker])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
     """Subtitles of one recording: a cue per segment with speech, with its words where they were written down."""
     for number, segment in enumerate(_spoken(answers), start=1):
         speaker = f"{segment.speaker}: " if segment.speaker else ""
-        times = f"{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}"
-        yield f"{number}\n{times}\n{speaker}{_cue(segment, layout)}\n\n"
+        cue_times = f"{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}"
+        yield f"{number}\n{cue_times}\n{speaker}{_cue(segment, layout)}\n\n"
 
 
 def as_vtt(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -139,9 +139,9 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 
 
 def _cue(segment: Segment, layout: Layout) -> str:
-    best = list(segment.scores.items())[: layout.top_k or 1]
+    best_scores = list(segment.scores.items())[: layout.top_k or 1]
     text = ", ".join(
-        f"{label} {score:.0%}" for label, score in (*best, *segment.dimensions.items(), *segment.events.items())
+        f"{label} {score:.0%}" for label, score in (*best_scores, *segment.dimensions.items(), *segment.events.items())
     )
     text = f"{UNSURE} ({text})" if segment.abstained else text
     return "\n".join(filter(None, (text, segment.text)))
@@ -160,5 +160,5 @@ def _row(cells: list[str]) -> str:
 def _clock(seconds: float, point: str) -> str:
     """`00:01:02,500`."""
     thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
+    minutes, thousandths_left = divmod(thousandths, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{thousandths_left // 1000:02d}{point}{thousandths_left % 1000:03d}"

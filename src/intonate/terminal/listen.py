@@ -162,8 +162,8 @@ def _update_screen(
 def _event_line(event: Event | TranscriptEvent) -> Text:
     if isinstance(event, TranscriptEvent):
         return Text(f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  “{event.text}”", "italic")
-    best = ", ".join(f"{label} {score:.0%}" for label, score in list(event.scores.items())[:2])
-    line = f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  {event.label:<9} {best}"
+    best_scores = ", ".join(f"{label} {score:.0%}" for label, score in list(event.scores.items())[:2])
+    line = f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  {event.label:<9} {best_scores}"
     return Text(line.rstrip(), "bold" if event.type == "final" else "")
 
 

@@ -41,7 +41,7 @@ BAND = 60  # columns of the timeline's band
 EIGHTHS = " ▏▎▍▌▋▊▉"
 QUOTES = "“”"
 # An answer whose familiarity is no more than this says so: nine in ten unknown recordings lie nearer to the training.
-STRANGE = 0.1
+UNFAMILIAR = 0.1
 
 
 def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = None, timeline: bool = False) -> None:
@@ -60,12 +60,14 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     bars = [*list(answer.scores.items())[:top_k], *answer.dimensions.items()]
     width = max((len(label) for label, _ in bars), default=0)
     for label, score in bars:
-        console.print(_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}"))
+        console.print(
+            _coloured_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}")
+        )
     if answer.events:
-        console.print(_text(f"  hears {_listing(answer.events)}"))
+        console.print(_coloured_text(f"  hears {_listing(answer.events)}"))
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
-        console.print(_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
+        console.print(_coloured_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
     if answer.speakers:
         _print_speakers(console, answer)
     if timeline or len(answer.segments) > 1:
@@ -82,25 +84,29 @@ def _headline(answer: Prediction) -> Text:
     name = answer.file or answer.transcript
     prefix: list[str | tuple[str, str]] = [(name, "dim"), "  "] if name else []
     if not answer.scores and answer.dimensions:
-        return _text(*prefix, (", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()), "bold"))
+        return _coloured_text(
+            *prefix, (", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()), "bold")
+        )
     if not answer.scores:
-        return _text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
-    best = f"{answer.guess} {answer.scores[answer.guess]:.0%}"
-    is_strange = answer.familiarity is not None and answer.familiarity <= STRANGE
-    note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_strange else "", "dim")
+        return _coloured_text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
+    guess_text = f"{answer.guess} {answer.scores[answer.guess]:.0%}"
+    is_unfamiliar = answer.familiarity is not None and answer.familiarity <= UNFAMILIAR
+    note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_unfamiliar else "", "dim")
     if answer.abstained:
-        return _text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {best}", "dim"), note)
-    return _text(*prefix, (best, f"bold {_colour(answer.label)}"), note)
+        return _coloured_text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {guess_text}", "dim"), note)
+    return _coloured_text(*prefix, (guess_text, f"bold {_colour(answer.label)}"), note)
 
 
 def _print_speakers(console: Console, answer: Prediction) -> None:
     width = max(len(speaker.name) for speaker in answer.speakers)
     for speaker in answer.speakers:
-        best = f"{speaker.guess} {next(iter(speaker.scores.values())):.0%}"
-        shown = f"{UNSURE}  at best {best}" if speaker.abstained else best
+        guess_text = f"{speaker.guess} {next(iter(speaker.scores.values())):.0%}"
+        label_text = f"{UNSURE}  at best {guess_text}" if speaker.abstained else guess_text
         colour = _colour(speaker.label)
         name = f"  {speaker.name:<{width}}  "
-        console.print(_text(name, (shown, f"bold {colour}"), (f"  {speaker.speech_s:.1f} s of speech", "dim")))
+        console.print(
+            _coloured_text(name, (label_text, f"bold {colour}"), (f"  {speaker.speech_s:.1f} s of speech", "dim"))
+        )
 
 
 def _band(segments: tuple[Segment, ...], columns: int, end_s: float) -> Text:
@@ -109,10 +115,10 @@ def _band(segments: tuple[Segment, ...], columns: int, end_s: float) -> Text:
     for segment in segments:
         first, last = (round(columns * time_s / max(end_s, 1e-9)) for time_s in (segment.start_s, segment.end_s))
         cells[first:last] = [("█" if segment.speech else "·", _colour(segment.label))] * (min(last, columns) - first)
-    return _text(*(("".join(mark for mark, _ in run), colour) for colour, run in _runs(cells)))
+    return _coloured_text(*(("".join(mark for mark, _ in run), colour) for colour, run in _colour_runs(cells)))
 
 
-def _runs(cells: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _colour_runs(cells: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(colour, list(group)) for colour, group in itertools.groupby(cells, key=lambda cell: cell[1])]
 
 
@@ -124,9 +130,9 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
         width = max(map(len, speakers))
         console.print()
         for speaker in speakers:
-            own = tuple(segment for segment in segments if segment.speaker == speaker)
+            speaker_segments = tuple(segment for segment in segments if segment.speaker == speaker)
             name = f"  {speaker:<{width}}  " if width else "  "
-            console.print(_text(name).append(_band(own, columns, end_s)))
+            console.print(_coloured_text(name).append(_band(speaker_segments, columns, end_s)))
     else:
         console.print()
     clock = len(_clock(end_s, end_s))
@@ -135,13 +141,15 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
     for segment, name in zip(segments, names, strict=True):
         score = next(iter(segment.scores.values()), None)
         start, end = (_clock(time_s, end_s).rjust(clock) for time_s in (segment.start_s, segment.end_s))
-        times = f"  {start} {'–' if has_unicode else '-'} {end}  "
+        times_text = f"  {start} {'–' if has_unicode else '-'} {end}  "
         number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
         # What follows the number starts in one column, whatever has no number.
         sounds = f"[{', '.join(segment.events)}]" if segment.events else ""
         content = " ".join(filter(None, (segment.text, sounds)))
         words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {content}"
-        console.print(_text((times, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True)
+        console.print(
+            _coloured_text((times_text, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True
+        )
 
 
 def _segment_text(segment: Segment) -> str:
@@ -150,7 +158,7 @@ def _segment_text(segment: Segment) -> str:
     return f"{segment.speaker}  {name}" if segment.speaker else name
 
 
-def _text(*spans: str | tuple[str, str]) -> Text:
+def _coloured_text(*spans: str | tuple[str, str]) -> Text:
     from rich.text import Text
 
     return Text.assemble(*spans)
@@ -164,8 +172,8 @@ def _bar(score: float, has_unicode: bool) -> str:
     """A bar of exactly `BAR` columns, in steps of an eighth where the terminal can draw them."""
     if not has_unicode:
         return ("#" * round(score * BAR)).ljust(BAR)
-    whole, eighths = divmod(round(score * BAR * 8), 8)
-    return ("█" * whole + EIGHTHS[eighths]).ljust(BAR)[:BAR]
+    blocks, eighths = divmod(round(score * BAR * 8), 8)
+    return ("█" * blocks + EIGHTHS[eighths]).ljust(BAR)[:BAR]
 
 
 def _can_encode(console: Console) -> bool:
@@ -179,9 +187,9 @@ def _can_encode(console: Console) -> bool:
 def _clock(seconds: float, longest_s: float) -> str:
     """`4.5`, `1:04.5` or `1:01:04.5`, whichever the longest of them needs."""
     tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
+    minutes, tenths_left = divmod(tenths, 600)
     if longest_s < 60:
         return f"{tenths / 10:.1f} s"
     if longest_s < 3600:
-        return f"{minutes}:{rest / 10:04.1f}"
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest / 10:04.1f}"
+        return f"{minutes}:{tenths_left / 10:04.1f}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{tenths_left / 10:04.1f}"
