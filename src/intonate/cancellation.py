@@ -21,12 +21,12 @@ class WorkCancelled(Exception):  # noqa: N818  (no error: nobody waits for the a
 @contextmanager
 def cancellable(event: threading.Event) -> Iterator[None]:
     """Within it, in this thread, `check` raises once the event is set."""
-    before = _cancelled.set(event)
+    token = _cancelled.set(event)
     try:
         check()
         yield
     finally:
-        _cancelled.reset(before)
+        _cancelled.reset(token)
 
 
 def check() -> None:

@@ -299,8 +299,10 @@ def use_device(device: str | None) -> None:
 def _pairs(names: list[str] | None) -> dict[str, str]:
     """{theirs: ours} of THEIRS=OURS."""
     pairs = [name.rpartition("=") for name in names or ()]
-    if malformed := [
-        name for name, (theirs, _, ours) in zip(names or (), pairs, strict=True) if not theirs or not ours
+    if malformed_pairs := [
+        name
+        for name, (their_name, _, our_name) in zip(names or (), pairs, strict=True)
+        if not their_name or not our_name
     ]:
-        raise typer.BadParameter(f"{malformed[0]!r} is not THEIRS=OURS, e.g. guess=label or hap=happy")
-    return {theirs: ours for theirs, _, ours in pairs}
+        raise typer.BadParameter(f"{malformed_pairs[0]!r} is not THEIRS=OURS, e.g. guess=label or hap=happy")
+    return {their_name: our_name for their_name, _, our_name in pairs}

@@ -192,13 +192,13 @@ def merge_scores(labels: Sequence[str], scores: Sequence[float], name: str) -> d
     Returns:
         {merged label: probability}. If everything kept had probability zero the answer is uniform.
     """
-    summed: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for label, score in zip(labels, scores, strict=True):
         gender, _, emotion = label.rpartition(" ")
         merged = _merged_target(emotion, gender, name)
         if merged is not None:
-            summed[merged] = summed.get(merged, 0.0) + float(score)
-    if not summed:
+            totals[merged] = totals.get(merged, 0.0) + float(score)
+    if not totals:
         raise LabelError(f"label merge {name!r} has no place for any of this model's labels: {', '.join(labels)}")
-    total = sum(summed.values())
-    return {label: (value / total if total > 0 else 1 / len(summed)) for label, value in summed.items()}
+    total = sum(totals.values())
+    return {label: (value / total if total > 0 else 1 / len(totals)) for label, value in totals.items()}

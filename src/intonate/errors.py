@@ -73,9 +73,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     "did you mean 'happy'? (known: happy, sad)"
     """
     options = sorted(known)
-    near = difflib.get_close_matches(name, options, n=1)
-    listed = ", ".join(options)
-    return f"did you mean {near[0]!r}? (known: {listed})" if near else f"known: {listed}"
+    nearest = difflib.get_close_matches(name, options, n=1)
+    names_text = ", ".join(options)
+    return f"did you mean {nearest[0]!r}? (known: {names_text})" if nearest else f"known: {names_text}"
 
 
 def first_line(error: BaseException) -> str:

@@ -392,7 +392,9 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
 def _numbers(answer: Segment | Prediction) -> dict[str, dict[str, float]]:
     """`dimensions` and `events`, as they stand in JSON: only where there are any."""
     kinds = {"dimensions": answer.dimensions, "events": answer.events}
-    return {kind: {name: round(number, 6) for name, number in own.items()} for kind, own in kinds.items() if own}
+    return {
+        kind: {name: round(number, 6) for name, number in numbers.items()} for kind, numbers in kinds.items() if numbers
+    }
 
 
 def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:

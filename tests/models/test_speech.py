@@ -276,7 +276,7 @@ def test_the_fusion_begins_with_what_the_first_stage_has_learnt(toy_corpus, tmp_
     fusion = SpeechTextFusion(4, {}, **both)
     speech = {name: value.clone() for name, value in fusion.state_dict().items() if name.startswith("speech.")}
     labels = recognizer.spec.labels
-    taken = begin.take(fusion, labels, lambda classes: SpeechTextFusion(classes, {}, **both), run)
+    taken = begin.take_weights(fusion, labels, lambda classes: SpeechTextFusion(classes, {}, **both), run)
     assert taken == len(speech) + 1  # and the bias of the answer, whose shape is the same
     first = begin.load(begin.check(str(run)))
     for name, value in fusion.state_dict().items():

@@ -32,7 +32,7 @@ def test_weights_are_taken_by_name_and_outputs_by_label(first):
     labels = ("angry", "boredom", "sad")
     network = compact(3)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert begin.take(network, labels, compact, folder) == len(before)
+    assert begin.take_weights(network, labels, compact, folder) == len(before)
     after = network.state_dict()
     torch.testing.assert_close(after["project.0.weight"], kept["project.0.weight"])
     # The model knows angry, happy, neutral, sad; boredom begins as it was.
@@ -44,10 +44,12 @@ def test_weights_are_taken_by_name_and_outputs_by_label(first):
 def test_another_architecture_takes_what_fits_and_at_least_something(first):
     wider = Compact(4, COLUMNS, **toy.SMALL | {"width": 24})
     labels = ("angry", "happy", "neutral", "sad")
-    taken = begin.take(wider, labels, lambda classes: Compact(classes, COLUMNS, **toy.SMALL | {"width": 24}), first)
+    taken = begin.take_weights(
+        wider, labels, lambda classes: Compact(classes, COLUMNS, **toy.SMALL | {"width": 24}), first
+    )
     assert 0 < taken < len(wider.state_dict())
     with pytest.raises(RecipeError, match="no weight in"):
-        begin.take(torch.nn.Linear(3, 4), labels, lambda classes: torch.nn.Linear(3, classes), first)
+        begin.take_weights(torch.nn.Linear(3, 4), labels, lambda classes: torch.nn.Linear(3, classes), first)
 
 
 def test_a_recipe_begins_where_another_ended(first, toy_corpus, tmp_path):

@@ -36,9 +36,9 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    encoders._settled.cache_clear()
+    encoders._digest_params.cache_clear()
     yield
-    encoders._settled.cache_clear()
+    encoders._digest_params.cache_clear()
 
 
 @pytest.fixture

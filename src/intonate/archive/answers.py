@@ -43,15 +43,15 @@ def open_job(job: Job) -> Callable[..., list[Row]]:
     recognizer = load_model(job.model)
 
     def answer(
-        shard: Shard, faults: Mapping[int, str] | None = None, begin: Callable[[int], object] = lambda index: None
+        shard: Shard, faults: Mapping[int, str] | None = None, on_begin: Callable[[int], object] = lambda index: None
     ) -> list[Row]:
-        return answer_shard(recognizer, job, shard, faults or {}, begin)
+        return answer_shard(recognizer, job, shard, faults or {}, on_begin)
 
     return answer
 
 
 def answer_shard(
-    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], begin: Callable[[int], object]
+    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], on_begin: Callable[[int], object]
 ) -> list[Row]:
     """A row for each sound of a shard, in its order.
 
@@ -60,7 +60,7 @@ def answer_shard(
         job: how to answer.
         shard: the sounds.
         faults: {index: why} of those that are not to be touched again: they ended a worker before.
-        begin: called with the index of each sound before it is opened.
+        on_begin: called with the index of each sound before it is opened.
 
     Raises:
         ArchiveError: not one sound could be fetched from where it lies: credentials ran out, a store is gone. Nothing
@@ -68,36 +68,38 @@ def answer_shard(
     """
     faults = dict(faults)
     while True:
-        last = [-1]
+        last_index = [-1]
 
-        def note(index: int, last: list[int] = last) -> None:
-            last[0] = index
-            begin(index)
+        def note(index: int, last_index: list[int] = last_index) -> None:
+            last_index[0] = index
+            on_begin(index)
 
         try:
             return _answer(recognizer, job, shard, faults, note)
         except IntonateError:
             raise
         except Exception as error:  # a fault of a decoder that it should have told of: a bad file is never an end
-            if last[0] in faults or last[0] < 0:
+            if last_index[0] in faults or last_index[0] < 0:
                 raise
             # Again from the start without it, so that the batches are those of the others alone, whoever answers.
-            faults[last[0]] = f"{shard.entries[last[0]].file} cannot be answered: {type(error).__name__}: {error}"
+            faults[last_index[0]] = (
+                f"{shard.entries[last_index[0]].file} cannot be answered: {type(error).__name__}: {error}"
+            )
 
 
 def _answer(
-    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], begin: Callable[[int], object]
+    recognizer: Recognizer, job: Job, shard: Shard, faults: Mapping[int, str], on_begin: Callable[[int], object]
 ) -> list[Row]:
     rows: dict[int, Row] = {}
-    opened: list[tuple[int, str, int, list[str]]] = []  # in the order of the answers
-    unreachable: list[str] = []
+    opened_sounds: list[tuple[int, str, int, list[str]]] = []  # in the order of the answers
+    unreachable_reasons: list[str] = []
 
     def sources() -> Iterator[Source]:
         for index, entry in enumerate(shard.entries):
             if index in faults:
                 rows[index] = tables.failure(entry, job, faults[index])
                 continue
-            begin(index)
+            on_begin(index)
             warnings: list[str] = []
             try:
                 source, digest, size = fetched(entry)
@@ -108,25 +110,27 @@ def _answer(
                 rows[index] = tables.failure(entry, job, _with_name(str(error), entry))
                 continue
             except ArchiveError as error:
-                unreachable.append(str(error))
+                unreachable_reasons.append(str(error))
                 rows[index] = tables.failure(entry, job, str(error))
                 continue
-            opened.append((index, digest, size, warnings))
+            opened_sounds.append((index, digest, size, warnings))
             yield source
 
     if job.options.get("speakers") is None:
         answers = recognizer.predict_many(sources(), batch_size=BATCH, **job.options)
     else:  # one by one: who else is in the shard must not change an answer
-        answers = itertools.chain.from_iterable(recognizer.predict_many([one], **job.options) for one in sources())
+        answers = itertools.chain.from_iterable(
+            recognizer.predict_many([one_source], **job.options) for one_source in sources()
+        )
     for place, answer in enumerate(answers):
-        index, digest, size, warnings = opened[place]
+        index, digest, size, warnings = opened_sounds[place]
         entry = shard.entries[index]
         if isinstance(answer, Failure):
             rows[index] = tables.failure(entry, job, _with_name(answer.error, entry), digest, size)
         else:
             rows[index] = tables.row(entry, job, answer, digest, size, warnings)
-    if unreachable and len(unreachable) == len(shard.entries) - len(faults):
-        raise ArchiveError(f"nothing can be fetched any more: {unreachable[0]}")
+    if unreachable_reasons and len(unreachable_reasons) == len(shard.entries) - len(faults):
+        raise ArchiveError(f"nothing can be fetched any more: {unreachable_reasons[0]}")
     return [rows[index] for index in range(len(shard.entries))]
 
 
@@ -167,22 +171,22 @@ def _fetched(entry: Entry) -> tuple[Source, str, int]:
         return content, hashlib.sha256(content).hexdigest(), len(content)
     with open_place(entry.place) as stream:
         if entry.offset < 0 and not is_url(entry.place):
-            return entry.place, *_hashed(stream, digest)
+            return entry.place, *_hash_and_size(stream, digest)
         if entry.offset >= 0:
             stream.seek(entry.offset)
         # Closed, and gone, with its last user.
-        kept = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+        memory = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
 
         def keep(block: bytes) -> None:
             digest.update(block)
-            kept.write(block)
+            memory.write(block)
 
         size = _copy(stream, keep, entry.size if entry.offset >= 0 else None)
-        kept.seek(0)
-        return kept, digest.hexdigest(), size  # type: ignore[return-value]
+        memory.seek(0)
+        return memory, digest.hexdigest(), size  # type: ignore[return-value]
 
 
-def _hashed(stream: BinaryIO, digest: Any) -> tuple[str, int]:
+def _hash_and_size(stream: BinaryIO, digest: Any) -> tuple[str, int]:
     size = _copy(stream, digest.update)
     return digest.hexdigest(), size
 
@@ -197,15 +201,15 @@ def _copy(stream: BinaryIO, write: Callable[[bytes], object], limit: int | None 
 
 
 def _parquet_bytes(entry: Entry) -> bytes:
-    first, column = _row_group(entry.place, *_group_of(entry.place, entry.offset))
-    value = column[entry.offset - first].as_py()
+    first_row, column = _row_group(entry.place, *_group_of(entry.place, entry.offset))
+    value = column[entry.offset - first_row].as_py()
     if not value:
         raise AudioError(f"{entry.file} holds no bytes")
     return bytes(value)
 
 
 @lru_cache(maxsize=1)
-def _groups(place: str) -> tuple[int, ...]:
+def _group_sizes(place: str) -> tuple[int, ...]:
     """The rows of each row group."""
     with open_parquet(place) as table:
         return tuple(table.metadata.row_group(group).num_rows for group in range(table.num_row_groups))
@@ -213,23 +217,23 @@ def _groups(place: str) -> tuple[int, ...]:
 
 def _group_of(place: str, row: int) -> tuple[int, int]:
     """The row group that holds a row, and its first row."""
-    first = 0
-    for group, rows in enumerate(_groups(place)):
-        if row < first + rows:
-            return group, first
-        first += rows
+    first_row = 0
+    for group, rows in enumerate(_group_sizes(place)):
+        if row < first_row + rows:
+            return group, first_row
+        first_row += rows
     raise AudioError(f"{place} has no row {row} any more")
 
 
 @lru_cache(maxsize=1)
-def _row_group(place: str, group: int, first: int) -> tuple[int, Any]:
+def _row_group(place: str, group: int, first_row: int) -> tuple[int, Any]:
     """Its first row, and its column of sounds: one group is in memory at a time."""
     with open_parquet(place) as table:
         column, inner = audio_column(table.schema_arrow, place)
         values = table.read_row_group(group, columns=[column])[column]
     if inner is not None:
         values = require("pyarrow.compute", "archive").struct_field(values, inner)
-    return first, values
+    return first_row, values
 
 
 def _with_name(sentence: str, entry: Entry) -> str:

@@ -50,13 +50,13 @@ def run(
         _connect(ray, workers, address)
     try:
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        remaining = iter(shards)
-        while wave := list(itertools.islice(remaining, WAVE)):
-            left = {shard.name: shard for shard in wave}
+        next_shards = iter(shards)
+        while wave := list(itertools.islice(next_shards, WAVE)):
+            shards_left = {shard.name: shard for shard in wave}
             for _ in range(TRIES):
-                if left:
-                    yield from _wave(ray, left, job, min(count, len(left)))
-            yield from local.run(left.values(), job, 1)
+                if shards_left:
+                    yield from _wave(ray, shards_left, job, min(count, len(shards_left)))
+            yield from local.run(shards_left.values(), job, 1)
     finally:
         if is_own:
             ray.shutdown()
@@ -72,15 +72,17 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError… as Ray has it
-        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise ArchiveError(f"{where} cannot be reached: {first_line(error)}") from error
+        cluster_name = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise ArchiveError(f"{cluster_name} cannot be reached: {first_line(error)}") from error
 
 
-def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[tuple[Shard, list[Row]], None, None]:
+def _wave(
+    ray: Any, shards_left: dict[str, Shard], job: Job, actors: int
+) -> Generator[tuple[Shard, list[Row]], None, None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    items = [{"name": shard.name, "shard": shard.to_json()} for shard in left.values()]
+    items = [{"name": shard.name, "shard": shard.to_json()} for shard in shards_left.values()]
     rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
         Answerer,
         fn_constructor_args=(job,),
@@ -91,7 +93,7 @@ def _wave(ray: Any, left: dict[str, Shard], job: Job, actors: int) -> Generator[
         for item in rows.iter_rows():
             if item["error"]:
                 raise ArchiveError(item["error"])
-            if shard := left.pop(item["name"], None):
+            if shard := shards_left.pop(item["name"], None):
                 yield shard, json.loads(item["rows"])
 
 

@@ -49,8 +49,8 @@ def read_about(out: Path) -> dict[str, Any]:
         about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
         return dict(about)
     except FileNotFoundError:
-        what = "holds something else" if out.exists() else "does not exist"
-        raise ArchiveError(f"{out} is no archive of intonate: it {what}") from None
+        state = "holds something else" if out.exists() else "does not exist"
+        raise ArchiveError(f"{out} is no archive of intonate: it {state}") from None
     except (OSError, ValueError, TypeError) as error:
         raise ArchiveError(f"{out / ABOUT} is damaged, so nothing can be added; give another --out") from error
 
@@ -79,8 +79,8 @@ def opened(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
                 _check_same(out, read_about(out), about)
             for folder in (PLAN, ANSWERS):
                 (out / folder).mkdir(exist_ok=True)
-                for left in (out / folder).glob(".*.part"):  # of a run that was killed
-                    left.unlink()
+                for part_file in (out / folder).glob(".*.part"):  # of a run that was killed
+                    part_file.unlink()
             if not (out / ABOUT).exists():
                 write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode())
             yield
@@ -90,11 +90,11 @@ def opened(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
         raise unwritable(out, error) from error
 
 
-def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _check_same(out: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for key, word in WORDS.items():
-        if before.get(key) != now.get(key):
-            was, wanted = (json.dumps(about.get(key), ensure_ascii=False) for about in (before, now))
-            detail = "" if max(len(was), len(wanted)) > 200 else f": {was} then, {wanted} now"
+        if kept.get(key) != wanted.get(key):
+            kept_text, wanted_text = (json.dumps(about.get(key), ensure_ascii=False) for about in (kept, wanted))
+            detail = "" if max(len(kept_text), len(wanted_text)) > 200 else f": {kept_text} then, {wanted_text} now"
             raise ArchiveError(f"{out} was begun with {word}{detail}; give the same again to go on, or another --out")
 
 
@@ -120,8 +120,8 @@ def write(path: Path, content: bytes) -> None:
 
 def unwritable(out: Path, error: OSError) -> ArchiveError:
     reason = (error.strerror or str(error)).lower()
-    mend = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
-    return ArchiveError(f"{out} cannot be written: {reason}; what is answered is kept: {mend} and run the same again")
+    remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+    return ArchiveError(f"{out} cannot be written: {reason}; what is answered is kept: {remedy} and run the same again")
 
 
 def planned(out: Path) -> Iterator[Shard]:

@@ -28,7 +28,7 @@ GOODBYE_S = 2.0
 
 
 def run(
-    shards: Iterable[Shard], job: Job, workers: int, begun: Callable[[int], object] = lambda files: None
+    shards: Iterable[Shard], job: Job, workers: int, on_begun: Callable[[int], object] = lambda files: None
 ) -> Generator[tuple[Shard, list[Row]], None, None]:
     """The rows of each shard, as they come.
 
@@ -36,20 +36,20 @@ def run(
         shards: read one by one, as workers become free.
         job: how to answer.
         workers: how many processes.
-        begun: called with 1 for each sound that is begun, and with minus those of a shard that was lost.
+        on_begun: called with 1 for each sound that is begun, and with minus those of a shard that was lost.
 
     Raises:
         ArchiveError: a worker cannot be started, or what the shard function raises.
     """
-    remaining = iter(shards)
-    again: list[Shard] = []
+    next_shards = iter(shards)
+    lost_shards: list[Shard] = []
     faults: dict[str, dict[int, str]] = defaultdict(dict)
     losses: Counter[tuple[str, int]] = Counter()
     pool: dict[Any, _Worker] = {}
 
     def give_next(worker: _Worker | None = None) -> None:
         """The next shard for a worker, or a new one; it ends where there is none."""
-        shard = again.pop() if again else next(remaining, None)
+        shard = lost_shards.pop() if lost_shards else next(next_shards, None)
         if shard is not None:
             worker = worker or _Worker(job)
             pool[worker.connection] = worker
@@ -67,7 +67,7 @@ def run(
                 message, shard = worker.receive(), worker.shard
                 if isinstance(message, int):
                     worker.last, worker.count = message, worker.count + 1
-                    begun(1)
+                    on_begun(1)
                 elif isinstance(message, IntonateError):
                     raise message
                 elif isinstance(message, Exception):
@@ -76,13 +76,13 @@ def run(
                     give_next(worker)
                     yield shard, message
                 else:
-                    begun(-worker.count)
+                    on_begun(-worker.count)
                     del pool[connection]
                     status = worker.stop()
                     losses[shard.name, worker.last] += 1
                     if losses[shard.name, worker.last] >= LOSSES:
                         faults[shard.name][worker.last] = _fault(shard, worker.last, status)
-                    again.append(shard)
+                    lost_shards.append(shard)
                     give_next()
     finally:
         for worker in pool.values():
@@ -109,11 +109,11 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         # A fork of a process that has threads may hang: a new one is spawned.
         context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_work, args=(other, job), daemon=True)
+        self.connection, worker_end = context.Pipe()
+        self._process: BaseProcess = context.Process(target=_work, args=(worker_end, job), daemon=True)
         with light_start():
             self._process.start()
-        other.close()  # so that its end is seen here
+        worker_end.close()  # so that its end is seen here
         self.shard = Shard("", ())
         self.last, self.count = -1, 0  # the sound that it began last, and how many
 

@@ -75,8 +75,8 @@ class Progress:
 
     def sentence(self) -> str:
         """`512 of 1,440 files, 120.0 files/s, 443 × real time, 0:00:08 left`."""
-        left = "" if self.left_s is None else f", {clock(self.left_s)} left"
-        return f"{self.files:,} of {self.total_files:,} files, {self.rate()}{left}"
+        time_left = "" if self.left_s is None else f", {clock(self.left_s)} left"
+        return f"{self.files:,} of {self.total_files:,} files, {self.rate()}{time_left}"
 
     def to_json(self) -> str:
         return json.dumps({"rate": self.rate(), "left_s": self.left_s})
@@ -84,8 +84,8 @@ class Progress:
 
 def clock(seconds: float) -> str:
     """`1:02:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60:,}:{minutes % 60:02d}:{rest:02d}"
+    minutes, seconds_left = divmod(round(seconds), 60)
+    return f"{minutes // 60:,}:{minutes % 60:02d}:{seconds_left:02d}"
 
 
 @contextlib.contextmanager
@@ -95,21 +95,21 @@ def bar() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console, last = Console(stderr=True), [time.monotonic()]
+    console, last_line_s = Console(stderr=True), [time.monotonic()]
     if not console.is_terminal:
 
         def line(progress: Progress) -> None:
-            if time.monotonic() - last[0] >= LINE_EVERY_S:
-                last[0] = time.monotonic()
+            if time.monotonic() - last_line_s[0] >= LINE_EVERY_S:
+                last_line_s[0] = time.monotonic()
                 console.print(f"intonate: {progress.sentence()}", highlight=False, soft_wrap=True)
 
         yield line
         return
-    with Bar(BarColumn(), TextColumn("{task.description}"), console=console, transient=True) as shown:
-        task = shown.add_task("listing", total=None)
+    with Bar(BarColumn(), TextColumn("{task.description}"), console=console, transient=True) as rich_bar:
+        task = rich_bar.add_task("listing", total=None)
 
         def update(progress: Progress) -> None:
-            shown.update(
+            rich_bar.update(
                 task,
                 total=progress.total_files,
                 completed=progress.files + progress.begun,
@@ -126,7 +126,7 @@ def status(out: Path) -> str:
         ArchiveError: the folder holds no archive.
     """
     filelock, parquet = require("filelock", "archive"), require("pyarrow.parquet", "archive")
-    about, done = folder.read_about(out), folder.answered(out)
+    about, shards_done = folder.read_about(out), folder.answered(out)
     lock = filelock.FileLock(out / folder.LOCK)
     try:
         lock.acquire(timeout=0)
@@ -138,16 +138,16 @@ def status(out: Path) -> str:
     audio_s = 0.0
     for shard in folder.planned(out):
         total, total_size = total + len(shard.entries), total_size + shard.size
-        if shard.name in done:
+        if shard.name in shards_done:
             files, size = files + len(shard.entries), size + shard.size
             table = parquet.read_table(folder.rows_of(out, shard.name), columns=["error", "duration"])
             errors += len(table) - table["error"].null_count
             audio_s += sum(table["duration"].drop_null().to_pylist())
     state = "complete" if files == total else "running" if is_running else "stopped (the same command goes on)"
     lines = [f"{out}: {state}", f"  {files:,} of {total:,} files, {audio_s / 3600:,.2f} h of sound, {errors:,} errors"]
-    lines.append(f"  model {about['model']}, {len(done):,} shards in {out / folder.ANSWERS}")
+    lines.append(f"  model {about['model']}, {len(shards_done):,} shards in {out / folder.ANSWERS}")
     if is_running and (out / folder.PROGRESS).exists():
-        last = json.loads((out / folder.PROGRESS).read_text(encoding="utf-8"))
-        left = "" if last["left_s"] is None else f", {clock(last['left_s'])} left"
-        lines.append(f"  {last['rate']}{left}")
+        progress = json.loads((out / folder.PROGRESS).read_text(encoding="utf-8"))
+        time_left = "" if progress["left_s"] is None else f", {clock(progress['left_s'])} left"
+        lines.append(f"  {progress['rate']}{time_left}")
     return "\n".join(lines)

@@ -80,18 +80,18 @@ def archive(
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.opened(out, about):
         _plan(sources, out, shard_files or FILES)
-        done = folder.answered(out)
-        sizes = [(len(shard.entries), shard.size, shard.name in done) for shard in folder.planned(out)]
+        shards_done = folder.answered(out)
+        sizes = [(len(shard.entries), shard.size, shard.name in shards_done) for shard in folder.planned(out)]
         progress = Progress(
             files=sum(files for files, _, is_done in sizes if is_done),
             total_files=sum(files for files, _, _ in sizes),
             size=sum(size for _, size, is_done in sizes if is_done),
             total_size=sum(size for _, size, _ in sizes),
         )
-        pending = (shard for shard in folder.planned(out) if shard.name not in done)
+        pending = (shard for shard in folder.planned(out) if shard.name not in shards_done)
         show(progress)
 
-        def begun(files: int) -> None:
+        def count_begun(files: int) -> None:
             progress.begun += files
             show(progress)
 
@@ -100,7 +100,7 @@ def archive(
         if engine == "ray":
             answers = cluster.run(pending, job, workers, address)
         else:
-            answers = local.run(pending, job, workers or processor_count(), begun)
+            answers = local.run(pending, job, workers or processor_count(), count_begun)
         with contextlib.closing(answers):  # the workers end, whatever happens here
             for shard, rows in answers:
                 folder.write_rows(out, shard, rows, about)
@@ -112,6 +112,8 @@ def archive(
 
 def _plan(sources: Sequence[str], out: Path, shard_files: int) -> None:
     """Plan what is not planned yet: all of it at first, later what is new in the sources."""
-    known = {(entry.file, entry.start_s, entry.end_s) for shard in folder.planned(out) for entry in shard.entries}
-    new = (entry for entry in entries(sources) if (entry.file, entry.start_s, entry.end_s) not in known)
+    planned_keys = {
+        (entry.file, entry.start_s, entry.end_s) for shard in folder.planned(out) for entry in shard.entries
+    }
+    new = (entry for entry in entries(sources) if (entry.file, entry.start_s, entry.end_s) not in planned_keys)
     folder.add_plan(out, cut(new, shard_files))

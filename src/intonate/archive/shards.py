@@ -30,23 +30,23 @@ class Shard:
 
     @classmethod
     def from_json(cls, text: str) -> Shard:
-        return _named(tuple(Entry(*fields) for fields in json.loads(text)))
+        return _shard_of(tuple(Entry(*fields) for fields in json.loads(text)))
 
 
 def cut(entries: Iterable[Entry], files: int = FILES, size: int = BYTES) -> Iterator[Shard]:
     """Shards of at most `files` sounds; one is closed once it has `size` bytes. The same entries, the same shards."""
-    held: list[Entry] = []
-    held_size = 0
+    shard_entries: list[Entry] = []
+    shard_size = 0
     for entry in entries:
-        held.append(entry)
-        held_size += entry.size
-        if len(held) >= files or held_size >= size:
-            yield _named(tuple(held))
-            held, held_size = [], 0
-    if held:
-        yield _named(tuple(held))
+        shard_entries.append(entry)
+        shard_size += entry.size
+        if len(shard_entries) >= files or shard_size >= size:
+            yield _shard_of(tuple(shard_entries))
+            shard_entries, shard_size = [], 0
+    if shard_entries:
+        yield _shard_of(tuple(shard_entries))
 
 
-def _named(entries: tuple[Entry, ...]) -> Shard:
+def _shard_of(entries: tuple[Entry, ...]) -> Shard:
     text = Shard("", entries).to_json()
     return Shard(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], entries)

@@ -51,13 +51,13 @@ def entries(sources: Sequence[str]) -> Iterator[Entry]:
     Raises:
         ArchiveError: a source is not there, cannot be reached, or holds no sound.
     """
-    known: set[tuple[str, float, float | None]] = set()
+    seen_keys: set[tuple[str, float, float | None]] = set()
     for source in sources:
         is_empty = True
         for entry in _entries_of(source):
             is_empty = False
-            if (key := (entry.file, entry.start_s, entry.end_s)) not in known:
-                known.add(key)
+            if (key := (entry.file, entry.start_s, entry.end_s)) not in seen_keys:
+                seen_keys.add(key)
                 yield entry
         if is_empty:
             raise ArchiveError(f"{source} holds no sound; expected audio files, or a tar, Parquet or CSV that has some")
@@ -76,8 +76,8 @@ def open_place(place: str) -> BinaryIO:
     """
     if not is_url(place):
         return open(place, "rb")
-    opened: BinaryIO = require("fsspec", "archive").open(place, "rb").open()
-    return opened
+    stream: BinaryIO = require("fsspec", "archive").open(place, "rb").open()
+    return stream
 
 
 def _entries_of(source: str) -> Iterator[Entry]:
@@ -107,10 +107,10 @@ def _local(source: str) -> Iterator[Entry]:
         for path in listing(source).files:
             yield Entry(str(path), str(path), size=path.stat().st_size)
     elif not os.path.exists(source) and glob.has_magic(source):
-        found = sorted(path for path in glob.glob(source, recursive=True) if os.path.isfile(path))
-        if not found:
+        files = sorted(path for path in glob.glob(source, recursive=True) if os.path.isfile(path))
+        if not files:
             raise ArchiveError(f"nothing matches {source}")
-        for name in found:
+        for name in files:
             yield from _file(name, os.path.getsize(name), is_single=False)
     else:
         yield from _file(source, os.path.getsize(source), is_single=True)
@@ -123,21 +123,21 @@ def _remote(source: str) -> Iterator[Entry]:
         return str(system.unstrip_protocol(name))
 
     if glob.has_magic(path):
-        found = system.glob(path, detail=True)
-        if not found:
+        info_by_name = system.glob(path, detail=True)
+        if not info_by_name:
             raise ArchiveError(f"nothing matches {source}")
     elif system.isdir(path):
-        found = {
-            name: about
-            for name, about in system.find(path, detail=True).items()
+        info_by_name = {
+            name: info
+            for name, info in system.find(path, detail=True).items()
             if Path(name).suffix.lower() in AUDIO_SUFFIXES
         }
     else:
         yield from _file(url(path), system.info(path).get("size") or 0, is_single=True)
         return
-    for name, about in sorted(found.items()):
-        if about["type"] == "file":
-            yield from _file(url(name), about.get("size") or 0, is_single=False)
+    for name, info in sorted(info_by_name.items()):
+        if info["type"] == "file":
+            yield from _file(url(name), info.get("size") or 0, is_single=False)
 
 
 def _file(name: str, size: int, is_single: bool) -> Iterator[Entry]:
@@ -228,7 +228,7 @@ def _manifest(name: str) -> Iterator[Entry]:
         header = next(lines, "")
         rows = csv.reader(lines, delimiter=max("\t;,", key=header.count))
         columns = [cell.strip().lower() for cell in next(csv.reader([header], delimiter=max("\t;,", key=header.count)))]
-        column = next((columns.index(known) for known in FILE_COLUMNS if known in columns), None)
+        column = next((columns.index(file_column) for file_column in FILE_COLUMNS if file_column in columns), None)
         if column is None:
             raise ArchiveError(f"{name} has no column named file; it has {', '.join(columns)}")
         for number, row in enumerate(rows, start=2):

@@ -133,8 +133,9 @@ def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionT
     ]
     if not common_rows:
         raise CorpusError(
-            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside {comparable[names[1]].file[0]}; files "
-            "are matched by the end of their path, and the truth must be the same"
+            f"{', '.join(names)} have no clip in common, e.g. {base.file[0]} beside "
+            f"{comparable[names[1]].file[0]}; files are matched by the end of their path, "
+            "and the truth must be the same"
         )
     aligned_tables = {names[0]: base.take(common_rows)}
     for name, row_of in zip(names[1:], rows_of, strict=True):

@@ -13,7 +13,7 @@ def card(name: str, description: Description) -> str:
         description: of the model file.
     """
     spec = description.spec
-    named = "; ".join(f"{own} is `{label}`" for own, label in description.outputs.items())
+    renamings = "; ".join(f"{output_name} is `{label}`" for output_name, label in description.outputs.items())
     longest = f"A recording up to {spec.pool.longest_s:g} s is answered whole, as its own code would answer it; a "
     return "\n\n".join(
         [
@@ -21,7 +21,7 @@ def card(name: str, description: Description) -> str:
             f"A checkpoint of others, {name}, converted by intonate {spec.intonate_version} "
             f"({description.architecture}; SHA-256 of its files begins with {spec.recipe_hash}). "
             "The answers are the checkpoint's own; the conversion was checked against it at three lengths.",
-            f"Its outputs: {named}.",
+            f"Its outputs: {renamings}.",
             f"{longest}longer one in windows of {spec.pool.window_s:g} s.",
             *([description.remark] if description.remark else []),
             "## Licence of the weights",

@@ -49,10 +49,10 @@ class Checkpoint:
         if not self.has(file):
             return None
         try:
-            found = json.loads(self.text(file))
+            content = json.loads(self.text(file))
         except ValueError as error:
             raise ModelError(f"{self.folder / file} is not JSON ({error}); fetch the checkpoint again") from error
-        return _require_mapping(found, self.folder / file)
+        return _require_mapping(content, self.folder / file)
 
     def yaml(self, file: str) -> dict[str, Any] | None:
         """The mapping in a YAML file, in which nothing is built or run; None where there is no such file."""
@@ -60,37 +60,37 @@ class Checkpoint:
             return None
         yaml = require("yaml", "train")
         try:
-            found = yaml.load(self.text(file), _yaml_loader_without_code(yaml))
+            content = yaml.load(self.text(file), _yaml_loader_without_code(yaml))
         except yaml.YAMLError as error:
             raise ModelError(
                 f"{self.folder / file} is not YAML ({' '.join(str(error).split())[:120]}); fetch the checkpoint again"
             ) from error
-        return _require_mapping(found, self.folder / file)
+        return _require_mapping(content, self.folder / file)
 
     def front_matter(self) -> dict[str, Any]:
         """What its own card says at its top, as YAML between two lines of dashes; empty if nothing."""
         if not self.has("README.md"):
             return {}
         yaml = require("yaml", "train")
-        before, _, rest = self.text("README.md").partition("---\n")
+        preamble, _, body = self.text("README.md").partition("---\n")
         try:
-            found = yaml.safe_load(rest.partition("\n---")[0]) if not before.strip() else None
+            content = yaml.safe_load(body.partition("\n---")[0]) if not preamble.strip() else None
         except yaml.YAMLError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return content if isinstance(content, dict) else {}
 
     def licence(self) -> str:
         about = self.front_matter()
-        stated = " ".join(map(str, filter(None, [*listing(about.get("license")), about.get("license_name")])))
-        return stated or f"not stated by {self.name}; ask its authors before you use it"
+        licence_text = " ".join(map(str, filter(None, [*listing(about.get("license")), about.get("license_name")])))
+        return licence_text or f"not stated by {self.name}; ask its authors before you use it"
 
     def fingerprint(self) -> str:
         """No recipe of ours made it: which files did. First 12 hex digits of SHA-256 over configuration and weights."""
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for path in files_of(self.folder):
             with path.open("rb") as content:
-                whole.update(hashlib.file_digest(content, "sha256").digest())
-        return whole.hexdigest()[:12]
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()[:12]
 
     def spec(self, labels: Sequence[str], inputs: tuple[ModelInput, ...], **more: Any) -> ModelSpec:
         """The spec of the model file, with what every checkpoint has."""
@@ -145,23 +145,26 @@ def files_of(folder: Path) -> list[Path]:
     return sorted({path for pattern in READ for path in folder.glob(pattern)})
 
 
-def labels_of(raw: Sequence[str], name: str, where: str) -> list[str]:
+def labels_of(raw: Sequence[str], name: str, source: str) -> list[str]:
     """The names of outputs, in their own order: canonical where they are known, else as they are.
 
     Args:
         raw: as the checkpoint has them.
         name: of the checkpoint.
-        where: they are written, for the sentence: `id2label of its config.json`.
+        source: what they are written in, for the sentence: `id2label of its config.json`.
 
     Raises:
         ModelError: two have the same name, or there are none to choose from.
     """
     if len(raw) < 2:
-        raise ModelError(f"{name} has {len(raw)} labels in {where}, and to choose there have to be two")
-    known = [canonical_or_same(label.strip()) for label in raw]
-    labels = [mine if known.count(mine) == 1 else own.strip() for mine, own in zip(known, raw, strict=True)]
+        raise ModelError(f"{name} has {len(raw)} labels in {source}, and to choose there have to be two")
+    canonical = [canonical_or_same(label.strip()) for label in raw]
+    labels = [
+        known_label if canonical.count(known_label) == 1 else raw_label.strip()
+        for known_label, raw_label in zip(canonical, raw, strict=True)
+    ]
     if len(set(labels)) < len(labels):
-        raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend {where}")
+        raise ModelError(f"{name} gives two outputs the same name ({', '.join(labels)}); mend {source}")
     return labels
 
 
@@ -169,7 +172,7 @@ def listing(entry: Any) -> Collection[Any]:
     return entry if isinstance(entry, list) else [entry] if entry else []
 
 
-def setting(settings: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+def setting(settings: Mapping[str, Any], key: str, kind: type, source: str) -> Any:
     """A value of a configuration file.
 
     Raises:
@@ -178,13 +181,13 @@ def setting(settings: Mapping[str, Any], key: str, kind: type, where: str) -> An
     value = settings.get(key)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    raise ModelError(f"{where} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
+    raise ModelError(f"{source} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
 
 
-def _require_mapping(found: Any, path: Path) -> dict[str, Any]:
-    if not isinstance(found, dict):
+def _require_mapping(content: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(content, dict):
         raise ModelError(f"{path} holds no settings by name; fetch the checkpoint again")
-    return found
+    return content
 
 
 def _yaml_loader_without_code(yaml: Any) -> Any:

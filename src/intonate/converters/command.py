@@ -63,10 +63,10 @@ def export(
         return "\n".join(lines or [str(file)])
     from intonate.export.quantize import quantized
 
-    made = quantized(file, output)
-    before, after = made.bytes_before / 1e6, made.bytes_after / 1e6
+    int8_model = quantized(file, output)
+    size_before, size_after = int8_model.bytes_before / 1e6, int8_model.bytes_after / 1e6
     lines.append(
-        f"{before:.1f} MB became {after:.1f} MB; the largest difference of a probability on three clips is "
-        f"{made.difference:.3f}\n{made.path}"
+        f"{size_before:.1f} MB became {size_after:.1f} MB; the largest difference of a probability on three clips is "
+        f"{int8_model.difference:.3f}\n{int8_model.path}"
     )
     return "\n".join(lines)

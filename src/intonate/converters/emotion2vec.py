@@ -44,8 +44,8 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(ModelInput("waveform", "waveform", {"scale": False}),),
         pool=Pool(longest_s=LONGEST_S),
     )
-    own = checkpoint.text(LABELS).splitlines()
-    return Description(spec, MODEL, {own[output]: label for output, label in labels.items()})
+    own_labels = checkpoint.text(LABELS).splitlines()
+    return Description(spec, MODEL, {own_labels[output]: label for output, label in labels.items()})
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -57,23 +57,23 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     from intonate.converters.emotion2vec_network import Emotion2vec, renamed
     from intonate.published import tensors
 
-    where = f"{checkpoint.name}: {WEIGHTS}"
-    published = tensors.read(checkpoint.folder / WEIGHTS)
-    found = {name: value for key, value in published.items() if (name := renamed(key)) is not None}
+    source = f"{checkpoint.name}: {WEIGHTS}"
+    published_weights = tensors.read(checkpoint.folder / WEIGHTS)
+    weights = {name: value for key, value in published_weights.items() if (name := renamed(key)) is not None}
     lines = checkpoint.text(LABELS).splitlines()
     place = {label: output for output, label in labels_by_output(checkpoint).items()}
     for part in ("head.weight", "head.bias"):
-        if part not in found:
-            raise ModelError(f"{where} has no head (proj), so it names no emotion; give emotion2vec_plus_base")
-        if len(found[part]) != len(lines):
+        if part not in weights:
+            raise ModelError(f"{source} has no head (proj), so it names no emotion; give emotion2vec_plus_base")
+        if len(weights[part]) != len(lines):
             raise ModelError(
-                f"{where} has a head of {len(found[part])} outputs, and {LABELS} {len(lines)} labels; the files do "
+                f"{source} has a head of {len(weights[part])} outputs, and {LABELS} {len(lines)} labels; the files do "
                 "not belong together"
             )
-        found[part] = found[part][[place[label] for label in spec.labels]]
-    made = Emotion2vec(sizes_of(checkpoint, len(spec.labels)))
-    tensors.fill(made, found, where)
-    return made
+        weights[part] = weights[part][[place[label] for label in spec.labels]]
+    module = Emotion2vec(sizes_of(checkpoint, len(spec.labels)))
+    tensors.fill(module, weights, source)
+    return module
 
 
 def labels_by_output(checkpoint: Checkpoint) -> dict[int, str]:

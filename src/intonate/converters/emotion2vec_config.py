@@ -63,60 +63,60 @@ def sizes_of(checkpoint: Checkpoint, labels: int) -> Sizes:
     Raises:
         ModelError: a setting is missing, or is one that no published checkpoint has.
     """
-    where = f"{checkpoint.name}: {CONFIG}"
-    model = setting(checkpoint.yaml(CONFIG) or {}, "model_conf", dict, where)
-    sound = setting(setting(model, "modalities", dict, where), "audio", dict, where)
-    for settings, fixed in ((model, FIXED), (sound, FIXED_OF_SOUND)):
-        for key, value in fixed.items():
+    source = f"{checkpoint.name}: {CONFIG}"
+    model = setting(checkpoint.yaml(CONFIG) or {}, "model_conf", dict, source)
+    sound = setting(setting(model, "modalities", dict, source), "audio", dict, source)
+    for settings, fixed_settings in ((model, FIXED), (sound, FIXED_OF_SOUND)):
+        for key, value in fixed_settings.items():
             if settings.get(key, value) != value:
-                raise ModelError(f"{where} has {key}: {settings[key]}, and only {value} can be converted")
-    width, heads = (setting(model, key, int, where) for key in ("embed_dim", "num_heads"))
-    first_blocks, blocks = setting(sound, "prenet_depth", int, where), setting(model, "depth", int, where)
+                raise ModelError(f"{source} has {key}: {settings[key]}, and only {value} can be converted")
+    width, heads = (setting(model, key, int, source) for key in ("embed_dim", "num_heads"))
+    first_blocks, blocks = setting(sound, "prenet_depth", int, source), setting(model, "depth", int, source)
     scales: tuple[int, ...] = ()
-    if setting(sound, "use_alibi_encoder", bool, where):
-        if setting(sound, "num_alibi_heads", int, where) != heads:
-            raise ModelError(f"{where} has num_alibi_heads other than num_heads, which cannot be converted")
+    if setting(sound, "use_alibi_encoder", bool, source):
+        if setting(sound, "num_alibi_heads", int, source) != heads:
+            raise ModelError(f"{source} has num_alibi_heads other than num_heads, which cannot be converted")
         each = first_blocks + blocks if sound.get("learned_alibi_scale_per_layer") else 1
         scales = (each, 1, heads if sound.get("learned_alibi_scale_per_head") else 1, 1, 1)
     return Sizes(
-        convolutions=convolutions_of(setting(sound, "feature_encoder_spec", str, where), where),
-        layered=setting(sound, "extractor_mode", str, where) == "layer_norm",
+        convolutions=convolutions_of(setting(sound, "feature_encoder_spec", str, source), source),
+        layered=setting(sound, "extractor_mode", str, source) == "layer_norm",
         width=width,
         heads=heads,
         inner=int(width * float(model.get("mlp_ratio", 4.0))),
         first_blocks=first_blocks,
         blocks=blocks,
-        positions=setting(sound, "conv_pos_depth", int, where),
-        position_width=setting(sound, "conv_pos_width", int, where),
-        position_groups=setting(sound, "conv_pos_groups", int, where),
-        extra=setting(sound, "num_extra_tokens", int, where),
+        positions=setting(sound, "conv_pos_depth", int, source),
+        position_width=setting(sound, "conv_pos_width", int, source),
+        position_groups=setting(sound, "conv_pos_groups", int, source),
+        extra=setting(sound, "num_extra_tokens", int, source),
         scales=scales,
-        normalise=setting(model, "normalize", bool, where),
+        normalise=setting(model, "normalize", bool, source),
         epsilon=float(model.get("norm_eps", 1e-5)),
         labels=labels,
     )
 
 
-def convolutions_of(text: str, where: str) -> list[tuple[int, int, int]]:
+def convolutions_of(text: str, source: str) -> list[tuple[int, int, int]]:
     """What `[(512, 10, 5)] + [(512, 3, 2)] * 4` stands for. It is reckoned here and never run as code.
 
     Raises:
         ModelError: it is anything but lists of three whole numbers, added and multiplied.
     """
-    known: dict[type, Callable[[Any, Any], Any]] = {ast.Add: operator.add, ast.Mult: operator.mul}
+    operators: dict[type, Callable[[Any, Any], Any]] = {ast.Add: operator.add, ast.Mult: operator.mul}
 
     def value(node: ast.AST) -> Any:
         if isinstance(node, ast.BinOp):
-            return known[type(node.op)](value(node.left), value(node.right))
+            return operators[type(node.op)](value(node.left), value(node.right))
         return ast.literal_eval(node)
 
     try:
-        found = [
+        layers = [
             (int(channels), int(kernel), int(stride))
             for channels, kernel, stride in value(ast.parse(text, mode="eval").body)
         ]
     except (SyntaxError, ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            f"{where} has feature_encoder_spec: {text!r}, which is no list of (channels, kernel, stride)"
+            f"{source} has feature_encoder_spec: {text!r}, which is no list of (channels, kernel, stride)"
         ) from error
-    return found
+    return layers

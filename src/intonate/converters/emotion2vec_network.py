@@ -37,10 +37,10 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def renamed(published: str) -> str | None:
+def renamed(published_name: str) -> str | None:
     """The name here of a published tensor; None for one that is of no use (the decoder of pre-training)."""
     for pattern, name in NAMES.items():
-        if match := re.fullmatch(pattern, published.removeprefix("d2v_model.")):
+        if match := re.fullmatch(pattern, published_name.removeprefix("d2v_model.")):
             # Their first positional layer is a transposition, so theirs begin to count at one.
             return re.sub(r"^positions\.(\d+)", lambda found: f"positions.{int(found[1]) - 1}", match.expand(name))
     return None
@@ -77,13 +77,13 @@ class Block(nn.Module):
         scores = (query * (width // self.heads) ** -0.5) @ key.transpose(-2, -1)
         if distance is not None:
             scores = scores + distance
-        mixed: Tensor = self.attn["proj"]((scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, -1, width))
-        return mixed
+        projected: Tensor = self.attn["proj"]((scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, -1, width))
+        return projected
 
     def forward(self, frames: Tensor, distance: Tensor | None) -> Tensor:
         frames = self.norm1(frames + self.attend(frames, distance))
-        fed: Tensor = self.norm2(frames + self.mlp["fc2"](F.gelu(self.mlp["fc1"](frames))))
-        return fed
+        outputs: Tensor = self.norm2(frames + self.mlp["fc2"](F.gelu(self.mlp["fc1"](frames))))
+        return outputs
 
 
 class Emotion2vec(Network):
@@ -142,13 +142,13 @@ class Emotion2vec(Network):
 
     def placed(self, frames: Tensor) -> Tensor:
         """The frames with where they are added, and the learnt ones in front."""
-        where = frames
+        positions = frames
         for convolution in self.positions:
-            where = convolution(where.transpose(1, 2))
-            where = where[:, :, : -self.surplus] if self.surplus else where
-            where = where.transpose(1, 2)
-            where = F.gelu(F.layer_norm(where, where.shape[-1:]))
-        frames = frames + where
+            positions = convolution(positions.transpose(1, 2))
+            positions = positions[:, :, : -self.surplus] if self.surplus else positions
+            positions = positions.transpose(1, 2)
+            positions = F.gelu(F.layer_norm(positions, positions.shape[-1:]))
+        frames = frames + positions
         if not self.sizes.extra:
             return frames
         return torch.cat([self.extra.expand(frames.shape[0], -1, -1), frames], dim=1)
@@ -159,8 +159,8 @@ class Emotion2vec(Network):
             return [None] * (len(self.first_blocks) + len(self.blocks))
         place = torch.arange(frames.shape[1], device=frames.device, dtype=frames.dtype)
         sound = (place >= self.sizes.extra).to(frames.dtype)
-        apart = (place[:, None] - place[None]).abs() * sound[:, None] * sound[None]
-        each: list[Tensor | None] = [-(scale[0] * self.slopes) * apart for scale in self.distance_scale.clamp(min=0)]
+        distance = (place[:, None] - place[None]).abs() * sound[:, None] * sound[None]
+        each: list[Tensor | None] = [-(scale[0] * self.slopes) * distance for scale in self.distance_scale.clamp(min=0)]
         return each if len(each) > 1 else each * (len(self.first_blocks) + len(self.blocks))
 
     def forward(self, waveform: Tensor) -> Tensor:

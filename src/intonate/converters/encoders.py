@@ -40,15 +40,20 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
         # Of a Whisper only the part that hears.
         kind = type(architecture.encoder if config.is_encoder_decoder else architecture)
         prefix = f"{kind.base_model_prefix}."
-        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-        loaded, loading_info = kind.from_pretrained(
-            None, config=config, state_dict=own or dict(weights), attn_implementation="eager", output_loading_info=True
+        encoder_weights = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        encoder, loading_info = kind.from_pretrained(
+            None,
+            config=config,
+            state_dict=encoder_weights or dict(weights),
+            attn_implementation="eager",
+            output_loading_info=True,
         )
-    if missing := missing_weights(loading_info, SPARE):
+    if missing_names := missing_weights(loading_info, SPARE):
         raise ModelError(
-            f"{name} has no weights for {missing} of its encoder, or of another shape; fetch the whole checkpoint again"
+            f"{name} has no weights for {missing_names} of its encoder, or of another shape; "
+            "fetch the whole checkpoint again"
         )
-    return loaded.float().eval()
+    return encoder.float().eval()
 
 
 def under(prefix: str, weights: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,9 +73,9 @@ def waveform_configuration(kind: str, weights: Mapping[str, Any], name: str) -> 
         ModelError: they are those of no such encoder.
     """
     transformers = require("transformers", "train")
-    first, layer = "feature_extractor.conv_layers", "encoder.layers.0"
+    convolutions_name, layer = "feature_extractor.conv_layers", "encoder.layers.0"
     try:
-        kernels = [tuple(weights[f"{first}.{place}.conv.weight"].shape) for place in range(len(STRIDES))]
+        kernels = [tuple(weights[f"{convolutions_name}.{place}.conv.weight"].shape) for place in range(len(STRIDES))]
         place = next(key for key in POSITION if key in weights)
         width, of_group, positions = weights[place].shape
         inner = weights[f"{layer}.feed_forward.intermediate_dense.weight"].shape[0]
@@ -78,7 +83,7 @@ def waveform_configuration(kind: str, weights: Mapping[str, Any], name: str) -> 
     except (LookupError, StopIteration, ValueError) as error:
         raise ModelError(f"{name} has no weights of a {kind} where they are expected; fetch it again") from error
     # The large ones have a norm behind each convolution, and in front of each part of a block.
-    is_layered = f"{first}.1.layer_norm.weight" in weights
+    is_layered = f"{convolutions_name}.1.layer_norm.weight" in weights
     buckets = {} if biases is None else {"num_buckets": biases.shape[0]}
     return getattr(transformers, f"{kind}Config")(
         hidden_size=width,
@@ -88,7 +93,7 @@ def waveform_configuration(kind: str, weights: Mapping[str, Any], name: str) -> 
         conv_dim=[channels for channels, _, _ in kernels],
         conv_kernel=[kernel for _, _, kernel in kernels],
         conv_stride=STRIDES,
-        conv_bias=f"{first}.0.conv.bias" in weights,
+        conv_bias=f"{convolutions_name}.0.conv.bias" in weights,
         feat_extract_norm="layer" if is_layered else "group",
         do_stable_layer_norm=is_layered,
         num_conv_pos_embeddings=positions,

@@ -21,12 +21,12 @@ MARKS = {
 
 def refusal(checkpoint: Checkpoint) -> ModelError:
     """The error to raise."""
-    found = next((mark for mark in MARKS if checkpoint.has(mark)), None)
-    if found is None:
+    mark_found = next((mark for mark in MARKS if checkpoint.has(mark)), None)
+    if mark_found is None:
         return ModelError(
             f"{checkpoint.name} is no checkpoint of transformers, FunASR or SpeechBrain (no config.json, config.yaml "
             "or hyperparams.yaml); give the folder that its authors publish, or hf:ORG/NAME"
         )
-    model = (checkpoint.yaml(found) or {}).get("model") if found == "config.yaml" else None
-    what = f" ({model})" if isinstance(model, str) else ""
-    return ModelError(f"{checkpoint.name}{what} {MARKS[found]}")
+    model = (checkpoint.yaml(mark_found) or {}).get("model") if mark_found == "config.yaml" else None
+    model_note = f" ({model})" if isinstance(model, str) else ""
+    return ModelError(f"{checkpoint.name}{model_note} {MARKS[mark_found]}")

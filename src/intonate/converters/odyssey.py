@@ -33,16 +33,18 @@ def describe(checkpoint: Checkpoint) -> Description:
     Raises:
         ModelError: config.json does not say what the network or its outputs are.
     """
-    config, name, where = checkpoint.json(CONFIG) or {}, checkpoint.name, f"{checkpoint.name}: {CONFIG}"
+    config, name, source = checkpoint.json(CONFIG) or {}, checkpoint.name, f"{checkpoint.name}: {CONFIG}"
     for key in ("mean", "std"):
-        setting(config, key, float, where)
+        setting(config, key, float, source)
     if "wavlm" not in str(config.get("ssl_type", "")).lower():
-        raise ModelError(f"{where} has the encoder {config.get('ssl_type')!r} (ssl_type), and only WavLM is known here")
+        raise ModelError(
+            f"{source} has the encoder {config.get('ssl_type')!r} (ssl_type), and only WavLM is known here"
+        )
     tensors.file_in(checkpoint.folder, name)
-    raw, outputs = _raw(config, where), _outputs(config, where)
-    count = setting(config, "num_classes", int, where)
+    raw, outputs = _raw(config, source), _outputs(config, source)
+    count = setting(config, "num_classes", int, source)
     if count != len(outputs):
-        raise ModelError(f"{where} has {count} classes, and names for {len(outputs)} in id2label; mend id2label")
+        raise ModelError(f"{source} has {count} classes, and names for {len(outputs)} in id2label; mend id2label")
     numbers = bool(dimensions_of(config))
     spec = checkpoint.spec(
         labels=() if numbers else sorted(outputs),
@@ -64,12 +66,12 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     from intonate.models.contract import Network
 
     torch, name = require("torch", "train"), checkpoint.name
-    config, where = checkpoint.json(CONFIG) or {}, f"{checkpoint.name}: {CONFIG}"
+    config, source = checkpoint.json(CONFIG) or {}, f"{checkpoint.name}: {CONFIG}"
     weights = tensors.read(tensors.file_in(checkpoint.folder, name))
     of_encoder = under(ENCODER, weights)
     encoder = encoder_of(waveform_configuration("WavLM", of_encoder, name), of_encoder, name)
     width, layers = encoder.config.hidden_size, int(config.get("classifier_hidden_layers", 1))
-    outputs = _outputs(config, where)
+    outputs = _outputs(config, source)
     order = [outputs.index(output) for output in (*spec.labels, *spec.dimensions)]
     mean, scale = config["mean"], 1 / (config["std"] + EPSILON)
 
@@ -104,17 +106,17 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
                 hidden = layer(hidden)
             return self.head.out(hidden)[:, self.order]
 
-    made = Odyssey()
-    for part, prefix in ((made.pooling, POOLING), (made.head, HEAD)):
+    module = Odyssey()
+    for part, prefix in ((module.pooling, POOLING), (module.head, HEAD)):
         tensors.fill(part, under(prefix, weights), f"{name}: {prefix.rstrip('.')}")
-    return made
+    return module
 
 
-def _raw(config: dict[str, Any], where: str) -> list[str]:
-    names = setting(config, "id2label", dict, where)
+def _raw(config: dict[str, Any], source: str) -> list[str]:
+    names = setting(config, "id2label", dict, source)
     return [str(label) for _, label in sorted((int(place), label) for place, label in names.items())]
 
 
-def _outputs(config: dict[str, Any], where: str) -> list[str]:
+def _outputs(config: dict[str, Any], source: str) -> list[str]:
     """The names of its outputs here, in its own order."""
-    return dimensions_of(config) or labels_of(_raw(config, where), where, "id2label of its config.json")
+    return dimensions_of(config) or labels_of(_raw(config, source), source, "id2label of its config.json")

@@ -37,14 +37,14 @@ def recognises(checkpoint: Checkpoint) -> bool:
         str(name).endswith("ForSpeechClassification") for name in config.get("architectures") or ()
     )
     try:
-        found = tensors.names(tensors.file_in(checkpoint.folder, checkpoint.name))
+        weight_names = tensors.names(tensors.file_in(checkpoint.folder, checkpoint.name))
     except ModelError:
         if has_own_architecture:
             raise
         return False
-    if has_own_architecture and not any(name.startswith("classifier") for name in found):
+    if has_own_architecture and not any(name.startswith("classifier") for name in weight_names):
         return True
-    return f"{FIRST}.weight" in found and any(f"{second}.weight" in found for second in SECONDS)
+    return f"{FIRST}.weight" in weight_names and any(f"{second}.weight" in weight_names for second in SECONDS)
 
 
 def describe(checkpoint: Checkpoint) -> Description:
@@ -95,7 +95,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     outputs = outputs_of(config, name)
     order = [outputs.index(output) for output in (*spec.labels, *spec.dimensions)]
     width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_letter_vocabulary(config)
-    last = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
+    last_name = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
 
     class OwnHead(Network):
         EXPORTER = "dynamo"
@@ -114,16 +114,16 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             pooled = getattr(torch, "amax" if pooling == "max" else pooling)(frames, dim=1)
             return self.last(torch.tanh(self.first(pooled)))[:, self.order]
 
-    made = OwnHead()
-    places: Mapping[str, str] = {"last": last} | ({} if letters else {"first": FIRST})
-    for part, published in places.items():
-        own = {
-            key.removeprefix(f"{published}."): value
+    module = OwnHead()
+    places: Mapping[str, str] = {"last": last_name} | ({} if letters else {"first": FIRST})
+    for part, published_name in places.items():
+        module_weights = {
+            key.removeprefix(f"{published_name}."): value
             for key, value in weights.items()
-            if key.startswith(f"{published}.")
+            if key.startswith(f"{published_name}.")
         }
-        tensors.fill(getattr(made, part), own, f"{name}: {published}")
-    return made
+        tensors.fill(getattr(module, part), module_weights, f"{name}: {published_name}")
+    return module
 
 
 def outputs_of(config: Mapping[str, Any], name: str) -> list[str]:

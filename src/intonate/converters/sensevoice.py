@@ -84,11 +84,11 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     torch = require("torch", "train")
     sizes = sizes_of(checkpoint, len(spec.pieces))
-    published = tensors.read(checkpoint.folder / WEIGHTS)
+    published_weights = tensors.read(checkpoint.folder / WEIGHTS)
     place = {piece: number for number, piece in enumerate(spec.pieces)}
     names = symbols_by_label(spec)
     events, languages = (symbols_of(tags, spec.pieces) for tags in (EVENTS, LANGUAGES))
-    made = SenseVoice(
+    module = SenseVoice(
         sizes,
         labels=[place[names[label]] for label in spec.labels],
         events=[place[symbol] for symbol in events],
@@ -96,10 +96,10 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
         languages=[place[symbol] for symbol in languages],
         language_count=len(spec.spoken_languages),
     )
-    found = {name: value for key, value in published.items() if (name := renamed(key)) is not None}
-    tensors.fill(made, found, f"{checkpoint.name}: {WEIGHTS}")
-    made.statistics = torch.from_numpy(statistics_of(checkpoint, sizes.bands * sizes.stack))
-    return made
+    weights = {name: value for key, value in published_weights.items() if (name := renamed(key)) is not None}
+    tensors.fill(module, weights, f"{checkpoint.name}: {WEIGHTS}")
+    module.statistics = torch.from_numpy(statistics_of(checkpoint, sizes.bands * sizes.stack))
+    return module
 
 
 def symbols_of(tags: Mapping[str, str], pieces: Sequence[str]) -> list[str]:

@@ -59,22 +59,22 @@ def sizes_of(checkpoint: Checkpoint, symbols: int) -> Sizes:
     Raises:
         ModelError: a setting is missing, or is one that the published checkpoint has not.
     """
-    where, config = f"{checkpoint.name}: {CONFIG}", checkpoint.yaml(CONFIG) or {}
-    encoder, sound = setting(config, "encoder_conf", dict, where), setting(config, "frontend_conf", dict, where)
-    for settings, fixed in ((encoder, FIXED_ENCODER), (sound, FIXED_SOUND)):
-        for key, value in fixed.items():
+    source, config = f"{checkpoint.name}: {CONFIG}", checkpoint.yaml(CONFIG) or {}
+    encoder, sound = setting(config, "encoder_conf", dict, source), setting(config, "frontend_conf", dict, source)
+    for settings, fixed_settings in ((encoder, FIXED_ENCODER), (sound, FIXED_SOUND)):
+        for key, value in fixed_settings.items():
             if settings.get(key, value) != value:
-                raise ModelError(f"{where} has {key}: {settings[key]}, and only {value} can be converted")
-    of_encoder = {
+                raise ModelError(f"{source} has {key}: {settings[key]}, and only {value} can be converted")
+    encoder_keys = {
         "width": "output_size", "heads": "attention_heads", "inner": "linear_units", "blocks": "num_blocks",
         "further_blocks": "tp_blocks", "kernel": "kernel_size",
     }  # fmt: skip
-    of_sound = {"bands": "n_mels", "stack": "lfr_m", "step": "lfr_n"}
+    sound_keys = {"bands": "n_mels", "stack": "lfr_m", "step": "lfr_n"}
     return Sizes(
         symbols=symbols,
         shift=int(encoder.get("sanm_shfit", 0)),
-        **{name: setting(encoder, key, int, where) for name, key in of_encoder.items()},
-        **{name: setting(sound, key, int, where) for name, key in of_sound.items()},
+        **{name: setting(encoder, key, int, source) for name, key in encoder_keys.items()},
+        **{name: setting(sound, key, int, source) for name, key in sound_keys.items()},
     )
 
 
@@ -84,22 +84,24 @@ def statistics_of(checkpoint: Checkpoint, columns: int) -> NDArray[np.float32]:
     Raises:
         ModelError: the file is none of these, or for stacks of another width.
     """
-    where, words = f"{checkpoint.name}: {STATISTICS}", checkpoint.text(STATISTICS).split()
+    source, words = f"{checkpoint.name}: {STATISTICS}", checkpoint.text(STATISTICS).split()
     try:
-        found = [_numbers_behind(words, name) for name in ("<AddShift>", "<Rescale>")]
+        vectors = [_numbers_behind(words, name) for name in ("<AddShift>", "<Rescale>")]
     except ValueError as error:
-        raise ModelError(f"{where} holds no <AddShift> and <Rescale> of numbers; fetch the checkpoint again") from error
-    if [len(numbers) for numbers in found] != [columns, columns]:
         raise ModelError(
-            f"{where} is for {len(found[0])} numbers a frame, and {CONFIG} says {columns}; the files do not belong "
+            f"{source} holds no <AddShift> and <Rescale> of numbers; fetch the checkpoint again"
+        ) from error
+    if [len(numbers) for numbers in vectors] != [columns, columns]:
+        raise ModelError(
+            f"{source} is for {len(vectors[0])} numbers a frame, and {CONFIG} says {columns}; the files do not belong "
             "together"
         )
-    return np.array(found, np.float32)
+    return np.array(vectors, np.float32)
 
 
 def _numbers_behind(words: Sequence[str], name: str) -> list[float]:
-    first = words.index("[", words.index(name)) + 1
-    return [float(word) for word in words[first : words.index("]", first)]]
+    start = words.index("[", words.index(name)) + 1
+    return [float(word) for word in words[start : words.index("]", start)]]
 
 
 def pieces_of(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -112,12 +114,12 @@ def pieces_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     if path is None:
         raise ModelError(f"{checkpoint.name} has no {PIECES}; put the file there, or fetch the whole checkpoint again")
     try:
-        found = tuple(_pieces(path))
+        pieces = tuple(_pieces(path))
     except (ValueError, LookupError, TypeError) as error:
         raise ModelError(f"{path} is no model of sentencepiece; fetch it again") from error
-    if not found:
+    if not pieces:
         raise ModelError(f"{path} holds no pieces of words; fetch it again")
-    return found
+    return pieces
 
 
 def _pieces(path: Path) -> list[str]:

@@ -43,17 +43,17 @@ LAYERS: Mapping[str, str] = {
 }
 
 
-def renamed(published: str) -> str | None:
+def renamed(published_name: str) -> str | None:
     """The name here of a published tensor; None for one that is of no use."""
     for pattern, name in NAMES.items():
-        if match := re.fullmatch(pattern, published):
-            made = match.expand(name)
-            if published.startswith("encoder.encoders."):
+        if match := re.fullmatch(pattern, published_name):
+            module_name = match.expand(name)
+            if published_name.startswith("encoder.encoders."):
                 # Theirs begin to count behind the first, which is wider at its entrance.
-                made = re.sub(r"^blocks\.(\d+)", lambda found: f"blocks.{int(found[1]) + 1}", made)
-            for theirs, ours in LAYERS.items():
-                made = made.replace(theirs, ours)
-            return made
+                module_name = re.sub(r"^blocks\.(\d+)", lambda found: f"blocks.{int(found[1]) + 1}", module_name)
+            for their_layer, our_layer in LAYERS.items():
+                module_name = module_name.replace(their_layer, our_layer)
+            return module_name
     return None
 
 
@@ -67,14 +67,14 @@ def positions(count: int, width: int) -> Tensor:
 class Block(nn.Module):
     """Attention beside a memory of the frames around, and a feed-forward part: (batch, frames, before) -> width."""
 
-    def __init__(self, before: int, sizes: Sizes) -> None:
+    def __init__(self, input_width: int, sizes: Sizes) -> None:
         super().__init__()
-        self.heads, self.is_wider = sizes.heads, before != sizes.width
-        self.norm1, self.norm2 = nn.LayerNorm(before), nn.LayerNorm(sizes.width)
-        self.query_key_value = nn.Linear(before, 3 * sizes.width)
+        self.heads, self.is_wider = sizes.heads, input_width != sizes.width
+        self.norm1, self.norm2 = nn.LayerNorm(input_width), nn.LayerNorm(sizes.width)
+        self.query_key_value = nn.Linear(input_width, 3 * sizes.width)
         self.memory = nn.Conv1d(sizes.width, sizes.width, sizes.kernel, groups=sizes.width, bias=False)
-        left = (sizes.kernel - 1) // 2 + sizes.shift
-        self.padding = (left, sizes.kernel - 1 - left)
+        left_padding = (sizes.kernel - 1) // 2 + sizes.shift
+        self.padding = (left_padding, sizes.kernel - 1 - left_padding)
         self.mixed = nn.Linear(sizes.width, sizes.width)
         self.first, self.second = nn.Linear(sizes.width, sizes.inner), nn.Linear(sizes.inner, sizes.width)
 
@@ -84,15 +84,15 @@ class Block(nn.Module):
         value: Tensor = split[:, :, 2]
         query, key, heads = split.reshape(batch, -1, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         shares = ((query * (width // self.heads) ** -0.5) @ key.transpose(-2, -1)).softmax(-1)
-        mixed: Tensor = self.mixed((shares @ heads).transpose(1, 2).reshape(batch, -1, width))
+        projected: Tensor = self.mixed((shares @ heads).transpose(1, 2).reshape(batch, -1, width))
         memory: Tensor = self.memory(F.pad(value.transpose(1, 2), self.padding)).transpose(1, 2)
-        return mixed + memory + value
+        return projected + memory + value
 
     def forward(self, frames: Tensor) -> Tensor:
-        attended = self.attend(self.norm1(frames))
-        frames = attended if self.is_wider else frames + attended
-        fed: Tensor = frames + self.second(F.relu(self.first(self.norm2(frames))))
-        return fed
+        attention = self.attend(self.norm1(frames))
+        frames = attention if self.is_wider else frames + attention
+        outputs: Tensor = frames + self.second(F.relu(self.first(self.norm2(frames))))
+        return outputs
 
 
 class SenseVoice(Network):
@@ -138,11 +138,11 @@ class SenseVoice(Network):
     def stacked(self, frames: Tensor) -> Tensor:
         """(batch, frames, bands) -> (batch, stacks, columns); the first and the last frame go on beyond the ends."""
         count = frames.shape[1]
-        first = torch.arange((count + self.sizes.step - 1) // self.sizes.step) * self.sizes.step
-        wanted = first[:, None] + torch.arange(self.sizes.stack) - (self.sizes.stack - 1) // 2
-        wanted = wanted.clamp(min=0).minimum(torch.zeros_like(wanted) + count - 1)
-        found = frames[:, wanted.flatten()].reshape(frames.shape[0], -1, self.statistics.shape[1])
-        return (found + self.statistics[0]) * self.statistics[1]
+        starts = torch.arange((count + self.sizes.step - 1) // self.sizes.step) * self.sizes.step
+        frame_index = starts[:, None] + torch.arange(self.sizes.stack) - (self.sizes.stack - 1) // 2
+        frame_index = frame_index.clamp(min=0).minimum(torch.zeros_like(frame_index) + count - 1)
+        stacks = frames[:, frame_index.flatten()].reshape(frames.shape[0], -1, self.statistics.shape[1])
+        return (stacks + self.statistics[0]) * self.statistics[1]
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         stacks = self.stacked(features)

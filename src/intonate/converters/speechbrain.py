@@ -36,11 +36,11 @@ def describe(checkpoint: Checkpoint) -> Description:
         ModelError: a file is missing, the head is another one, or the labels cannot be read.
     """
     checkpoint.require(CONFIG, ENCODER, HEAD, LABELS)
-    config, where = checkpoint.yaml(CONFIG) or {}, f"{checkpoint.name}: {CONFIG}"
+    config, source = checkpoint.yaml(CONFIG) or {}, f"{checkpoint.name}: {CONFIG}"
     pool = config.get("avg_pool")
     if not isinstance(pool, dict) or pool.get("return_std") is not False:
         raise ModelError(
-            f"{where} has no avg_pool with return_std: False, and only the mean of the frames is known here"
+            f"{source} has no avg_pool with return_std: False, and only the mean of the frames is known here"
         )
     raw = raw_labels(checkpoint)
     labels = labels_of(raw, checkpoint.name, LABELS)
@@ -65,13 +65,16 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     name, config = checkpoint.name, checkpoint.yaml(CONFIG) or {}
     weights = tensors.read(checkpoint.folder / ENCODER)
     # Saved with the interface around it, or with the pre-training model around that.
-    weights = next((found for prefix in ("model.wav2vec2.", "model.") if (found := under(prefix, weights))), weights)
+    weights = next(
+        (encoder_weights for prefix in ("model.wav2vec2.", "model.") if (encoder_weights := under(prefix, weights))),
+        weights,
+    )
     encoder = encoder_of(waveform_configuration("Wav2Vec2", weights, f"{name}: {ENCODER}"), weights, name)
     head = tensors.read(checkpoint.folder / HEAD)
     labels = labels_of(raw_labels(checkpoint), name, LABELS)
     order = [labels.index(label) for label in spec.labels]
     # A list of one list of one layer, so that it is called by numbers.
-    layer = next((found for prefix in ("0.0.w.", "0.w.") if (found := under(prefix, head))), {})
+    layer = next((encoder_weights for prefix in ("0.0.w.", "0.w.") if (encoder_weights := under(prefix, head))), {})
     if set(head) - {f"{prefix}{key}" for prefix in ("0.0.w.", "0.w.") for key in layer}:
         raise ModelError(
             f"{name}: {HEAD} holds more than the one layer that is known here ({', '.join(sorted(head)[:4])})"
@@ -99,9 +102,9 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
                 pooled = (pooled - centre) / ((apart * apart).mean(dim=(1, 2))[:, None] + EPSILON).sqrt()
             return self.head(pooled)[:, self.order]
 
-    made = SpeechBrain()
-    tensors.fill(made.head, layer, f"{name}: {HEAD}")
-    return made
+    module = SpeechBrain()
+    tensors.fill(module.head, layer, f"{name}: {HEAD}")
+    return module
 
 
 def raw_labels(checkpoint: Checkpoint) -> list[str]:
@@ -110,12 +113,12 @@ def raw_labels(checkpoint: Checkpoint) -> list[str]:
     Raises:
         ModelError: there are none, or their numbers are not those of outputs.
     """
-    found = dict[int, str]()
+    labels_by_index = dict[int, str]()
     for line in checkpoint.text(LABELS).partition(END)[0].splitlines():
         if match := LABEL.fullmatch(line.strip()):
-            found[int(match[2])] = match[1]
-    if not found or sorted(found) != list(range(len(found))):
+            labels_by_index[int(match[2])] = match[1]
+    if not labels_by_index or sorted(labels_by_index) != list(range(len(labels_by_index))):
         raise ModelError(
             f"{checkpoint.name}: {LABELS} has no lines such as 'neu' => 0 that number all outputs; fetch it again"
         )
-    return [found[place] for place in range(len(found))]
+    return [labels_by_index[place] for place in range(len(labels_by_index))]

@@ -93,13 +93,13 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
 def extractor_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """Its preprocessor_config.json."""
     name = checkpoint.name
-    found = checkpoint.json(EXTRACTOR) or (checkpoint.json(PROCESSOR) or {}).get("feature_extractor")
-    if not isinstance(found, dict):
+    content = checkpoint.json(EXTRACTOR) or (checkpoint.json(PROCESSOR) or {}).get("feature_extractor")
+    if not isinstance(content, dict):
         raise ModelError(
             f"{name} has no preprocessor_config.json, so it takes no sound, or what sound is not known; "
             "put the file that belongs to it beside config.json"
         )
-    return found
+    return content
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -112,7 +112,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     name, torch = checkpoint.name, require("torch", "train")
     sound = sound_of(extractor_of(checkpoint), name)
-    loaded = load(checkpoint, tensors.read(tensors.file_in(checkpoint.folder, name)))
+    classifier = load(checkpoint, tensors.read(tensors.file_in(checkpoint.folder, name)))
     labels = labels_of(raw_labels(_config(checkpoint), name), name, "id2label of its config.json")
 
     class Classifier(Network):
@@ -120,7 +120,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.classifier = loaded
+            self.classifier = classifier
             self.register_buffer("order", torch.tensor([labels.index(label) for label in spec.labels]))
 
         def answer(self, prepared: Any) -> Any:
@@ -149,18 +149,18 @@ def load(checkpoint: Checkpoint, weights: Mapping[str, Any]) -> Any:
         config = transformers.AutoConfig.from_pretrained(
             str(checkpoint.folder), local_files_only=True, trust_remote_code=False
         )
-        loaded, loading_info = getattr(transformers, config.architectures[0]).from_pretrained(
+        classifier, loading_info = getattr(transformers, config.architectures[0]).from_pretrained(
             None, config=config, state_dict=dict(weights), attn_implementation="eager", output_loading_info=True
         )
-    if missing := missing_weights(loading_info):
+    if missing_names := missing_weights(loading_info):
         raise ModelError(
-            f"{name} has no weights for {missing} of its architecture {type(loaded).__name__}, so its answers would be "
-            "random; it was written for code of its own, or has not been fine-tuned"
+            f"{name} has no weights for {missing_names} of its architecture {type(classifier).__name__}, so its "
+            "answers would be random; it was written for code of its own, or has not been fine-tuned"
         )
-    return _with_dynamic_lengths(loaded.float())
+    return _with_dynamic_lengths(classifier.float())
 
 
-def _with_dynamic_lengths(loaded: Any) -> Any:
+def _with_dynamic_lengths(classifier: Any) -> Any:
     """SEW fills up what it shortened where the frames are odd in number, and an export would settle that once.
 
     So that it always fills up, and by as many rows as are lacking: where none are, by none.
@@ -185,8 +185,8 @@ def _with_dynamic_lengths(loaded: Any) -> Any:
             made = self.upsample(hidden_states)
             return torch.nn.functional.pad(made, (0, 0, 0, self.lengths[0].frames - made.shape[1]))
 
-    for module in [*loaded.modules()]:
+    for module in [*classifier.modules()]:
         if type(module).__name__ in SQUEEZED:
             module.pool = Pool(module.pool)
             module.upsample = Upsample(module.upsample, module.pool)
-    return loaded
+    return classifier

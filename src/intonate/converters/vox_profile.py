@@ -41,20 +41,20 @@ def describe(checkpoint: Checkpoint) -> Description:
     Raises:
         ModelError: its encoder is not known, or it has other outputs.
     """
-    config, name, where = checkpoint.json(CONFIG) or {}, checkpoint.name, f"{checkpoint.name}: {CONFIG}"
+    config, name, source = checkpoint.json(CONFIG) or {}, checkpoint.name, f"{checkpoint.name}: {CONFIG}"
     kind = config["pretrain_model"]
     if kind not in WAVLM and kind not in WHISPER:
-        raise ModelError(f"{where} has the encoder {kind!r}, and only {', '.join((*WAVLM, *WHISPER))} are known here")
+        raise ModelError(f"{source} has the encoder {kind!r}, and only {', '.join((*WAVLM, *WHISPER))} are known here")
     if config["finetune_method"] not in ("lora", "finetune"):
         raise ModelError(
-            f"{where} was fine-tuned by {config['finetune_method']!r}, and only lora and finetune are known"
+            f"{source} was fine-tuned by {config['finetune_method']!r}, and only lora and finetune are known"
         )
     path = tensors.file_in(checkpoint.folder, name)
     names = tensors.names(path)
     has_labels = f"{EMOTIONS}.2.weight" in names
-    if has_labels and setting(config, "output_class_num", int, where) != len(LABELS):
+    if has_labels and setting(config, "output_class_num", int, source) != len(LABELS):
         raise ModelError(
-            f"{where} has {config['output_class_num']} classes, and the nine of Vox-Profile are known "
+            f"{source} has {config['output_class_num']} classes, and the nine of Vox-Profile are known "
             f"({', '.join(LABELS)})"
         )
     dimensions = tuple(dimension for dimension in DIMENSIONS if f"{dimension}_layer.2.weight" in names)
@@ -102,7 +102,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     width, hidden = settings.hidden_size, int(config.get("hidden_dim", 256))
     all_labels = labels_of(LABELS, name, CONFIG)
     order = [all_labels.index(label) for label in spec.labels]
-    first = 0 if config.get("use_conv_output", True) else 1
+    first_layer = 0 if config.get("use_conv_output", True) else 1
 
     def head(outputs: int) -> Any:
         return torch.nn.Sequential(torch.nn.Linear(hidden, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, outputs))
@@ -119,7 +119,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
                  "6": convolution(hidden, hidden, 1)}
             )  # fmt: skip
             if not is_whisper:
-                self.weights = torch.nn.Parameter(torch.zeros(settings.num_hidden_layers + 1 - first))
+                self.weights = torch.nn.Parameter(torch.zeros(settings.num_hidden_layers + 1 - first_layer))
             if spec.labels:
                 self.emotion_layer = head(len(all_labels))
             for dimension in spec.dimensions:
@@ -138,7 +138,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     class OfWaveform(VoxProfile):
         def forward(self, waveform: Any) -> Any:
-            states = self.encoder(waveform, output_hidden_states=True).hidden_states[first:]
+            states = self.encoder(waveform, output_hidden_states=True).hidden_states[first_layer:]
             layers = zip(self.weights.softmax(0), states, strict=True)
             frames = sum(weight * state for weight, state in layers)
             ones = torch.ones_like(frames[:, :, :1])
@@ -151,19 +151,21 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             marks = features[:, ::2, -1:]
             return self.answer(frames, marks / marks.sum(dim=1, keepdim=True))
 
-    made = OfFeatures() if is_whisper else OfWaveform()
-    own = {key: value for key, value in weights.items() if not key.startswith(ENCODER)}
+    module = OfFeatures() if is_whisper else OfWaveform()
+    head_weights = {key: value for key, value in weights.items() if not key.startswith(ENCODER)}
     # The encoder is filled already.
-    own |= {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
-    tensors.fill(made, own, name)
-    return made
+    head_weights |= {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
+    tensors.fill(module, head_weights, name)
+    return module
 
 
 def merged(weights: Mapping[str, Any]) -> dict[str, Any]:
     """Weights in which what LoRA learnt is added to the matrix that it belongs to."""
-    found = dict(weights)
+    merged_weights = dict(weights)
     for key in weights:
         if match := re.fullmatch(r"(.*)\.lora_A", key):
-            low, high = found.pop(key), found.pop(f"{match[1]}.lora_B")
-            found[f"{match[1]}.weight"] = found[f"{match[1]}.weight"] + high @ low * (ALPHA / low.shape[0])
-    return found
+            low, high = merged_weights.pop(key), merged_weights.pop(f"{match[1]}.lora_B")
+            merged_weights[f"{match[1]}.weight"] = merged_weights[f"{match[1]}.weight"] + high @ low * (
+                ALPHA / low.shape[0]
+            )
+    return merged_weights

@@ -62,17 +62,17 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     torch = require("torch", "train")
     path = tensors.file_in(checkpoint.folder, checkpoint.name)
-    where, weights = f"{checkpoint.name}: {path.name}", tensors.read(path)
-    window = _shape(weights, "vgg7.spectrogram_extractor.conv_real.weight", 3, where)[2]
-    bands = _shape(weights, "vgg7.logmel_extractor.melW", 2, where)[1]
-    channels = _shape(weights, "vgg7.l1.conv.weight", 4, where)[0]
+    source, weights = f"{checkpoint.name}: {path.name}", tensors.read(path)
+    window = _shape(weights, "vgg7.spectrogram_extractor.conv_real.weight", 3, source)[2]
+    bands = _shape(weights, "vgg7.logmel_extractor.melW", 2, source)[1]
+    channels = _shape(weights, "vgg7.l1.conv.weight", 4, source)[0]
     columns = channels * ((bands + 1) // 2 + channels)
 
-    def convolution(before: int) -> Any:
-        made = torch.nn.Module()
-        made.conv = torch.nn.Conv2d(before, channels, 3, padding=1, bias=False)
-        made.norm = torch.nn.BatchNorm2d(channels)
-        return made
+    def convolution(inputs: int) -> Any:
+        module = torch.nn.Module()
+        module.conv = torch.nn.Conv2d(inputs, channels, 3, padding=1, bias=False)
+        module.norm = torch.nn.BatchNorm2d(channels)
+        return module
 
     class Wav2Small(Network):
         def __init__(self) -> None:
@@ -110,14 +110,14 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             joined = torch.cat([summed, summed @ summed.transpose(1, 2)], dim=2)
             return self.adv(joined.flatten(1))
 
-    made = Wav2Small()
-    batches = {name: tensor for name, tensor in made.state_dict().items() if name.endswith("num_batches_tracked")}
-    tensors.fill(made, batches | dict(weights), where)
-    return made
+    module = Wav2Small()
+    batches = {name: tensor for name, tensor in module.state_dict().items() if name.endswith("num_batches_tracked")}
+    tensors.fill(module, batches | dict(weights), source)
+    return module
 
 
-def _shape(weights: Any, name: str, axes: int, where: str) -> tuple[int, ...]:
+def _shape(weights: Any, name: str, axes: int, source: str) -> tuple[int, ...]:
     shape = tuple(weights[name].shape) if name in weights else ()
     if len(shape) != axes:
-        raise ModelError(f"{where} has no {name}, or in another shape {shape}; fetch the whole checkpoint again")
+        raise ModelError(f"{source} has no {name}, or in another shape {shape}; fetch the whole checkpoint again")
     return shape

@@ -109,7 +109,7 @@ def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
         "/readyz",
         summary="Whether it can take more",
         response_class=PlainTextResponse,
-        responses=description.text_answers("ok", refused="full stopping"),
+        responses=description.text_answers("ok", refusal_words="full stopping"),
     )
     async def readyz() -> Response:
         limits = state.settings.limits
@@ -122,7 +122,7 @@ def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
         "/metrics",
         summary="For Prometheus",
         response_class=PlainTextResponse,
-        responses=description.text_answers(others=(401, 403)),
+        responses=description.text_answers(statuses=(401, 403)),
     )
     async def metrics() -> Response:
         return Response(state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -94,9 +94,9 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
 
     limits = settings.limits
     # More live connections than the defaults have room for bring their room with them.
-    most = max(limits.sockets, limits.connections + limits.uploads)
+    most_connections = max(limits.sockets, limits.connections + limits.uploads)
     http, websocket = behind(
-        Door(most, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
+        Door(most_connections, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
     )
     app = create_app(settings)
     config = uvicorn.Config(

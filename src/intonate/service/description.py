@@ -23,7 +23,7 @@ TEXT, NUMBER, YES_NO = {"type": "string"}, {"type": "number"}, {"type": "boolean
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 
 
-def _of(name: str) -> Schema:
+def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -36,25 +36,25 @@ def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | Non
     return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
 
 
-def _said(schema: Schema, description: str) -> Schema:
+def _described(schema: Schema, description: str) -> Schema:
     return schema | {"description": description}
 
 
 LABEL = {
-    "label": _said(TEXT, "The best label; unsure where the model abstained, silence or noise without speech."),
-    "guess": _said(TEXT, "The same with the best label in place of unsure."),
-    "abstained": _said(YES_NO, "Whether the label is unsure."),
-    "scores": _list(_of("Score")),
+    "label": _described(TEXT, "The best label; unsure where the model abstained, silence or noise without speech."),
+    "guess": _described(TEXT, "The same with the best label in place of unsure."),
+    "abstained": _described(YES_NO, "Whether the label is unsure."),
+    "scores": _list(_reference("Score")),
 }
 DIMENSIONS = {"dimensions": {"type": "object", "additionalProperties": SHARE}}
 SCHEMAS: dict[str, Schema] = {
     "Score": _object({"label": TEXT, "score": SHARE}),
     "Segment": _object(
         {
-            "start": _said(NUMBER, "Seconds."),
-            "end": _said(NUMBER, "Seconds."),
+            "start": _described(NUMBER, "Seconds."),
+            "end": _described(NUMBER, "Seconds."),
             **LABEL,
-            "score": _said(SHARE, "Of the best label; 0 without speech."),
+            "score": _described(SHARE, "Of the best label; 0 without speech."),
         },
         {"text": TEXT, "speaker": TEXT, **DIMENSIONS},
     ),
@@ -62,7 +62,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "speaker": TEXT,
             **LABEL,
-            "speech": _said(NUMBER, "Seconds."),
+            "speech": _described(NUMBER, "Seconds."),
             "clips": {"type": "integer", "minimum": 1},
         }
     ),
@@ -70,19 +70,19 @@ SCHEMAS: dict[str, Schema] = {
         {
             "file": TEXT,
             **LABEL,
-            "segments": _list(_of("Segment")),
+            "segments": _list(_reference("Segment")),
             "transcript": TEXT,
             "model": TEXT,
             "warnings": _list(TEXT),
         },
         {
-            "speakers": _list(_of("Speaker")),
-            "familiarity": _said(SHARE, "How much it is like what the model was trained on."),
+            "speakers": _list(_reference("Speaker")),
+            "familiarity": _described(SHARE, "How much it is like what the model was trained on."),
             **DIMENSIONS,
         },
     ),
     "Failure": _object({"file": TEXT, "error": TEXT}),
-    "Error": _object({"error": _said(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
+    "Error": _object({"error": _described(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
     "Model": _object(
         {
             "name": TEXT,
@@ -91,15 +91,15 @@ SCHEMAS: dict[str, Schema] = {
             "corpora": _list(TEXT),
             "licence": TEXT,
             "scores": {"type": "object"},
-            "text": _said(YES_NO, "Whether it reads words, too."),
+            "text": _described(YES_NO, "Whether it reads words, too."),
             "text_required": YES_NO,
-            "window": _said(NUMBER, "Of a stream, seconds."),
-            "hop": _said(NUMBER, "Of a stream, seconds."),
+            "window": _described(NUMBER, "Of a stream, seconds."),
+            "hop": _described(NUMBER, "Of a stream, seconds."),
         }
     ),
     "Models": _object(
         {
-            "models": _list(_of("Model")),
+            "models": _list(_reference("Model")),
             "default": TEXT,
             "limits": _object({"upload_bytes": {"type": "integer"}, "audio_s": NUMBER, "session_s": NUMBER}),
             "transcriber": {"type": ["string", "null"]},
@@ -194,34 +194,34 @@ TEXTS = {
 
 def predictions_answers() -> dict[int | str, Schema]:
     """The answers of `POST /v1/predictions`."""
-    several = _list({"anyOf": [_of("Prediction"), _of("Failure")]})
-    answer = {"anyOf": [_of("Prediction"), several]}
+    answers = _list({"anyOf": [_reference("Prediction"), _reference("Failure")]})
+    answer = {"anyOf": [_reference("Prediction"), answers]}
     content = {"application/json": {"schema": answer, "example": EXAMPLE}}
-    content |= {kind: {"schema": _said(TEXT, description)} for kind, description in TEXTS.items()}
+    content |= {kind: {"schema": _described(TEXT, description)} for kind, description in TEXTS.items()}
     description = "A Prediction; of several recordings an array, with a Failure for each that cannot be read."
     return {200: {"description": description, "content": content}, **refusals()}
 
 
 def scores_answers() -> dict[int | str, Schema]:
     """The answers of `POST /models/NAME`."""
-    content = {"application/json": {"schema": _list(_of("Score")), "example": SCORES}}
+    content = {"application/json": {"schema": _list(_reference("Score")), "example": SCORES}}
     return {200: {"description": "Best first; empty without speech.", "content": content}, **refusals()}
 
 
 def models_answers() -> dict[int | str, Schema]:
     """The answers of `GET /v1/models`."""
-    content = {"application/json": {"schema": _of("Models")}}
+    content = {"application/json": {"schema": _reference("Models")}}
     return {200: {"description": "The models and the limits.", "content": content}, **refusals(401, 403, 500)}
 
 
-def text_answers(*allowed: str, refused: str = "", others: tuple[int, ...] = ()) -> dict[int | str, Schema]:
+def text_answers(*allowed: str, refusal_words: str = "", statuses: tuple[int, ...] = ()) -> dict[int | str, Schema]:
     """The answers of an address that says a word, and with 503 another one."""
-    said: Schema = TEXT | ({"enum": list(allowed)} if allowed else {})
-    answers: dict[int | str, Schema] = {200: {"description": "Yes.", "content": {"text/plain": {"schema": said}}}}
-    if refused:
-        no = {"text/plain": {"schema": TEXT | {"enum": refused.split()}}}
-        answers[503] = {"description": "Not now.", "content": no}
-    return answers | (refusals(*others) if others else {})
+    schema: Schema = TEXT | ({"enum": list(allowed)} if allowed else {})
+    answers: dict[int | str, Schema] = {200: {"description": "Yes.", "content": {"text/plain": {"schema": schema}}}}
+    if refusal_words:
+        refusal_content = {"text/plain": {"schema": TEXT | {"enum": refusal_words.split()}}}
+        answers[503] = {"description": "Not now.", "content": refusal_content}
+    return answers | (refusals(*statuses) if statuses else {})
 
 
 def refusals(*statuses: int) -> dict[int | str, Schema]:
@@ -231,7 +231,7 @@ def refusals(*statuses: int) -> dict[int | str, Schema]:
             "description": meaning,
             "content": {
                 "application/json": {
-                    "schema": _of("Error"),
+                    "schema": _reference("Error"),
                     "example": error_shape(status, sentence, "stopping" if sentence == STOPPING else ""),
                 }
             },

@@ -15,12 +15,12 @@ class Door:
     """The open connections of a service, in the order in which they came.
 
     Args:
-        most: connections in all.
-        most_per_address: connections of one address; a proxy is one address.
+        limit: connections in all.
+        limit_per_address: connections of one address; a proxy is one address.
     """
 
-    def __init__(self, most: int, most_per_address: int) -> None:
-        self._most, self._most_per_address = most, most_per_address
+    def __init__(self, limit: int, limit_per_address: int) -> None:
+        self._limit, self._limit_per_address = limit, limit_per_address
         self._addresses: dict[Transport, str] = {}
         self._counts: Counter[str] = Counter()
         self._waiting: dict[Transport, None] = {}
@@ -30,10 +30,10 @@ class Door:
 
     def enter(self, transport: Transport, address: str) -> bool:
         """Count a new connection, which waits for its request; False where it was cut off."""
-        if self._counts[address] >= self._most_per_address:
+        if self._counts[address] >= self._limit_per_address:
             room = self._make_room(address)
         else:
-            room = len(self._addresses) < self._most or self._make_room(None)
+            room = len(self._addresses) < self._limit or self._make_room(None)
         if not room:
             transport.abort()
             return False
@@ -62,8 +62,10 @@ class Door:
 
     def _make_room(self, address: str | None) -> bool:
         """Cut off the connection (of an address) that has waited longest; whether there was one."""
-        found = (one for one in self._waiting if address is None or self._addresses[one] == address)
-        oldest = next(found, None)
+        candidates = (
+            transport for transport in self._waiting if address is None or self._addresses[transport] == address
+        )
+        oldest = next(candidates, None)
         if oldest is None:
             return False
         oldest.abort()

@@ -21,22 +21,22 @@ LISTENS = "0A"
 
 def main() -> int:
     """Ask every `intonate serve` of this machine that can be seen; 0 if there is one and all of them live."""
-    found = [is_alive(address, port) for process in _services() for address, port in listening_at(process)]
-    if not found:
+    answers = [is_alive(address, port) for process in _services() for address, port in listening_at(process)]
+    if not answers:
         print("no intonate serve was found that listens", file=sys.stderr)
-    return 0 if found and all(found) else 1
+    return 0 if answers and all(answers) else 1
 
 
 def is_alive(address: str, port: int) -> bool:
     """Whether `/healthz` says ok, over HTTP or HTTPS; whose certificate it is makes no difference to that."""
     # Whoever listens everywhere listens here, too.
     ip = ipaddress.ip_address(address)
-    here = ip if not ip.is_unspecified else ipaddress.ip_address("::1" if ip.version == 6 else "127.0.0.1")
-    host = f"[{here}]" if here.version == 6 else str(here)
-    unverified = ssl.create_default_context()
-    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    reachable_ip = ip if not ip.is_unspecified else ipaddress.ip_address("::1" if ip.version == 6 else "127.0.0.1")
+    host = f"[{reachable_ip}]" if reachable_ip.version == 6 else str(reachable_ip)
+    tls_context = ssl.create_default_context()
+    tls_context.check_hostname, tls_context.verify_mode = False, ssl.CERT_NONE
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls_context)
     )
     for scheme in ("http", "https"):
         try:
@@ -69,7 +69,10 @@ def listening_at(process: Path) -> Iterator[tuple[str, int]]:
 
 def _address(text: str) -> str:
     """An address as /proc writes it: words of 32 bits, each in the order of the machine's bytes."""
-    words = [bytes.fromhex(text[at : at + 8])[:: 1 if sys.byteorder == "big" else -1] for at in range(0, len(text), 8)]
+    words = [
+        bytes.fromhex(text[place : place + 8])[:: 1 if sys.byteorder == "big" else -1]
+        for place in range(0, len(text), 8)
+    ]
     return str(ipaddress.ip_address(b"".join(words)))
 
 

@@ -71,23 +71,23 @@ class _Connection:
         self._clock = LagClock()
 
     async def run(self) -> None:
-        session, resumed, events = await self._session()
+        session, is_resumed, events = await self._session()
         if session.on_takeover is not None:
             session.on_takeover()
         session.connection, session.on_takeover = self, self._close_for_takeover
-        reading: asyncio.Task[None] | None = None
+        reader_task: asyncio.Task[None] | None = None
         try:
             async with session.lock:  # until the connection before has processed its last piece
-                events = session.events_after(self._query.seq) or [] if resumed else events
-                await self._send(json.dumps(self._ready_message(session, resumed)))
+                events = session.events_after(self._query.seq) or [] if is_resumed else events
+                await self._send(json.dumps(self._ready_message(session, is_resumed)))
             for event in events:
                 await self._send(event[2])
-            reading = asyncio.create_task(self._read(session.rate_hz))
+            reader_task = asyncio.create_task(self._read(session.rate_hz))
             await self._work(session)
             self._state.sessions.drop(session)
         finally:
-            if reading is not None:
-                reading.cancel()
+            if reader_task is not None:
+                reader_task.cancel()
             self._state.sessions.release(session, self)
             self._state.metrics.sessions.set(len(self._state.sessions))
 
@@ -99,15 +99,15 @@ class _Connection:
     async def _session(self) -> tuple[Session, bool, list[tuple[int, str, str]]]:
         """The session of this connection, whether it was there before, and the events that the client missed."""
         query, state = self._query, self._state
-        known = state.sessions.find(query.session, query.settings_key) if query.session else None
-        if known is None or (missed := known.events_after(query.seq)) is None:
+        kept_session = state.sessions.find(query.session, query.settings_key) if query.session else None
+        if kept_session is None or (missed := kept_session.events_after(query.seq)) is None:
             self._check_room()
             streams = await state.in_stream_pool(self._streams)
             session = Session(query.settings_key, streams, query.rate_hz, state.stream_transcriber(query.rate_hz))
             state.sessions.add(session)
             state.metrics.sessions.set(len(state.sessions))
             return session, False, []
-        return known, True, missed
+        return kept_session, True, missed
 
     def _check_room(self) -> None:
         """Refuse a stream that would make those that run wait; one that comes back has its place."""
@@ -121,13 +121,13 @@ class _Connection:
         query, models = self._query, self._state.settings.models
         return {name: models[name].stream(query.rate_hz, plain=query.plain, **query.options) for name in query.models}
 
-    def _ready_message(self, session: Session, resumed: bool) -> dict[str, Any]:
+    def _ready_message(self, session: Session, is_resumed: bool) -> dict[str, Any]:
         name, stream = next(iter(session.streams.items()))
         models = self._state.settings.models
         return {
             "type": "ready",
             "session": session.id,
-            "resumed": resumed,
+            "resumed": is_resumed,
             "received": session.received,
             "rate": session.rate_hz,
             "model": name,
@@ -195,8 +195,8 @@ class _Connection:
             await self._send(json.dumps({"type": "pong", "t": command.get("t")}))
             return b""
         if kind != "finish":
-            known = did_you_mean(str(kind), ("finish", "ping"))
-            raise ConnectionEnd(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {known}")
+            expected_kinds = did_you_mean(str(kind), ("finish", "ping"))
+            raise ConnectionEnd(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {expected_kinds}")
         self._queue.put_nowait((time.monotonic(), "finish"))
         return None
 
@@ -236,11 +236,11 @@ class _Connection:
         """A message in whole samples, some at a time."""
         width = ENCODINGS[self._query.format].width
         data = self._partial_sample + data
-        whole = len(data) - len(data) % width
-        self._partial_sample = data[whole:]
+        whole_bytes = len(data) - len(data) % width
+        self._partial_sample = data[whole_bytes:]
         step = max(1, round(PIECE_S * rate_hz)) * width
-        for start in range(0, whole, step):
-            yield data[start : min(start + step, whole)]
+        for start in range(0, whole_bytes, step):
+            yield data[start : min(start + step, whole_bytes)]
 
     async def _process(self, session: Session, piece: bytes, arrived_at: float) -> None:
         samples = ENCODINGS[self._query.format].decode(piece)

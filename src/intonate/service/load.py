@@ -65,8 +65,8 @@ class Load:
         """Whether one more stream leaves the `streams` that run in time; where none does, the first is taken."""
         while self._new and self._new[0] < time.monotonic() - NEW_S:
             self._new.popleft()
-        expected = self.busy + (len(self._new) + 1) * self.stream_cost
-        return not streams or (self.lag_s <= MOST_LAG_S and expected <= MOST_BUSY * self._processors)
+        expected_busy = self.busy + (len(self._new) + 1) * self.stream_cost
+        return not streams or (self.lag_s <= MOST_LAG_S and expected_busy <= MOST_BUSY * self._processors)
 
     def admit(self) -> None:
         """Count a new stream."""
@@ -79,23 +79,23 @@ class Load:
             streams: how many run.
             on_sample: called after each look.
         """
-        at, loop_s = time.monotonic(), time.thread_time()
+        looked_at_s, loop_s = time.monotonic(), time.thread_time()
         while True:
             await asyncio.sleep(SAMPLE_S)
-            now, loop_now_s = time.monotonic(), time.thread_time()
+            now_s, loop_now_s = time.monotonic(), time.thread_time()
             with self._lock:
                 waits_s, self._waits_s = self._waits_s, []
                 computed_s, self._computed_s = self._computed_s, 0.0
-            passed_s = now - at
-            keep = float(np.exp(-passed_s / MEAN_S))
+            passed_s = now_s - looked_at_s
+            decay = float(np.exp(-passed_s / MEAN_S))
             lag_s = max(float(np.mean(waits_s)) if waits_s else 0.0, passed_s - SAMPLE_S)
-            self.lag_s = keep * self.lag_s + (1 - keep) * lag_s
-            self.busy = keep * self.busy + (1 - keep) * (computed_s + loop_now_s - loop_s) / passed_s
+            self.lag_s = decay * self.lag_s + (1 - decay) * lag_s
+            self.busy = decay * self.busy + (1 - decay) * (computed_s + loop_now_s - loop_s) / passed_s
             # Silence costs less than speech: what one stream needs is learnt from many.
-            settled = streams() - len(self._new)
-            if settled >= 8:
-                self.stream_cost = max(self.stream_cost / 2, self.busy / settled)
-            at, loop_s = now, loop_now_s
+            settled_streams = streams() - len(self._new)
+            if settled_streams >= 8:
+                self.stream_cost = max(self.stream_cost / 2, self.busy / settled_streams)
+            looked_at_s, loop_s = now_s, loop_now_s
             on_sample()
 
 
@@ -110,10 +110,10 @@ class LagClock:
         self._came_at: float | None = None
         self._processed_before_s = self._told_s = self._told_at = 0.0
 
-    def sound_came(self, at: float, processed_s: float) -> None:
+    def sound_came(self, time_s: float, processed_s: float) -> None:
         """A message came at that time (`time.monotonic`), when so much of the stream was processed."""
         if self._came_at is None:
-            self._came_at, self._processed_before_s = at, processed_s
+            self._came_at, self._processed_before_s = time_s, processed_s
 
     def caught_up(self) -> None:
         """Nothing waits."""
@@ -127,13 +127,13 @@ class LagClock:
 
     def news(self, processed_s: float) -> float | None:
         """The same where it is worth telling, 0 where it has caught up; else None."""
-        lag_s, now = self.lag_s(processed_s), time.monotonic()
+        lag_s, now_s = self.lag_s(processed_s), time.monotonic()
         if self._told_s and lag_s < CAUGHT_UP_S:
             self._told_s = 0.0
             return 0.0
-        if lag_s < BEHIND_S or now - self._told_at < TOLD_EVERY_S:
+        if lag_s < BEHIND_S or now_s - self._told_at < TOLD_EVERY_S:
             return None
-        self._told_s, self._told_at = lag_s, now
+        self._told_s, self._told_at = lag_s, now_s
         return lag_s
 
 

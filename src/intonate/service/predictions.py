@@ -120,11 +120,11 @@ async def _respond_with_scores(request: Request, name: str, state: ServiceState)
             content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
             fields = {key: str(value) for key, value in parameters.items() if key != "function_to_apply"}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            expected = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
-            raise RefusedError(400, f"the request is no such JSON; {expected}") from error
-        if unknown := [key for key in fields if key != "top_k"]:
+            expectation = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
+            raise RefusedError(400, f"the request is no such JSON; {expectation}") from error
+        if unknown_keys := [key for key in fields if key != "top_k"]:
             raise RefusedError(
-                400, f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0], ['top_k'])}"
+                400, f"parameter {unknown_keys[0][:50]!r} is not known; {did_you_mean(unknown_keys[0], ['top_k'])}"
             )
     options = _prediction_options({"model": name, **fields}, state) | {"transcribe": None}
     top_k = options.pop("top_k")

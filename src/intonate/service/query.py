@@ -53,14 +53,23 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
     Raises:
         Closed: the token is wrong, or something in the query is.
     """
-    offered_token = next((one for one in ws.scope.get("subprotocols", []) if one.startswith(TOKEN_PROTOCOL)), "")
+    offered_token = next(
+        (
+            subprotocol_name
+            for subprotocol_name in ws.scope.get("subprotocols", [])
+            if subprotocol_name.startswith(TOKEN_PROTOCOL)
+        ),
+        "",
+    )
     if not settings.is_valid_token(offered_token.removeprefix(TOKEN_PROTOCOL) or bearer(ws.headers)):
-        how = f"offer the subprotocol {TOKEN_PROTOCOL}TOKEN, or send Authorization: Bearer TOKEN"
-        raise ConnectionEnd(TOKEN, "token", f"this service wants its token: {how}")
+        remedy = f"offer the subprotocol {TOKEN_PROTOCOL}TOKEN, or send Authorization: Bearer TOKEN"
+        raise ConnectionEnd(TOKEN, "token", f"this service wants its token: {remedy}")
     query = ws.query_params
-    if unknown := [name for name in query if name not in PARAMETERS]:
+    if unknown_names := [name for name in query if name not in PARAMETERS]:
         raise ConnectionEnd(
-            BAD, "query", f"parameter {unknown[0][:50]!r} is not known; {did_you_mean(unknown[0][:50], PARAMETERS)}"
+            BAD,
+            "query",
+            f"parameter {unknown_names[0][:50]!r} is not known; {did_you_mean(unknown_names[0][:50], PARAMETERS)}",
         )
     names = tuple(dict.fromkeys(query.getlist("model"))) or (settings.default,)
     if len(names) > settings.limits.models:
@@ -69,15 +78,15 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         )
     for name in names:
         if name not in settings.models:
-            known = did_you_mean(name[:50], settings.models)
-            raise ConnectionEnd(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known}")
+            known_models = did_you_mean(name[:50], settings.models)
+            raise ConnectionEnd(UNKNOWN_MODEL, "model", f"model {name[:50]!r} is not served here; {known_models}")
     sample_format = query.get("format", "s16le")
     if sample_format not in ENCODINGS:
         raise ConnectionEnd(
             BAD, "query", f"format {sample_format[:50]!r} is not known; {did_you_mean(sample_format, ENCODINGS)}"
         )
-    if twice := [name for name in PARAMETERS if name != "model" and len(query.getlist(name)) > 1]:
-        raise ConnectionEnd(BAD, "query", f"parameter {twice[0]!r} is there twice; leave out one of them")
+    if repeated_names := [name for name in PARAMETERS if name != "model" and len(query.getlist(name)) > 1]:
+        raise ConnectionEnd(BAD, "query", f"parameter {repeated_names[0]!r} is there twice; leave out one of them")
     plain_text = query.get("plain", "0").lower()
     if plain_text not in ("0", "1", "false", "true"):
         raise ConnectionEnd(BAD, "query", f"parameter plain={plain_text[:20]!r} is not a yes or no, expected 0 or 1")
@@ -116,5 +125,9 @@ def _whole_number(query: QueryParams, name: str, default: int) -> int:
 
 def subprotocol(ws: WebSocket) -> str | None:
     """A browser hangs up unless one of those that it offered is chosen."""
-    offered = ws.scope.get("subprotocols", [])
-    return PROTOCOL if PROTOCOL in offered else next((one for one in offered if one.startswith(TOKEN_PROTOCOL)), None)
+    offered_names = ws.scope.get("subprotocols", [])
+    return (
+        PROTOCOL
+        if PROTOCOL in offered_names
+        else next((name for name in offered_names if name.startswith(TOKEN_PROTOCOL)), None)
+    )

@@ -61,8 +61,8 @@ def _operations(openapi: Mapping[str, Any]) -> Iterator[str]:
             yield f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
             yield f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
             content = operation.get("requestBody", {}).get("content", {})
-            for kind, described in content.items():
-                yield f"<h3>{escape(kind)}</h3>" + _fields(described["schema"])
+            for kind, media_type in content.items():
+                yield f"<h3>{escape(kind)}</h3>" + _fields(media_type["schema"])
             yield "<h3>Answers</h3><dl>"
             for status, answer in sorted(operation["responses"].items()):
                 yield f"<dt>{escape(status)}</dt><dd>{escape(answer['description'])}{_example(answer)}</dd>"
@@ -72,9 +72,11 @@ def _operations(openapi: Mapping[str, Any]) -> Iterator[str]:
 def _fields(schema: Mapping[str, Any]) -> str:
     rows = []
     for name, field in schema.get("properties", {}).items():
-        needed = " (required)" if name in schema.get("required", ()) else ""
+        required_note = " (required)" if name in schema.get("required", ()) else ""
         example = f", e.g. {json.dumps(field['example'])}" if "example" in field else ""
-        rows.append(f"<dt><code>{escape(name)}</code>{needed}</dt><dd>{escape(field['description'] + example)}</dd>")
+        rows.append(
+            f"<dt><code>{escape(name)}</code>{required_note}</dt><dd>{escape(field['description'] + example)}</dd>"
+        )
     return f"<dl>{''.join(rows)}</dl>"
 
 

@@ -147,10 +147,10 @@ def _check_format(message: Mapping[str, Any], encoding: str, rate_hz: int) -> No
     if not isinstance(shape, dict):
         return
     name = str(shape.get("encoding", "")).lower().removeprefix("audio/")
-    theirs = GATEWAY_NAMES.get(name, name) or encoding
+    gateway_encoding = GATEWAY_NAMES.get(name, name) or encoding
     rate = shape.get("sampleRate", shape.get("sample_rate", rate_hz))
-    if theirs != encoding or str(rate) != str(rate_hz):
+    if gateway_encoding != encoding or str(rate) != str(rate_hz):
         raise AudioError(
-            f"the gateway sends {theirs} at {rate} Hz, but the address says {encoding} at {rate_hz} Hz; "
-            f"give it /v1/stream?format={theirs}&rate={rate}"
+            f"the gateway sends {gateway_encoding} at {rate} Hz, but the address says {encoding} at {rate_hz} Hz; "
+            f"give it /v1/stream?format={gateway_encoding}&rate={rate}"
         )

@@ -82,13 +82,13 @@ class Session:
 
     def encode_events(self, events: Sequence[tuple[str, Event | TranscriptEvent]]) -> list[tuple[int, str, str]]:
         """(number, type, JSON) of each event, as it is sent; kept for a client that comes back."""
-        encoded = []
+        messages = []
         for name, event in events:
             self.seq += 1
             shape = event.to_dict() | {"model": name, "seq": self.seq, "received": self.received}
-            encoded.append((self.seq, event.type, json.dumps(shape, separators=(",", ":"))))
-        self.events.extend(encoded)
-        return encoded
+            messages.append((self.seq, event.type, json.dumps(shape, separators=(",", ":"))))
+        self.events.extend(messages)
+        return messages
 
     def events_after(self, seq: int) -> list[tuple[int, str, str]] | None:
         """The events after number `seq`; None where some are forgotten, or it was never reached."""
@@ -111,10 +111,11 @@ class Sessions:
         """Keep a session; where there are too many, the one that has waited longest is forgotten."""
         self._forget_old()
         waiting = sorted(
-            (other for other in self._sessions.values() if other.connection is None), key=lambda other: other.lost_at
+            (candidate for candidate in self._sessions.values() if candidate.connection is None),
+            key=lambda candidate: candidate.lost_at,
         )
-        for other in waiting[: max(0, len(self._sessions) + 1 - self._limit)]:
-            self.drop(other)
+        for candidate in waiting[: max(0, len(self._sessions) + 1 - self._limit)]:
+            self.drop(candidate)
         self._sessions[session.id] = session
 
     def find(self, id: str, settings_key: str) -> Session | None:

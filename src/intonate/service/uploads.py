@@ -106,15 +106,15 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: it went away.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_leaves(request))
+    work_task, leave_task = asyncio.ensure_future(work), asyncio.ensure_future(_client_leaves(request))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait((work_task, leave_task), return_when=asyncio.FIRST_COMPLETED)
+        if not work_task.done():
             raise ClientDisconnect
-        return working.result()
+        return work_task.result()
     finally:
-        working.cancel()
-        leaving.cancel()
+        work_task.cancel()
+        leave_task.cancel()
 
 
 async def _client_leaves(request: Request) -> None:
@@ -128,15 +128,15 @@ def _unambiguous(fields: list[tuple[str, str]]) -> dict[str, str]:
     Raises:
         RefusedError: one is not known, or is there twice.
     """
-    found: dict[str, str] = {}
+    value_by_name: dict[str, str] = {}
     for name, value in fields:
         if name not in FIELDS:
-            known = did_you_mean(name[:50], ("audio", *FIELDS))
-            raise RefusedError(400, f"field {name[:50]!r} is not known; {known}")
-        if name in found:
+            known_names = did_you_mean(name[:50], ("audio", *FIELDS))
+            raise RefusedError(400, f"field {name[:50]!r} is not known; {known_names}")
+        if name in value_by_name:
             raise RefusedError(400, f"field {name!r} is there twice; leave out one of them")
-        found[name] = value
-    return found
+        value_by_name[name] = value
+    return value_by_name
 
 
 def _check_declared(request: Request, limits: Limits) -> None:
@@ -147,9 +147,9 @@ def _check_declared(request: Request, limits: Limits) -> None:
 
 async def _limited_body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
     """The body, as long as it is not too large and keeps coming."""
-    stream, received, start_s = request.stream(), 0, time.monotonic()
+    stream, received_bytes, start_s = request.stream(), 0, time.monotonic()
     while True:
-        left_s = limits.stall_s + received / limits.slowest_bytes_per_s - (time.monotonic() - start_s)
+        left_s = limits.stall_s + received_bytes / limits.slowest_bytes_per_s - (time.monotonic() - start_s)
         try:
             async with timeout(min(limits.stall_s, left_s)):
                 chunk = await anext(stream, None)
@@ -159,8 +159,8 @@ async def _limited_body(request: Request, limits: Limits) -> AsyncGenerator[byte
             ) from None
         if chunk is None:
             return
-        received += len(chunk)
-        if received > limits.upload_bytes + OTHER_BYTES:
+        received_bytes += len(chunk)
+        if received_bytes > limits.upload_bytes + OTHER_BYTES:
             raise _too_large(limits)
         yield chunk
 

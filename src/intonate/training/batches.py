@@ -159,14 +159,16 @@ class Clips(Dataset[dict[str, Any]]):
 
 
 def _preference(
-    corpora: NDArray[np.str_], copied: NDArray[np.bool_], weight: NDArray[np.float64], options: Training
+    corpora: NDArray[np.str_], is_copy: NDArray[np.bool_], weight: NDArray[np.float64], options: Training
 ) -> NDArray[np.float64]:
     """Factors on the weights of rows: those of their corpora, and what makes copies the share that is wanted."""
     factor = np.array([options.shares.get(corpus, 1.0) for corpus in corpora])
-    if options.copies and copied.any():
-        whole = factor * weight
+    if options.copies and is_copy.any():
+        preferred_weights = factor * weight
         factor = factor * np.where(
-            copied, options.copies / whole[copied].sum(), (1 - options.copies) / whole[~copied].sum()
+            is_copy,
+            options.copies / preferred_weights[is_copy].sum(),
+            (1 - options.copies) / preferred_weights[~is_copy].sum(),
         )
     return factor
 
@@ -175,9 +177,9 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each row, how often it came before."""
     _, counts = np.unique(rows, return_counts=True)
     order = np.argsort(rows, kind="stable")
-    before = np.empty(len(rows), np.int64)
-    before[order] = np.concatenate([np.arange(count) for count in counts]) if len(rows) else 0
-    return before
+    earlier_counts = np.empty(len(rows), np.int64)
+    earlier_counts[order] = np.concatenate([np.arange(count) for count in counts]) if len(rows) else 0
+    return earlier_counts
 
 
 def _whole_numbers_as_int(values: Mapping[str, float]) -> dict[str, Any]:
@@ -194,10 +196,10 @@ def collate(clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
             batch[name] = torch.from_numpy(np.stack(arrays))
             continue
         lengths = [len(array) for array in arrays]
-        padded = np.zeros((len(arrays), max(lengths), *arrays[0].shape[1:]), arrays[0].dtype)
-        for place, array in zip(padded, arrays, strict=True):
+        padded_array = np.zeros((len(arrays), max(lengths), *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(padded_array, arrays, strict=True):
             place[: len(array)] = array
-        batch[name] = torch.from_numpy(padded)
+        batch[name] = torch.from_numpy(padded_array)
         batch[f"{name}_lengths"] = torch.tensor(lengths)
     return batch
 
@@ -249,8 +251,8 @@ class EpochSampler(Sampler[int]):
         self.clips, self.epoch = clips, 0
         self.count = len(rows) // batch_size * batch_size or len(rows)
         self.batch_size = batch_size
-        first = [next(iter(examples.clips[row].values())) for row in rows] if alike else []
-        self.lengths = np.array([len(array) for array in first])
+        first_inputs = [next(iter(examples.clips[row].values())) for row in rows] if alike else []
+        self.lengths = np.array([len(array) for array in first_inputs])
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""

@@ -48,7 +48,7 @@ def check(run: str) -> Path:
     return fits[0] if fits[0].is_dir() else fits[0].parent
 
 
-def refuse_heard(folder: Path, utterances: Iterable[Utterance]) -> None:
+def refuse_trained_on(folder: Path, utterances: Iterable[Utterance]) -> None:
     """Refuse weights that were fitted to a speaker who is to validate or to test.
 
     Raises:
@@ -63,7 +63,7 @@ def refuse_heard(folder: Path, utterances: Iterable[Utterance]) -> None:
             )
 
 
-def take(network: Any, labels: tuple[str, ...], build: Callable[[int], Any], folder: Path) -> int:
+def take_weights(network: Any, labels: tuple[str, ...], build: Callable[[int], Any], folder: Path) -> int:
     """Give a network the weights that a finished fit has for it.
 
     Args:
@@ -80,19 +80,19 @@ def take(network: Any, labels: tuple[str, ...], build: Callable[[int], Any], fol
     """
     folder = check(str(folder))
     weights = load(folder)
-    before = read_model(folder / "model.onnx").spec.labels
+    earlier_labels = read_model(folder / "model.onnx").spec.labels
     wider = build(len(labels) + 1).state_dict()
-    label_pairs = [(labels.index(label), before.index(label)) for label in labels if label in before]
+    label_pairs = [(labels.index(label), earlier_labels.index(label)) for label in labels if label in earlier_labels]
     taken_count, state = 0, network.state_dict()
     for name, value in state.items():
-        other = weights.get(name)
-        if other is None or other.shape[1:] != value.shape[1:] or other.ndim != value.ndim:
+        earlier_weight = weights.get(name)
+        if earlier_weight is None or earlier_weight.shape[1:] != value.shape[1:] or earlier_weight.ndim != value.ndim:
             continue
         if value.shape != wider[name].shape:
             for row, other_row in label_pairs:
-                value[row] = other[other_row]
-        elif value.shape == other.shape:
-            value.copy_(other)
+                value[row] = earlier_weight[other_row]
+        elif value.shape == earlier_weight.shape:
+            value.copy_(earlier_weight)
         else:
             continue
         taken_count += 1

@@ -66,7 +66,7 @@ def cyclegan(
     torch.manual_seed(seed)
     pair = _Pair(speech, seed, batch_size, layers, critic_layers, dropout, learning_rate, attention)
     epochs = -(-steps // EPOCH_STEPS)
-    last = folder / "last.ckpt"
+    last_checkpoint = folder / "last.ckpt"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on loaders: there is nothing to load here
@@ -80,7 +80,7 @@ def cyclegan(
             callbacks=[ModelCheckpoint(folder, filename="last", enable_version_counter=False)],
         )
         clock: Any = DataLoader(range(EPOCH_STEPS), batch_size=None)  # type: ignore[arg-type]
-        trainer.fit(pair, clock, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.fit(pair, clock, ckpt_path=last_checkpoint if last_checkpoint.exists() else None, weights_only=True)
     return pair.translated(), {"losses": pair.losses, "attention": pair.attention_shares()}
 
 
@@ -130,30 +130,30 @@ class _Pair(L.LightningModule):
         """Rows of the source, rows of the target, and into which corpus each of these goes: by seed and step alone."""
         rng = np.random.default_rng((self.seed, step))
         source = rng.choice(len(self.source), self.batch_size, p=self.chance)
-        target = rng.integers(len(self.target_clips), size=self.batch_size)
+        target_corpus_draw = rng.integers(len(self.target_clips), size=self.batch_size)
         corpus = rng.integers(len(self.speech.names), size=self.batch_size)
-        return tuple(torch.from_numpy(rows).to(self.device) for rows in (source, target, corpus))
+        return tuple(torch.from_numpy(rows).to(self.device) for rows in (source, target_corpus_draw, corpus))
 
     def training_step(self, batch: Any, index: int) -> None:
         optimizers: Any = self.optimizers()
         step = self.current_epoch * EPOCH_STEPS + index
         # What dropout draws follows from seed and step: a resumed training goes on as if never stopped.
         torch.manual_seed(self.seed * 1_000_003 + step)
-        rows, target_rows, to = self._draw(step)
-        clips, own, target_clips = self.source[rows], self.corpus[rows], self.target_clips[target_rows]
+        rows, target_rows, target_corpora = self._draw(step)
+        clips, corpora, target_clips = self.source[rows], self.corpus[rows], self.target_clips[target_rows]
 
         self._critics_learn(False)
-        translation, _ = self.to_target(clips, own)
-        return_clips, _ = self.to_source(target_clips, to)
-        losses = self._translator_losses(rows, translation, return_clips, target_clips, to)
+        translation, _ = self.to_target(clips, corpora)
+        return_clips, _ = self.to_source(target_clips, target_corpora)
+        losses = self._translator_losses(rows, translation, return_clips, target_clips, target_corpora)
         optimizers[0].zero_grad()
         self.manual_backward(losses["adversarial"] + CYCLE * losses["cycle"] + EMOTION * losses["emotion"])
         optimizers[0].step()
 
         self._critics_learn(True)
         losses["critics"] = _verdict(
-            self.target_critic, target_clips, translation.detach(), torch.zeros_like(own), torch.zeros_like(own)
-        ) + _verdict(self.source_critic, clips, return_clips.detach(), own, to)
+            self.target_critic, target_clips, translation.detach(), torch.zeros_like(corpora), torch.zeros_like(corpora)
+        ) + _verdict(self.source_critic, clips, return_clips.detach(), corpora, target_corpora)
         optimizers[1].zero_grad()
         self.manual_backward(losses["critics"])
         optimizers[1].step()
@@ -165,19 +165,22 @@ class _Pair(L.LightningModule):
         self.source_critic.requires_grad_(learn)
 
     def _translator_losses(
-        self, rows: Tensor, translation: Tensor, return_clips: Tensor, target_clips: Tensor, to: Tensor
+        self, rows: Tensor, translation: Tensor, return_clips: Tensor, target_clips: Tensor, target_corpora: Tensor
     ) -> dict[str, Tensor]:
-        clips, own = self.source[rows], self.corpus[rows]
-        there_and_back, _ = self.to_source(translation, own)
-        back_and_there, _ = self.to_target(return_clips, to)
+        clips, corpora = self.source[rows], self.corpus[rows]
+        source_cycle, _ = self.to_source(translation, corpora)
+        target_cycle, _ = self.to_target(return_clips, target_corpora)
         allowed = self.allowed[rows].repeat(2, 1)
-        hot = soft_targets(self.emotion[rows].repeat(2), allowed, 0.0)
-        verdicts = self.target_critic(translation, torch.zeros_like(own)), self.source_critic(return_clips, to)
+        soft = soft_targets(self.emotion[rows].repeat(2), allowed, 0.0)
+        verdicts = (
+            self.target_critic(translation, torch.zeros_like(corpora)),
+            self.source_critic(return_clips, target_corpora),
+        )
         return {
             "adversarial": _cross_entropy(verdicts[0], 1.0) + _cross_entropy(verdicts[1], 1.0),
-            "cycle": F.mse_loss(there_and_back, clips) + F.mse_loss(back_and_there, target_clips),
+            "cycle": F.mse_loss(source_cycle, clips) + F.mse_loss(target_cycle, target_clips),
             # Of the recordings and of their translations, half each.
-            "emotion": masked_cross_entropy(self.classifier(torch.cat([clips, translation])), hot, allowed),
+            "emotion": masked_cross_entropy(self.classifier(torch.cat([clips, translation])), soft, allowed),
         }
 
     def on_train_epoch_end(self) -> None:
@@ -221,8 +224,8 @@ class _Pair(L.LightningModule):
         weights = self._answers()[1].numpy()
         return {
             name: {
-                other: round(float(share), 4)
-                for other, share in zip(
+                other_name: round(float(share), 4)
+                for other_name, share in zip(
                     self.speech.names, weights[self.speech.corpus == place].mean(axis=0), strict=True
                 )
             }
@@ -230,10 +233,18 @@ class _Pair(L.LightningModule):
         }
 
 
-def _verdict(critic: Critic, recorded: Tensor, translated: Tensor, own: Tensor, to: Tensor) -> Tensor:
+def _verdict(
+    critic: Critic,
+    recorded_clips: Tensor,
+    translated_clips: Tensor,
+    recorded_corpora: Tensor,
+    translated_corpora: Tensor,
+) -> Tensor:
     """The loss of a critic on recorded clips of some corpora, and on clips translated to some."""
-    logits = critic(torch.cat([recorded, translated]), torch.cat([own, to]))
-    return _cross_entropy(logits[: len(own)], RECORDED) + _cross_entropy(logits[len(own) :], 0.0)
+    logits = critic(torch.cat([recorded_clips, translated_clips]), torch.cat([recorded_corpora, translated_corpora]))
+    return _cross_entropy(logits[: len(recorded_corpora)], RECORDED) + _cross_entropy(
+        logits[len(recorded_corpora) :], 0.0
+    )
 
 
 def _cross_entropy(logits: Tensor, truth: float) -> Tensor:

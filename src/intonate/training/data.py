@@ -94,8 +94,8 @@ def shares(examples: Examples, merge_name: str) -> NDArray[np.float32]:
     for row, utterance in enumerate(examples.utterances):
         if utterance.soft_labels:
             emotions, values = zip(*utterance.soft_labels.items(), strict=True)
-            merged = merge_scores(emotions, values, merge_name)
-            label_shares[row] = [merged.get(label, 0.0) for label in examples.labels]
+            merged_scores = merge_scores(emotions, values, merge_name)
+            label_shares[row] = [merged_scores.get(label, 0.0) for label in examples.labels]
     return label_shares
 
 

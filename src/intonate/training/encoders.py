@@ -24,12 +24,12 @@ def settled(front_end: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "of" in params:
         return {**params, "params": settled(params["of"], params.get("params") or {})}
-    return _settled(**_hashable(params)) if front_end == FRONT_END else dict(params)
+    return _digest_params(**_hashable(params)) if front_end == FRONT_END else dict(params)
 
 
 def origins(recipe: Recipe) -> dict[str, str]:
     """{digest: the checkpoint and its layers} of every encoder that a recipe's inputs run."""
-    found = {}
+    origin_of = {}
     for item in recipe.inputs.values():
         front_end, params = item.front_end, dict(item.params)
         while "of" in params:
@@ -37,8 +37,8 @@ def origins(recipe: Recipe) -> dict[str, str]:
         if front_end == FRONT_END:
             layers = " and ".join(map(str, params.get("layers", ())))
             name = settled(front_end, params)["encoder"]
-            found[name] = f"{_official(params['encoder'])}, layers {layers}"
-    return found
+            origin_of[name] = f"{_official(params['encoder'])}, layers {layers}"
+    return origin_of
 
 
 def _official(checkpoint: str) -> str:
@@ -52,7 +52,7 @@ def _hashable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _settled(encoder: str, layers: tuple[int, ...] = (), int8: bool = True) -> dict[str, Any]:
+def _digest_params(encoder: str, layers: tuple[int, ...] = (), int8: bool = True) -> dict[str, Any]:
     if re.fullmatch(rf"[0-9a-f]{{{encoded.DIGITS}}}", encoder):
         return {"encoder": encoder}
     from intonate.export.encoder import whisper_graph

@@ -110,52 +110,54 @@ def finetune(
         raise CorpusError(f"--out {target}: expected a name that ends in .onnx, in a folder that exists")
     started_s = time.perf_counter()
     recordings = own.read(source, label, speaker, file)
-    kept = finetune_split.without_copies(recordings.utterances)
-    split = finetune_split.split(kept.utterances, hold_out, seed)
-    lines = [*recordings.notes, *kept.notes, f"split: {split.protocol}"]
+    distinct = finetune_split.without_copies(recordings.utterances)
+    split = finetune_split.split(distinct.utterances, hold_out, seed)
+    lines = [*recordings.notes, *distinct.notes, f"split: {split.protocol}"]
     base = read_model(path_of(BASE))
-    labels = _labels(kept.utterances, split)
+    labels = _labels(distinct.utterances, split)
     merge = OWN + "|".join(labels)
     (item,) = base.spec.inputs
     examples = data.prepare(
-        kept.utterances, merge, data.by_spec(base.spec), [item.name], folder=data.cache_folder(None)
+        distinct.utterances, merge, data.by_spec(base.spec), [item.name], folder=data.cache_folder(None)
     )
     graph = require("onnx", "train").load(str(base.path))
     tensors = new_head.embeddings(graph)
     views = _views(base, examples, split.train, graph, tensors)
-    speakers = np.array([row.speaker for row in kept.utterances])
-    chosen = _choose(views, examples.targets[split.train], speakers[split.train], seed)
-    head = _fit_head([view[chosen.layer] for view in views], examples.targets[split.train], chosen.strength)
-    spec = _spec(base.spec, target.stem, labels, merge, chosen, examples.targets[split.train], kept.utterances, split)
-    save(new_head.with_head(graph, tensors[chosen.layer], head.weights, head.bias), spec, target)
+    speakers = np.array([row.speaker for row in distinct.utterances])
+    choice = _choose(views, examples.targets[split.train], speakers[split.train], seed)
+    head = _fit_head([view[choice.layer] for view in views], examples.targets[split.train], choice.strength)
+    spec = _spec(
+        base.spec, target.stem, labels, merge, choice, examples.targets[split.train], distinct.utterances, split
+    )
+    save(new_head.with_head(graph, tensors[choice.layer], head.weights, head.bias), spec, target)
 
     predictions = _answers(target, examples, split, spec)
     figures = held_out_scores(predictions)
     kind = "random_split" if split.speakers_overlap else "held_out_speakers"
     scores: dict[str, Any] = {kind: figures, "unseen_corpora": []}
-    heard_uar = _heard_uar(views, chosen, examples.targets[split.train], seed)
+    heard_uar = _heard_uar(views, choice, examples.targets[split.train], seed)
     if not split.speakers_overlap:
         scores["heard_speakers"] = {"uar": round(heard_uar, 4), "clips": len(split.train)}
     spec = replace(spec, scores=scores)
     if refit:
-        views = _views(base, examples, np.arange(len(kept.utterances)), graph, tensors)
-        head = _fit_head([view[chosen.layer] for view in views], examples.targets, chosen.strength)
+        views = _views(base, examples, np.arange(len(distinct.utterances)), graph, tensors)
+        head = _fit_head([view[choice.layer] for view in views], examples.targets, choice.strength)
         unseen = tuple(name for name in spec.unseen_speakers if not name.startswith(f"{own.CORPUS}/"))
         spec = replace(spec, unseen_speakers=unseen)
-    save(new_head.with_head(graph, tensors[chosen.layer], head.weights, head.bias), spec, target)
+    save(new_head.with_head(graph, tensors[choice.layer], head.weights, head.bias), spec, target)
     facts = finetune_card.Facts(
         base=base.spec,
         split=split,
-        layer=len(tensors) - chosen.layer,
-        tried=chosen.tried,
+        layer=len(tensors) - choice.layer,
+        tried=choice.tried,
         is_refitted=refit,
         train_clips=len(split.train),
         test_clips=len(split.test),
-        all_clips=len(kept.utterances),
-        validation_uar=chosen.uar,
+        all_clips=len(distinct.utterances),
+        validation_uar=choice.uar,
         heard_uar=heard_uar,
         licence=licence,
-        data_hash=_data_hash(kept.utterances),
+        data_hash=_data_hash(distinct.utterances),
         train_s=time.perf_counter() - started_s,
         notes=tuple(lines),
     )
@@ -191,18 +193,18 @@ def _views(
     """
     (item,) = base.spec.inputs
     speakers = [examples.utterances[row].speaker for row in rows]
-    forms: list[list[Moments | None]] = [[None] * len(rows)]
+    moments_of_views: list[list[Moments | None]] = [[None] * len(rows)]
     if all(speakers):
-        mates = {name: rows[[other == name for other in speakers]] for name in set(speakers)}
-        forms.append([examples.moments_of(mates[name], item.name) for name in speakers])
-    found = []
-    for form in forms:
+        mates = {name: rows[[name_of_row == name for name_of_row in speakers]] for name in set(speakers)}
+        moments_of_views.append([examples.moments_of(mates[name], item.name) for name in speakers])
+    views = []
+    for moments_of_clips in moments_of_views:
         clips = [
             normalise(examples.clips[row][item.name], item.normalisation, moments)
-            for row, moments in zip(rows, form, strict=True)
+            for row, moments in zip(rows, moments_of_clips, strict=True)
         ]
-        found.append(new_head.outputs(graph, tensors, np.stack(clips).astype(np.float32)))
-    return found
+        views.append(new_head.outputs(graph, tensors, np.stack(clips).astype(np.float32)))
+    return views
 
 
 def _fit_head(views: Sequence[NDArray[np.float32]], targets: NDArray[np.int64], strength: float) -> Head:
@@ -236,12 +238,12 @@ def _choose(
     choices = []
     for layer in reversed(layers):  # of two that are as good, the one that changes less
         for strength in STRENGTHS:
-            uars, alone = _left_out([view[layer] for view in views], targets, folds, strength)
-            choices.append(Choice(layer, strength, float(np.mean(uars)), alone, len(layers) * len(STRENGTHS)))
+            uars, logits = _cross_validated([view[layer] for view in views], targets, folds, strength)
+            choices.append(Choice(layer, strength, float(np.mean(uars)), logits, len(layers) * len(STRENGTHS)))
     return max(choices, key=lambda choice: choice.uar)
 
 
-def _left_out(
+def _cross_validated(
     views: Sequence[NDArray[np.float32]],
     targets: NDArray[np.int64],
     folds: Sequence[tuple[NDArray[np.int64], ...]],
@@ -249,10 +251,10 @@ def _left_out(
 ) -> tuple[list[float], Array]:
     """UAR of each view, and the logits of the first, of clips in folds that were left out."""
     logits = np.zeros((len(views), len(targets), targets.max() + 1))
-    for fit, asked in folds:
-        head = _fit_head([view[fit] for view in views], targets[fit], strength)
+    for train, test in folds:
+        head = _fit_head([view[train] for view in views], targets[train], strength)
         for place, view in enumerate(views):
-            logits[place, asked] = head.logits(view[asked])
+            logits[place, test] = head.logits(view[test])
     return [_uar(targets, part.argmax(axis=1)) for part in logits], logits[0]
 
 
@@ -261,23 +263,25 @@ def _uar(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
 
 
 def _heard_uar(
-    views: Sequence[Sequence[NDArray[np.float32]]], chosen: Choice, targets: NDArray[np.int64], seed: int
+    views: Sequence[Sequence[NDArray[np.float32]]], choice: Choice, targets: NDArray[np.int64], seed: int
 ) -> float:
     """UAR on other clips of speakers that are trained on, each alone: folds of clips drawn at random."""
     folds = _folds(targets, np.full(len(targets), ""), seed)
-    return _left_out([view[chosen.layer] for view in views], targets, folds, chosen.strength)[0][0]
+    return _cross_validated([view[choice.layer] for view in views], targets, folds, choice.strength)[0][0]
 
 
 def _spec(
-    base: ModelSpec, name: str, labels: tuple[str, ...], merge: str, chosen: Choice, targets: NDArray[np.int64],
+    base: ModelSpec, name: str, labels: tuple[str, ...], merge: str, choice: Choice, targets: NDArray[np.int64],
     utterances: Sequence[Utterance], split: Split,
 ) -> ModelSpec:  # fmt: skip
-    temperature = calibration.temperature(chosen.logits, targets)
-    scaled = chosen.logits / temperature
-    odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    threshold = calibration.abstain_threshold(odds / odds.sum(axis=1, keepdims=True), targets, coverage=0.9)
-    trained = {utterances[row].speaker for row in split.train}
-    unseen = {row.speaker for row in utterances if row.speaker} - trained
+    temperature = calibration.temperature(choice.logits, targets)
+    scaled_logits = choice.logits / temperature
+    exponentials = np.exp(scaled_logits - scaled_logits.max(axis=1, keepdims=True))
+    threshold = calibration.abstain_threshold(
+        exponentials / exponentials.sum(axis=1, keepdims=True), targets, coverage=0.9
+    )
+    trained_speakers = {utterances[row].speaker for row in split.train}
+    unseen = {row.speaker for row in utterances if row.speaker} - trained_speakers
     return replace(
         base,
         name=name,

@@ -18,14 +18,14 @@ TEST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Kept:
+class DistinctRecordings:
     """Recordings without their copies, and what was left out, a sentence each."""
 
     utterances: list[Utterance]
     notes: list[str]
 
 
-def without_copies(utterances: Sequence[Utterance]) -> Kept:
+def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
     """One of each set of recordings that are the same sound, byte for byte or by their fingerprints.
 
     So none can be on both sides of a split. Where copies have different labels, no one knows which is right: none is
@@ -34,25 +34,27 @@ def without_copies(utterances: Sequence[Utterance]) -> Kept:
     Raises:
         AudioError: files cannot be read; all are named.
     """
-    group, exact = copies.same_recordings(utterances)
-    kept, contradicting, dropped = [], [], []
+    group, exact_count = copies.same_recordings(utterances)
+    kept_rows, contradicting_rows, dropped_rows = [], [], []
     for name in dict.fromkeys(group.tolist()):
         rows = np.flatnonzero(group == name).tolist()
         if len({utterances[row].emotion for row in rows}) > 1:
-            contradicting += rows
+            contradicting_rows += rows
         else:
-            kept.append(rows[0])
-            dropped += rows[1:]
+            kept_rows.append(rows[0])
+            dropped_rows += rows[1:]
     notes = []
-    if dropped:
-        names = first_few([utterances[row].path for row in dropped], 3)
-        notes.append(f"left out: {len(dropped)} copies of recordings that are kept ({exact} exact in all): {names}")
-    if contradicting:
-        names = first_few([utterances[row].path for row in contradicting], 3)
+    if dropped_rows:
+        names = first_few([utterances[row].path for row in dropped_rows], 3)
         notes.append(
-            f"left out: {len(contradicting)} recordings that are copies of each other under other labels: {names}"
+            f"left out: {len(dropped_rows)} copies of recordings that are kept ({exact_count} exact in all): {names}"
         )
-    return Kept([utterances[row] for row in sorted(kept)], notes)
+    if contradicting_rows:
+        names = first_few([utterances[row].path for row in contradicting_rows], 3)
+        notes.append(
+            f"left out: {len(contradicting_rows)} recordings that are copies of each other under other labels: {names}"
+        )
+    return DistinctRecordings([utterances[row] for row in sorted(kept_rows)], notes)
 
 
 def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -> Split:
@@ -72,49 +74,52 @@ def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -
     speakers = np.array([row.speaker for row in utterances])
     names = sorted(set(speakers.tolist()) - {""})
     if hold_out:
-        wanted = [f"{own.CORPUS}/{name}" for name in hold_out]
-        if unknown := [name for name in wanted if name not in names]:
-            short = [name.partition("/")[2] for name in names]
+        test_speakers = [f"{own.CORPUS}/{name}" for name in hold_out]
+        if unknown_speakers := [name for name in test_speakers if name not in names]:
+            short_names = [name.partition("/")[2] for name in names]
             raise SplitError(
-                f"--hold-out {unknown[0].partition('/')[2]}: no such speaker; {did_you_mean(hold_out[0], short)}"
+                f"--hold-out {unknown_speakers[0].partition('/')[2]}: no such speaker; "
+                f"{did_you_mean(hold_out[0], short_names)}"
             )
     elif len(names) >= 2 and "" not in speakers:
-        wanted = _drawn(utterances, speakers, names, rng)
+        test_speakers = _draw_test_speakers(utterances, speakers, names, rng)
     else:
-        wanted = []
-    if wanted:
-        is_test = np.isin(speakers, wanted)
+        test_speakers = []
+    if test_speakers:
+        is_test = np.isin(speakers, test_speakers)
         if is_test.all():
             raise SplitError("--hold-out names every speaker, and none is left to train on; name fewer")
-        shown = ", ".join(name.partition("/")[2] for name in sorted(wanted))
-        return _made(
-            "speaker-disjoint", is_test, f"speaker-disjoint: tested on the speakers {shown}, trained on the others"
+        speakers_text = ", ".join(name.partition("/")[2] for name in sorted(test_speakers))
+        return _split_of(
+            "speaker-disjoint",
+            is_test,
+            f"speaker-disjoint: tested on the speakers {speakers_text}, trained on the others",
         )
     is_test = np.zeros(len(utterances), bool)
     labels = np.array([row.emotion for row in utterances])
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
         is_test[rows[: max(1, round(TEST_SHARE * len(rows)))]] = True
-    why = "who speaks is not known" if "" in speakers else "holding a speaker out would leave a label untrained"
+    reason = "who speaks is not known" if "" in speakers else "holding a speaker out would leave a label untrained"
     if len(names) == 1 and "" not in speakers:
-        why = "there is one speaker only"
-    return _made(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {why}; the figures are for "
-                 "voices that it knows, and new people will come out lower")  # fmt: skip
+        reason = "there is one speaker only"
+    return _split_of(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {reason}; the figures are "
+                 "for voices that it knows, and new people will come out lower")  # fmt: skip
 
 
-def _drawn(
+def _draw_test_speakers(
     utterances: Sequence[Utterance], speakers: NDArray[np.str_], names: list[str], rng: np.random.Generator
 ) -> list[str]:
     """Speakers whose absence leaves every label to train on; none where there are none such."""
-    everything = {row.emotion for row in utterances}
+    all_labels = {row.emotion for row in utterances}
     for _ in range(50):
-        wanted: list[str] = rng.permutation(names)[: max(1, round(TEST_SHARE * len(names)))].tolist()
-        rest = [row for row, name in zip(utterances, speakers, strict=True) if name not in wanted]
-        if {row.emotion for row in rest} == everything:
-            return wanted
+        test_speakers: list[str] = rng.permutation(names)[: max(1, round(TEST_SHARE * len(names)))].tolist()
+        training_rows = [row for row, name in zip(utterances, speakers, strict=True) if name not in test_speakers]
+        if {row.emotion for row in training_rows} == all_labels:
+            return test_speakers
     return []
 
 
-def _made(name: str, is_test: NDArray[np.bool_], protocol: str) -> Split:
+def _split_of(name: str, is_test: NDArray[np.bool_], protocol: str) -> Split:
     empty = np.empty(0, np.int64)
     return Split(name, np.flatnonzero(~is_test), empty, np.flatnonzero(is_test), protocol)

@@ -116,10 +116,10 @@ def _without_copies(recipe: Recipe, utterances: Sequence[Utterance], jobs: Seque
     if all(item.front_end == TOKENS for item in recipe.inputs.values()):
         return list(jobs)
     group, _ = copies.same_recordings(utterances)
-    apart = [copies.kept_apart(split, group) for _, split, _ in jobs]
-    if sentence := copies.left_out([split for _, split, _ in jobs], apart, utterances):
+    splits_apart = [copies.kept_apart(split, group) for _, split, _ in jobs]
+    if sentence := copies.left_out([split for _, split, _ in jobs], splits_apart, utterances):
         console.print(f"[yellow]left out[/] {sentence}", highlight=False)
-    return [(fold, split, seed) for (fold, _, seed), split in zip(jobs, apart, strict=True)]
+    return [(fold, split, seed) for (fold, _, seed), split in zip(jobs, splits_apart, strict=True)]
 
 
 def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
@@ -144,8 +144,8 @@ def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: 
 
 def _train_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
     """What is said in the training part of every one of these fits: a tokenizer that is learnt may read no more."""
-    common = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
-    return [utterances[row].text for row in sorted(common)]
+    common_rows = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
+    return [utterances[row].text for row in sorted(common_rows)]
 
 
 def _fit_name(job: Job) -> str:
@@ -210,7 +210,10 @@ def _fit(
     fitted_model = fitting.fit(fit_recipe, examples, split, seed, folder)
     facts = fitted_model.facts
     spec = _spec(recipe, examples, split, fitted_model, tokenizer)
-    probe = [normalised_clip(examples.clips[row], fitted_model.inputs) for row in _three_lengths(examples, split.test)]
+    probe = [
+        normalised_clip(examples.clips[row], fitted_model.inputs)
+        for row in _clips_of_three_lengths(examples, split.test)
+    ]
     target = folder / "model.onnx"
     facts["onnx_difference"] = fitted_model.write(spec, probe, target)
     facts["train_s"] = time.perf_counter() - start_s
@@ -299,9 +302,11 @@ def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples
     logits = np.log(np.maximum(scorer.probabilities(split.validation, table.CLIP_ALONE), 1e-12))
     truth = examples.targets[split.validation]
     temperature = calibration.temperature(logits, truth)
-    scaled = np.exp(logits / temperature)
+    exponentials = np.exp(logits / temperature)
     # Unsure on the least certain tenth: those are wrong far more often than right on speakers never heard.
-    threshold = calibration.abstain_threshold(scaled / scaled.sum(axis=1, keepdims=True), truth, coverage=0.9)
+    threshold = calibration.abstain_threshold(
+        exponentials / exponentials.sum(axis=1, keepdims=True), truth, coverage=0.9
+    )
     return replace(spec, temperature=round(temperature, 4), abstain_below=round(threshold, 4))
 
 
@@ -337,7 +342,7 @@ def _portable_path(path: str, recipe: Recipe) -> str:
     return manifest.relative(path, Path(recipe.data.manifest).parent)
 
 
-def _three_lengths(examples: data.Examples, rows: NDArray[np.int64]) -> list[int]:
+def _clips_of_three_lengths(examples: data.Examples, rows: NDArray[np.int64]) -> list[int]:
     """The shortest, the middle and the longest test clip, by the first input."""
     name = next(iter(examples.clips[0]))
     order = sorted(rows.tolist(), key=lambda row: len(examples.clips[row][name]))

@@ -32,7 +32,7 @@ from intonate.training.recipe import Recipe
 BALANCE = 1
 
 # Told of the validation UAR after each epoch of a network: (epoch from 0, UAR).
-Watch = Callable[[int, float], None]
+EpochCallback = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Fitted:
 
 
 def fit(
-    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, watch: Watch | None = None
+    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, on_epoch: EpochCallback | None = None
 ) -> Fitted:
     """Fit to the training part; choose between epochs, and score, on the validation part. The test part is not read.
 
@@ -76,7 +76,7 @@ def fit(
         split: which of them to fit to.
         seed: of all that is drawn.
         folder: for the checkpoints of a network, which goes on from those that are there.
-        watch: is told of each epoch of a network, and may raise to end the fit.
+        on_epoch: called with each epoch of a network and its validation UAR; it may raise to end the fit.
 
     Raises:
         RecipeError: the model cannot be fitted to these clips with these parameters.
@@ -88,7 +88,7 @@ def fit(
         examples, fit_split, translation_facts = translation.extend(recipe, examples, fit_split, inputs, seed, folder)
     build = models.get(recipe.model.name)
     if is_network(build):
-        network_or_views, facts = network.fit(recipe, examples, fit_split, inputs, seed, folder, watch)
+        network_or_views, facts = network.fit(recipe, examples, fit_split, inputs, seed, folder, on_epoch)
         if recipe.model.views:
             network_or_views = Views(network_or_views, **recipe.model.views.model_dump())
         return Fitted(network_or_views, inputs, np.empty(0, np.int64), facts | translation_facts)
@@ -132,13 +132,13 @@ def _fit_pipeline(
     features, targets = _matrix(examples, split.train, inputs)
     validation_features, truth = _matrix(examples, split.validation, inputs)
     # Some take only classes that count from 0 without a gap; a label may be missing from the training part.
-    present, classes = np.unique(targets, return_inverse=True)
+    classes_present, classes = np.unique(targets, return_inverse=True)
     answers = np.full((len(truth), len(examples.labels)), -1.0)
     try:
         with warnings.catch_warnings(record=True) as caught_warnings:
             warnings.simplefilter("always", ConvergenceWarning)
             pipeline.fit(features, classes, **_balanced_weights(pipeline, classes))
-            answers[:, present] = pipeline.predict_proba(validation_features)
+            answers[:, classes_present] = pipeline.predict_proba(validation_features)
     except ValueError as error:  # too few clips of a class, or a parameter out of its range
         reason = " ".join(str(error).split())
         raise RecipeError(f"model {recipe.model.name!r} cannot be fitted: {reason}") from error
@@ -150,7 +150,7 @@ def _fit_pipeline(
             facts["converged"] = False
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return Fitted(pipeline, inputs, present, facts)
+    return Fitted(pipeline, inputs, classes_present, facts)
 
 
 def _balanced_weights(pipeline: Any, classes: NDArray[np.int64]) -> dict[str, Array]:
@@ -161,8 +161,8 @@ def _balanced_weights(pipeline: Any, classes: NDArray[np.int64]) -> dict[str, Ar
     from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import has_fit_parameter
 
-    name, last = pipeline.steps[-1]
-    if "class_weight" in last.get_params() or not has_fit_parameter(last, "sample_weight"):
+    name, last_step = pipeline.steps[-1]
+    if "class_weight" in last_step.get_params() or not has_fit_parameter(last_step, "sample_weight"):
         return {}
     return {f"{name}__sample_weight": compute_sample_weight("balanced", classes)}
 

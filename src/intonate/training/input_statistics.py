@@ -67,5 +67,5 @@ def _moments_of_rows(clips: Sequence[Array]) -> Moments:
     return Moments(count, total, squares)
 
 
-def _add_rows(before: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.concatenate([before[None], rows]).sum(axis=0) if len(before) else rows.sum(axis=0))
+def _add_rows(total: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.concatenate([total[None], rows]).sum(axis=0) if len(total) else rows.sum(axis=0))

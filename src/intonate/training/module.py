@@ -114,13 +114,13 @@ class Classifier(L.LightningModule):
         return {name: weight.detach() for name, weight in self.named_parameters() if not weight.requires_grad}
 
     def configure_optimizers(self) -> Any:
-        slow = self.options.encoder_learning_rate
-        encoder = {id(weight) for weight in self.network.encoder_parameters()} if slow else set()
-        learning = [weight for weight in self.parameters() if weight.requires_grad]
+        encoder_names = self.options.encoder_learning_rate
+        encoder = {id(weight) for weight in self.network.encoder_parameters()} if encoder_names else set()
+        learnt_weights = [weight for weight in self.parameters() if weight.requires_grad]
         groups: list[dict[str, Any]] = []
         for rate, part in (
-            (self.options.learning_rate, [weight for weight in learning if id(weight) not in encoder]),
-            (slow, [weight for weight in learning if id(weight) in encoder]),
+            (self.options.learning_rate, [weight for weight in learnt_weights if id(weight) not in encoder]),
+            (encoder_names, [weight for weight in learnt_weights if id(weight) in encoder]),
         ):
             matrices, vectors = [w for w in part if w.ndim >= 2], [w for w in part if w.ndim < 2]
             if part or not groups:
@@ -151,11 +151,11 @@ def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict
     Floats and images mix; a clip is as long as the longer of the two, and may be of any class that either may be.
     """
     share = float(np.random.default_rng(int(torch.randint(2**31, ()))).beta(MIXUP_BETA, MIXUP_BETA))
-    other = torch.randperm(len(soft), device=soft.device)
+    partner = torch.randperm(len(soft), device=soft.device)
     mixed_batch = dict(batch)
     for name, value in batch.items():
         if name.endswith("_lengths"):
-            mixed_batch[name] = torch.maximum(value, value[other])
+            mixed_batch[name] = torch.maximum(value, value[partner])
         elif value.is_floating_point() or value.dtype == torch.uint8:
-            mixed_batch[name] = share * value + (1 - share) * value[other]
-    return mixed_batch, share * soft + (1 - share) * soft[other], allowed | allowed[other]
+            mixed_batch[name] = share * value + (1 - share) * value[partner]
+    return mixed_batch, share * soft + (1 - share) * soft[partner], allowed | allowed[partner]

@@ -72,7 +72,7 @@ def build(recipe: Recipe, examples: Examples) -> Network:
     network: Network = fresh(classes=len(examples.labels))
     if recipe.training.begin_with:
         folder = begin.check(recipe.training.begin_with)
-        begin.take(network, examples.labels, lambda classes: fresh(classes=classes), folder)
+        begin.take_weights(network, examples.labels, lambda classes: fresh(classes=classes), folder)
     return network
 
 
@@ -83,11 +83,11 @@ def fit(
     inputs: tuple[ModelInput, ...],
     seed: int,
     folder: Path,
-    watch: Callable[[int, float], None] | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Train until the last epoch, or until patience ends; go on from `checkpoints/last.ckpt` if there is one.
 
-    `watch` is called with each epoch and its validation UAR. Who watches wants the figure and has a bar of his own:
+    `on_epoch` is called with each epoch and its validation UAR. Its caller wants the figure and has a bar of its own:
     then no checkpoint is written (of a large network it takes longer than the epoch), and the network is the last
     epoch's.
 
@@ -99,23 +99,29 @@ def fit(
     network = build(recipe, examples)
     if options.begin_with:
         held_out = [*split.validation, *split.test]
-        begin.refuse_heard(begin.check(options.begin_with), [examples.utterances[row] for row in held_out])
+        begin.refuse_trained_on(begin.check(options.begin_with), [examples.utterances[row] for row in held_out])
     train_loader, validation_loader = _loaders(recipe, examples, split, inputs, seed)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
     steps = math.ceil(len(train_loader) / options.accumulate) * options.epochs
     module = Classifier(network, options, steps, corpora, seed)
     checkpoints = folder / "checkpoints"
     scores: list[float] = []
-    last = checkpoints / "last.ckpt"
+    last_checkpoint = checkpoints / "last.ckpt"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
         warnings.simplefilter("ignore")
-        trainer = _trainer(options, _callbacks(options, checkpoints, watch, scores), with_checkpoints=watch is None)
-        trainer.fit(
-            module, train_loader, validation_loader, ckpt_path=last if last.exists() else None, weights_only=True
+        trainer = _trainer(
+            options, _callbacks(options, checkpoints, on_epoch, scores), with_checkpoints=on_epoch is None
         )
-    if watch is None:
+        trainer.fit(
+            module,
+            train_loader,
+            validation_loader,
+            ckpt_path=last_checkpoint if last_checkpoint.exists() else None,
+            weights_only=True,
+        )
+    if on_epoch is None:
         # From the file even for the last epoch: a training that was stopped after it has nothing else.
         checkpoint = torch.load(checkpoints / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
         module.on_load_checkpoint(checkpoint)
@@ -150,24 +156,26 @@ def _loaders(
 
 
 def _callbacks(
-    options: Training, checkpoints: Path, watch: Callable[[int, float], None] | None, scores: list[float]
+    options: Training, checkpoints: Path, on_epoch: Callable[[int, float], None] | None, scores: list[float]
 ) -> list[Callback]:
-    """Checkpoints, or `watch`, which also fills `scores`; running mean of the weights; early stopping."""
+    """Checkpoints, or `on_epoch`, which also fills `scores`; running mean of the weights; early stopping."""
     callbacks: list[Callback] = []
-    if watch is None:
-        best = ModelCheckpoint(checkpoints, filename="best", monitor=SCORE, mode="max", enable_version_counter=False)
+    if on_epoch is None:
+        best_checkpoint = ModelCheckpoint(
+            checkpoints, filename="best", monitor=SCORE, mode="max", enable_version_counter=False
+        )
         # Lightning's own `save_last` writes only where the best is written, too. This one comes after the best, so
         # that it knows it.
-        callbacks += [best, ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)]
+        callbacks += [best_checkpoint, ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False)]
     if options.average:
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
-    if watch is not None:
+    if on_epoch is not None:
 
         def on_validation_end(trainer: L.Trainer, _: Any) -> None:
             scores.append(float(trainer.callback_metrics[SCORE]))
-            watch(trainer.current_epoch, scores[-1])
+            on_epoch(trainer.current_epoch, scores[-1])
 
         callbacks.append(LambdaCallback(on_validation_end=on_validation_end))
     return callbacks

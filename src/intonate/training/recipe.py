@@ -306,11 +306,11 @@ class Recipe(_RecipePart):
         """
         raw = self.model_dump()
         for key, value in values.items():
-            *parents, last = key.split(".")
+            *parents, last_key = key.split(".")
             part = raw
             for parent in parents:
                 part = part[parent]
-            part[last] = value
+            part[last_key] = value
         try:
             return Recipe.model_validate(raw)
         except ValidationError as error:
@@ -358,23 +358,23 @@ def _override(values: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"--set takes key=value, as in training.epochs=3; got {override!r}")
-    *parents, last = key.split(".")
+    *parents, last_key = key.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise RecipeError(f"--set {override}: {parent!r} is a value and has no keys under it")
     try:
-        parsed = yaml.safe_load(value)
+        parsed_value = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
-    values[last] = _parse_number(parsed)
+    values[last_key] = _parse_number(parsed_value)
 
 
-def _parse_number(parsed: Any) -> Any:
+def _parse_number(value: Any) -> Any:
     """YAML 1.1 reads 1e-4 as a string; a number is what was meant."""
-    if isinstance(parsed, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", parsed):
-        return float(parsed)
-    return parsed
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)
+    return value
 
 
 def _part_at(root: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
@@ -389,11 +389,11 @@ def _part_at(root: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
 
 def sentence(error: ValidationError, root: type[BaseModel]) -> str:
     """What is wrong first in a file that should be a `root`; the nearest known key, where one is not known."""
-    first = error.errors()[0]
-    key_path = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        *parents, key = first["loc"]
+    first_error = error.errors()[0]
+    key_path = ".".join(str(part) for part in first_error["loc"])
+    if first_error["type"] == "extra_forbidden":
+        *parents, key = first_error["loc"]
         return f"the key {key_path!r} is not known; {did_you_mean(str(key), _part_at(root, parents).model_fields)}"
-    if first["type"] == "missing":
+    if first_error["type"] == "missing":
         return f"the key {key_path!r} is missing"
-    return f"{key_path}: {first['msg']} (got {first['input']!r})"
+    return f"{key_path}: {first_error['msg']} (got {first_error['input']!r})"

@@ -52,20 +52,20 @@ class Scorer:
         clips = []
         for row in rows:
             mates = mates_within[self.examples.utterances[row].speaker]
-            others = mates[mates != row]
+            other_rows = mates[mates != row]
             if statistics == CLIP_ALONE:
-                others = others[:0]
+                other_rows = other_rows[:0]
             elif statistics == CLIP_AND_5:
-                others = rng.choice(others, min(5, len(others)), replace=False)
-            clips.append(self._normalised_clip(int(row), others))
+                other_rows = rng.choice(other_rows, min(5, len(other_rows)), replace=False)
+            clips.append(self._normalised_clip(int(row), other_rows))
         return Recognizer(self.model).probabilities(clips, batch_size=32)
 
-    def _normalised_clip(self, row: int, others: NDArray[np.int64]) -> Clip:
+    def _normalised_clip(self, row: int, other_rows: NDArray[np.int64]) -> Clip:
         clip: Clip = {}
         for item in self.model.spec.inputs:
             moments: Moments | None = None
             if item.normalisation is not None and item.normalisation.kind == "speaker":
-                moments = self.examples.moments_of([row, *others], item.name)
+                moments = self.examples.moments_of([row, *other_rows], item.name)
             clip[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, moments)
         return clip
 

@@ -92,10 +92,10 @@ def best(
         raise RecipeError(f"recipe {recipe.name} has no search")
     splits = _trial_splits(search, examples, split)
     grid = _grid(search, seed)
-    planned = min(search.trials or len(grid), len(grid)) if grid else search.trials or TRIALS
+    trial_count = min(search.trials or len(grid), len(grid)) if grid else search.trials or TRIALS
     reason = ""
-    with _study(folder) as study, _progress_bar(console, planned) as show:
-        while len(trials := _finished_trials(study)) < planned:
+    with _study(folder) as study, _progress_bar(console, trial_count) as show:
+        while len(trials := _finished_trials(study)) < trial_count:
             show(trials)
             study.sampler = _sampler(search, seed, len(trials))
             if grid and not study.get_trials(states=(TrialState.WAITING,)):
@@ -140,14 +140,19 @@ def _search_facts(search: Search, trials: list[FrozenTrial], winner: FrozenTrial
 
 
 def score(
-    recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path, watch: fitting.Watch | None = None
+    recipe: Recipe,
+    examples: Examples,
+    split: Split,
+    seed: int,
+    folder: Path,
+    on_epoch: fitting.EpochCallback | None = None,
 ) -> float:
     """Validation UAR of one configuration, network or pipeline: a fit that leaves nothing behind."""
     trial_folder = folder / TRIAL
     # What a killed trial left may be of other parameters.
     shutil.rmtree(trial_folder, ignore_errors=True)
     try:
-        return float(fitting.fit(recipe, examples, split, seed, trial_folder, watch).facts["validation_uar"])
+        return float(fitting.fit(recipe, examples, split, seed, trial_folder, on_epoch).facts["validation_uar"])
     finally:
         shutil.rmtree(trial_folder, ignore_errors=True)
 
@@ -162,19 +167,23 @@ def _trial_score(
     folder: Path,
 ) -> float:
     """The mean validation UAR over the parts; taken over from an earlier trial that drew the same."""
-    for earlier in trials:
-        if earlier.params == trial.params and earlier.value is not None and earlier.state == TrialState.COMPLETE:
-            return earlier.value
-    configured = recipe.having(_decoded(trial.params))
+    for earlier_trial in trials:
+        if (
+            earlier_trial.params == trial.params
+            and earlier_trial.value is not None
+            and earlier_trial.state == TrialState.COMPLETE
+        ):
+            return earlier_trial.value
+    trial_recipe = recipe.having(_decoded(trial.params))
     scores = []
     for number, split in enumerate(splits):
 
-        def watch(epoch: int, uar: float, before: int = number * configured.training.epochs) -> None:
-            trial.report(uar, before + epoch)
+        def on_epoch(epoch: int, uar: float, earlier_epochs: int = number * trial_recipe.training.epochs) -> None:
+            trial.report(uar, earlier_epochs + epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        scores.append(score(configured, examples, split, seed, folder, watch))
+        scores.append(score(trial_recipe, examples, split, seed, folder, on_epoch))
     return float(np.mean(scores))
 
 

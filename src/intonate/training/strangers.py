@@ -43,30 +43,32 @@ def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split
         RecipeError: a corpus to leave out is not trained on, or the model is no network.
     """
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
-    logits, truth, distances, share = [], [], [], []
+    logits, truth, distances, weights = [], [], [], []
     for corpus in recipe.training.leave_out:
         left_out = split.train[corpora[split.train] == corpus]
         if corpus not in corpora or len(left_out) == len(split.train):
             raise RecipeError(f"training.leave_out: {corpus!r} is not one of several corpora that are trained on")
         if not len(left_out):
             continue  # it is what this fold tests
-        place = folder / f"without-{corpus}"
-        part = replace(split, train=split.train[corpora[split.train] != corpus])
-        fitted = fitting.fit(recipe, examples, part, seed, place)
-        if not isinstance(fitted.model, Network):
+        fit_folder = folder / f"without-{corpus}"
+        fit_split = replace(split, train=split.train[corpora[split.train] != corpus])
+        fitted_model = fitting.fit(recipe, examples, fit_split, seed, fit_folder)
+        if not isinstance(fitted_model.model, Network):
             raise RecipeError("training.leave_out is for networks; leave it out for a scikit-learn model")
-        shutil.rmtree(place, ignore_errors=True)
-        logits.append(_predict_logits(fitted, examples, left_out))
+        shutil.rmtree(fit_folder, ignore_errors=True)
+        logits.append(_predict_logits(fitted_model, examples, left_out))
         truth.append(examples.targets[left_out])
-        distances.append([_distance(fitted, examples, row) for row in left_out])
+        distances.append([_distance(fitted_model, examples, row) for row in left_out])
         # Every corpus counts the same, however large.
-        share.append(np.full(len(left_out), 1 / len(left_out)))
-    picked = _evenly(np.concatenate(share), sum(map(len, truth)), seed)
-    answers, labels = np.concatenate(logits)[picked], np.concatenate(truth)[picked]
+        weights.append(np.full(len(left_out), 1 / len(left_out)))
+    drawn_rows = _draw_evenly(np.concatenate(weights), sum(map(len, truth)), seed)
+    answers, labels = np.concatenate(logits)[drawn_rows], np.concatenate(truth)[drawn_rows]
     temperature = calibration.temperature(answers, labels)
-    odds = np.exp((answers - answers.max(axis=1, keepdims=True)) / temperature)
-    threshold = calibration.abstain_threshold(odds / odds.sum(axis=1, keepdims=True), labels, coverage=COVERAGE)
-    quantiles = np.quantile(np.concatenate(distances)[picked], np.linspace(0, 1, QUANTILES))
+    exponentials = np.exp((answers - answers.max(axis=1, keepdims=True)) / temperature)
+    threshold = calibration.abstain_threshold(
+        exponentials / exponentials.sum(axis=1, keepdims=True), labels, coverage=COVERAGE
+    )
+    quantiles = np.quantile(np.concatenate(distances)[drawn_rows], np.linspace(0, 1, QUANTILES))
     return replace(
         spec,
         temperature=round(temperature, 4),
@@ -76,25 +78,31 @@ def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split
     )
 
 
-def _predict_logits(fitted: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    names = [item.name for item in fitted.inputs]
+def _predict_logits(fitted_model: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    names = [item.name for item in fitted_model.inputs]
     answers = []
     with torch.no_grad():
-        network = fitted.model.eval()
+        network = fitted_model.model.eval()
         for start in range(0, len(rows), BATCH):
-            clips = [fitting.normalised_clip(examples.clips[row], fitted.inputs) for row in rows[start : start + BATCH]]
+            clips = [
+                fitting.normalised_clip(examples.clips[row], fitted_model.inputs) for row in rows[start : start + BATCH]
+            ]
             batch = collate(clips)
-            wanted = {name: batch[name] for name in names}
-            wanted |= {item.lengths: batch[item.lengths] for item in fitted.inputs if item.lengths}
-            answers.append(np.asarray(network(**wanted), np.float64))
+            network_inputs = {name: batch[name] for name in names}
+            network_inputs |= {item.lengths: batch[item.lengths] for item in fitted_model.inputs if item.lengths}
+            answers.append(np.asarray(network(**network_inputs), np.float64))
     return np.concatenate(answers)
 
 
-def _distance(fitted: fitting.Fitted, examples: Examples, row: int) -> float:
-    first = fitted.inputs[0]
-    return 0.0 if first.normalisation is None else distance(examples.clips[row][first.name], first.normalisation)
+def _distance(fitted_model: fitting.Fitted, examples: Examples, row: int) -> float:
+    first_input = fitted_model.inputs[0]
+    return (
+        0.0
+        if first_input.normalisation is None
+        else distance(examples.clips[row][first_input.name], first_input.normalisation)
+    )
 
 
-def _evenly(share: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int64]:
+def _draw_evenly(share: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int64]:
     """Rows drawn by their share: a resampling in which every corpus weighs the same."""
     return np.random.default_rng(seed).choice(len(share), count, p=share / share.sum())

@@ -54,7 +54,7 @@ def extend(
         RecipeError: there is no target, or nothing to translate; or the input is none that can be translated.
     """
     options = _options(recipe)
-    source, target = _sides(options, examples, split)
+    source, target = _source_and_target(options, examples, split)
     item = _input_of(examples, inputs, source)
     vectors = _Vectors(examples, item, np.concatenate([source, target]), options.components, seed)
     features, place = vectors.of(source)
@@ -62,18 +62,22 @@ def extend(
     translated, history = translators.get(options.name)(
         speech, seed, folder / "checkpoints" / options.name, **options.params
     )
-    chosen = _lacking(examples, source, target, seed) if options.fill else np.arange(len(source))
-    new_clips = vectors.raw(source[chosen], translated[np.isin(place, chosen)])
+    translated_rows = _clips_to_fill(examples, source, target, seed) if options.fill else np.arange(len(source))
+    new_clips = vectors.raw(source[translated_rows], translated[np.isin(place, translated_rows)])
     clips = [{item.name: clip} for clip in new_clips]
     record = history | translation_report.compared(speech, translated, seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / translation_report.FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-    kept = split.train if options.keep else split.train[np.isin(split.train, target)]
-    first = len(examples.clips)
-    facts = {"translated_clips": len(chosen), "separable": record["separable"], "recognised": record["recognised"]}
+    kept_rows = split.train if options.keep else split.train[np.isin(split.train, target)]
+    first_new_row = len(examples.clips)
+    facts = {
+        "translated_clips": len(translated_rows),
+        "separable": record["separable"],
+        "recognised": record["recognised"],
+    }
     return (
-        _with_clips(examples, source[chosen], clips, options.to),
-        replace(split, train=np.concatenate([kept, first + np.arange(len(chosen))])),
+        _with_clips(examples, source[translated_rows], clips, options.to),
+        replace(split, train=np.concatenate([kept_rows, first_new_row + np.arange(len(translated_rows))])),
         facts,
     )
 
@@ -84,7 +88,7 @@ def _options(recipe: Recipe) -> Translate:
     return recipe.translate
 
 
-def _sides(options: Translate, examples: Examples, split: Split) -> tuple[Indices, Indices]:
+def _source_and_target(options: Translate, examples: Examples, split: Split) -> tuple[Indices, Indices]:
     """The clips to translate, each once, and the clips of the target."""
     rows = np.unique(split.train)
     if not options.to:
@@ -104,8 +108,8 @@ def _sides(options: Translate, examples: Examples, split: Split) -> tuple[Indice
 
 
 def _input_of(examples: Examples, inputs: Sequence[ModelInput], source: Indices) -> ModelInput:
-    (item, *others) = inputs
-    if others or examples.clips[source[0]][item.name].ndim > 2 or item.normalisation is None:
+    (item, *other_inputs) = inputs
+    if other_inputs or examples.clips[source[0]][item.name].ndim > 2 or item.normalisation is None:
         raise RecipeError(
             "translate is for a model with one input that is normalised, a vector or rows of them, such as front_end: "
             "pooled or windows with normalise: {kind: corpus}"
@@ -124,11 +128,11 @@ class _Vectors:
     def __init__(self, examples: Examples, item: ModelInput, rows: Indices, components: int, seed: int) -> None:
         self.examples, self.item = examples, item
         self.axes: Float | None = None
-        some = np.random.default_rng((seed, AXES)).permutation(rows)[:AXES_CLIPS] if components else rows[:0]
-        whole = np.concatenate([self._normalised(row) for row in some]) if components else np.zeros((0, 0))
-        if components < whole.shape[1]:
-            centred = (whole - whole.mean(axis=0)).astype(np.float64)
-            _, axes = np.linalg.eigh(centred.T @ centred)
+        sample = np.random.default_rng((seed, AXES)).permutation(rows)[:AXES_CLIPS] if components else rows[:0]
+        sample_vectors = np.concatenate([self._normalised(row) for row in sample]) if components else np.zeros((0, 0))
+        if components < sample_vectors.shape[1]:
+            centred_vectors = (sample_vectors - sample_vectors.mean(axis=0)).astype(np.float64)
+            _, axes = np.linalg.eigh(centred_vectors.T @ centred_vectors)
             self.axes = axes[:, : -components - 1 : -1].astype(np.float32)
 
     def _normalised(self, row: int) -> Float:
@@ -147,12 +151,16 @@ class _Vectors:
         mean, sd = np.asarray(statistics.mean), np.asarray(statistics.sd)  # type: ignore[union-attr]
         clips, start = [], 0
         for row in rows:
-            whole = self._normalised(row)
-            vectors = translated[start : start + len(whole)]
-            start += len(whole)
-            moved = vectors if self.axes is None else whole + (vectors - whole @ self.axes) @ self.axes.T
+            vectors_of_clip = self._normalised(row)
+            vectors = translated[start : start + len(vectors_of_clip)]
+            start += len(vectors_of_clip)
+            moved_vectors = (
+                vectors
+                if self.axes is None
+                else vectors_of_clip + (vectors - vectors_of_clip @ self.axes) @ self.axes.T
+            )
             shape = self.examples.clips[row][self.item.name].shape
-            clips.append((moved * sd + mean).astype(np.float32).reshape(shape))
+            clips.append((moved_vectors * sd + mean).astype(np.float32).reshape(shape))
         return clips
 
 
@@ -168,7 +176,7 @@ def _speech(examples: Examples, source: Indices, features: Float, target: Float)
     )
 
 
-def _lacking(examples: Examples, source: Indices, target: Indices, seed: int) -> Indices:
+def _clips_to_fill(examples: Examples, source: Indices, target: Indices, seed: int) -> Indices:
     """Places in `source` of as many clips of each class as bring the target to its largest class."""
     rng = np.random.default_rng((seed, FILL))
     counts = np.bincount(examples.targets[target], minlength=len(examples.labels))
@@ -176,8 +184,8 @@ def _lacking(examples: Examples, source: Indices, target: Indices, seed: int) ->
     places = []
     for label in np.flatnonzero(counts):
         candidates = np.flatnonzero(emotions == label)
-        wanted = min(int(counts.max() - counts[label]), len(candidates))
-        places.append(rng.choice(candidates, wanted, replace=False))
+        missing_count = min(int(counts.max() - counts[label]), len(candidates))
+        places.append(rng.choice(candidates, missing_count, replace=False))
     return np.sort(np.concatenate(places)).astype(np.int64)
 
 

@@ -36,11 +36,11 @@ def compared(speech: Speech, translated: Float, seed: int) -> dict[str, Any]:
     target = speech.target[rng.permutation(len(speech.target))[:SAMPLE]]
     kinds = {"recorded": speech.features[rows], "translated": translated[rows]}
     axes = _axes(np.concatenate([kinds["recorded"], target]))
-    shown = {name: part[:SHOWN] for name, part in (*kinds.items(), ("target", target))}
+    shown_rows = {name: part[:SHOWN] for name, part in (*kinds.items(), ("target", target))}
     return {
         "separable": {name: _separable(part, target) for name, part in kinds.items()},
         "recognised": _recognised(speech, translated, rng),
-        "points": {name: (part @ axes).round(3).tolist() for name, part in shown.items()},
+        "points": {name: (part @ axes).round(3).tolist() for name, part in shown_rows.items()},
     }
 
 
@@ -60,9 +60,9 @@ def _classifier() -> Any:
 def _separable(part: Float, target: Float) -> float:
     """Balanced accuracy on the half that was not fitted to."""
     features, kind = np.concatenate([part, target]), np.repeat([0, 1], [len(part), len(target)])
-    even = np.arange(len(kind)) % 2 == 0
-    right = _classifier().fit(features[even], kind[even]).predict(features[~even]) == kind[~even]
-    return round(float(np.mean([right[kind[~even] == side].mean() for side in (0, 1)])), 4)
+    is_fit = np.arange(len(kind)) % 2 == 0
+    is_right = _classifier().fit(features[is_fit], kind[is_fit]).predict(features[~is_fit]) == kind[~is_fit]
+    return round(float(np.mean([is_right[kind[~is_fit] == side].mean() for side in (0, 1)])), 4)
 
 
 def _recognised(speech: Speech, translated: Float, rng: np.random.Generator) -> dict[str, float]:
@@ -95,12 +95,12 @@ def points_plot(record: dict[str, Any]) -> str:
     """Two principal components of clips: recorded ones, their translations, and the target's."""
     side, top = 320.0, 62.0
     points = {name: np.asarray(part) for name, part in record["points"].items()}
-    everything = np.concatenate(list(points.values()))
+    all_points = np.concatenate(list(points.values()))
     # A few far ones would leave the others no room.
-    low, high = np.percentile(everything, (1, 99), axis=0)
+    low, high = np.percentile(all_points, (1, 99), axis=0)
     parts = [rect(0, top, side, side, LINE, opacity=0.3, radius=4)]
-    looks = {"recorded": (MUTED, 0.0), "target": (ACCENT, 0.0), "translated": (SURFACE, 1.6)}
-    for number, (name, (fill, ring)) in enumerate(looks.items()):
+    styles = {"recorded": (MUTED, 0.0), "target": (ACCENT, 0.0), "translated": (SURFACE, 1.6)}
+    for number, (name, (fill, ring)) in enumerate(styles.items()):
         edge = WARM if ring else "none"
         parts += [circle(6, 9 + 16 * number, 4, fill, stroke=edge, width=ring)]
         parts.append(text(16, 9 + 16 * number, _caption(name, record), size=_SMALL, fill=MUTED))

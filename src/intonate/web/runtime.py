@@ -70,8 +70,8 @@ def _fetched(folder: Path) -> Path:
         )
     command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--prefer-offline", "--ignore-scripts", "--loglevel=error"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        reason = first_line(RuntimeError(done.stderr.replace("npm error", "").strip() or "no reason given"))
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        reason = first_line(RuntimeError(run.stderr.replace("npm error", "").strip() or "no reason given"))
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = first_line(error)
     archives = list(folder.glob("*.tgz"))

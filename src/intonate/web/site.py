@@ -57,11 +57,11 @@ def write_site(out: str | Path, models: Sequence[str] = (), runtime: str | Path 
         raise ModelError(f"two of the models are called {files[0].spec.name!r}; give each one once")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".intonate-web-") as folder:
-        made = Path(folder) / "site"
-        _fill(made, files, None if runtime is None else Path(runtime))
+        folder_made = Path(folder) / "site"
+        _fill(folder_made, files, None if runtime is None else Path(runtime))
         if out.exists():
             out.replace(Path(folder) / "old")
-        made.replace(out)
+        folder_made.replace(out)
     return out
 
 
@@ -76,29 +76,29 @@ def _refuse_unheard(file: ModelFile) -> None:
     spec = file.spec
     if not spec.labels:
         raise ModelError(f"model {spec.name!r} has no labels, and the page shows labels; give another one")
-    if unknown := [entry["step"] for entry in spec.clean if entry["step"] not in STEPS]:
+    if unknown_steps := [entry["step"] for entry in spec.clean if entry["step"] not in STEPS]:
         raise ModelError(
-            f"model {spec.name!r} cleans its sound by {unknown[0]!r}, which the page cannot; "
+            f"model {spec.name!r} cleans its sound by {unknown_steps[0]!r}, which the page cannot; "
             f"it can {', '.join(sorted(STEPS))}"
         )
 
 
-def _fill(made: Path, files: Sequence[ModelFile], runtime: Path | None) -> None:
-    (made / "models").mkdir(parents=True)
-    copy_runtime(made / "runtime", runtime)
+def _fill(folder: Path, files: Sequence[ModelFile], runtime: Path | None) -> None:
+    (folder / "models").mkdir(parents=True)
+    copy_runtime(folder / "runtime", runtime)
     entries = []
     for file in files:
         graph = waveform_graph(file, optional_speaker=False)
-        _save_optimised(graph, made / "models" / f"{file.spec.name}.onnx")
+        _save_optimised(graph, folder / "models" / f"{file.spec.name}.onnx")
         entries.append(_entry(file, graph))
     for name, source in page.scripts().items():
-        shutil.copyfile(source, made / name)
-    size = sum(path.stat().st_size for path in [*made.glob("models/*"), *made.glob("runtime/*.wasm")])
+        shutil.copyfile(source, folder / name)
+    size = sum(path.stat().st_size for path in [*folder.glob("models/*"), *folder.glob("runtime/*.wasm")])
     listing = {"intonate": __version__, "bytes": size, "models": entries}
-    (made / MARK).write_text(json.dumps(listing, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / MARK).write_text(json.dumps(listing, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     sentences = [f"Model {file.spec.name}: {file.spec.licence or 'licence not given'}." for file in files]
-    (made / "index.html").write_text(page.html(sentences), encoding="utf-8")
-    (made / "sw.js").write_text(page.service_worker(made), encoding="utf-8")
+    (folder / "index.html").write_text(page.html(sentences), encoding="utf-8")
+    (folder / "sw.js").write_text(page.service_worker(folder), encoding="utf-8")
 
 
 def _save_optimised(graph: Any, path: Path) -> None:
