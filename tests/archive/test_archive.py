@@ -130,14 +130,14 @@ def test_a_file_that_ends_its_worker_gets_a_row(sounds, tiny_model, tmp_path, mo
 def _fatal_work(connection, job):
     from intonate.archive import answers
 
-    real = answers.fetched
+    real = answers.fetch_sound
 
-    def fetched(entry):
+    def fetch_sound(entry):
         if entry.file.endswith("006.wav"):
             os.kill(os.getpid(), signal.SIGKILL)
         return real(entry)
 
-    answers.fetched = fetched
+    answers.fetch_sound = fetch_sound
     answer = answers.open_job(job)
     while True:
         try:
@@ -268,7 +268,7 @@ def test_nothing_of_others_is_overwritten(sounds, tiny_model, tmp_path):
     with pytest.raises(ArchiveError, match="begun with other columns"):
         run(sounds, out, tiny_model)
     (out / folder.ABOUT).write_text(json.dumps(about))
-    with folder.opened(out, about), pytest.raises(ArchiveError, match="written by another run"):
+    with folder.open_folder(out, about), pytest.raises(ArchiveError, match="written by another run"):
         run(sounds, out, tiny_model)
     assert {path: path.read_bytes() for path in (out / "answers").iterdir()} == before
     with pytest.raises(ArchiveError, match="no archive of intonate"):

@@ -59,8 +59,8 @@ def test_its_rows_are_those_of_transformers(checkpoint):
 @pytest.mark.parametrize("int8", [False, True])
 def test_a_checkpoint_becomes_a_front_end(checkpoint, waveform, int8):
     params = {"encoder": str(checkpoint), "layers": [1, 2], "int8": int8}
-    settled = encoders.settled("encoded", params)
-    assert encoders.settled("encoded", settled) == settled, "a digest stays what it is"
+    settled = encoders.with_digests("encoded", params)
+    assert encoders.with_digests("encoded", settled) == settled, "a digest stays what it is"
     rows = features.get("encoded")(waveform, 16_000, **settled)
     assert rows.shape == (75, 2 * WIDTH)
     assert rows.dtype == np.float32
@@ -72,9 +72,9 @@ def test_a_checkpoint_becomes_a_front_end(checkpoint, waveform, int8):
 
 def test_it_is_found_inside_other_front_ends(checkpoint):
     inner = {"encoder": str(checkpoint), "layers": [2]}
-    settled = encoders.settled("pooled", {"of": "encoded", "params": inner, "statistics": ["mean"]})
-    assert settled == {"of": "encoded", "params": encoders.settled("encoded", inner), "statistics": ["mean"]}
-    assert encoders.settled("log_mel", {"bands": 40}) == {"bands": 40}
+    settled = encoders.with_digests("pooled", {"of": "encoded", "params": inner, "statistics": ["mean"]})
+    assert settled == {"of": "encoded", "params": encoders.with_digests("encoded", inner), "statistics": ["mean"]}
+    assert encoders.with_digests("log_mel", {"bands": 40}) == {"bands": 40}
 
 
 @pytest.mark.parametrize("layers", [[0], [4], []])
@@ -90,7 +90,7 @@ def test_an_encoder_that_nobody_has_is_one_sentence(waveform):
 
 @pytest.fixture
 def model(checkpoint, tmp_path):
-    settled = encoders.settled("encoded", {"encoder": str(checkpoint), "layers": [1]})
+    settled = encoders.with_digests("encoded", {"encoder": str(checkpoint), "layers": [1]})
     params = {"of": "encoded", "params": settled, "statistics": ["mean", "sd"]}
     width = 2 * WIDTH
     normalisation = Normalisation("speaker", (0.0,) * width, (1.0,) * width, (3.0,) * width, 8.0)

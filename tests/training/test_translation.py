@@ -85,7 +85,7 @@ def test_the_cycle_gan_comes_near_the_target_and_keeps_the_emotions(attention, t
     features, history = cyclegan.cyclegan(
         speech, 0, tmp_path, steps=300, learning_rate=1e-3, attention=attention, **SMALL
     )
-    facts = translation_report.compared(speech, features, 0)
+    facts = translation_report.comparison(speech, features, 0)
     assert facts["separable"]["recorded"] > 0.9
     assert facts["separable"]["translated"] < facts["separable"]["recorded"] - 0.1
     assert facts["recognised"]["translated"] > 0.8

@@ -102,7 +102,7 @@ def _answer(
             on_begin(index)
             warnings: list[str] = []
             try:
-                source, digest, size = fetched(entry)
+                source, digest, size = fetch_sound(entry)
                 if entry.start_s or entry.end_s is not None:
                     rate_hz = recognizer.spec.sample_rate_hz
                     source = (load(source, rate_hz, entry.start_s, entry.end_s, warnings=warnings), rate_hz)
@@ -134,7 +134,7 @@ def _answer(
     return [rows[index] for index in range(len(shard.entries))]
 
 
-def fetched(entry: Entry) -> tuple[Source, str, int]:
+def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
     """What the recognizer reads, SHA-256 of its bytes, and how many they are.
 
     Raises:
@@ -143,13 +143,13 @@ def fetched(entry: Entry) -> tuple[Source, str, int]:
     """
     if not is_url(entry.place):
         try:
-            return _fetched(entry)
+            return _fetch_sound(entry)
         except OSError as error:
             reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
             raise AudioError(f"{entry.file} {reason}") from error
     for wait_s in (*PATIENCE_S, None):
         try:
-            return _fetched(entry)
+            return _fetch_sound(entry)
         except FileNotFoundError as error:
             raise AudioError(f"{entry.file} does not exist") from error
         except IntonateError:
@@ -164,7 +164,7 @@ def fetched(entry: Entry) -> tuple[Source, str, int]:
     raise AssertionError
 
 
-def _fetched(entry: Entry) -> tuple[Source, str, int]:
+def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:
     digest = hashlib.sha256()
     if entry.offset >= 0 and entry.place.lower().endswith(".parquet"):
         content = _parquet_bytes(entry)

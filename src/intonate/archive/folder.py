@@ -56,7 +56,7 @@ def read_about(out: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def opened(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
+def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
     """Make the folder, or see that it is this very archive's; no other run may use it meanwhile.
 
     Raises:
@@ -124,7 +124,7 @@ def unwritable(out: Path, error: OSError) -> ArchiveError:
     return ArchiveError(f"{out} cannot be written: {reason}; what is answered is kept: {remedy} and run the same again")
 
 
-def planned(out: Path) -> Iterator[Shard]:
+def planned_shards(out: Path) -> Iterator[Shard]:
     """Every shard, in the order in which they were planned."""
     for plan in sorted((out / PLAN).glob("*.jsonl")):
         with plan.open(encoding="utf-8", errors="surrogatepass") as lines:
@@ -139,7 +139,7 @@ def add_plan(out: Path, shards: Iterable[Shard]) -> None:
         write(out / PLAN / f"{number:04d}.jsonl", lines.encode("utf-8", "surrogatepass"))
 
 
-def answered(out: Path) -> set[str]:
+def finished_shards(out: Path) -> set[str]:
     """The names of the shards whose rows are there."""
     return {path.stem for path in (out / ANSWERS).glob("*.parquet")}
 

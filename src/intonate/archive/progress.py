@@ -126,7 +126,7 @@ def status(out: Path) -> str:
         ArchiveError: the folder holds no archive.
     """
     filelock, parquet = require("filelock", "archive"), require("pyarrow.parquet", "archive")
-    about, shards_done = folder.read_about(out), folder.answered(out)
+    about, shards_done = folder.read_about(out), folder.finished_shards(out)
     lock = filelock.FileLock(out / folder.LOCK)
     try:
         lock.acquire(timeout=0)
@@ -136,7 +136,7 @@ def status(out: Path) -> str:
         is_running = True
     files = total = size = total_size = errors = 0
     audio_s = 0.0
-    for shard in folder.planned(out):
+    for shard in folder.planned_shards(out):
         total, total_size = total + len(shard.entries), total_size + shard.size
         if shard.name in shards_done:
             files, size = files + len(shard.entries), size + shard.size

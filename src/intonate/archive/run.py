@@ -78,17 +78,17 @@ def archive(
     }
     del recognizer
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
-    with folder.opened(out, about):
+    with folder.open_folder(out, about):
         _plan(sources, out, shard_files or FILES)
-        shards_done = folder.answered(out)
-        sizes = [(len(shard.entries), shard.size, shard.name in shards_done) for shard in folder.planned(out)]
+        shards_done = folder.finished_shards(out)
+        sizes = [(len(shard.entries), shard.size, shard.name in shards_done) for shard in folder.planned_shards(out)]
         progress = Progress(
             files=sum(files for files, _, is_done in sizes if is_done),
             total_files=sum(files for files, _, _ in sizes),
             size=sum(size for _, size, is_done in sizes if is_done),
             total_size=sum(size for _, size, _ in sizes),
         )
-        pending = (shard for shard in folder.planned(out) if shard.name not in shards_done)
+        pending = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
         show(progress)
 
         def count_begun(files: int) -> None:
@@ -113,7 +113,7 @@ def archive(
 def _plan(sources: Sequence[str], out: Path, shard_files: int) -> None:
     """Plan what is not planned yet: all of it at first, later what is new in the sources."""
     planned_keys = {
-        (entry.file, entry.start_s, entry.end_s) for shard in folder.planned(out) for entry in shard.entries
+        (entry.file, entry.start_s, entry.end_s) for shard in folder.planned_shards(out) for entry in shard.entries
     }
     new = (entry for entry in entries(sources) if (entry.file, entry.start_s, entry.end_s) not in planned_keys)
     folder.add_plan(out, cut(new, shard_files))

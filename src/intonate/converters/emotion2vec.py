@@ -54,12 +54,12 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: they cannot be read, or do not belong to the configuration.
     """
-    from intonate.converters.emotion2vec_network import Emotion2vec, renamed
+    from intonate.converters.emotion2vec_network import Emotion2vec, parameter_name
     from intonate.published import tensors
 
     source = f"{checkpoint.name}: {WEIGHTS}"
     published_weights = tensors.read(checkpoint.folder / WEIGHTS)
-    weights = {name: value for key, value in published_weights.items() if (name := renamed(key)) is not None}
+    weights = {name: value for key, value in published_weights.items() if (name := parameter_name(key)) is not None}
     lines = checkpoint.text(LABELS).splitlines()
     place = {label: output for output, label in labels_by_output(checkpoint).items()}
     for part in ("head.weight", "head.bias"):

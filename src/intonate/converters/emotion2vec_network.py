@@ -37,7 +37,7 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def renamed(published_name: str) -> str | None:
+def parameter_name(published_name: str) -> str | None:
     """The name here of a published tensor; None for one that is of no use (the decoder of pre-training)."""
     for pattern, name in NAMES.items():
         if match := re.fullmatch(pattern, published_name.removeprefix("d2v_model.")):
@@ -124,7 +124,7 @@ class Emotion2vec(Network):
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.blocks))
         self.head = nn.Linear(sizes.width, sizes.labels)
 
-    def local(self, waveform: Tensor) -> Tensor:
+    def local_features(self, waveform: Tensor) -> Tensor:
         """(batch, samples) -> (batch, frames, width), a frame every 20 ms."""
         if self.sizes.normalise:
             centred = waveform - waveform.mean(1, keepdim=True)
@@ -140,7 +140,7 @@ class Emotion2vec(Network):
         frames: Tensor = self.project(self.frame_norm(sound.transpose(1, 2)))
         return frames
 
-    def placed(self, frames: Tensor) -> Tensor:
+    def add_positions(self, frames: Tensor) -> Tensor:
         """The frames with where they are added, and the learnt ones in front."""
         positions = frames
         for convolution in self.positions:
@@ -164,7 +164,7 @@ class Emotion2vec(Network):
         return each if len(each) > 1 else each * (len(self.first_blocks) + len(self.blocks))
 
     def forward(self, waveform: Tensor) -> Tensor:
-        frames = self.placed(self.local(waveform))
+        frames = self.add_positions(self.local_features(waveform))
         distances = self.distances(frames)
         frames = self.first_norm(frames)
         for block, distance in zip([*self.first_blocks, *self.blocks], distances, strict=True):

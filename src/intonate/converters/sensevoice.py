@@ -79,7 +79,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: the weights cannot be read, or do not belong to the other files.
     """
-    from intonate.converters.sensevoice_network import SenseVoice, renamed
+    from intonate.converters.sensevoice_network import SenseVoice, parameter_name
     from intonate.published import tensors
 
     torch = require("torch", "train")
@@ -96,7 +96,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
         languages=[place[symbol] for symbol in languages],
         language_count=len(spec.spoken_languages),
     )
-    weights = {name: value for key, value in published_weights.items() if (name := renamed(key)) is not None}
+    weights = {name: value for key, value in published_weights.items() if (name := parameter_name(key)) is not None}
     tensors.fill(module, weights, f"{checkpoint.name}: {WEIGHTS}")
     module.statistics = torch.from_numpy(statistics_of(checkpoint, sizes.bands * sizes.stack))
     return module

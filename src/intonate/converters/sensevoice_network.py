@@ -43,7 +43,7 @@ LAYERS: Mapping[str, str] = {
 }
 
 
-def renamed(published_name: str) -> str | None:
+def parameter_name(published_name: str) -> str | None:
     """The name here of a published tensor; None for one that is of no use."""
     for pattern, name in NAMES.items():
         if match := re.fullmatch(pattern, published_name):

@@ -88,7 +88,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     torch, name, config = require("torch", "train"), checkpoint.name, checkpoint.json(CONFIG) or {}
     weights = tensors.read(tensors.file_in(checkpoint.folder, name))
-    of_encoder = merged(under(ENCODER, weights))
+    of_encoder = merge_adapters(under(ENCODER, weights))
     is_whisper = config["pretrain_model"] in WHISPER
     if is_whisper:
         # Of a Whisper only the encoder is used, and 15 s of its positions.
@@ -159,7 +159,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     return module
 
 
-def merged(weights: Mapping[str, Any]) -> dict[str, Any]:
+def merge_adapters(weights: Mapping[str, Any]) -> dict[str, Any]:
     """Weights in which what LoRA learnt is added to the matrix that it belongs to."""
     merged_weights = dict(weights)
     for key in weights:

@@ -42,7 +42,7 @@ LONGEST_S = 1200.0
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangeAnswer:
     """One change, and the answer to the changed sound.
 
     Attributes:
@@ -88,7 +88,7 @@ class Explanation:
     map: Array
     without_stretch: Array
     without_band: Array
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangeAnswer, ...]
     deletion: Curves
     insertion: Curves
     questions: int
@@ -190,7 +190,7 @@ def _surest_window(
 
 def _answers_to_changes(
     waveform: Waveform, spec: ModelSpec, answers: Answers, column: int, notes: list[str]
-) -> tuple[Changed, ...]:
+) -> tuple[ChangeAnswer, ...]:
     """The answers to every change that can be made here."""
     copies: dict[str, Waveform] = {}
     errors: dict[str, str] = {}
@@ -206,6 +206,8 @@ def _answers_to_changes(
         labels = row[: len(spec.labels)]
         best_column = int(labels.argmax()) if len(labels) else column
         changes.append(
-            Changed(name, spec.labels[best_column] if len(labels) else "", float(row[column]), float(row[best_column]))
+            ChangeAnswer(
+                name, spec.labels[best_column] if len(labels) else "", float(row[column]), float(row[best_column])
+            )
         )
     return tuple(changes)

@@ -16,7 +16,7 @@ from intonate.evaluation.page import document, html_table, panel
 from intonate.evaluation.palette import colour
 from intonate.evaluation.svg import ACCENT, LINE, MUTED, WARM, line, picture, polyline, rect, text, text_width
 from intonate.explanation import words
-from intonate.explanation.explain import Changed, Explanation
+from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.faithfulness import SHARES, Curves
 from intonate.explanation.tiles import SOFTER_DB, Tiles
 
@@ -200,7 +200,7 @@ def _changes(explanation: Explanation) -> str:
     return picture(width, row * max(1, len(moves)) + 4, "what a change of the voice does to the answer", parts)
 
 
-def _new_label(item: Changed, label: str, x: float, middle: float) -> list[str]:
+def _new_label(item: ChangeAnswer, label: str, x: float, middle: float) -> list[str]:
     if item.label in ("", label):
         return []
     dot = f'<circle cx="{x:.5g}" cy="{middle:.5g}" r="4" fill="{colour(item.label)}"/>'

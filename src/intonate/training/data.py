@@ -230,7 +230,8 @@ def _moments(clips: Sequence[Clip], speaker_inputs: Iterable[str]) -> dict[str, 
 def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
     """The analysis that a recipe asks for; `tokenize` turns text into (tokens,) int64, where an input is `tokens`."""
     inputs = {
-        name: (item.front_end, encoders.settled(item.front_end, item.params)) for name, item in recipe.inputs.items()
+        name: (item.front_end, encoders.with_digests(item.front_end, item.params))
+        for name, item in recipe.inputs.items()
     }
     return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
 

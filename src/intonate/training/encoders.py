@@ -16,14 +16,14 @@ from intonate.training.recipe import Recipe
 FRONT_END = "encoded"
 
 
-def settled(front_end: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def with_digests(front_end: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a front end with every checkpoint in them replaced by the digest of its graph.
 
     Raises:
         ModelError, RecipeError: as `intonate.export.encoder.whisper_graph`.
     """
     if "of" in params:
-        return {**params, "params": settled(params["of"], params.get("params") or {})}
+        return {**params, "params": with_digests(params["of"], params.get("params") or {})}
     return _digest_params(**_hashable(params)) if front_end == FRONT_END else dict(params)
 
 
@@ -36,7 +36,7 @@ def origins(recipe: Recipe) -> dict[str, str]:
             front_end, params = params["of"], params.get("params") or {}
         if front_end == FRONT_END:
             layers = " and ".join(map(str, params.get("layers", ())))
-            name = settled(front_end, params)["encoder"]
+            name = with_digests(front_end, params)["encoder"]
             origin_of[name] = f"{_official(params['encoder'])}, layers {layers}"
     return origin_of
 

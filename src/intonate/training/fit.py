@@ -222,7 +222,7 @@ def _fit(
 
     if fit_recipe.training.leave_out:
         facts["left_out_for_calibration"] = fit_recipe.training.leave_out
-        spec = strangers.calibrated(spec, fit_recipe, examples, split, seed, folder)
+        spec = strangers.calibrate(spec, fit_recipe, examples, split, seed, folder)
     else:
         spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)

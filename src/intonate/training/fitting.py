@@ -107,7 +107,7 @@ def _model_inputs(recipe: Recipe, examples: Examples, split: Split) -> tuple[Mod
         ModelInput(
             name=name,
             front_end=item.front_end,
-            params=encoders.settled(item.front_end, item.params),
+            params=encoders.with_digests(item.front_end, item.params),
             lengths=f"{name}_lengths" if network.wants_lengths(recipe, name) else "",
             normalisation=normalisations[name],
         )

@@ -36,7 +36,7 @@ QUANTILES = 21
 BATCH = 256
 
 
-def calibrated(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path) -> ModelSpec:
+def calibrate(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split, seed: int, folder: Path) -> ModelSpec:
     """The spec with temperature, threshold and distances from the corpora that are left out in turn.
 
     Raises:

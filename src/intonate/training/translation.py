@@ -65,7 +65,7 @@ def extend(
     translated_rows = _clips_to_fill(examples, source, target, seed) if options.fill else np.arange(len(source))
     new_clips = vectors.raw(source[translated_rows], translated[np.isin(place, translated_rows)])
     clips = [{item.name: clip} for clip in new_clips]
-    record = history | translation_report.compared(speech, translated, seed)
+    record = history | translation_report.comparison(speech, translated, seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / translation_report.FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
     kept_rows = split.train if options.keep else split.train[np.isin(split.train, target)]

@@ -21,7 +21,7 @@ SAMPLE, SHOWN = 1000, 200
 _SMALL = 11.0
 
 
-def compared(speech: Speech, translated: Float, seed: int) -> dict[str, Any]:
+def comparison(speech: Speech, translated: Float, seed: int) -> dict[str, Any]:
     """How near the translated clips came to the target, and whether they kept their emotion.
 
     Returns:
