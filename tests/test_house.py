@@ -16,7 +16,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 # The rooms, from the ground up, as data flows through them: each may import from itself and from those before it.
 ROOMS = (
-    *("errors", "schema", "emotions", "processes", "cancellation", "cache_folder", "onnx_session"),
+    *("errors", "catalogue", "schema", "emotions", "processes", "cancellation", "cache_folder", "onnx_session"),
     *("audio", "features", "published", "transcripts", "recognizer"),
     *("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench"),
     *("terminal", "service", "archive", "agents", "web"),
@@ -30,7 +30,9 @@ DOORS = frozenset(("__init__", "__main__", "cli", "cli_workshop"))
 NUMBERS = frozenset(("numpy",))
 PUBLISHED = frozenset(("torch", "transformers"))
 OUTSIDE = {
-    **dict.fromkeys(("errors", "schema", "emotions", "processes", "cancellation", "cache_folder"), NUMBERS),
+    **dict.fromkeys(
+        ("errors", "catalogue", "schema", "emotions", "processes", "cancellation", "cache_folder"), NUMBERS
+    ),
     "onnx_session": frozenset(("onnxruntime",)),
     "features": NUMBERS | {"onnxruntime"},  # a front end may be a learnt one
     "audio": NUMBERS | {"soundfile", "soxr", "av"},

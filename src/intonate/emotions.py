@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from intonate.catalogue import entry
 from intonate.errors import LabelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -135,10 +136,7 @@ def merge(name: str) -> Mapping[str, str]:
     """
     if str(name).startswith(OWN):
         return _label_mapping(*str(name).removeprefix(OWN).split("|"))
-    try:
-        return MERGES[str(name)]
-    except KeyError:
-        raise LabelError(f"label merge {name!r} is not known; {did_you_mean(str(name), MERGES)}") from None
+    return entry(str(name), MERGES, "label merge", LabelError)
 
 
 def merged_labels(name: str) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intonate.cache_folder import cache_folder
-from intonate.errors import ModelError, did_you_mean, first_line
+from intonate.catalogue import check_name
+from intonate.errors import ModelError, first_line
 
 CPU, AUTO = "cpu", "auto"
 # The device of all that does not name one, e.g. of the processes of an archive.
@@ -89,8 +90,7 @@ def device_name(device: str | None, available: Sequence[str]) -> str:
             for known_name, (provider, _) in PROVIDERS.items()
             if provider in available and known_name != "tensorrt"
         )
-    if name not in PROVIDERS:
-        raise ModelError(f"device {name!r} is not known; {did_you_mean(name, [AUTO, *PROVIDERS])}")
+    check_name(name, (AUTO, *PROVIDERS), "device", ModelError)
     provider, package = PROVIDERS[name]
     if provider not in available:
         available_names = ", ".join(

@@ -392,9 +392,7 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
 def _numbers(answer: Segment | Prediction) -> dict[str, dict[str, float]]:
     """`dimensions` and `events`, as they stand in JSON: only where there are any."""
     kinds = {"dimensions": answer.dimensions, "events": answer.events}
-    return {
-        kind: {name: round(number, 6) for name, number in numbers.items()} for kind, numbers in kinds.items() if numbers
-    }
+    return {kind: {name: round(value, 6) for name, value in values.items()} for kind, values in kinds.items() if values}
 
 
 def listed(scores: Mapping[str, float], top_k: int | None = None) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.energy import BLOCK_S, HOP_S, WINDOW_BLOCKS, block_samples, frame_power, runs
 from intonate.audio.stft import OVERLAP, istft, stft
+from intonate.catalogue import check_name
 from intonate.errors import RecipeError, did_you_mean
 
 Waveform = NDArray[np.float32]
@@ -54,8 +55,7 @@ def check_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         if not isinstance(entry, Mapping) or "step" not in entry:
             raise RecipeError(f"cleaning step {entry!r} has no name, expected e.g. {{'step': 'trim'}}")
         name = entry["step"]
-        if not isinstance(name, str) or name not in STEPS:
-            raise RecipeError(f"cleaning step {name!r} is not known; {did_you_mean(str(name), STEPS)}")
+        check_name(name, STEPS, "cleaning step", RecipeError)
         for key, value in entry.items():
             if key == "step":
                 continue

@@ -9,7 +9,8 @@ from intonate.audio.kinds import Kind
 from intonate.audio.media import open_media
 from intonate.audio.reader import Reader, check_rate
 from intonate.audio.sndfile import open_sndfile
-from intonate.errors import AudioError, did_you_mean
+from intonate.catalogue import check_name
+from intonate.errors import AudioError
 
 # Our name -> libsndfile's subtype and byte order. G.722 is read by PyAV.
 ENCODINGS: dict[str, tuple[str, str]] = {
@@ -48,8 +49,7 @@ def parsed(text: str) -> tuple[str, int, int]:
     encoding, _, rate_and_channels = text.partition(":")
     rate, _, channels = rate_and_channels.partition(":")
     encoding = ALIASES.get(encoding.lower(), encoding.lower())
-    if encoding not in ENCODINGS:
-        raise AudioError(f"raw encoding {encoding!r} is not known; {did_you_mean(encoding, ENCODINGS)}")
+    check_name(encoding, ENCODINGS, "raw encoding", AudioError)
     count = int(channels or 1) if (channels or "1").isdecimal() else 0
     if not rate.isdecimal() or not 1 <= count <= 256:
         raise AudioError(f"raw {text!r} is not ENCODING:RATE[:CHANNELS], expected e.g. ulaw:8000 or s16le:16000:2")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from intonate.audio.activity import LEAST_SPEECH_S, speech_frames
 from intonate.audio.energy import HOP_S
 from intonate.audio.neural import Neural
-from intonate.errors import AudioError, did_you_mean
+from intonate.catalogue import check_name
 
 NAMES = ("neural", "energy")
 # A recording below this has silence heard before it (`Neural`).
@@ -59,8 +59,7 @@ def detector(name: str | None, sample_rate_hz: int) -> Detector:
         AudioError: the name is not known.
     """
     name = NAMES[0] if name is None else name
-    if name not in NAMES:
-        raise AudioError(f"voice activity detector {name!r} is not known; {did_you_mean(name, NAMES)}")
+    check_name(name, NAMES, "voice activity detector", AudioError)
     return Energy(sample_rate_hz) if name == "energy" else Neural(sample_rate_hz)
 
 

@@ -27,6 +27,7 @@ from intonate.audio import stft
 from intonate.audio.clean import check_steps as check_cleaning
 from intonate.audio.clean import clean
 from intonate.augment import background, channels, transforms
+from intonate.catalogue import check_name
 from intonate.errors import RecipeError, did_you_mean, require
 from intonate.features.cache import Change
 
@@ -131,9 +132,8 @@ def check(steps: Steps) -> None:
         if "step" in step:
             check_cleaning([step])
             continue
-        name = step.get("transform")
-        if name not in TRANSFORMS:
-            raise RecipeError(f"transform {name!r} is not known; {did_you_mean(str(name), TRANSFORMS)}")
+        name: Any = step.get("transform")
+        check_name(name, TRANSFORMS, "transform", RecipeError)
         parameters = TRANSFORMS[name].parameters
         wants_path = name == "noise"
         for key, value in step.items():

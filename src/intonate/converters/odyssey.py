@@ -41,7 +41,7 @@ def describe(checkpoint: Checkpoint) -> Description:
             f"{source} has the encoder {config.get('ssl_type')!r} (ssl_type), and only WavLM is known here"
         )
     tensors.file_in(checkpoint.folder, name)
-    raw, outputs = _raw(config, source), _outputs(config, source)
+    raw, outputs = _raw_labels(config, source), _outputs(config, source)
     count = setting(config, "num_classes", int, source)
     if count != len(outputs):
         raise ModelError(f"{source} has {count} classes, and names for {len(outputs)} in id2label; mend id2label")
@@ -112,11 +112,11 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     return module
 
 
-def _raw(config: dict[str, Any], source: str) -> list[str]:
+def _raw_labels(config: dict[str, Any], source: str) -> list[str]:
     names = setting(config, "id2label", dict, source)
     return [str(label) for _, label in sorted((int(place), label) for place, label in names.items())]
 
 
 def _outputs(config: dict[str, Any], source: str) -> list[str]:
     """The names of its outputs here, in its own order."""
-    return dimensions_of(config) or labels_of(_raw(config, source), source, "id2label of its config.json")
+    return dimensions_of(config) or labels_of(_raw_labels(config, source), source, "id2label of its config.json")

@@ -8,11 +8,11 @@ Adding one is one file and one line here: see docs/add-a-corpus.md.
 
 from __future__ import annotations
 
-from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from intonate.errors import CorpusError, did_you_mean
+from intonate.catalogue import load
+from intonate.errors import CorpusError
 
 if TYPE_CHECKING:
     from intonate.corpora.reader import Corpus, Reading
@@ -42,11 +42,7 @@ def get(name: str) -> Corpus:
     Raises:
         CorpusError: there is none; the message names the nearest.
     """
-    try:
-        module, attribute = CATALOGUE[name].split(":")
-    except KeyError:
-        raise CorpusError(f"corpus {name!r} is not known; {did_you_mean(name, CATALOGUE)}") from None
-    corpus: Corpus = getattr(import_module(module), attribute)
+    corpus: Corpus = load(name, CATALOGUE, "corpus", CorpusError)
     return corpus
 
 

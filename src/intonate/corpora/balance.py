@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.catalogue import check_name
 from intonate.corpora.overlap import Indices
-from intonate.errors import RecipeError, did_you_mean
+from intonate.errors import RecipeError
 
 # What each class is brought to, from the number of clips that the classes have.
 RULES: dict[str, Callable[[NDArray[np.int64]], float]] = {
@@ -39,8 +40,7 @@ class Balance:
     count: int = 0
 
     def __post_init__(self) -> None:
-        if self.to not in (*RULES, COUNT):
-            raise RecipeError(f"balance to {self.to!r} is not known; {did_you_mean(self.to, (*RULES, COUNT))}")
+        check_name(self.to, (*RULES, COUNT), "balance to", RecipeError)
         if (self.to == COUNT) != (self.count > 0):
             raise RecipeError("balance to 'count' needs a count of 1 or more, such as {to: count, count: 2000}; "
                               "the others take none")  # fmt: skip

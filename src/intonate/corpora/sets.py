@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from intonate import corpora
+from intonate.catalogue import entry
 from intonate.corpora.reader import Problem
 from intonate.emotions import merge, target_of
-from intonate.errors import CorpusError, did_you_mean
+from intonate.errors import CorpusError
 from intonate.schema import Utterance
 
 
@@ -64,10 +65,7 @@ def get(name: str) -> PaperSet:
     Raises:
         CorpusError: there is none; the message names the nearest.
     """
-    try:
-        return SETS[name]
-    except KeyError:
-        raise CorpusError(f"set {name!r} is not known; {did_you_mean(name, SETS)}") from None
+    return entry(name, SETS, "set", CorpusError)
 
 
 def official(name: str) -> dict[str, int]:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from intonate.errors import CorpusError, did_you_mean
+from intonate.catalogue import check_name
+from intonate.errors import CorpusError
 from intonate.evaluation import metrics
 from intonate.evaluation.metrics import ECE_BINS, Floats, Ints
 from intonate.evaluation.table import PredictionTable
@@ -108,8 +109,7 @@ def units(table: PredictionTable, unit_kind: str = "speaker") -> tuple[str, Ints
 
 def resampled(table: PredictionTable, metric: str, unit_index: Ints, unit_counts: Floats) -> Floats:
     """The metric of each of R resamples, (R,), of units that occur times (R, U); rows belong to units by index (N,)."""
-    if metric not in METRICS:
-        raise CorpusError(f"metric {metric!r} is not known; {did_you_mean(metric, METRICS)}")
+    check_name(metric, METRICS, "metric", CorpusError)
     # Labels alone rank nothing and are sure of nothing.
     if len(table) == 0 or (metric not in COUNTED and not table.has_scores):
         return np.full(len(unit_counts), np.nan)

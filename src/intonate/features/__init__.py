@@ -9,13 +9,13 @@ uint8 (patches, height, width, 3). Adding one is one function and one line of `C
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, did_you_mean
+from intonate.catalogue import load
+from intonate.errors import ModelError
 
 FrontEnd = Callable[..., NDArray[Any]]
 
@@ -47,10 +47,7 @@ def get(name: str) -> FrontEnd:
     Raises:
         ModelError: there is none.
     """
-    if name not in CATALOGUE:
-        raise ModelError(f"front end {name!r} is not known; {did_you_mean(name, CATALOGUE)}")
-    module, attribute = CATALOGUE[name].split(":")
-    front_end: FrontEnd = getattr(import_module(module), attribute)
+    front_end: FrontEnd = load(name, CATALOGUE, "front end", ModelError)
     return front_end
 
 

@@ -16,7 +16,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, did_you_mean
+from intonate.catalogue import check_name
+from intonate.errors import ModelError
 from intonate.features import prosody
 from intonate.features.spectral import FRAME, HOP, cut_frames, power_spectrogram
 
@@ -173,8 +174,7 @@ def descriptors(waveform: Float, sample_rate_hz: int, *, columns: Sequence[str] 
         ModelError: a column is not known, or none is given.
     """
     for name in columns:
-        if name not in DESCRIPTORS:
-            raise ModelError(f"descriptor {name!r} is not known; {did_you_mean(name, DESCRIPTORS)}")
+        check_name(name, DESCRIPTORS, "descriptor", ModelError)
     if not columns:
         raise ModelError(f"columns is empty; name at least one of {', '.join(DESCRIPTORS)}")
     sound = _Sound(np.asarray(waveform, np.float32), sample_rate_hz)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, did_you_mean
+from intonate.catalogue import check_name
+from intonate.errors import ModelError
 from intonate.features.pictures import coloured, resized
 from intonate.features.spectral import FLOOR, mfcc, power_spectrogram
 from intonate.features.windows import overlapping
@@ -55,8 +56,7 @@ def mfcc_image(
     """
     if side < 1:
         raise ModelError(f"side of mfcc_image is 1 pixel or more, got {side}")
-    if scaling not in SCALINGS:
-        raise ModelError(f"scaling {scaling!r} is not known; {did_you_mean(scaling, SCALINGS)}")
+    check_name(scaling, SCALINGS, "scaling", ModelError)
     rows = mfcc(waveform, sample_rate_hz, coefficients=coefficients)
     axis = 0 if scaling == "coefficient" else None
     low, high = rows.min(axis=axis), rows.max(axis=axis)

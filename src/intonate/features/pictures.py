@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, did_you_mean
+from intonate.catalogue import entry
+from intonate.errors import ModelError
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -31,10 +32,9 @@ def colours(name: str) -> Image:
     Raises:
         ModelError: there is none of that name.
     """
-    if name not in COLORMAPS:
-        raise ModelError(f"colormap {name!r} is not known; {did_you_mean(name, COLORMAPS)}")
+    lines = entry(name, COLORMAPS, "colormap", ModelError)
     places = np.linspace(0, 1, 256)
-    return np.stack([255 * np.interp(places, *line) for line in COLORMAPS[name]], axis=1).astype(np.uint8)
+    return np.stack([255 * np.interp(places, *line) for line in lines], axis=1).astype(np.uint8)
 
 
 def coloured(values: Float, colormap: str) -> Image:

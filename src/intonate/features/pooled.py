@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import features
-from intonate.errors import ModelError, did_you_mean
+from intonate.catalogue import check_name
+from intonate.errors import ModelError
 
 Float = NDArray[np.float32]
 
@@ -52,7 +53,6 @@ def pooled(
         ModelError: a statistic or the front end is not known, or it gives no rows.
     """
     for name in statistics:
-        if name not in STATISTICS:
-            raise ModelError(f"statistic {name!r} is not known; {did_you_mean(name, STATISTICS)}")
+        check_name(name, STATISTICS, "statistic", ModelError)
     rows = features.rows(of, waveform, sample_rate_hz, params, "to pool")
     return np.concatenate([STATISTICS[name](rows) for name in statistics]).astype(np.float32)

@@ -8,10 +8,10 @@ Adding one is one file and one line of `CATALOGUE`; `tests/contracts/test_models
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from intonate.errors import RecipeError, did_you_mean
+from intonate.catalogue import load
+from intonate.errors import RecipeError
 
 CATALOGUE: dict[str, str] = {
     "compact": "intonate.models.compact:Compact",
@@ -48,7 +48,4 @@ def get(name: str) -> Any:
     Raises:
         RecipeError: there is none of that name.
     """
-    if name not in CATALOGUE:
-        raise RecipeError(f"model {name!r} is not known; {did_you_mean(name, CATALOGUE)}")
-    module, attribute = CATALOGUE[name].split(":")
-    return getattr(import_module(module), attribute)
+    return load(name, CATALOGUE, "model", RecipeError)

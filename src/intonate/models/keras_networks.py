@@ -23,7 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from intonate.errors import ModelError, RecipeError, did_you_mean, first_line, require
+from intonate.catalogue import entry
+from intonate.errors import ModelError, RecipeError, first_line, require
 from intonate.processes import temporary_environment
 from intonate.published.files import not_here
 
@@ -107,11 +108,10 @@ def get(network: str, width: float = 1.0) -> NetworkInfo:
     Raises:
         RecipeError: there is none, or it has one width only.
     """
-    if network not in NETWORKS:
-        raise RecipeError(f"model.params.network {network!r} is not known; {did_you_mean(network, NETWORKS)}")
+    info = entry(network, NETWORKS, "model.params.network", RecipeError)
     if width != 1 and network != "mobilenetv2":
         raise RecipeError(f"{network} has one width; set model.params.width to 1, or network to mobilenetv2")
-    return NETWORKS[network]
+    return info
 
 
 class KerasNetwork(nn.Module):

@@ -52,13 +52,13 @@ class LateFusion:
 
     def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         """As `ModelFile.run`."""
-        probabilities = self.voice.run(_own_feeds(self.voice.spec, feeds))
+        probabilities = self.voice.run(_feeds_of(self.voice.spec, feeds))
         item = self.text.spec.inputs[0]
         tokens = feeds[item.lengths] if item.lengths else np.full(len(probabilities), feeds[item.name].shape[1])
         has_text = tokens > self.empty_text_tokens
         if has_text.any():
             text_probabilities = self.text.run(
-                {name: values[has_text] for name, values in _own_feeds(self.text.spec, feeds).items()}
+                {name: values[has_text] for name, values in _feeds_of(self.text.spec, feeds).items()}
             )
             order = [self.text.spec.labels.index(label) for label in self.spec.labels]
             probabilities[has_text] = combine(
@@ -146,7 +146,7 @@ def _label_prior(spec: ModelSpec) -> NDArray[np.float64]:
     return np.maximum(spec.prior or uniform, SMALLEST_PROBABILITY)
 
 
-def _own_feeds(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _feeds_of(spec: ModelSpec, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The inputs of one of the two models, of those of both."""
     names = [name for item in spec.inputs for name in (item.name, item.lengths) if name]
     return {name: feeds[name] for name in names}

@@ -41,7 +41,7 @@ MEDIA_TYPES = {
 
 async def predict(request: Request, state: ServiceState) -> Response:
     """Receive recordings and answer them, or say in one sentence why not."""
-    return await _counted(_respond(request, state), state)
+    return await _within_upload_limit(_respond(request, state), state)
 
 
 async def classify(request: Request, name: str, state: ServiceState) -> Response:
@@ -49,10 +49,10 @@ async def classify(request: Request, name: str, state: ServiceState) -> Response
 
     Empty where nobody speaks.
     """
-    return await _counted(_respond_with_scores(request, name, state), state)
+    return await _within_upload_limit(_respond_with_scores(request, name, state), state)
 
 
-async def _counted(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
+async def _within_upload_limit(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
     """The response of `work`, within the number of uploads at once."""
     task = asyncio.current_task()
     assert task is not None  # a request is a task
@@ -173,9 +173,9 @@ def _predict(audio: bytes, longest_s: float, options: dict[str, Any]) -> Predict
     if is_denoised:
         waveform = clean(waveform, rate_hz, [{"step": "denoise"}])
     answer = recognizer.predict((waveform, rate_hz) if is_mixed else sound, **options)
-    sentences = (*(warnings if is_mixed else ()), *answer.warnings)
+    all_warnings = (*(warnings if is_mixed else ()), *answer.warnings)
     return dataclasses.replace(
-        answer, warnings=tuple(warning.replace("<bytes>", "the upload") for warning in sentences)
+        answer, warnings=tuple(warning.replace("<bytes>", "the upload") for warning in all_warnings)
     )
 
 

@@ -1,6 +1,6 @@
 """The translators by name: functions that make clips of several labelled corpora sound like clips of another.
 
-    translated, told = translators.get("cyclegan")(speech, seed, folder, attention=False)
+    translated, history = translators.get("cyclegan")(speech, seed, folder, attention=False)
 
 A translator is a function `(speech, seed, folder, **params)` that returns as many vectors as it was given, (clips,
 columns), and what else there is to tell, fit for JSON (`losses`: {name: a number for each epoch}). A long one keeps a
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import RecipeError, did_you_mean
+from intonate.catalogue import load
+from intonate.errors import RecipeError
 
 Float = NDArray[np.float32]
 Translator = Callable[..., tuple[Float, dict[str, Any]]]
@@ -56,8 +56,5 @@ def get(name: str) -> Translator:
     Raises:
         RecipeError: there is none.
     """
-    if name not in CATALOGUE:
-        raise RecipeError(f"translator {name!r} is not known; {did_you_mean(name, CATALOGUE)}")
-    module, attribute = CATALOGUE[name].split(":")
-    translator: Translator = getattr(import_module(module), attribute)
+    translator: Translator = load(name, CATALOGUE, "translator", RecipeError)
     return translator

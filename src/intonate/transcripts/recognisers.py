@@ -16,13 +16,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate import catalogue
 from intonate.audio.decode import Source, Waveform, blocks
 from intonate.audio.energy import HOP_S, frame_power
 from intonate.audio.voice import voice_frames
@@ -231,9 +231,8 @@ def _load_transcriber(name: str) -> Transcriber:
     if name == POCKETSPHINX:
         return _load_pocketsphinx()
     if kind in MODELS:
-        module, attribute = MODELS[kind].split(":")
-        load: Callable[[str], Transcriber] = getattr(import_module(module), attribute)
-        return load(model)
+        load_model: Callable[[str], Transcriber] = catalogue.load(kind, MODELS, "recogniser of speech", ModelError)
+        return load_model(model)
     suggestion = did_you_mean(name, (BEST, POCKETSPHINX, WHISPER, *MODELS))
     raise ModelError(
         f"no recogniser of speech is called {name!r}; {suggestion}; whisper:small, or whisper:FOLDER for a model of "
