@@ -20,6 +20,7 @@ from intonate.audio.activity import LEAST_SPEECH_S, speech_frames
 from intonate.audio.energy import HOP_S
 from intonate.audio.neural import Neural
 from intonate.catalogue import check_name
+from intonate.errors import AudioError
 
 NAMES = ("neural", "energy")
 # A recording below this has silence heard before it (`Neural`).
