@@ -41,7 +41,7 @@ OUTSIDE = {
     "recognizer": NUMBERS | {"onnxruntime", "rich", "tokenizers"},
     "terminal": NUMBERS | {"rich", "typer"},
     "archive": NUMBERS | {"fsspec", "filelock", "pyarrow", "ray", "rich"},
-    "service": NUMBERS | {"fastapi", "starlette", "uvicorn", "h11", "prometheus_client"},
+    "service": NUMBERS | {"fastapi", "starlette", "uvicorn", "h11", "prometheus_client", "websockets"},
     "agents": NUMBERS | {"pipecat", "livekit"},
 }
 

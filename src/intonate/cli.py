@@ -169,6 +169,9 @@ def serve(
     max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.")] = 14_400,
     device: Device = None,
     grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="To answer what is under way at a stop.")] = 5,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, metavar="N", help="Processes that share the port, with these limits each.")
+    ] = 1,
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -192,6 +195,7 @@ def serve(
         connections=max_connections,
         session_s=max_session_s,
         grace_s=grace,
+        workers=workers,
     )
 
 

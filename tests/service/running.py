@@ -24,7 +24,7 @@ class Running:
 
     def __init__(self, *recognizers: Any, limits: dict[str, Any] | None = None, **settings: Any) -> None:
         models = {f"{one.spec.name}{number or ''}": one for number, one in enumerate(recognizers)}
-        self.settings = Settings(models, limits=Limits(**({"workers": 2} | (limits or {}))), **settings)
+        self.settings = Settings(models, limits=Limits(**({"threads": 2} | (limits or {}))), **settings)
 
     def __enter__(self) -> Running:
         self._server = _server(self.settings, 0, None, None)

@@ -62,7 +62,7 @@ def test_https(recognizer, tmp_path):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run([*make.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
-    server = command._server(Settings({"tiny": recognizer}, limits=Limits(workers=1)), 0, cert, key)
+    server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1)), 0, cert, key)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30

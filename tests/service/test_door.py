@@ -56,7 +56,7 @@ def test_headers_that_never_end(recognizer, before):
 
 
 def test_a_flood_of_slow_headers_holds_up_nobody(recognizer):
-    with Running(recognizer, limits={"sockets": 140, "address_sockets": 140, "workers": 2}) as service:
+    with Running(recognizer, limits={"sockets": 140, "address_sockets": 140, "threads": 2}) as service:
         flood = [connected(service, HALF) for _ in range(300)]
         with service.stream("rate=16000") as ws:
             for raw in flood[-20:]:

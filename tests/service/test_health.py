@@ -69,8 +69,8 @@ def test_the_container_has_room_for_what_its_options_allow():
     compose = (ROOT / "compose.yaml").read_text()
     uploads = int(re.search(r'--max-uploads, "(\d+)"', compose).group(1))
     limit = int(re.search(r"mem_limit: \$\{INTONATE_MEMORY:-(\d+)g\}", compose).group(1)) * 1024 * MIB
-    assert Limits(uploads=uploads, workers=2).memory_bytes <= limit
-    assert Limits(workers=2).memory_bytes > limit, "with the usual number of uploads it would not have"
+    assert Limits(uploads=uploads, threads=2).memory_bytes <= limit
+    assert Limits(threads=2).memory_bytes > limit, "with the usual number of uploads it would not have"
     grace = int(re.search(r"stop_grace_period: (\d+)s", compose).group(1))
     assert grace > Limits().grace_s + 2, "killed only after it was given its grace"
     assert "intonate.service.health" in (ROOT / "Dockerfile").read_text()

@@ -126,7 +126,7 @@ def test_work_ends_when_its_client_leaves(recognizer, monkeypatch):
             ended.set()
 
     monkeypatch.setattr(predictions, "_predict", endless)
-    with Running(recognizer, limits={"workers": 1}) as service:
+    with Running(recognizer, limits={"threads": 1}) as service:
         import http.client
 
         client = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)

@@ -18,6 +18,7 @@ import intonate
 from intonate.service import description, live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
+from intonate.service.place import Place
 from intonate.service.replies import error_shape
 from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
@@ -25,13 +26,14 @@ from intonate.service.state import ServiceState
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, place: Place | None = None) -> FastAPI:
     """The service as an ASGI application.
 
     Args:
         settings: the models, the limits, the token.
+        place: of this process among several that share a port; None where it serves alone.
     """
-    state = ServiceState(settings)
+    state = ServiceState(settings, place)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from intonate.errors import IntonateError, require
+from intonate.processes import processor_count
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.service.settings import Limits, Settings, check_token, is_loopback
 from intonate.terminal.command import open_transcriber
+
+if TYPE_CHECKING:
+    import socket
+
+    from intonate.service.place import Place
 
 # What is left after the grace is cut off within this long, seconds.
 CUT_OFF_S = 1
@@ -34,6 +41,7 @@ def serve(
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
     transcribe: str | None = None,
+    workers: int = 1,
     **limits: Any,
 ) -> None:
     """Serve until interrupted.
@@ -48,6 +56,7 @@ def serve(
         allowed_hosts: see `Settings`.
         allowed_origins: see `Settings`.
         transcribe: the recogniser of speech; None for no transcripts.
+        workers: processes that share the port; the limits hold for each.
         limits: fields of `Limits`.
 
     Raises:
@@ -63,16 +72,88 @@ def serve(
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
     hosts, origins = tuple(map(str.lower, allowed_hosts)), tuple(allowed_origins)
+    bounds = Limits(**({"threads": max(1, processor_count() // workers)} | limits))
+    settings = partial(_settings, models, host, token, hosts, origins, bounds, transcribe)
+    if workers == 1:
+        _serve_alone(settings(), port, tls_cert, tls_key)
+    else:
+        _serve_together(settings, host, port, tls_cert, tls_key, workers, bounds.grace_s)
+
+
+def _settings(
+    models: Sequence[str],
+    host: str,
+    token: str,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    limits: Limits,
+    transcribe: str | None,
+) -> Settings:
     transcriber = None if transcribe is None else open_transcriber(transcribe)
-    settings = Settings(_load_models(models), host, token, hosts, origins, Limits(**limits), transcriber)
+    return Settings(_load_models(models), host, token, hosts, origins, limits, transcriber)
+
+
+def _serve_alone(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path | None) -> None:
     server = _server(settings, port, tls_cert, tls_key)
     sys.setswitchinterval(SWITCH_S)
     try:
         server.run()
     except SystemExit:  # uvicorn's way to say that it could not listen
-        raise IntonateError(f"could not listen at {host}:{port}; is something else using the port?") from None
+        raise _taken(settings.host, port) from None
     except KeyboardInterrupt:
         pass
+
+
+def _serve_together(
+    settings: Callable[[], Settings],
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    count: int,
+    grace_s: float,
+) -> None:
+    import socket
+
+    from intonate.service import workers
+
+    if not hasattr(socket, "AF_UNIX"):
+        raise IntonateError("--workers needs sockets in the file system, which Windows has not; leave it out")
+    try:
+        sockets = workers.listen(host.strip("[]"), port, BACKLOG)
+    except OSError:
+        raise _taken(host, port) from None
+    shared_port = sockets[0].getsockname()[1]
+    workers.supervise(
+        partial(_serve_in_place, settings, tls_cert, tls_key),
+        count,
+        sockets,
+        grace_s,
+        lambda: _announce(host, shared_port, tls_cert is not None),
+    )
+
+
+def _serve_in_place(
+    settings: Callable[[], Settings],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    place: Place,
+    sockets: Sequence[socket.socket],
+    on_start: Callable[[], None],
+) -> None:
+    """In one of several processes: serve whoever comes to the shared sockets, or is sent on by the other processes."""
+    import socket
+
+    server = _server(settings(), 0, tls_cert, tls_key, place, on_start)
+    place.socket.unlink(missing_ok=True)  # of the one before, that died
+    ours = socket.socket(socket.AF_UNIX)
+    ours.bind(str(place.socket))
+    sys.setswitchinterval(SWITCH_S)
+    server.run([*sockets, ours])
+
+
+def _taken(host: str, port: int) -> IntonateError:
+    return IntonateError(f"could not listen at {host}:{port}; is something else using the port?")
 
 
 def _load_models(names: Sequence[str]) -> dict[str, Recognizer]:
@@ -85,7 +166,15 @@ def _load_models(names: Sequence[str]) -> dict[str, Recognizer]:
     return models
 
 
-def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path | None) -> Any:
+def _server(
+    settings: Settings,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    place: Place | None = None,
+    on_start: Callable[[], None] | None = None,
+) -> Any:
+    """uvicorn's server; `place` and `on_start` (in place of a line that says where it listens) for one of several."""
     import uvicorn
 
     from intonate.service.app import create_app
@@ -98,7 +187,7 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
     http, websocket = behind(
         Door(most_connections, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
     )
-    app = create_app(settings)
+    app = create_app(settings, place)
     config = uvicorn.Config(
         app,
         host=settings.host.strip("[]"),
@@ -122,8 +211,10 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
-            if self.started:
-                _announce(settings, self.servers[0].sockets[0].getsockname()[1], tls_cert is not None)
+            if self.started and on_start is not None:
+                on_start()
+            elif self.started:
+                _announce(settings.host, self.servers[0].sockets[0].getsockname()[1], tls_cert is not None)
 
         async def shutdown(self, sockets: Any = None) -> None:
             for listener in self.servers:
@@ -137,10 +228,10 @@ def _server(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path 
     return Server(config)
 
 
-def _announce(settings: Settings, port: int, tls: bool) -> None:
+def _announce(host: str, port: int, tls: bool) -> None:
     scheme = "https" if tls else "http"
-    host = settings.host if ":" not in settings.host else f"[{settings.host.strip('[]')}]"
-    print(f"intonate: listening at {scheme}://{host}:{port} (Ctrl-C stops it)", flush=True)
-    if not is_loopback(settings.host) and not tls:
+    shown_host = host if ":" not in host else f"[{host.strip('[]')}]"
+    print(f"intonate: listening at {scheme}://{shown_host}:{port} (Ctrl-C stops it)", flush=True)
+    if not is_loopback(host) and not tls:
         warning = "without --tls-cert and --tls-key anyone on the way can listen, and browsers refuse the microphone"
         print(f"intonate: {warning}", file=sys.stderr, flush=True)

@@ -21,6 +21,7 @@ from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.load import LagClock
 from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
+from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
 from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
 from intonate.service.sessions import AnyStream, Session
@@ -34,6 +35,8 @@ MESSAGE_BYTES = 128
 
 async def serve(ws: WebSocket, state: ServiceState) -> None:
     """One connection, from handshake to close."""
+    if await _is_relayed(ws, state):
+        return
     await ws.accept(subprotocol=subprotocol(ws))
     state.metrics.connections.inc()
     close = 1000
@@ -55,6 +58,19 @@ async def serve(ws: WebSocket, state: ServiceState) -> None:
     finally:
         state.metrics.connections.dec()
         state.metrics.closed.labels(close).inc()
+
+
+async def _is_relayed(ws: WebSocket, state: ServiceState) -> bool:
+    """Whether another process had the session and has answered."""
+    owner = None if state.place is None else state.place.owner(ws.query_params.get("session", ""))
+    task = asyncio.current_task()
+    if owner is None or task is None:
+        return False
+    state.relays.add(task)
+    try:
+        return await relay(ws, owner, state.settings.limits.message_bytes)
+    finally:
+        state.relays.discard(task)
 
 
 class _Connection:

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,14 +37,20 @@ TRIAL_S, TRIAL_RMS, SYLLABLES_HZ = 4.0, 0.2, 4.0
 class Load:
     """The load of the streams of one service.
 
+    Args:
+        processors: that the service may keep busy.
+        table: how busy each process of the service keeps them, its new streams included; shared by all of them.
+        place: that of this process in the table.
+
     Attributes:
         lag_s: how long a window waits to be computed, seconds, smoothed.
-        busy: processors that streams keep busy, smoothed.
+        busy: processors that the streams of this process keep busy, smoothed.
         stream_cost: processors that one stream needs.
     """
 
-    def __init__(self, processors: int) -> None:
+    def __init__(self, processors: int, table: MutableSequence[float] | None = None, place: int = 0) -> None:
         self._processors = processors
+        self._table, self._place = [0.0] if table is None else table, place
         self.lag_s = self.busy = self.stream_cost = 0.0
         self._new: deque[float] = deque()
         self._lock = threading.Lock()
@@ -63,14 +69,20 @@ class Load:
 
     def has_room(self, streams: int) -> bool:
         """Whether one more stream leaves the `streams` that run in time; where none does, the first is taken."""
-        while self._new and self._new[0] < time.monotonic() - NEW_S:
-            self._new.popleft()
-        expected_busy = self.busy + (len(self._new) + 1) * self.stream_cost
+        self._publish()
+        expected_busy = sum(self._table) + self.stream_cost
         return not streams or (self.lag_s <= MOST_LAG_S and expected_busy <= MOST_BUSY * self._processors)
 
     def admit(self) -> None:
         """Count a new stream."""
         self._new.append(time.monotonic())
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write into the table what this process takes."""
+        while self._new and self._new[0] < time.monotonic() - NEW_S:
+            self._new.popleft()
+        self._table[self._place] = self.busy + len(self._new) * self.stream_cost
 
     async def watch(self, streams: Callable[[], int], on_sample: Callable[[], None]) -> None:
         """Measure, from the thread of the loop, until cancelled.
@@ -96,6 +108,7 @@ class Load:
             if settled_streams >= 8:
                 self.stream_cost = max(self.stream_cost / 2, self.busy / settled_streams)
             looked_at_s, loop_s = now_s, loop_now_s
+            self._publish()
             on_sample()
 
 

@@ -100,8 +100,9 @@ class Session:
 class Sessions:
     """All sessions of a service."""
 
-    def __init__(self, resume_s: float, limit: int) -> None:
-        self._resume_s, self._limit = resume_s, limit
+    def __init__(self, resume_s: float, limit: int, prefix: str = "") -> None:
+        """Args: seconds that a lost one is kept, how many are, and what their names begin with."""
+        self._resume_s, self._limit, self._prefix = resume_s, limit, prefix
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -116,6 +117,7 @@ class Sessions:
         )
         for candidate in waiting[: max(0, len(self._sessions) + 1 - self._limit)]:
             self.drop(candidate)
+        session.id = self._prefix + session.id
         self._sessions[session.id] = session
 
     def find(self, id: str, settings_key: str) -> Session | None:

@@ -48,7 +48,7 @@ class Limits:
         pending_s: sound of a stream that waits to be processed; more is read when there is room, seconds.
         grace_s: after a signal to stop, what is under way has this long to be answered, seconds.
         resume_s: how long a session waits for a lost connection to come back, seconds.
-        workers: threads that compute, once for uploads and once for streams.
+        threads: that compute, once for uploads and once for streams.
     """
 
     upload_bytes: int = 64 * MIB
@@ -68,12 +68,12 @@ class Limits:
     pending_s: float = 30.0
     grace_s: float = 5.0
     resume_s: float = 60.0
-    workers: int = field(default_factory=processor_count)
+    threads: int = field(default_factory=processor_count)
 
     @property
-    def long_workers(self) -> int:
+    def long_threads(self) -> int:
         """Threads for long uploads."""
-        return max(1, self.workers // 2)
+        return max(1, self.threads // 2)
 
     @property
     def memory_bytes(self) -> int:
@@ -81,7 +81,7 @@ class Limits:
 
         Uploads are held twice while a form is read, and what is decoded twice while its blocks are joined.
         """
-        decoded_s = self.long_workers * self.audio_s + self.workers * min(SHORT_S, self.audio_s)
+        decoded_s = self.long_threads * self.audio_s + self.threads * min(SHORT_S, self.audio_s)
         streams = self.connections * (STREAM_BYTES + self.pending_s * STREAM_BYTES_PER_S)
         return round(BASE_BYTES + 2 * self.uploads * self.upload_bytes + 2 * decoded_s * DECODED_BYTES_PER_S + streams)
 

@@ -17,6 +17,7 @@ from intonate.errors import IntonateError
 from intonate.processes import processor_count
 from intonate.service.load import Load, trial_cost
 from intonate.service.metrics import Metrics
+from intonate.service.place import Place
 from intonate.service.sessions import Sessions
 from intonate.service.settings import Settings
 from intonate.transcripts.stream_transcriber import StreamTranscriber
@@ -42,22 +43,28 @@ class ServiceState:
         metrics: counts and times for Prometheus.
         sessions: of the WebSockets.
         load: of the streams.
+        place: of this process among several that share a port; None where it serves alone.
         streams: the connections of WebSockets open now.
+        relays: the tasks of streams that another process answers.
         requests: the tasks of uploads being received, waiting or answered now.
         is_stopping: whether no more is begun.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, place: Place | None = None) -> None:
         limits = settings.limits
-        self.settings, self.metrics = settings, Metrics()
-        self.sessions = Sessions(limits.resume_s, limits.connections)
-        self.load = Load(processor_count())
+        self.settings, self.metrics, self.place = settings, Metrics(), place
+        if place is None:
+            self.sessions, self.load = Sessions(limits.resume_s, limits.connections), Load(processor_count())
+        else:
+            self.sessions = Sessions(limits.resume_s, limits.connections, place.session_prefix)
+            self.load = Load(processor_count(), place.loads, place.number)
+        self.relays: set[asyncio.Task[Any]] = set()
         self.streams: set[Stoppable] = set()
         self.requests: set[asyncio.Task[Any]] = set()
         self.is_stopping = False
-        self._stream_pool = ThreadPoolExecutor(limits.workers, "stream")
-        self._upload_pool = ThreadPoolExecutor(limits.workers, "upload")
-        self._long_upload_pool = ThreadPoolExecutor(limits.long_workers, "long-upload", _yield_to_others)
+        self._stream_pool = ThreadPoolExecutor(limits.threads, "stream")
+        self._upload_pool = ThreadPoolExecutor(limits.threads, "upload")
+        self._long_upload_pool = ThreadPoolExecutor(limits.long_threads, "long-upload", _yield_to_others)
         self._transcript_pool = ThreadPoolExecutor(1, "transcripts", _yield_to_others)
         self._background_tasks: set[asyncio.Task[None]] = set()
 
@@ -109,7 +116,7 @@ class ServiceState:
         for stream in list(self.streams):
             stream.stop()
         end = time.monotonic() + grace_s
-        while (self.requests or self.streams) and time.monotonic() < end and not is_forced():
+        while (self.requests or self.streams or self.relays) and time.monotonic() < end and not is_forced():
             await asyncio.sleep(0.02)
         for task in list(self.requests):
             task.cancel()
