@@ -58,7 +58,7 @@ CONTENTS = {
         *("examples/README", "docs/recordings", "docs/text", "docs/transcripts", "docs/models", "docs/pretrained"),
         *("docs/explain", "docs/scale", "docs/responsible-use"),
     ),
-    "Serve it": ("docs/serving", "docs/web"),
+    "Serve it": ("docs/serving", "docs/voice-agents", "docs/web"),
     "Train it": (
         *(
             "docs/finetune",
