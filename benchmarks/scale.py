@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from zoo import ROOT, with_table
 
+from intonate.archive.shards import LONGEST_S
+
 RESULTS = Path(__file__).parent / "results/archive.json"
 # Opus of a call centre, and PCM of 16 kHz: bits per second.
 BITRATES = {"Opus, 24 kbit/s": 24_000, "PCM, 16 kHz": 256_000}
-SHARD_BYTES = 64_000_000
 # Bytes of the table for a second of sound: RAVDESS's 1,440 clips (3.7 s each, one segment in a row) take 331,000.
 TABLE_BYTES = 62
 
@@ -49,8 +50,8 @@ def plan(measured: dict, name: str, hours: float, days: float, cores: int, core_
         "memory_per_node_GiB": round(cores * measured[name]["worker_peak_mib"] / 1024, 1),
         "table_GB": round(hours * 3600 * TABLE_BYTES / 1e9),
     }
+    sound_h = LONGEST_S / 3600  # of a shard
     for what, rate in BITRATES.items():
-        sound_h = SHARD_BYTES * 8 / rate / 3600
         shard_h = sound_h / per_core
         found[what] = {
             "store_TB": round(hours * 3600 * rate / 8 / 1e12, 1),
@@ -79,7 +80,9 @@ def plan_table() -> str:
         "memory of a node, GiB": lambda one: f"{one['memory_per_node_GiB']}",
         "network of a node, Opus of 24 kbit/s, MB/s": lambda one: f"{one[opus]['network_per_node_MB_s']}",
         "network of a node, PCM of 16 kHz, MB/s": lambda one: f"{one[pcm]['network_per_node_MB_s']}",
-        "shards, Opus (minutes each)": lambda one: f"{one[opus]['shards']:,} ({one[opus]['shard_minutes']})",
+        "shards of long recordings, four hours each (minutes)": lambda one: (
+            f"{one[opus]['shards']:,} ({one[opus]['shard_minutes']})"
+        ),
         "done twice, a worker lost each 200 h, %": lambda one: f"{one[opus]['repeated_percent']}",
         "the table, of short clips, GB": lambda one: f"{one['table_GB']}",
     }

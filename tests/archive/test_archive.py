@@ -213,7 +213,18 @@ def test_shards_are_named_by_what_is_in_them():
     assert [shard.name for shard in cut(sounds, files=2)] == [shard.name for shard in shards]
     assert next(cut([sounds[0]._replace(size=9), *sounds[1:]], files=2)).name != shards[0].name
     assert Shard.from_json(shards[1].to_json()) == shards[1]
-    assert len(list(cut(sounds, size=3))) == 3
+
+
+def test_shards_are_small_beside_the_whole():
+    hours = [Entry(f"{number}.wav", f"{number}.wav", size=32_000 * 60) for number in range(20 * 60)]
+    sizes = [len(shard.entries) for shard in cut(hours)]
+    assert (sizes[0], sum(sizes)) == (4, len(hours))
+    assert sizes == sorted(sizes[:-1]) + sizes[-1:]
+    assert max(sizes) <= len(hours) / 50
+    assert max(len(shard.entries) for shard in cut(hours, longest_s=3600, shortest_s=1e6)) == 60
+    mixed = [Entry("a.opus", "a.opus", size=720_000), Entry("b.flac", "b.flac", size=720_000)] * 8
+    assert [len(shard.entries) for shard in cut(mixed)] == [1] + 7 * [2] + [1]
+    assert len(list(cut([Entry("c.wav", "c.wav", start_s=1.0, end_s=2.0, size=10**9)] * 100))) == 1
 
 
 def test_what_is_not_there_or_holds_nothing_is_a_sentence(tmp_path):
