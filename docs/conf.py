@@ -67,6 +67,7 @@ CONTENTS = {
             "docs/doctor",
             "docs/add-a-corpus",
             "docs/add-a-model",
+            "docs/dimensions",
             "docs/augmentation",
         ),
         *("docs/cleaning", "docs/speech-encoders", "docs/imagenet", "benchmarks/README", "benchmarks/RESULTS"),

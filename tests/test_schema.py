@@ -54,6 +54,7 @@ SPECS = st.builds(
     intonate_version=NAMES,
     scores=PARAMS,
     dimensions=st.lists(NAMES, max_size=3).map(tuple),
+    scales=st.dictionaries(NAMES, st.tuples(FIGURES, FIGURES), max_size=2),
     multi_label=st.booleans(),
     events=st.lists(NAMES, max_size=2).map(tuple),
     spoken_languages=st.lists(NAMES, max_size=2).map(tuple),

@@ -153,7 +153,10 @@ def evaluate(
         typer.Argument(metavar="[MODEL]", help="A built-in name, a model file or a run folder; none with answers."),
     ],
     manifest: Annotated[
-        Path | None, typer.Argument(metavar="MANIFEST", help="A CSV of labelled utterances.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="MANIFEST|SHARDS", help="A CSV of utterances, or oruk-bench's Parquet.", show_default=False
+        ),
     ] = None,
     predictions: Annotated[
         Path | None,
@@ -168,6 +171,10 @@ def evaluate(
         "report"
     ),
     whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="LOW-HIGH", help="Of the manifest's ratings, for a model with dimensions: 1-7."),
+    ] = None,
     device: Device = None,
     card: Annotated[
         bool, typer.Option("--card", help="Fairness and robustness, too: groups, noise, lines, codecs, lengths.")
@@ -192,7 +199,7 @@ def evaluate(
     convert_checkpoints(model)
     from intonate.training.evaluate import evaluate as score
 
-    print(score(model, manifest, report, whole=whole))
+    print(score(model, manifest, report, whole=whole, scale=None if scale is None else _parse_scale(scale)))
     if card:
         from intonate.bench.card import command
 
@@ -294,6 +301,17 @@ def use_device(device: str | None) -> None:
         from intonate.onnx_session import use_device as use
 
         print(f"intonate: {use(device)} computes", file=sys.stderr)
+
+
+def _parse_scale(text: str) -> tuple[float, float]:
+    """(1, 7) of `1-7`."""
+    try:
+        low, high = (float(number) for number in text.rsplit("-", 1))
+    except ValueError:
+        low = high = 0.0
+    if not low < high:
+        raise typer.BadParameter(f"--scale {text!r} is not LOW-HIGH, e.g. 1-7")
+    return low, high
 
 
 def _pairs(names: list[str] | None) -> dict[str, str]:

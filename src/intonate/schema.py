@@ -137,7 +137,7 @@ class ModelSpec:
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
         unsure_below_s: with less sound than this after cleaning, seconds, the answer is `unsure`.
         distances: how far clips of corpora that were left out lie from the training (`features.normalise.distance`,
-            first input): quantiles from the nearest to the farthest, evenly spaced. Empty where nobody measured it.
+            first input): quantiles, nearest first, evenly spaced; empty where not measured.
         prior: the share of each label in training, in their order, where it was not evened out; empty for even.
         encoders: what the front end `encoded` runs, {digest: the checkpoint and its layers}; the file carries them.
         languages: ISO codes trained on.
@@ -147,10 +147,9 @@ class ModelSpec:
         recipe_hash: SHA-256 of the resolved recipe, first 12 hex digits.
         intonate_version: version that wrote the file.
         scores: held-out figures, {name: figure}.
-        dimensions: numbers beside the labels, or instead of them: `arousal`, `valence`, `dominance`…, each from 0 to
-            1. In the graph's output they follow the labels.
-        multi_label: several labels may be true at once: each has a score of its own from 0 to 1, and they need not
-            sum to one.
+        dimensions: numbers beside the labels, or instead: `arousal`, `valence`…, from 0 to 1; they follow the labels.
+        scales: {dimension: the lowest and highest rating, which are 0 and 1}; empty where not known.
+        multi_label: several labels may be true at once: scores from 0 to 1, which need not sum to one.
         events: sounds beside the words (`laughter`, `applause`…), each from 0 to 1; they follow the dimensions.
         spoken_languages: ISO codes of the languages that it tells apart, each from 0 to 1; they follow the events.
         pieces: what the numbers in the graph's second output (batch, steps) stand for: pieces of words, `▁` where one
@@ -183,6 +182,7 @@ class ModelSpec:
     intonate_version: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     dimensions: tuple[str, ...] = ()
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     multi_label: bool = False
     events: tuple[str, ...] = ()
     spoken_languages: tuple[str, ...] = ()
@@ -211,7 +211,8 @@ class ModelSpec:
                 for entry in raw.pop("inputs")
             )
             pool = Pool(**raw.pop("pool", {}))
-            tuples = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
+            tuples: dict[str, Any] = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
+            tuples["scales"] = {name: tuple(scale) for name, scale in raw.get("scales", {}).items()}
             return cls(**{**raw, **tuples, "inputs": inputs, "pool": pool})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
@@ -260,13 +261,12 @@ class Segment(Answer):
     Attributes:
         start_s: seconds from the start of the recording.
         end_s: seconds.
-        label: the best label, `unsure` where the model abstains, `silence` or `noise` where there is no speech.
+        label: the best label, `unsure` where the model abstains, `silence` or `noise` where `speech` is false.
         scores: {label: probability}, best first; empty where there is no speech.
-        speech: whether there was speech.
         text: the words in it, where a transcript was asked for.
         speaker: who speaks, where speakers or channels were told apart.
-        dimensions: {`arousal`, `valence`…: 0 to 1}, of a model that gives them; empty in silence.
-        events: {`laughter`, `applause`…: 0.5 to 1}, of a model that hears them, where nobody speaks too.
+        dimensions: {`arousal`, `valence`…: 0 to 1}, of a model with them; empty in silence.
+        events: {`laughter`, `applause`…: 0.5 to 1}, of a model with them, where nobody speaks too.
     """
 
     start_s: float

@@ -2,13 +2,15 @@
 
 Columns `file,start,end,emotion,speaker,…`; `file` is relative to the manifest's own folder, `start` and `end` are
 seconds (`end` empty for the end of the file), `soft_labels` and `ratings` are JSON. Reading takes any CSV that has at
-least a file and an emotion column, under the names that people give them.
+least a file and an emotion column, under the names that people give them. Ratings may also stand in columns of their
+own (arousal, valence, dominance), and a row that has any needs no emotion.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -45,6 +47,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "start": ("start_s",),
     "end": ("end_s",),
     "language": ("lang",),
+}
+# Ratings that may have columns of their own, and other names of these; MSP-Podcast's are the last.
+RATINGS: dict[str, tuple[str, ...]] = {
+    "arousal": ("activation", "emoact"),
+    "valence": ("emoval",),
+    "dominance": ("emodom",),
 }
 # What the side of a split that a row belongs to is called; a table need not have one.
 FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
@@ -169,7 +177,11 @@ def _column_positions(header: list[str], path: Path) -> dict[str, int]:
             if name in positions:
                 columns[column] = positions[name]
                 break
-    for required_column in ("file", "emotion"):
+    for rating, other_names in RATINGS.items():
+        if found := [positions[name] for name in (rating, *other_names) if name in positions]:
+            columns[rating] = found[0]
+    is_rated = not columns.keys().isdisjoint(("ratings", *RATINGS))
+    for required_column in ("file",) if is_rated else ("file", "emotion"):
         if required_column not in columns:
             names = ", ".join((required_column, *ALIASES[required_column]))
             raise CorpusError(
@@ -183,8 +195,10 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     location = f"{path}, line {line}"
     if not cell["file"]:
         raise CorpusError(f"{location}: the file column is empty")
+    ratings = _parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location)
+    ratings |= {name: _parse_number(cell[name], name, location) for name in RATINGS if cell.get(name)}
     try:
-        emotion = canonical(cell["emotion"])
+        emotion = "" if ratings and not cell.get("emotion") else canonical(cell.get("emotion", ""))
         shares = _parse_json_numbers(
             cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location
         )
@@ -201,7 +215,7 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     return Utterance(
         path=os.path.normpath(path.parent / cell["file"]),
         emotion=emotion,
-        raw_label=cell.get("raw_label", "") or cell["emotion"],
+        raw_label=cell.get("raw_label", "") or cell.get("emotion", ""),
         speaker=speaker if "/" in speaker or not speaker else f"{corpus}/{speaker}",
         corpus=corpus,
         start_s=start_s,
@@ -213,8 +227,18 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
         intensity=cell.get("intensity", ""),
         text=cell.get("text", ""),
         soft_labels=soft_labels,
-        ratings=_parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location),
+        ratings=ratings,
     )
+
+
+def _parse_number(text: str, column: str, location: str) -> float:
+    try:
+        number_or_nan = float(text)
+    except ValueError:
+        number_or_nan = math.nan
+    if not math.isfinite(number_or_nan):
+        raise CorpusError(f"{location}: {column} is {text!r}; expected a number, the mean of its ratings")
+    return number_or_nan
 
 
 def _parse_json_numbers(text: str, column: str, example: str, location: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ row of a product: how often each speaker was drawn × the sums of each speaker. 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from intonate.catalogue import check_name
 from intonate.errors import CorpusError
 from intonate.evaluation import metrics
 from intonate.evaluation.metrics import ECE_BINS, Floats, Ints
-from intonate.evaluation.table import PredictionTable
+from intonate.evaluation.table import PredictionTable, Strings
 
 COUNTED: dict[str, Callable[[Floats], Floats]] = {
     "accuracy": metrics.accuracy,
@@ -94,7 +94,20 @@ def bootstrap(
     return intervals(table, [metric], unit_kind, repeats, rng)[metric]
 
 
-def units(table: PredictionTable, unit_kind: str = "speaker") -> tuple[str, Ints, int]:
+class Rows(Protocol):
+    """Any table of answers: whose clips they are of."""
+
+    @property
+    def file(self) -> Strings: ...
+
+    @property
+    def start(self) -> Floats: ...
+
+    @property
+    def speaker(self) -> Strings: ...
+
+
+def units(table: Rows, unit_kind: str = "speaker") -> tuple[str, Ints, int]:
     """What is resampled: its name, the unit of each row (N,), and how many there are."""
     if unit_kind not in ("speaker", "utterance"):
         raise CorpusError(f"the bootstrap resamples by 'speaker' or 'utterance', not by {unit_kind!r}")

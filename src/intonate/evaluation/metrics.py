@@ -84,6 +84,42 @@ def f1(confusion: Floats) -> Floats:
     return _ratio(2 * _diagonal(confusion), confusion.sum(axis=-1) + confusion.sum(axis=-2))
 
 
+def concordance(truth: Floats, values: Floats) -> Floats:
+    """Lin's concordance correlation (1989) of each column, (D,): 1 where values equal the truth, 0 by chance.
+
+    Args:
+        truth: (N, D); NaN where nobody rated: that value takes no part.
+        values: (N, D).
+
+    Returns:
+        NaN for a column with fewer than two ratings.
+    """
+    return np.asarray(concordance_of_sums(moments(truth, values).sum(axis=0)))
+
+
+def moments(truth: Floats, values: Floats) -> Floats:
+    """What agreement is computed from, of each row, (N, D, 6): count, truth, value, their squares and their product."""
+    is_rated = ~np.isnan(truth)
+    x, y = np.where(is_rated, truth, 0.0), np.where(is_rated, values, 0.0)
+    return np.stack([is_rated.astype(np.float64), x, y, x * x, y * y, x * y], axis=-1)
+
+
+def concordance_of_sums(sums: Floats) -> Floats:
+    """CCC from summed `moments` (…, 6); NaN under two ratings, 0 where neither side varies and they differ."""
+    count, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    safe = np.maximum(count, 1)
+    together = xy / safe - x * y / safe**2
+    spread = (xx + yy) / safe - (x**2 + y**2) / safe**2 + ((x - y) / safe) ** 2
+    return np.asarray(np.where(count >= 2, _ratio(2 * together, np.maximum(spread, 0.0)), np.nan))
+
+
+def error_of_sums(sums: Floats) -> Floats:
+    """Root of the mean squared error from summed `moments` (…, 6); NaN without a rating."""
+    count, _, _, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    mean = np.maximum(xx + yy - 2 * xy, 0.0) / np.maximum(count, 1)
+    return np.asarray(np.where(count >= 1, np.sqrt(mean), np.nan))
+
+
 def macro_auc(probabilities: Floats, truth: Ints, weights: Floats | None = None) -> Floats:
     """Area under the ROC curve, one class against the rest, averaged over the classes for which there are both.
 

@@ -113,7 +113,7 @@ def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str
     }
 
 
-def group_of(table: PredictionTable, name: str) -> Strings:
+def group_of(table: PredictionTable | Any, name: str) -> Strings:
     """The group of each row, (N,): a column of the table, ages in bands, `not known` where it is empty."""
     if name != "age":
         column = getattr(table, name)

@@ -215,6 +215,27 @@ def tabulate(
     scores = np.asarray(probabilities, dtype=np.float64).reshape(len(utterances), len(labels))
     _check_probabilities(scores, np.array([row.path for row in utterances], dtype=np.str_))
 
+    return PredictionTable(
+        **conditions(utterances, statistics=statistics, protocol=protocol, fold=fold, seed=seed, root=root),
+        emotion=np.array(emotions, dtype=np.str_),
+        label=np.array(labels, dtype=np.str_)[scores.argmax(axis=1)],
+        abstained=scores.max(axis=1, initial=0.0) < abstain_below,
+        labels=tuple(labels),
+        probabilities=scores,
+    )
+
+
+def conditions(
+    utterances: Sequence[Utterance],
+    *,
+    statistics: str = CLIP_ALONE,
+    protocol: str = SPEAKER_DISJOINT,
+    fold: str | int = "",
+    seed: int = 0,
+    root: Path | str | None = None,
+) -> dict[str, Any]:
+    """The columns of a table that say what a row is of and how it was made, whatever was predicted."""
+
     def same(value: str) -> Strings:
         return np.array([value] * len(utterances), dtype=np.str_)
 
@@ -225,25 +246,20 @@ def tabulate(
         values = [getattr(row, name) for row in utterances]
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
-    return PredictionTable(
-        file=np.array([_relative_path(row.path, root) for row in utterances], dtype=np.str_),
-        start=numbers("start_s"),
-        end=numbers("end_s"),
-        corpus=column("corpus"),
-        speaker=column("speaker"),
-        gender=column("gender"),
-        age=numbers("age"),
-        language=column("language"),
-        emotion=np.array(emotions, dtype=np.str_),
-        label=np.array(labels, dtype=np.str_)[scores.argmax(axis=1)],
-        abstained=scores.max(axis=1, initial=0.0) < abstain_below,
-        statistics=same(statistics),
-        protocol=same(protocol),
-        fold=same(str(fold)),
-        seed=np.full(len(utterances), seed, dtype=np.int64),
-        labels=tuple(labels),
-        probabilities=scores,
-    )
+    return {
+        "file": np.array([_relative_path(row.path, root) for row in utterances], dtype=np.str_),
+        "start": numbers("start_s"),
+        "end": numbers("end_s"),
+        "corpus": column("corpus"),
+        "speaker": column("speaker"),
+        "gender": column("gender"),
+        "age": numbers("age"),
+        "language": column("language"),
+        "statistics": same(statistics),
+        "protocol": same(protocol),
+        "fold": same(str(fold)),
+        "seed": np.full(len(utterances), seed, dtype=np.int64),
+    }
 
 
 def concatenate(tables: Iterable[PredictionTable]) -> PredictionTable:
@@ -271,7 +287,7 @@ def write(table: PredictionTable, path: Path | str) -> Path:
     """Write the table as CSV (UTF-8, a header, empty fields where nothing is known)."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    columns = [_cell_texts(table, name) for name in COLUMNS]
+    columns = [cell_texts(name, getattr(table, name)) for name in COLUMNS]
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, *(_PREFIX + name for name in table.labels)])
@@ -307,7 +323,7 @@ def read(path: Path | str) -> PredictionTable:
     cells = {name: [row[place] for row in body] for place, name in enumerate(header)}
     try:
         return PredictionTable(
-            **{name: _parse_cells(name, cells[name]) for name in COLUMNS},
+            **{name: parse_cells(name, cells[name]) for name in COLUMNS},
             labels=labels,
             probabilities=np.array([cells[_PREFIX + name] for name in labels], dtype=np.float64)
             .reshape(len(labels), len(body))
@@ -341,14 +357,16 @@ def _relative_path(path: str, root: Path | str | None) -> str:
     return path
 
 
-def _cell_texts(table: PredictionTable, name: str) -> list[Any]:
-    values = getattr(table, name).tolist()
+def cell_texts(name: str, column: NDArray[Any]) -> list[Any]:
+    """The cells of a column of `COLUMNS`, as they stand in a file."""
+    values = column.tolist()
     if name in _FLOATS:
         return ["" if value != value else repr(value).removesuffix(".0") for value in values]
     return ["true" if value else "false" for value in values] if name == "abstained" else values
 
 
-def _parse_cells(name: str, cells: list[str]) -> Any:
+def parse_cells(name: str, cells: list[str]) -> Any:
+    """A column of `COLUMNS` from its cells."""
     if name in _FLOATS:
         return np.array([cell or "nan" for cell in cells], dtype=np.float64)
     if name == "seed":

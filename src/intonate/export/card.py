@@ -14,6 +14,7 @@ from typing import Any
 
 from intonate.errors import ModelError
 from intonate.evaluation import protocol, table
+from intonate.export import ratings_card
 from intonate.export.onnx import sign
 from intonate.export.text_card import text_card
 from intonate.recognizer.late_fusion import is_text_model
@@ -50,12 +51,20 @@ def give(
             f"{run} has no finished fit of fold {fold} and seed {seed}; train it with: intonate train RECIPE"
         )
     record = json.loads((fit / "run.json").read_text(encoding="utf-8"))
-    held_out = held_out_scores(table.read(fit / "predictions.csv"))
-    unseen_rows = [
-        row for folder in unseen_reports for row in held_out_scores(table.read(Path(folder) / "predictions.csv"))
-    ]
+    unseen_folders = [Path(folder) for folder in unseen_reports]
     spec = read_model(fit / "model.onnx").spec
-    spec = replace(spec, scores={"held_out_speakers": held_out, "unseen_corpora": unseen_rows})
+    scores: dict[str, Any] = {}
+    if spec.labels:
+        scores["held_out_speakers"] = held_out_scores(table.read(fit / "predictions.csv"))
+        scores["unseen_corpora"] = [
+            row for folder in unseen_folders for row in held_out_scores(table.read(folder / "predictions.csv"))
+        ]
+    if spec.dimensions:
+        scores["dimensions"] = ratings_card.rows(fit / "dimensions.csv")
+        scores["dimensions_of_unseen_corpora"] = [
+            row for folder in unseen_folders for row in ratings_card.rows(folder / "dimensions.csv")
+        ]
+    spec = replace(spec, scores=scores)
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     target = output / f"{spec.name}.onnx"
@@ -99,6 +108,8 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The model card, in Markdown."""
     if is_text_model(spec):
         return text_card(spec, record, size_bytes)
+    if not spec.labels:
+        return ratings_card.card(spec, record, size_bytes)
     held_out, unseen_rows = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]
     by_corpus: dict[str, list[str]] = {}
     for speaker in spec.unseen_speakers:
@@ -131,6 +142,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         parts.append(f"Held out (test and validation): {names_of}.")
     if unseen_rows:
         parts += ["## Scores on a corpus it never heard", _score_table(unseen_rows, "corpus")]
+    parts += ratings_card.sections(spec)
     parts += [
         "## Calibration",
         f"Temperature {spec.temperature:g}, fitted on {calibrated_on}. A best probability under "

@@ -89,6 +89,8 @@ class Clips(Dataset[dict[str, Any]]):
                 array = self._augmented(item.name, array, rng)
             clip[item.name] = array
         clip |= {"target": self.examples.targets[row], "allowed": self.examples.allowed[row], "row": row}
+        if self.examples.dimensions:
+            clip["ratings"] = self.examples.ratings[row]
         return clip | ({"shares": self.shares[row]} if self.shares is not None else {})
 
     def _moments(self, rows: Sequence[int], name: str) -> Moments:
@@ -192,7 +194,7 @@ def collate(clips: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
     batch: dict[str, torch.Tensor] = {}
     for name in clips[0]:
         arrays = [np.asarray(clip[name]) for clip in clips]
-        if arrays[0].ndim == 0 or name in ("allowed", "shares"):
+        if arrays[0].ndim == 0 or name in ("allowed", "shares", "ratings"):
             batch[name] = torch.from_numpy(np.stack(arrays))
             continue
         lengths = [len(array) for array in arrays]

@@ -68,7 +68,7 @@ def take_weights(network: Any, labels: tuple[str, ...], build: Callable[[int], A
 
     Args:
         network: changed in place.
-        labels: what its outputs are.
+        labels: what its outputs are, dimensions too.
         build: builds the same network with so many classes: what changes its shape then is an output layer.
         folder: of the fit, as `check` gives it.
 
@@ -80,7 +80,7 @@ def take_weights(network: Any, labels: tuple[str, ...], build: Callable[[int], A
     """
     folder = check(str(folder))
     weights = load(folder)
-    earlier_labels = read_model(folder / "model.onnx").spec.labels
+    earlier_labels = read_model(folder / "model.onnx").spec.outputs
     wider = build(len(labels) + 1).state_dict()
     label_pairs = [(labels.index(label), earlier_labels.index(label)) for label in labels if label in earlier_labels]
     taken_count, state = 0, network.state_dict()

@@ -19,7 +19,7 @@ from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, def
 from intonate.features.normalise import Moments
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import encoders
+from intonate.training import encoders, ratings
 from intonate.training.recipe import Input, Recipe
 
 SAMPLE_RATE_HZ = 16_000
@@ -35,8 +35,8 @@ class Examples:
 
     Attributes:
         utterances: the rows, merged labels not yet applied.
-        labels: the merged labels, in order of the outputs.
-        targets: (clips,) index into `labels`.
+        labels: the merged labels, in order of the outputs; none where only dimensions are learnt.
+        targets: (clips,) index into `labels`; 0 where there are none.
         clips: {input: array} per clip.
         allowed: (clips, labels) bool; the labels that the clip's corpus has at all.
         mates: speaker -> the clips of that speaker, copies too.
@@ -45,6 +45,8 @@ class Examples:
         too_short: how many clips were left out for their length.
         number: (clips,) which copy a clip is, from 1; 0 for a recording. Copies come after all recordings.
         copies: (recordings, copies) the clips that are copies of each recording; -1 where it has none.
+        ratings: (clips, dimensions) from 0 to 1; NaN where nobody rated.
+        dimensions: their names.
     """
 
     utterances: Sequence[Utterance]
@@ -57,6 +59,13 @@ class Examples:
     too_short: int
     number: NDArray[np.int64]
     copies: NDArray[np.int64]
+    ratings: NDArray[np.float32]
+    dimensions: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a model of these is to answer: labels, then dimensions."""
+        return (*self.labels, *self.dimensions)
 
     @property
     def recordings(self) -> Sequence[Utterance]:
@@ -116,23 +125,26 @@ def prepare(
     shortest_s: float = 0.0,
     folder: Path | None = None,
     change: Change | None = None,
+    scales: ratings.Scales | None = None,
 ) -> Examples:
     """Analyse every utterance.
 
     Args:
-        utterances: rows that the merge has a place for (`with_labels`).
-        merge_name: a merge of `intonate.emotions`.
+        utterances: rows that the merge has a place for (`with_labels`), or that are rated (`ratings.rows`).
+        merge_name: a merge of `intonate.emotions`; empty for dimensions alone.
         analysis: what to make of them (`by_recipe`, `by_spec`).
         speaker_inputs: the inputs that are normalised by speaker.
         bar: wraps what has to be computed in a progress bar.
         shortest_s: clips shorter than this after cleaning are left out and counted, seconds.
         folder: where features are kept (`cache_folder`); None for nowhere.
         change: what is done to every sound before it is cleaned (`intonate.augment.waveform.change`).
+        scales: {dimension: lowest and highest rating}, of the dimensions that are learnt or judged.
 
     Raises:
         AudioError: a file cannot be used.
-        CorpusError: no clip is long enough.
+        CorpusError: no clip is long enough, or a rating lies outside its scale.
     """
+    ratings.targets(utterances, scales or {})  # before anything is listened to
     clip_features = analyse(utterances, analysis.sound, folder, bar, changes=[change] * len(utterances))
     listed_count = len(utterances)
     if shortest_s and analysis.sound.front_ends:
@@ -145,12 +157,12 @@ def prepare(
         utterances = [utterances[place] for place in long_enough]
         clip_features = [clip_features[place] for place in long_enough]
     clips = _clips(clip_features, utterances, analysis)
-    labels = merged_labels(merge_name)
-    targets = np.array([labels.index(target_of(utterance, merge_name)) for utterance in utterances])
+    labels = merged_labels(merge_name) if merge_name else ()
+    targets = np.array([labels.index(target_of(row, merge_name)) if labels else 0 for row in utterances])
     corpora = np.array([utterance.corpus for utterance in utterances])
     speakers = np.array([utterance.speaker for utterance in utterances])
     allowed = np.zeros((len(clips), len(labels)), bool)
-    for corpus in np.unique(corpora):
+    for corpus in np.unique(corpora) if labels else ():
         allowed[np.ix_(corpora == corpus, np.unique(targets[corpora == corpus]))] = True
     return Examples(
         utterances=utterances,
@@ -163,6 +175,8 @@ def prepare(
         too_short=listed_count - len(clips),
         number=np.zeros(len(clips), np.int64),
         copies=np.zeros((len(clips), 0), np.int64),
+        ratings=ratings.targets(utterances, scales or {}),
+        dimensions=tuple(scales or ()),
     )
 
 
@@ -206,6 +220,7 @@ def expand(
         mates={speaker: with_copies(mates, copies) for speaker, mates in examples.mates.items()},
         moments=_moments([*examples.clips, *clips], examples.moments),
         number=np.concatenate([examples.number, number]),
+        ratings=np.concatenate([examples.ratings, examples.ratings[originals]]),
         copies=copies,
     )
 

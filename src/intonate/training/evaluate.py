@@ -16,8 +16,9 @@ from rich.console import Console
 from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_labels, target_of
-from intonate.errors import LabelError
-from intonate.evaluation import table
+from intonate.errors import CorpusError, LabelError
+from intonate.evaluation import ratings as rating_tables
+from intonate.evaluation import ratings_page, table
 from intonate.evaluation.report import write_report
 from intonate.evaluation.table import PredictionTable
 from intonate.features.cache import Change
@@ -33,8 +34,12 @@ def evaluate(
     manifest_path: str | os.PathLike[str],
     report: str | os.PathLike[str],
     whole: bool = False,
+    scale: tuple[float, float] | None = None,
 ) -> Path:
     """Answer every row of a manifest and write the report.
+
+    A model with dimensions is judged by the rows that have ratings, a model with labels by those with an emotion; one
+    with both by either, in one report.
 
     Rows whose emotion the model has no label for are left out and counted; where speakers may have been trained on,
     the report says so, for their figures flatter.
@@ -45,6 +50,8 @@ def evaluate(
         report: the folder to write to.
         whole: answer recordings of any length whole. Else those longer than the model answers whole are answered in
             windows, as `predict` answers them.
+        scale: the lowest and highest value on the scale of the manifest's ratings; None for the scale that the model
+            was trained on, or 0 to 1.
 
     Returns:
         The HTML page.
@@ -54,10 +61,75 @@ def evaluate(
     """
     model_file = late_fusion.open_model(model)
     spec = model_file.spec
-    utterances, notes = labelled_rows(spec, manifest_path, whole)
     bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
-    predictions = answers(model_file, utterances, "as given in the manifest", bar, root=root, whole=whole)
-    return write_report(Path(report), predictions, title=f"{spec.name} on {Path(manifest_path).name}", notes=notes)
+    title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
+    rated = rated_rows(spec, manifest_path)
+    numbers = numbers_of(model_file, rated, protocol, bar, root, whole, scale) if rated else None
+    if not spec.labels:
+        if numbers is None:
+            raise CorpusError(
+                f"{manifest_path} has no ratings of {', '.join(spec.dimensions)}, which is what {spec.name!r} gives; "
+                "expected a column of each, or a column ratings"
+            )
+        return ratings_page.write_report(Path(report), numbers, title, notes=_notes(spec, rated, Counter(), whole))
+    utterances, notes = labelled_rows(spec, manifest_path, whole)
+    predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
+    pictures = None
+    if numbers is not None:
+        pictures = {"Dimensions": ratings_page.panels(rating_tables.scores(numbers), numbers)}
+        rating_tables.write(numbers, Path(report) / "dimensions.csv")
+    return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures)
+
+
+def rated_rows(spec: ModelSpec, manifest_path: str | os.PathLike[str]) -> list[Utterance]:
+    """The rows of a manifest with a rating of a dimension that a model has; none where it has none.
+
+    Raises:
+        CorpusError: the manifest cannot be read.
+    """
+    if not spec.dimensions:
+        return []
+    rows, _ = manifest.read_all(manifest_path) if spec.labels else (manifest.read(manifest_path), None)
+    return [row for row in rows if not row.ratings.keys().isdisjoint(spec.dimensions)]
+
+
+def numbers_of(
+    model: ModelFile | late_fusion.LateFusion,
+    utterances: Sequence[Utterance],
+    protocol: str,
+    bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    root: Path | None = None,
+    whole: bool = True,
+    scale: tuple[float, float] | None = None,
+) -> rating_tables.RatingTable:
+    """What a model with dimensions says of utterances that were rated; arguments as of `answers` and `evaluate`."""
+    spec = model.spec
+    scales = {name: scale or spec.scales.get(name, (0.0, 1.0)) for name in spec.dimensions}
+    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+    analysis = data.by_spec(spec, partial(_tokens, spec))
+    examples = data.prepare(
+        utterances, "", analysis, speaker_inputs, bar, folder=data.cache_folder(None), scales=scales
+    )
+    scorer, rows, first = scoring.Scorer(model, examples), np.arange(len(utterances)), len(spec.labels)
+    knows_speakers = all(row.speaker for row in utterances)
+    tables = []
+    for statistics in scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,):
+        output = scorer.answers(rows, statistics)
+        if statistics == table.CLIP_ALONE:
+            output = _in_windows(model, utterances, output, whole)
+        answer = output[:, first : first + len(spec.dimensions)]
+        tables.append(
+            rating_tables.tabulate(
+                utterances,
+                spec.dimensions,
+                examples.ratings,
+                answer,
+                statistics=statistics,
+                protocol=protocol,
+                root=root,
+            )
+        )
+    return rating_tables.concatenate(tables)
 
 
 def labelled_rows(
@@ -76,8 +148,7 @@ def labelled_rows(
         rows = transcripts.fill(rows, manifest_path)
     if not spec.labels:
         raise LabelError(
-            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels, and a report of numbers is not "
-            "written yet; give a model with labels"
+            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels; give a model with labels"
         )
     merge_name = merge_of(spec)
     omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
@@ -147,7 +218,7 @@ def _in_windows(
     probabilities: NDArray[np.float64],
     whole: bool,
 ) -> NDArray[np.float64]:
-    """The answers (rows, labels) with those to recordings that are too long to be answered whole as `predict` has them.
+    """The answers (rows, labels or all outputs), to recordings too long to be answered whole as `predict` has them.
 
     Where nobody speaks in any window, the answer to the whole stays.
     """
@@ -157,8 +228,11 @@ def _in_windows(
         if end_s - utterance.start_s <= model.spec.pool.longest_s:
             continue
         waveform = load(utterance.path, rate, start_s=utterance.start_s, end_s=utterance.end_s)
-        if scores := recognizer.predict((waveform, rate)).scores:
-            probabilities[row] = [scores[label] for label in model.spec.labels]
+        answer = recognizer.predict((waveform, rate))
+        if found := {**answer.scores, **answer.dimensions}:
+            names = model.spec.outputs[: probabilities.shape[1]]
+            known = [place for place, name in enumerate(names) if name in found]
+            probabilities[row, known] = [found[names[place]] for place in known]
     return probabilities
 
 

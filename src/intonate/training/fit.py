@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,12 @@ from intonate.augment import waveform
 from intonate.corpora import copies, manifest, sets, splits, transcripts
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
-from intonate.evaluation import calibration, table
-from intonate.evaluation.table import PredictionTable
+from intonate.evaluation import calibration, metrics, table
+from intonate.evaluation import ratings as rating_tables
 from intonate.export import onnx as export
 from intonate.recognizer.model_file import TOKENS, read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, encoders, fitting, network, provenance, recipe_names, scoring, strangers
+from intonate.training import data, encoders, fitting, network, provenance, ratings, recipe_names, scoring, strangers
 from intonate.training.fitting import normalised_clip
 from intonate.training.recipe import Recipe, load
 
@@ -71,7 +71,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 
 def _train(recipe: Recipe, folder: Path) -> None:
-    utterances = data.with_labels(_read_utterances(recipe), recipe.data.labels)
+    utterances = _usable(recipe, _read_utterances(recipe))
     jobs = _jobs(recipe, utterances)
     _claim(folder, recipe)
     queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
@@ -87,7 +87,14 @@ def _train(recipe: Recipe, folder: Path) -> None:
         analysis, speaker_inputs = data.by_recipe(recipe, encode), data.speaker_inputs(recipe.inputs)
         bar, cache_folder = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
         examples = data.prepare(
-            utterances, recipe.data.labels, analysis, speaker_inputs, bar, recipe.data.shortest_s, cache_folder
+            utterances,
+            recipe.data.labels,
+            analysis,
+            speaker_inputs,
+            bar,
+            recipe.data.shortest_s,
+            cache_folder,
+            scales=recipe.data.ratings,
         )
         data.refuse_without_speakers(examples, recipe)
         if examples.too_short:
@@ -106,6 +113,13 @@ def _train(recipe: Recipe, folder: Path) -> None:
             _fit(recipe, examples, split, fold, seed, folder / _fit_name((fold, split, seed)), definition)
     fit_folders = [folder / _fit_name(job) for job in jobs]
     scoring.report(folder, recipe, fit_folders)
+
+
+def _usable(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """The rows that have what is learnt: a label of the merge, or a rating."""
+    if recipe.task == "dimensions":
+        return ratings.rows(utterances, recipe.data.ratings, recipe.data.labels)
+    return data.with_labels(utterances, recipe.data.labels)
 
 
 Job = tuple[int, Split, int]
@@ -135,7 +149,8 @@ def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
 
 def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: fitting.Fitted) -> tuple[float, ...]:
     """The share of each label in what a network is fitted to; empty where balancing makes them even."""
-    if len(fitted_model.present) or recipe.training.balance or recipe.data.balance is not None:
+    is_even = len(fitted_model.present) or recipe.training.balance or recipe.data.balance is not None
+    if is_even or not examples.labels:
         return ()
     soft = recipe.training.soft_labels
     label_shares = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
@@ -223,24 +238,17 @@ def _fit(
     if fit_recipe.training.leave_out:
         facts["left_out_for_calibration"] = fit_recipe.training.leave_out
         spec = strangers.calibrate(spec, fit_recipe, examples, split, seed, folder)
-    else:
+    elif spec.labels:
         spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
     export.sign(target, spec)
     scorer = scoring.Scorer(read_model(target), examples)
     start_s = time.perf_counter()
-    tables = [
-        _table(
-            recipe, examples, split, fold, seed, spec, scorer.probabilities(split.test, statistics, seed), statistics
-        )
-        for statistics in scoring.statistics_of(spec)
-    ]
-    facts["test_s"] = (time.perf_counter() - start_s) / len(tables)
-    predictions = table.concatenate(tables)
-    table.write(predictions, folder / "predictions.csv")
+    answers = {statistics: scorer.answers(split.test, statistics, seed) for statistics in scoring.statistics_of(spec)}
+    facts["test_s"] = (time.perf_counter() - start_s) / len(answers)
+    score_text = _write_tables(recipe, examples, split, fold, seed, spec, answers, folder, facts)
     facts["test_clips"] = len(split.test)
     if examples.too_short:
         facts["too_short_clips"] = examples.too_short
-    facts["test_uar"] = scoring.uar_by_statistics(predictions)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     record = provenance.record(recipe, examples.recordings) | {
         "split": split.name,
@@ -249,8 +257,7 @@ def _fit(
         **search_facts,
     }
     (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    scores_text = ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items())
-    console.print(f"  test UAR: {scores_text}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
+    console.print(f"  test {score_text}  [dim]({facts['train_s']:.0f} s)[/]", highlight=False)
 
 
 def _search_parameters(
@@ -292,6 +299,8 @@ def _spec(
         corpora=tuple(sorted({row.corpus for row in rows})),
         unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - train_speakers)),
         licence=recipe.card.licence,
+        dimensions=examples.dimensions,
+        scales=dict(recipe.data.ratings),
         recipe_hash=recipe.hash(),
         intonate_version=intonate.__version__,
     )
@@ -310,28 +319,56 @@ def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples
     return replace(spec, temperature=round(temperature, 4), abstain_below=round(threshold, 4))
 
 
-def _table(
+def _write_tables(
     recipe: Recipe,
     examples: data.Examples,
     split: Split,
     fold: int,
     seed: int,
     spec: ModelSpec,
-    probabilities: NDArray[np.float64],
-    statistics: str,
-) -> PredictionTable:
-    rows = [examples.utterances[row] for row in split.test]
-    return table.tabulate(
-        [replace(row, path=_portable_path(row.path, recipe)) for row in rows],
-        [examples.labels[target] for target in examples.targets[split.test]],
-        examples.labels,
-        probabilities,
-        statistics=statistics,
-        protocol=split.name if split.speakers_overlap else f"speaker-disjoint ({recipe.data.split})",
-        fold=fold,
-        seed=seed,
-        abstain_below=spec.abstain_below,
-    )
+    answers: Mapping[str, NDArray[np.float64]],
+    folder: Path,
+    facts: dict[str, Any],
+) -> str:
+    """predictions.csv of labels, dimensions.csv of dimensions, `test_uar` and `test_ccc` of the facts; all in words."""
+    rows = [
+        replace(examples.utterances[row], path=_portable_path(examples.utterances[row].path, recipe))
+        for row in split.test
+    ]
+    protocol = split.name if split.speakers_overlap else f"speaker-disjoint ({recipe.data.split})"
+    made: dict[str, Any] = {"protocol": protocol, "fold": fold, "seed": seed}
+    words, count = [], len(spec.labels)
+    if spec.labels:
+        emotions = [examples.labels[target] for target in examples.targets[split.test]]
+        predictions = table.concatenate(
+            table.tabulate(
+                rows,
+                emotions,
+                examples.labels,
+                output[:, :count],
+                statistics=statistics,
+                abstain_below=spec.abstain_below,
+                **made,
+            )
+            for statistics, output in answers.items()
+        )
+        table.write(predictions, folder / "predictions.csv")
+        facts["test_uar"] = scoring.uar_by_statistics(predictions)
+        words.append("UAR: " + ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items()))
+    if spec.dimensions:
+        truth = examples.ratings[split.test].astype(np.float64)
+        numbers = [
+            rating_tables.tabulate(rows, spec.dimensions, truth, output[:, count:], statistics=statistics, **made)
+            for statistics, output in answers.items()
+        ]
+        rating_tables.write(rating_tables.concatenate(numbers), folder / "dimensions.csv")
+        facts["test_ccc"] = {
+            statistics: dict(zip(spec.dimensions, metrics.concordance(truth, output[:, count:]).tolist(), strict=True))
+            for statistics, output in answers.items()
+        }
+        for statistics, figures in facts["test_ccc"].items():
+            words.append(f"CCC, {statistics}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    return "; ".join(words)
 
 
 def _portable_path(path: str, recipe: Recipe) -> str:

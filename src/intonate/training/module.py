@@ -1,4 +1,4 @@
-"""The one LightningModule of every torch classifier: masked loss, mixup, schedule, validation UAR."""
+"""The one LightningModule of every network: masked loss, mixup, schedule, and how good it is on validation speakers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from intonate.evaluation.metrics import uar_over_corpora
+from intonate.evaluation.metrics import concordance, uar_over_corpora
 from intonate.models.contract import Network
 from intonate.training.recipe import Training
 
 # What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
 MASKED = -1e4
 MIXUP_BETA = 0.3
+# Beside what a concordance is divided by, which is nothing where all answers and all ratings are the same.
+TINY = 1e-8
 # The parts of a checkpoint that hold weights: those in use, and with a running mean the others.
 STATES = {"state_dict", "current_model_state"}
 OPTIMIZERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamax": torch.optim.Adamax}
@@ -25,6 +27,8 @@ OPTIMIZERS: dict[str, Any] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Ad
 
 def soft_targets(targets: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
     """Targets (batch,), or shares of classes (batch, classes), smoothed over the classes that the row's corpus has."""
+    if allowed.shape[1] == 0:
+        return allowed.float()
     hot = targets if targets.ndim == 2 else F.one_hot(targets, allowed.shape[1]).float()
     return hot * (1 - smoothing) + smoothing * allowed / allowed.sum(dim=1, keepdim=True)
 
@@ -35,18 +39,53 @@ def masked_cross_entropy(logits: Tensor, soft: Tensor, allowed: Tensor) -> Tenso
     return -(soft * logs).sum(dim=1).mean()
 
 
+def concordance_loss(values: Tensor, ratings: Tensor) -> Tensor:
+    """1 − CCC of each dimension over the batch, their mean; what nobody rated (NaN) takes no part.
+
+    Args:
+        values: (batch, dimensions) answers.
+        ratings: (batch, dimensions) from 0 to 1.
+    """
+    is_rated = ~ratings.isnan()
+    count = is_rated.sum(dim=0)
+    rated = count >= 2  # of one clip nothing can go along with anything
+    if not rated.any():
+        return values.sum() * 0
+    zero, count = values.new_zeros((), dtype=torch.float32), count.clamp(min=1)
+    values, truth = torch.where(is_rated, values.float(), zero), torch.where(is_rated, ratings.float(), zero)
+    value_mean, truth_mean = values.sum(dim=0) / count, truth.sum(dim=0) / count
+    value_rest = torch.where(is_rated, values - value_mean, zero)
+    truth_rest = torch.where(is_rated, truth - truth_mean, zero)
+    spread = (value_rest.square().sum(dim=0) + truth_rest.square().sum(dim=0)) / count
+    together = (value_rest * truth_rest).sum(dim=0) / count
+    losses = 1 - 2 * together / (spread + (value_mean - truth_mean).square() + TINY)
+    return losses[rated].mean()
+
+
 class Classifier(L.LightningModule):
     """Fits any network that keeps the contract (`intonate.models.contract`).
+
+    Its outputs are logits of labels, then numbers of dimensions; the losses of the two are added.
 
     Args:
         network: what learns.
         options: the recipe's training part.
         steps: number of optimiser steps in all, for the schedule.
         corpora: for each training row its corpus: the validation UAR is the mean over corpora.
+        dimensions: how many of the outputs, the last ones, are no logits but numbers from 0 to 1.
     """
 
-    def __init__(self, network: Network, options: Training, steps: int, corpora: np.ndarray, seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        options: Training,
+        steps: int,
+        corpora: np.ndarray,
+        seed: int = 0,
+        dimensions: int = 0,
+    ) -> None:
         super().__init__()
+        self.dimensions = dimensions
         self.network, self.options, self.steps, self.corpora, self.seed = network, options, steps, corpora, seed
         self._argument_names = set(network.input_names())
         self._validation_outputs: list[tuple[Tensor, ...]] = []
@@ -62,10 +101,22 @@ class Classifier(L.LightningModule):
     def _loss(self, batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> Tensor:
         branch_logits = list(self.network.parts(**self._inputs(batch)))
         if not branch_logits:
-            return masked_cross_entropy(self.logits(batch), soft, allowed)
-        branch_losses = torch.stack([masked_cross_entropy(part, soft, allowed) for part in branch_logits])
-        sum_loss = masked_cross_entropy(torch.stack(branch_logits).sum(dim=0), soft, allowed)
+            return self._output_loss(self.logits(batch), batch, soft, allowed)
+        # Logits add up; a number that several branches add up to is to be told by each of them alone, once enlarged.
+        count = len(branch_logits)
+        branch_losses = torch.stack([self._output_loss(part, batch, soft, allowed, count) for part in branch_logits])
+        sum_loss = self._output_loss(torch.stack(branch_logits).sum(dim=0), batch, soft, allowed)
         return sum_loss + self.options.branch_loss * branch_losses.sum()
+
+    def _output_loss(
+        self, output: Tensor, batch: dict[str, Tensor], soft: Tensor, allowed: Tensor, times: int = 1
+    ) -> Tensor:
+        """The loss of the labels and of the dimensions, whose numbers are taken `times` as large."""
+        labels = allowed.shape[1]
+        losses = [masked_cross_entropy(output[:, :labels], soft, allowed)] if labels else []
+        if self.dimensions:
+            losses.append(concordance_loss(times * output[:, labels:], batch["ratings"]))
+        return torch.stack(losses).sum()
 
     def on_train_epoch_start(self) -> None:
         # Everything random in an epoch follows from seed and epoch: a resumed training goes on as if never stopped.
@@ -86,21 +137,35 @@ class Classifier(L.LightningModule):
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        logits = self.logits(batch).float().masked_fill(~batch["allowed"], MASKED)
-        self._validation_outputs.append((logits.argmax(dim=1), batch["target"], batch["row"], logits))
+        labels, output = batch["allowed"].shape[1], self.logits(batch).float()
+        logits = output[:, :labels].masked_fill(~batch["allowed"], MASKED)
+        # Of a model without dimensions there are no ratings, (batch, 0).
+        numbers, ratings = output[:, labels:], batch.get("ratings", output[:, labels:])
+        self._validation_outputs.append((batch["target"], batch["row"], logits, numbers, ratings))
 
     def on_validation_epoch_end(self) -> None:
-        predicted, target, row, logits = (
+        target, row, logits, numbers, ratings = (
             torch.cat(parts).cpu() for parts in zip(*self._validation_outputs, strict=True)
         )
         self._validation_outputs.clear()
-        uar = uar_over_corpora(target.numpy(), predicted.numpy(), self.corpora[row.numpy()], logits.shape[1])
-        self.log("validation/uar", uar, prog_bar=True)
-        self.log("validation/loss", F.cross_entropy(logits, target))
+        figures, losses = [], []
+        if labels := logits.shape[1]:
+            predicted = logits.argmax(dim=1).numpy()
+            figures.append(uar_over_corpora(target.numpy(), predicted, self.corpora[row.numpy()], labels))
+            self.log("validation/uar", figures[0], prog_bar=True)
+            losses.append(F.cross_entropy(logits, target))
+        if self.dimensions:
+            figures.append(float(np.nanmean(concordance(ratings.double().numpy(), numbers.double().numpy()))))
+            self.log("validation/ccc", figures[-1], prog_bar=True)
+            losses.append(concordance_loss(numbers, ratings))
+        self.log("validation/score", float(np.mean(figures)))
+        self.log("validation/loss", torch.stack(losses).sum())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What is frozen is as it was when the network was built, and may be a hundred times what learns."""
-        checkpoint["validation/uar"] = float(self.trainer.callback_metrics["validation/uar"])
+        for name in ("validation/uar", "validation/ccc", "validation/score"):
+            if name in self.trainer.callback_metrics:
+                checkpoint[name] = float(self.trainer.callback_metrics[name])
         frozen = self._frozen()
         for state in STATES & checkpoint.keys():
             checkpoint[state] = {name: value for name, value in checkpoint[state].items() if name not in frozen}

@@ -29,7 +29,8 @@ from intonate.training.data import Examples
 from intonate.training.module import Classifier
 from intonate.training.recipe import Recipe, Training
 
-SCORE = "validation/uar"
+# What the kept epoch is chosen by: of labels, and of dimensions, with labels or without.
+SCORE, SCORE_OF_DIMENSIONS = "validation/uar", "validation/score"
 
 
 def wants_lengths(recipe: Recipe, name: str) -> bool:
@@ -69,10 +70,10 @@ def build(recipe: Recipe, examples: Examples) -> Network:
     columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
     columns |= {name: clip.shape[1:] for name, clip in examples.clips[0].items() if clip.ndim == 4}
     fresh = partial(models.get(recipe.model.name), columns=columns, **recipe.model.params)
-    network: Network = fresh(classes=len(examples.labels))
+    network: Network = fresh(classes=len(examples.outputs))
     if recipe.training.begin_with:
         folder = begin.check(recipe.training.begin_with)
-        begin.take_weights(network, examples.labels, lambda classes: fresh(classes=classes), folder)
+        begin.take_weights(network, examples.outputs, lambda classes: fresh(classes=classes), folder)
     return network
 
 
@@ -92,7 +93,8 @@ def fit(
     epoch's.
 
     Returns:
-        The network with the kept weights, and facts about the training (epochs, best validation UAR, parameters).
+        The network with the kept weights, and facts about the training: parameters, epochs, `validation_uar` of labels
+        and `validation_ccc` of dimensions (the mean over them).
     """
     options = recipe.training
     torch.manual_seed(seed)
@@ -103,7 +105,8 @@ def fit(
     train_loader, validation_loader = _loaders(recipe, examples, split, inputs, seed)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
     steps = math.ceil(len(train_loader) / options.accumulate) * options.epochs
-    module = Classifier(network, options, steps, corpora, seed)
+    module = Classifier(network, options, steps, corpora, seed, len(examples.dimensions))
+    monitor = SCORE_OF_DIMENSIONS if examples.dimensions else SCORE
     checkpoints = folder / "checkpoints"
     scores: list[float] = []
     last_checkpoint = checkpoints / "last.ckpt"
@@ -111,9 +114,8 @@ def fit(
     with warnings.catch_warnings():
         # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
         warnings.simplefilter("ignore")
-        trainer = _trainer(
-            options, _callbacks(options, checkpoints, on_epoch, scores), with_checkpoints=on_epoch is None
-        )
+        callbacks = _callbacks(options, checkpoints, on_epoch, scores, monitor)
+        trainer = _trainer(options, callbacks, with_checkpoints=on_epoch is None)
         trainer.fit(
             module,
             train_loader,
@@ -126,13 +128,13 @@ def fit(
         checkpoint = torch.load(checkpoints / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"])
-        score = checkpoint.get(SCORE)
+        found = {name: checkpoint[name] for name in (SCORE, "validation/ccc") if name in checkpoint}
     else:
-        score = max(scores) if options.keep == "best" else scores[-1]
+        found = {monitor: max(scores) if options.keep == "best" else scores[-1]}
     facts = {
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "epochs": trainer.current_epoch,
-        "validation_uar": score,
+        **{name.replace("/", "_"): value for name, value in found.items()},
     }
     network = module.network.float().cpu()
     network.finish()
@@ -156,13 +158,17 @@ def _loaders(
 
 
 def _callbacks(
-    options: Training, checkpoints: Path, on_epoch: Callable[[int, float], None] | None, scores: list[float]
+    options: Training,
+    checkpoints: Path,
+    on_epoch: Callable[[int, float], None] | None,
+    scores: list[float],
+    monitor: str,
 ) -> list[Callback]:
     """Checkpoints, or `on_epoch`, which also fills `scores`; running mean of the weights; early stopping."""
     callbacks: list[Callback] = []
     if on_epoch is None:
         best_checkpoint = ModelCheckpoint(
-            checkpoints, filename="best", monitor=SCORE, mode="max", enable_version_counter=False
+            checkpoints, filename="best", monitor=monitor, mode="max", enable_version_counter=False
         )
         # Lightning's own `save_last` writes only where the best is written, too. This one comes after the best, so
         # that it knows it.
@@ -170,11 +176,11 @@ def _callbacks(
     if options.average:
         callbacks.append(EMAWeightAveraging(decay=options.average))
     if options.patience:
-        callbacks.append(EarlyStopping(SCORE, mode="max", patience=options.patience))
+        callbacks.append(EarlyStopping(monitor, mode="max", patience=options.patience))
     if on_epoch is not None:
 
         def on_validation_end(trainer: L.Trainer, _: Any) -> None:
-            scores.append(float(trainer.callback_metrics[SCORE]))
+            scores.append(float(trainer.callback_metrics[monitor]))
             on_epoch(trainer.current_epoch, scores[-1])
 
         callbacks.append(LambdaCallback(on_validation_end=on_validation_end))

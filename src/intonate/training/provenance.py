@@ -46,7 +46,8 @@ def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
     keys = keys_of(utterances, hashed=True) if has_sound else [Path(row.path).name for row in utterances]
     for row, key in zip(utterances, keys, strict=True):
         words = f"\t{row.text}" if recipe.reads() else ""
-        facts = f"{key}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}\n"
+        rated = "".join(f"\t{name} {row.ratings.get(name)}" for name in recipe.data.ratings)
+        facts = f"{key}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}{rated}\n"
         digest.update(facts.encode())
     return digest.hexdigest()[:12]
 

@@ -15,19 +15,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PositiveFloat, ValidationError, model_validator
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 from intonate.training import recipe_files
+from intonate.training.recipe_search import RecipePart, Search, parse_number
 
 # Keys that are younger than the first published figures; ("", key) is a whole part.
 LATER_KEYS = (
@@ -51,15 +51,12 @@ LATER_KEYS = (
     ("training", "accumulate"),
     ("training", "encoder_learning_rate"),
     ("", "translate"),
+    ("", "task"),
+    ("data", "ratings"),
 )
 
 
-class _RecipePart(BaseModel):
-    # `labels: 8` means the merge called "8".
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-
-class Balance(_RecipePart):
+class Balance(RecipePart):
     """Clips per class in the training part, after the split; see intonate.corpora.balance."""
 
     to: Literal["largest", "smallest", "harmonic_mean", "count"]
@@ -74,13 +71,17 @@ class Balance(_RecipePart):
         return balance.Balance(self.to, self.count)
 
 
-class Data(_RecipePart):
+class Data(RecipePart):
     """What is learnt from, and who is held out."""
 
     corpora: dict[str, str] = Field(default={}, description="catalogue name -> folder on disk")
     set: str = Field(default="", description="of these corpora, what a published system was trained on: p0, p3, p4-en…")
     manifest: str = Field(default="", description="a CSV written by `intonate manifest`, instead of `corpora`")
-    labels: str = Field(description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…")
+    labels: str = Field(default="", description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…")
+    ratings: dict[str, tuple[float, float]] = Field(
+        default={},
+        description="with `task: dimensions`: each one and its raters' scale: {arousal: [1, 7]}",
+    )
     split: str = Field(description="a protocol of intonate.corpora.splits")
     folds: list[int] = Field(default=[], description="folds to run, from 1; empty for all")
     clean: list[dict[str, Any]] = Field(default=[{"step": "trim", "below_db": 40.0, "margin_s": 0.1}])
@@ -94,7 +95,7 @@ class Data(_RecipePart):
     )
 
 
-class Normalise(_RecipePart):
+class Normalise(RecipePart):
     """See intonate.schema.Normalisation; the means and deviations are measured on the training part."""
 
     kind: Literal["clip", "corpus", "speaker"] = "corpus"
@@ -103,17 +104,17 @@ class Normalise(_RecipePart):
     clip: float = Field(default=0.0, ge=0)
 
 
-class Input(_RecipePart):
+class Input(RecipePart):
     """One input of the model."""
 
     front_end: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
     normalise: Normalise | None = None
     augment: dict[str, float] = Field(default={}, description="see intonate.augment.spectrogram")
     noise: float = Field(default=0.0, ge=0, description="sd of the Gaussian noise on a vector in training")
 
 
-class Views(_RecipePart):
+class Views(RecipePart):
     """Test-time augmentation: the answers to several views of a clip are averaged; see intonate.models.views."""
 
     of: str = Field(description="the input that is changed")
@@ -121,13 +122,13 @@ class Views(_RecipePart):
     warp: list[PositiveFloat] = Field(default=[1.0], min_length=1, description="factors of the mel axis")
 
 
-class Model(_RecipePart):
+class Model(RecipePart):
     name: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
     views: Views | None = None
 
 
-class Training(_RecipePart):
+class Training(RecipePart):
     """How a torch model is fitted; a scikit-learn model reads `seeds` only."""
 
     epochs: int = Field(default=40, ge=1)
@@ -184,56 +185,14 @@ class Training(_RecipePart):
     precision: Annotated[Literal["32", "bf16"], BeforeValidator(str)] = "32"
     begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
     keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
-    seeds: list[int] = [0]
+    seeds: list[int] = Field(default=[0])
 
 
-class Values(_RecipePart):
-    """What a search draws a value from: a list, or the numbers from low to high (whole ones, if both are whole)."""
-
-    values: list[Any] = Field(default=[], description="written as a list: [1, 3, 5]")
-    low: int | float | None = None
-    high: int | float | None = None
-    log: bool = Field(default=False, description="evenly on a logarithmic scale")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _listed(cls, given: Any) -> Any:
-        return {"values": [_parse_number(value) for value in given]} if isinstance(given, list) else given
-
-    @model_validator(mode="after")
-    def _check_possible(self) -> Values:
-        if self.low is None or self.high is None:
-            if not self.values or self.low is not None or self.high is not None:
-                raise ValueError("expected a list of values, or low and high")
-        elif self.values or self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("expected low under high, above 0 with log, and no list beside them")
-        return self
-
-
-class Search(_RecipePart):
-    """What is chosen for each fold by itself, without its test part; see intonate.training.search."""
-
-    sampler: Literal["grid", "random", "tpe"] = "tpe"
-    trials: int = Field(default=0, ge=0, description="configurations tried; 0: all of a grid, 30 of the others")
-    groups: int = Field(
-        default=0, ge=0, description="scored on as many speaker-grouped folds of the training part; 0: validation part"
-    )
-    space: dict[str, Values] = Field(min_length=1, description="model.params.* or training.* -> what to draw from")
-
-    @model_validator(mode="after")
-    def _check_possible(self) -> Search:
-        if self.groups == 1:
-            raise ValueError("groups: expected 2 or more, or 0 for the validation part")
-        if self.sampler == "grid" and (ranges := [key for key, values in self.space.items() if not values.values]):
-            raise ValueError(f"a grid needs lists, and {ranges[0]} is a range; list its values, or use random or tpe")
-        return self
-
-
-class Translate(_RecipePart):
+class Translate(RecipePart):
     """Clips of some corpora made to sound like another, for the training part; see intonate.training.translation."""
 
     name: str = Field(description="of intonate.training.translation: cyclegan, coral…")
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
     to: str = Field(default="", description="a corpus that is trained on; empty: what the split gives without labels")
     keep: bool = Field(default=True, description="train on the translated corpora's recordings, too")
     fill: bool = Field(default=False, description="only as many clips as the classes of `to` lack to its largest")
@@ -246,7 +205,7 @@ class Translate(_RecipePart):
         return self
 
 
-class Card(_RecipePart):
+class Card(RecipePart):
     """What the model file says of itself."""
 
     licence: str = ""
@@ -256,7 +215,11 @@ class Card(_RecipePart):
     configurations_tried: int = Field(default=1, ge=1, description="how many were compared on validation speakers")
 
 
-class Recipe(_RecipePart):
+class Recipe(RecipePart):
+    task: Literal["labels", "dimensions"] = Field(
+        default="labels",
+        description="dimensions: numbers from data.ratings; labels too where data.labels is given",
+    )
     name: str = Field(pattern=r"^[\w][\w.+-]*$", description="of the run's folder: letters, digits, and . _ + - within")
     data: Data
     inputs: dict[str, Input]
@@ -367,14 +330,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         parsed_value = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
-    values[last_key] = _parse_number(parsed_value)
-
-
-def _parse_number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as a string; a number is what was meant."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)
-    return value
+    values[last_key] = parse_number(parsed_value)
 
 
 def _part_at(root: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:

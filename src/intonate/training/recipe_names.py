@@ -32,7 +32,9 @@ def check(recipe: Recipe) -> None:
     Raises:
         RecipeError, LabelError: with the nearest known name.
     """
-    merge(recipe.data.labels)
+    _check_task(recipe)
+    if recipe.data.labels:
+        merge(recipe.data.labels)
     if recipe.data.set:
         sets.get(recipe.data.set)
     check_steps(recipe.data.clean)
@@ -59,6 +61,38 @@ def check(recipe: Recipe) -> None:
         _check_inputs(recipe, build)
         if recipe.training.mixup and recipe.reads():
             raise RecipeError("words cannot be mixed: set training.mixup to 0 for a model that reads text")
+
+
+def _check_task(recipe: Recipe) -> None:
+    """There are labels or ratings to learn from, and nothing that works on labels where there are none."""
+    if recipe.task == "labels":
+        if not recipe.data.labels:
+            raise RecipeError("the key 'data.labels' is missing; name a merge, or train numbers with task: dimensions")
+        if recipe.data.ratings:
+            raise RecipeError("data.ratings needs task: dimensions; add it, or leave the ratings out")
+        return
+    if not recipe.data.ratings:
+        raise RecipeError("task: dimensions needs data.ratings, each with its scale, as in {arousal: [1, 7]}")
+    for name, (low, high) in recipe.data.ratings.items():
+        if not low < high:
+            raise RecipeError(
+                f"data.ratings.{name}: a scale goes from its lowest to its highest value, not {low}–{high}"
+            )
+    if not is_network(models.get(recipe.model.name)):
+        raise RecipeError(
+            f"task: dimensions needs a network, and {recipe.model.name!r} is none; choose head or compact"
+        )
+    unfit = {
+        "model.views": recipe.model.views is not None,
+        "translate": recipe.translate is not None,
+        "search": recipe.search is not None,
+        "training.leave_out": bool(recipe.training.leave_out),
+        "data.balance": recipe.data.balance is not None and not recipe.data.labels,
+        "training.soft_labels": recipe.training.soft_labels and not recipe.data.labels,
+    }
+    for key, is_set in unfit.items():
+        if is_set:
+            raise RecipeError(f"{key} works on labels and cannot be used with task: dimensions; leave it out")
 
 
 def _check_search(recipe: Recipe, build: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.evaluation import metrics, table
+from intonate.evaluation import metrics, ratings, table
 from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
 from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.late_fusion import LateFusion
@@ -39,7 +39,11 @@ class Scorer:
         self.model, self.examples = model, examples
 
     def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
-        """Calibrated probabilities (rows, labels).
+        """Calibrated probabilities (rows, labels); arguments as of `answers`."""
+        return self.answers(rows, statistics, seed)[:, : len(self.model.spec.labels)]
+
+    def answers(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
+        """The same with the model's other outputs behind the labels, (rows, outputs).
 
         Args:
             rows: which clips.
@@ -58,7 +62,7 @@ class Scorer:
             elif statistics == CLIP_AND_5:
                 other_rows = rng.choice(other_rows, min(5, len(other_rows)), replace=False)
             clips.append(self._normalised_clip(int(row), other_rows))
-        return Recognizer(self.model).probabilities(clips, batch_size=32)
+        return Recognizer(self.model).answers(clips, batch_size=32)
 
     def _normalised_clip(self, row: int, other_rows: NDArray[np.int64]) -> Clip:
         clip: Clip = {}
@@ -94,10 +98,10 @@ def _search_notes(fit_folders: Sequence[Path], records: Sequence[Mapping[str, An
 
 
 def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
-    """`report/` of all finished fits of a run together: metrics.json, predictions.csv, report.html."""
+    """`report/` of all finished fits of a run together: metrics.json, the table of answers, report.html."""
+    from intonate.evaluation import ratings_page
     from intonate.evaluation.report import write_report
 
-    tables = [table.read(path / "predictions.csv") for path in fit_folders]
     records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in fit_folders]
     configurations = max(record["configurations_tried"] for record in records)
     notes = [
@@ -110,14 +114,14 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
     panels = translation_report.panels(
         [path for path in fit_folders if path.name.endswith(f"-seed{records[0]['seed']}")]
     )
-    write_report(
-        folder / "report",
-        table.concatenate(tables),
-        title=recipe.name,
-        times={
-            "train_s": sum(record["train_s"] for record in records),
-            "test_s": sum(record["test_s"] for record in records),
-        },
-        notes=notes,
-        pictures={"What the translation did": panels} if panels else None,
-    )
+    pictures = {"What the translation did": panels} if panels else {}
+    times = {key: sum(record[key] for record in records) for key in ("train_s", "test_s")}
+    if recipe.task == "dimensions":
+        numbers = ratings.concatenate(ratings.read(path / "dimensions.csv") for path in fit_folders)
+        if not recipe.data.labels:
+            ratings_page.write_report(folder / "report", numbers, recipe.name, times, notes)
+            return
+        pictures["Dimensions"] = ratings_page.panels(ratings.scores(numbers), numbers)
+        ratings.write(numbers, folder / "report" / "dimensions.csv")
+    tables = table.concatenate(table.read(path / "predictions.csv") for path in fit_folders)
+    write_report(folder / "report", tables, title=recipe.name, times=times, notes=notes, pictures=pictures or None)

@@ -37,7 +37,8 @@ from intonate.errors import RecipeError
 from intonate.schema import Utterance
 from intonate.training import fitting
 from intonate.training.data import Examples
-from intonate.training.recipe import Recipe, Search, Values
+from intonate.training.recipe import Recipe
+from intonate.training.recipe_search import Search, Values
 
 DATABASE, TABLE, TRIAL = "search.db", "trials.csv", "trial"
 # Of a search that does not say how many, and is no grid.

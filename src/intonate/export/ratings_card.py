@@ -1,0 +1,103 @@
+"""What a model card says of dimensions: the scale that they were learnt on, and their held-out figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from intonate.evaluation import ratings
+from intonate.schema import ModelSpec
+
+# What a card lists, of everything that evaluation.ratings counts.
+GROUPS = ("all", "corpus", "language", "gender")
+
+
+def rows(path: str | Path) -> list[dict[str, Any]]:
+    """Of a kept table: one row per statistics, group and dimension, CCC and RMSE with their intervals."""
+    found = []
+    for condition in ratings.scores(ratings.read(path))["conditions"]:
+        groups = {"all": {"all": condition}} | condition["groups"]
+        for kind in GROUPS:
+            for name, group in groups[kind].items():
+                found += [
+                    {
+                        "statistics": condition["statistics"],
+                        "group": kind,
+                        "name": name,
+                        "dimension": dimension,
+                        "clips": group["utterances"],
+                        "speakers": group["speakers"],
+                        **{
+                            figure: {key: round(value, 4) for key, value in numbers.items() if value is not None}
+                            for figure, numbers in figures.items()
+                        },
+                    }
+                    for dimension, figures in group["overall"].items()
+                ]
+    return found
+
+
+def sections(spec: ModelSpec) -> list[str]:
+    """The part of a card on dimensions; nothing of a model without."""
+    if not spec.dimensions:
+        return []
+    scales = "; ".join(f"{name}: 0 is {low:g} on it, 1 is {high:g}" for name, (low, high) in spec.scales.items())
+    parts = [
+        "## Dimensions",
+        f"Numbers from 0 to 1: {', '.join(spec.dimensions)}. They follow the scale of the raters of its training "
+        f"({scales}). What lies beyond is cut off. CCC is Lin's concordance with the ratings: 1 is full, 0 is "
+        "chance; RMSE is on the scale from 0 to 1. Intervals (95 %) are bootstrapped over speakers.",
+    ]
+    for key, words in (
+        ("dimensions", "On speakers it never heard:"),
+        ("dimensions_of_unseen_corpora", "On a corpus it never heard:"),
+    ):
+        if found := spec.scores.get(key):
+            parts += [words, _table(found)]
+    return parts
+
+
+def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
+    """The card of a model with dimensions and no labels, in Markdown."""
+    parts = [
+        f"# {spec.name}",
+        f"Says how a voice sounds, in numbers: {', '.join(spec.dimensions)}. Trained on {', '.join(spec.corpora)} "
+        f"(languages: {', '.join(spec.languages) or 'not known'}). {record.get('parameters', 0):,} parameters, "
+        f"{size_bytes / 1e6:.1f} MB.",
+        *filter(None, [record.get("description")]),
+        "It says how raters like those of its corpora would rate an utterance. It does not know what anyone feels.",
+        "## Licence of the weights",
+        spec.licence,
+        *sections(spec),
+        f"Split: {record.get('split', 'not known')}.",
+        "## What it must not be used for",
+        "Decisions about people: hiring, work, schooling, policing, health, credit, insurance. Other languages, ages, "
+        "accents and recording conditions than those above were not tested. See docs/responsible-use.md.",
+        "## Where it comes from",
+        f"Recipe `{record['recipe']}` (hash {record['recipe_hash']}), code revision {record['revision'] or 'unknown'}, "
+        f"data hash {record['manifest_hash']}, trained in {record['train_s'] / 60:.0f} minutes on: "
+        f"{record['hardware']}. Configurations compared on validation speakers: "
+        f"{record.get('configurations_tried', 1)}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(found: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| group | dimension | clips | speakers | statistics | CCC | RMSE |",
+        "| --- | --- | ---: | ---: | --- | --- | --- |",
+    ]
+    for row in found:
+        lines.append(
+            f"| {row['name']} | {row['dimension']} | {row['clips']} | {row['speakers']} | {row['statistics']} "
+            f"| {_figure(row['ccc'])} | {_figure(row['rmse'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _figure(figure: Mapping[str, float]) -> str:
+    if "value" not in figure:
+        return "–"
+    interval = f" ({figure['low']:.3f}–{figure['high']:.3f})" if "low" in figure else ""
+    return f"{figure['value']:.3f}{interval}"
