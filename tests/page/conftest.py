@@ -113,11 +113,19 @@ def site(browser: Any, fake: Any) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def service() -> Iterator[int]:
     """`intonate serve` with the built-in model; its port."""
+    with served() as port:
+        yield port
+
+
+@contextlib.contextmanager
+def served(*models: Path) -> Iterator[int]:
+    """`intonate serve` with these models; its port."""
     pytest.importorskip("fastapi", reason="needs the extra service")
     from fake_service import free_port
 
     port = free_port()
     command = [sys.executable, "-m", "intonate", "serve", "--port", str(port)]
+    command += [word for model in models for word in ("--model", str(model))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const load = (name) => import(`../../src/intonate/service/static/${name}.js`);
-const { Timeline, clock, inWords, percent } = await load("timeline");
+const { Timeline, clock, inWords, percent, weighted } = await load("timeline");
+const { lineOf, thinned } = await load("plane");
 const { Delivery, quantile, Tape, toInt16 } = await load("tape");
 const { MERGES, mergedLabels, mergeScores, score } = await load("metrics");
 const pieces = await load("pieces");
@@ -32,6 +33,48 @@ test("windows that overlap become stretches that do not", () => {
   const timeline = new Timeline();
   for (const end of [2, 2.5, 3]) timeline.add({ ...hop(end), start: end - 2 });
   assert.deepEqual(timeline.stretches.map(({ start, end }) => [start, end]), [[0, 2], [2, 2.5], [2.5, 3]]);
+});
+
+test("numbers come along, joined by length, and speech without a label stays in its stretches", () => {
+  const timeline = new Timeline();
+  const told = (end, arousal, label = "speech", scores = []) => timeline.add({ ...hop(end, label), scores, dimensions: { arousal, valence: 0.5 } });
+  for (const [end, arousal] of [[0.5, 0.2], [1, 0.4], [1.5, 0.6]]) told(end, arousal);
+  assert.equal(timeline.runs().length, 3);
+  assert.deepEqual(timeline.dimensions, ["arousal", "valence"]);
+  assert.deepEqual(timeline.trail(1.2).map(({ dimensions }) => dimensions.arousal), [0.2, 0.4, 0.6]);
+  assert.deepEqual(timeline.trail(0.9, 0.5).map(({ dimensions }) => dimensions.arousal), [0.4]);
+  assert.equal(inWords(timeline.at(0.1)), "speech, arousal 0.20, valence 0.50");
+  for (const [end, arousal] of [[2, 0.2], [2.5, 0.4]]) told(end, arousal, "angry", said("angry", 0.8));
+  const joined = timeline.runs().at(-1);
+  assert.equal(joined.label, "angry");
+  assert.ok(Math.abs(joined.dimensions.arousal - 0.3) < 1e-9);
+  assert.equal("dimensions" in weighted([{ ...hop(1) }]), false);
+});
+
+test("numbers are in what is saved, and come back from it", () => {
+  const one = session.newSession({ kind: "file", name: "a.wav", models: ["m"], labels: [] });
+  const numbers = { arousal: 0.25, valence: 0.75 };
+  const answer = { file: "a.wav", label: "speech", guess: "speech", abstained: false, scores: [], dimensions: numbers, model: "m" };
+  session.takePrediction(one, "m", { ...answer, segments: [{ start: 0, end: 2, label: "speech", scores: [], dimensions: numbers }] });
+  const text = writers.json(session.answers(one));
+  assert.deepEqual(JSON.parse(text).dimensions, numbers);
+  assert.deepEqual(JSON.parse(text).segments[0].dimensions, numbers);
+  assert.match(writers.csv(session.answers(one), []), /score,arousal,valence,transcript,model\n.*,0\.250000,0\.750000,/);
+  assert.match(writers.srt(session.answers(one)), /arousal 0\.25, valence 0\.75/);
+  const [again] = saved.fromJson(text);
+  assert.deepEqual(session.overall(again, "m").dimensions, numbers);
+});
+
+test("a long way through the plane is thinned, and keeps its ends", () => {
+  assert.deepEqual(thinned([1, 2, 3]), [1, 2, 3]);
+  const many = thinned(Array.from({ length: 500 }, (_, i) => i), 40);
+  assert.equal(many.length, 40);
+  assert.deepEqual([many[0], many.at(-1)], [0, 499]);
+});
+
+test("every line has dashes or a colour of its own", () => {
+  const names = ["arousal", "valence", "dominance", "tension", "warmth"];
+  assert.equal(new Set(names.map((name) => JSON.stringify(lineOf(name, names)))).size, names.length);
 });
 
 test("an answer that comes late finds its place", () => {

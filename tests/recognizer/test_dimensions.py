@@ -80,10 +80,31 @@ def test_a_model_without_labels_refuses_what_needs_them(tmp_path):
     spec = tiny.spec(labels=(), dimensions=NUMBERS)
     tiny.write(tmp_path / "tiny.onnx", spec, classes=3)
     model = load_model(tmp_path / "tiny.onnx")
-    with pytest.raises(ModelError, match="has no labels"):
-        model.stream(16_000)
+    for options in ({"plain": True}, {"labels": "4"}):
+        with pytest.raises(LabelError, match="has no labels"):
+            model.stream(16_000, **options)
     with pytest.raises(LabelError, match="merge"):
         model.predict((tiny.speech(1.0), 16_000), labels="4")
+
+
+@pytest.mark.parametrize("labels", [tiny.LABELS, ()], ids=["beside labels", "alone"])
+def test_a_stream_tells_numbers_too(labels, tmp_path):
+    tiny.write(tmp_path / "tiny.onnx", tiny.spec(labels=labels, dimensions=NUMBERS), classes=len(labels) + 3)
+    model = load_model(tmp_path / "tiny.onnx")
+    sound = np.concatenate([tiny.speech(4.0), np.zeros(16_000 * 3, np.float32)])
+    stream = model.stream(16_000)
+    events = [*stream.push(sound), *stream.finish()]
+    spoken = [event for event in events if event.type == "segment" and event.state == "speech"]
+    assert spoken
+    assert all(tuple(event.dimensions) == NUMBERS for event in spoken[1:])
+    assert {event.label for event in spoken} <= ({"speech"} if not labels else {*labels, "unsure"})
+    (final,) = [event for event in events if event.type == "final"]
+    whole = model.predict((sound[: round(16_000 * (final.end_s + 0.1))], 16_000))
+    for name in NUMBERS:
+        assert final.dimensions[name] == pytest.approx(whole.dimensions[name], abs=0.1)
+    assert final.to_dict()["dimensions"].keys() == set(NUMBERS)
+    last = [event for event in events if event.type == "segment"][-1]
+    assert (last.state, last.dimensions) == ("silence", {})
 
 
 def test_several_labels_at_once_need_not_sum_to_one(tmp_path):

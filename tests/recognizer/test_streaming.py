@@ -57,11 +57,11 @@ class Scripted:
 
     def __init__(self, recognizer, answers, **changes):
         self.spec = dataclasses.replace(recognizer.spec, **changes)
-        self.answers, self.asked = answers, 0
+        self.script, self.asked = answers, 0
 
-    def probabilities(self, clips):
+    def answers(self, clips):
         answer = np.full(len(self.spec.labels), 1e-6)
-        for label, score in self.answers[min(self.asked, len(self.answers) - 1)].items():
+        for label, score in self.script[min(self.asked, len(self.script) - 1)].items():
             answer[self.spec.labels.index(label)] = score
         self.asked += 1
         return np.array([answer / answer.sum()])

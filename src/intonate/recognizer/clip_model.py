@@ -1,4 +1,4 @@
-"""What a stream needs of a model: its spec, and its probabilities for normalised clips."""
+"""What a stream needs of a model: its spec, and its answers to normalised clips."""
 
 from __future__ import annotations
 
@@ -18,5 +18,9 @@ class ClipModel(Protocol):
     spec: ModelSpec
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
-        """Calibrated probabilities (clips, classes) of normalised clips."""
+        """Calibrated probabilities (clips, labels) of normalised clips."""
+        ...
+
+    def answers(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
+        """Calibrated probabilities of normalised clips, and the other outputs behind them, (clips, outputs)."""
         ...

@@ -18,6 +18,7 @@ from intonate.audio.voice import SILENCE, level_dbfs
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
+from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.streaming import SPEECH, Event
 from intonate.recognizer.timeline import label_scores
@@ -74,7 +75,7 @@ class PlainStream:
         clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
         speaker = SpeakerStatistics()
         inputs.update_speaker(self._spec, clip, speaker)
-        probabilities = self._recognizer.probabilities([inputs.normalise_clip(self._spec, clip, speaker)])[0]
+        probabilities = self._recognizer.answers([inputs.normalise_clip(self._spec, clip, speaker)])[0]
         scores = label_scores(self._spec.labels, probabilities, self._merge)
         label = next(iter(scores))
         return Event(
@@ -87,4 +88,5 @@ class PlainStream:
             scores,
             level,
             window.end_s - window.new_start_s,
+            dimensions_of(self._spec, probabilities),
         )

@@ -185,10 +185,8 @@ class Recognizer:
             LabelError: as in `predict`.
             ModelError: the model needs a text.
         """
-        if not self.spec.labels:
-            raise ModelError(
-                f"model {self.spec.name!r} has no labels, and a stream tells labels; use predict --timeline"
-            )
+        if not self.spec.labels and (plain or options.get("labels")):
+            raise LabelError(f"model {self.spec.name!r} has no labels that could be merged or told piece by piece")
         return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:

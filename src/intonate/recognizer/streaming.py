@@ -26,6 +26,7 @@ from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, u
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
+from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.recording import recording_cuts
 from intonate.recognizer.timeline import label_or_unsure, label_scores
@@ -75,6 +76,8 @@ class Event(Answer):
         raw: the scores of this window alone, not smoothed; empty if there is no speech in it.
         level_dbfs: RMS of the stretch, in dB of full scale.
         speech_s: seconds of speech in it.
+        dimensions: {`arousal`, `valence`…: 0 to 1} of a model that has them, smoothed in a segment; they go on and end
+            as the scores do.
     """
 
     type: str
@@ -86,11 +89,14 @@ class Event(Answer):
     raw: Scores = field(default_factory=dict)
     level_dbfs: float = QUIETEST_DBFS
     speech_s: float = 0.0
+    dimensions: Scores = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape, as in `Prediction.to_dict`."""
         shape: dict[str, Any] = {"type": self.type, "start": round(self.start_s, 3), "end": round(self.end_s, 3)}
         shape |= self.label_dict() | {"scores": listed(self.scores), "speech": round(self.speech_s, 2)}
+        if self.dimensions:
+            shape["dimensions"] = {name: round(value, 6) for name, value in self.dimensions.items()}
         if self.type == "final":
             return shape | {"transcript": ""}
         return shape | {"state": self.state, "raw": listed(self.raw), "level": round(self.level_dbfs, 1)}
@@ -154,6 +160,7 @@ class Stream:
         self._segment = _Segment(0.0)
         self._next_end_s = min(FIRST_S, window_s)
         self._log_average: NDArray[np.float64] | None = None  # log-probabilities
+        self._average = dict[str, float]()  # of the dimensions
         self._label, self._scores_shown, self._is_sure = "", dict[str, float](), False
         self._shown_since_s = self._speech_end_s = self._pause_since_s = -math.inf
         self._label_before = ""
@@ -252,14 +259,16 @@ class Stream:
             state, speech_s = SILENCE, 0.0  # never noise between words
         else:
             self._label, self._scores_shown, self._is_sure, speech_s = "", {}, False, 0.0
+            self._average = {}
         label = (self._label if self._is_sure else UNSURE) if self._label else state
-        scores = dict(self._scores_shown)
+        scores, dimensions = dict(self._scores_shown), dict(self._average)
         if label != self._label_before and segment.start_s - self._pause_since_s < SHOWN_S:
-            label, scores = self._label_before, {}  # the first word after a long pause waits until the pause was shown
+            # The first word after a long pause waits until the pause was shown.
+            label, scores, dimensions = self._label_before, {}, {}
         elif label != self._label_before:
             self._pause_since_s = -math.inf if self._label else segment.start_s
         self._label_before = label
-        return Event("segment", segment.start_s, end_s, label, scores, state, raw, level, speech_s)
+        return Event("segment", segment.start_s, end_s, label, scores, state, raw, level, speech_s, dimensions)
 
     def _window_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64] | None:
         """The probabilities of a window; None where there is no speech.
@@ -277,21 +286,29 @@ class Stream:
         return self._clip_probabilities(waveform, self.speaker if is_counted else self.speaker.copy())
 
     def _clip_probabilities(self, waveform: Waveform, speaker: SpeakerStatistics) -> NDArray[np.float64]:
-        """The probabilities (classes,) of a piece of speech, which is added to the statistics of `speaker`."""
+        """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""
         clip = inputs.extract(self._spec, clean(waveform, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
         inputs.update_speaker(self._spec, clip, speaker)
-        probabilities: NDArray[np.float64] = self._recognizer.probabilities(
-            [inputs.normalise_clip(self._spec, clip, speaker)]
-        )[0]
-        return probabilities
+        answer: NDArray[np.float64] = self._recognizer.answers([inputs.normalise_clip(self._spec, clip, speaker)])[0]
+        return answer
 
     def _update_label(self, probabilities: NDArray[np.float64], now_s: float) -> None:
-        """Smooth the scores; the label that is shown changes only for a reason."""
-        logs = np.log(np.maximum(probabilities, 1e-6))
+        """Smooth the scores and dimensions; the label that is shown changes only for a reason."""
+        logs = np.log(np.maximum(probabilities[: len(self._spec.labels)], 1e-6))
         decay = 0.0 if self._log_average is None else math.exp(-self.hop_s / SMOOTHING_S)
+        self._average = {
+            name: decay * self._average.get(name, value) + (1 - decay) * value
+            for name, value in dimensions_of(self._spec, probabilities).items()
+        }
         self._log_average = logs if self._log_average is None else decay * self._log_average + (1 - decay) * logs
-        exponentials = np.exp(self._log_average - self._log_average.max())
-        scores = self._scores(exponentials / exponentials.sum())
+        if not self._spec.labels:
+            self._label, self._is_sure = SPEECH, True
+            return
+        if self._spec.multi_label:
+            scores = self._scores(np.exp(self._log_average))
+        else:
+            exponentials = np.exp(self._log_average - self._log_average.max())
+            scores = self._scores(exponentials / exponentials.sum())
         best_label = next(iter(scores))
         threshold = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
         is_sure, label = scores[best_label] >= threshold, self._label
@@ -320,7 +337,17 @@ class Stream:
             mean = np.asarray(utterance.probability_sum / max(1, utterance.window_count))
         scores = self._scores(mean)
         label = label_or_unsure(scores, self._spec.abstain_below)
-        return [Event("final", utterance.start_s, utterance.end_s, label, scores, speech_s=utterance.speech_s)]
+        return [
+            Event(
+                "final",
+                utterance.start_s,
+                utterance.end_s,
+                label,
+                scores,
+                speech_s=utterance.speech_s,
+                dimensions=dimensions_of(self._spec, mean),
+            )
+        ]
 
     def _recording_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64]:
         """The answer to a stretch as to a recording: whole, or the mean of its windows."""

@@ -155,6 +155,7 @@ def _models_response(settings: Settings) -> dict[str, Any]:
             {
                 "name": name,
                 "labels": list(model.spec.labels),
+                "dimensions": list(model.spec.dimensions),
                 "languages": list(model.spec.languages),
                 "corpora": list(model.spec.corpora),
                 "licence": model.spec.licence,

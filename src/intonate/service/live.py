@@ -149,6 +149,7 @@ class _Connection:
             "model": name,
             "models": {name: list(models[name].spec.labels) for name in session.streams},
             "labels": list(models[name].spec.labels),
+            "dimensions": list(models[name].spec.dimensions),
             "window": stream.window_s,
             "hop": stream.hop_s,
             "activity": stream.activity,

@@ -21,6 +21,7 @@ Send binary messages of any size: mono PCM, little endian, s16le or f32le, at th
 {"type":"behind","seconds":2.3,"received":96000}   (the answers are late by so much; 0: no longer)
 {"type":"error","error":"one sentence","code":"…"}
 
+Of a model with dimensions, segments and finals also have "dimensions":{"arousal":0.62,…}, each from 0 to 1.
 Segments follow each other without gaps, one every hop; state is speech, silence or noise. A final is one utterance;
 its transcript, where the service writes one, comes later, with the same start and end.
 Send {"type":"finish"} to get the rest and {"type":"done"}; {"type":"ping","t":1} answers {"type":"pong","t":1}.

@@ -56,7 +56,7 @@ class _Screen:
         width = round(min(1.0, max(0.0, 1 - self.level / LOWEST_DBFS)) * LEVEL_BAR)
         meter = Text("level " + "▮" * width + "▯" * (LEVEL_BAR - width), "dim")
         bars = Table.grid(padding=(0, 2))
-        for name, score in segment.scores.items() if segment else ():
+        for name, score in {**segment.scores, **segment.dimensions}.items() if segment else ():
             bars.add_row(name, "█" * round(score * BAR) + " " * (BAR - round(score * BAR)), f"{score:4.0%}")
         return Group(headline, meter, bars, *self.utterance_lines(SHOWN_UTTERANCES))
 
@@ -162,7 +162,10 @@ def _update_screen(
 def _event_line(event: Event | TranscriptEvent) -> Text:
     if isinstance(event, TranscriptEvent):
         return Text(f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  “{event.text}”", "italic")
-    best_scores = ", ".join(f"{label} {score:.0%}" for label, score in list(event.scores.items())[:2])
+    best_scores = ", ".join(
+        [f"{label} {score:.0%}" for label, score in list(event.scores.items())[:2]]
+        + [f"{name} {value:.2f}" for name, value in event.dimensions.items()]
+    )
     line = f"{event.start_s:7.1f} s – {event.end_s:6.1f} s  {event.label:<9} {best_scores}"
     return Text(line.rstrip(), "bold" if event.type == "final" else "")
 

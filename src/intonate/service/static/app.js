@@ -13,7 +13,7 @@ import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { askToken, chosen, connect, labelsOf, showConnection, watch } from "./service.js";
+import { askToken, chosen, connect, dimensionsOf, labelsOf, showConnection, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction, transcript } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
@@ -26,6 +26,8 @@ const WAITING = { word: "Listening", also: "The first answer comes after about a
 const THINKING = { word: "One moment", also: "The recording is being listened to." };
 const LABELLING = { word: "You say", also: "The models’ answers are shown when you have labelled this piece." };
 const RECORD_S = 3;
+// So much of the way through the plane is shown behind a moment, seconds.
+const TRAIL_S = 15;
 
 // Where the page is: idle, opening, live, stopping, recording, answering; `session` is what is on the ribbon.
 const state = { phase: "idle", session: undefined, live: undefined, moment: false };
@@ -89,7 +91,16 @@ function showSession(session) {
   labelMode.close();
   player.load(session.tape);
   const own = (name) => labelsOf(name).filter((label) => session.labels.includes(label));
-  stage.setModels(session.models.map((name) => ({ name, labels: own(name).length ? own(name) : session.labels })));
+  const dimensionsIn = (name) => [...new Set([...dimensionsOf(name), ...session.timelines.get(name).dimensions])];
+  const isUnlabelled = (name) => dimensionsIn(name).length > 0 && !labelsOf(name).length && !session.timelines.get(name).hasScores;
+  stage.setModels(
+    session.models.map((name) => ({
+      name,
+      labels: own(name).length || isUnlabelled(name) ? own(name) : session.labels,
+      dimensions: dimensionsIn(name),
+    })),
+  );
+  $("#label-open").hidden = !session.labels.length;
   $("#session").hidden = false;
   for (const id of ["#play", "[data-save=wav]", "[data-save=session]"]) $(id).disabled = !session.tape;
   $("#session-title").textContent = session.kind === "live" ? "Session" : session.name;
@@ -101,7 +112,8 @@ function show() {
   const { session, phase } = state;
   if (phase === "live" || phase === "stopping") {
     write($("#now-title"), "Now");
-    stage.show((model) => session.timelines.get(model).stretches.at(-1), WAITING);
+    const trail = (model) => session.timelines.get(model).trail(Infinity, seconds(session) - TRAIL_S);
+    stage.show((model) => session.timelines.get(model).stretches.at(-1), WAITING, trail);
   } else if (!session || phase === "opening" || phase === "recording") {
     write($("#now-title"), "Now");
     stage.show(() => undefined, phase === "recording" ? { word: "Speak", also: "Three seconds are recorded." } : IDLE);
@@ -109,7 +121,7 @@ function show() {
     showMoment();
   } else {
     write($("#now-title"), session.kind === "live" ? "Whole session" : "Whole recording");
-    stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE);
+    stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE, (model) => session.timelines.get(model).trail());
   }
   shelf.show(session, phase !== "idle");
   if (!session) return;
@@ -132,7 +144,8 @@ function showMoment() {
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
   const hidden = labelMode.hides(ribbon.playhead);
   const idle = hidden ? LABELLING : { word: "–", also: "Nothing was judged here." };
-  stage.show((model) => (hidden ? undefined : session.timelines.get(model).at(ribbon.playhead)), idle);
+  const trail = (model) => (hidden ? [] : session.timelines.get(model).trail(ribbon.playhead, ribbon.playhead - TRAIL_S));
+  stage.show((model) => (hidden ? undefined : session.timelines.get(model).at(ribbon.playhead)), idle, trail);
 }
 
 // Listening

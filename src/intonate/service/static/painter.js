@@ -1,6 +1,7 @@
 /** Draws the ribbon on its canvas, crisp on every screen. */
 
 import { colour, inkOn } from "./palette.js";
+import { lineOf } from "./plane.js";
 import { ticks } from "./scale.js";
 import { clock } from "./timeline.js";
 
@@ -8,6 +9,7 @@ import { clock } from "./timeline.js";
 const WAVE = 76;
 const LABEL_LANE = 32;
 const RIVER_LANE = 84;
+const NUMBER_LANE = 84;
 const GIVEN_LANE = 20;
 const CAPTION = 18;
 const AXIS = 24;
@@ -38,8 +40,13 @@ export function layout(session, mode) {
   const wave = session.tape ? take(WAVE) : undefined;
   const lanes = session.models.map((model) => {
     const caption = several ? take(CAPTION, 0) : undefined;
-    const river = mode !== "label";
-    return { model, caption, ...take(LABEL_LANE, river ? 4 : GAP), river: river && take(RIVER_LANE) };
+    const { dimensions, hasScores } = session.timelines.get(model);
+    // Of a model that tells numbers and no labels there is no word to write.
+    const hasLabels = hasScores || !dimensions.length;
+    const river = hasLabels && mode !== "label";
+    const labels = hasLabels ? take(LABEL_LANE, river ? 4 : GAP) : undefined;
+    const lane = { model, caption, labels, river: river && take(RIVER_LANE) };
+    return { ...lane, numbers: dimensions.length > 0 && { names: dimensions, caption: take(CAPTION, 2), ...take(NUMBER_LANE) } };
   });
   const given = session.given.size ? { caption: take(CAPTION, 0), ...take(GIVEN_LANE) } : undefined;
   const axis = take(AXIS, 0);
@@ -71,8 +78,10 @@ export function paint(canvas, ribbon) {
   axis(scene);
   if (scene.layout.wave) wave(scene);
   for (const lane of scene.layout.lanes) {
-    labelLane(scene, lane);
+    if (lane.caption) title(scene, lane.caption, lane.model);
+    if (lane.labels) labelLane(scene, { model: lane.model, ...lane.labels });
     if (lane.river) riverLane(scene, lane.model, lane.river);
+    if (lane.numbers) numberLane(scene, lane.model, lane.numbers);
   }
   for (const draw of later) draw();
   if (scene.layout.given) givenLane(scene);
@@ -127,9 +136,8 @@ function wave(scene) {
   g.globalAlpha = 1;
 }
 
-function labelLane(scene, { model, top, height, caption }) {
+function labelLane(scene, { model, top, height }) {
   const { g, ink, current } = scene;
-  if (caption) title(scene, caption, model);
   const shared = new SharedName(scene, top + height / 2);
   for (const run of current.timelines.get(model).runs(inSight(scene, model))) {
     const [from, wide] = span(scene, run);
@@ -191,21 +199,65 @@ class SharedName {
   }
 }
 
+/** Where what is told in a group of stretches stands, [{at, stretch}]: hops flow into each other, long ones hold. */
+function pointsOf({ x }, group) {
+  const points = [];
+  group.forEach((stretch, index) => {
+    // A segment of a file holds from its start to its end.
+    const long = stretch.end - stretch.start > LONG_S;
+    if (long || index === 0) points.push({ at: x(stretch.start), stretch });
+    if (!long) points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, stretch });
+    if (long || index === group.length - 1) points.push({ at: x(stretch.end), stretch });
+  });
+  return points;
+}
+
+/** A line for each dimension, 0 below and 1 above, with its name and its dashes over it. */
+function numberLane(scene, model, { names, caption, top, height }) {
+  const { g, ink, width } = scene;
+  g.font = `12px ${ink.font}`;
+  g.textBaseline = "middle";
+  let left = 0;
+  for (const name of names) {
+    const { colour: stroke, dash } = lineOf(name, names);
+    const middle = caption.top + caption.height / 2;
+    Object.assign(g, { strokeStyle: stroke, lineWidth: 2.5, lineCap: "butt" });
+    g.setLineDash(dash);
+    g.beginPath();
+    g.moveTo(left, middle);
+    g.lineTo(left + 24, middle);
+    g.stroke();
+    g.fillStyle = ink.muted;
+    g.fillText(name, left + 30, middle);
+    left += 46 + g.measureText(name).width;
+  }
+  g.setLineDash([]);
+  g.fillStyle = ink.line;
+  for (const share of [0, 0.5, 1]) g.fillRect(0, Math.round(top + (1 - share) * (height - 1)), width, 1);
+  for (const group of spoken(inSight(scene, model))) {
+    const points = pointsOf(scene, group);
+    for (const name of names) {
+      const { colour: stroke, dash } = lineOf(name, names);
+      Object.assign(g, { strokeStyle: stroke, lineWidth: 2.5, lineJoin: "round" });
+      g.setLineDash(dash);
+      g.beginPath();
+      for (const { at, stretch } of points) {
+        const value = stretch.dimensions?.[name];
+        if (value != null) g.lineTo(at, top + (1 - value) * (height - 1));
+      }
+      g.stroke();
+    }
+  }
+  g.setLineDash([]);
+}
+
 /** Probabilities stacked from the bottom up, as a river through each stretch of speech. */
 function riverLane(scene, model, { top, height }) {
-  const { g, ink, current, x } = scene;
+  const { g, ink, current } = scene;
   g.fillStyle = ink.line;
   g.fillRect(0, top + height - 1, scene.width, 1);
   for (const group of spoken(inSight(scene, model))) {
-    const points = [];
-    group.forEach((stretch, index) => {
-      const scores = new Map(stretch.scores.map(({ label, score }) => [label, score]));
-      // Hops flow into each other; a segment of a file holds from its start to its end.
-      const long = stretch.end - stretch.start > LONG_S;
-      if (long || index === 0) points.push({ at: x(stretch.start), scores });
-      if (!long) points.push({ at: (x(stretch.start) + x(stretch.end)) / 2, scores });
-      if (long || index === group.length - 1) points.push({ at: x(stretch.end), scores });
-    });
+    const points = pointsOf(scene, group).map(({ at, stretch }) => ({ at, scores: new Map(stretch.scores.map(({ label, score }) => [label, score])) }));
     const base = points.map(() => top + height);
     for (const label of current.labels) {
       const upper = points.map(({ scores }, i) => base[i] - (scores.get(label) ?? 0) * height);

@@ -24,8 +24,11 @@ export const COLOURS = {
 };
 const OTHERS = ["#332288", "#88ccee", "#117733", "#ddcc77", "#aa4499", "#661100"];
 
-/** What is not an emotion: greys, told apart by their drawing (dim, dotted, hatched) rather than by their shade. */
-export const GREYS = { silence: "#aab2bd", noise: "#aab2bd", unsure: "#737d8a" };
+/**
+ * What is not an emotion: greys, told apart by their drawing (dim, dotted, hatched) rather than by their shade; and the blue
+ * of speech that a model without labels hears.
+ */
+export const GREYS = { silence: "#aab2bd", noise: "#aab2bd", unsure: "#737d8a", speech: "#5b86c4" };
 
 /** The colour of a label, as `#rrggbb`; always the same one for the same name. */
 export function colour(label) {

@@ -21,6 +21,11 @@ export function labelsOf(name) {
   return known.find((model) => model.name === name)?.labels ?? [];
 }
 
+/** The numbers that a model tells beside its labels or instead of them, as far as the service told them. */
+export function dimensionsOf(name) {
+  return known.find((model) => model.name === name)?.dimensions ?? [];
+}
+
 /** Ask what there is; `onChange` is called now and whenever the choice changes. Resolves to whether it worked. */
 export async function connect(onChange) {
   try {

@@ -63,10 +63,10 @@ export function overall(session, model) {
   const timeline = session.timelines.get(model);
   const prediction = session.overall.get(model);
   if (prediction) {
-    const { label, abstained, scores } = prediction;
+    const { label, abstained, scores, dimensions } = prediction;
     const state = label === "silence" || label === "noise" ? label : "speech";
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
-    return { label: abstained ? "unsure" : label, state, scores, score: scores[0]?.score ?? 0 };
+    return { label: abstained ? "unsure" : label, state, scores, score: scores[0]?.score ?? 0, dimensions };
   }
   if (!timeline.stretches.length) return undefined;
   const spoken = timeline.stretches.filter(({ state }) => state === "speech");
@@ -77,7 +77,7 @@ export function overall(session, model) {
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
   const [label] = [...held].sort((a, b) => b[1] - a[1])[0];
   const score = mean.scores.find((entry) => entry.label === label)?.score ?? mean.score;
-  return { label, state: "speech", scores: mean.scores, score };
+  return { label, state: "speech", scores: mean.scores, score, dimensions: mean.dimensions };
 }
 
 /** What was said, where a model writes it down: [{start, end, text}]. */
@@ -97,6 +97,7 @@ export function answers(session) {
   return session.models.map((model) => {
     const whole = overall(session, model) ?? { label: "silence", scores: [] };
     const runs = session.timelines.get(model).runs();
-    return { file: session.name, model, ...labelled(whole), scores: whole.scores, runs, transcript: text };
+    const { scores, dimensions } = whole;
+    return { file: session.name, model, ...labelled(whole), scores, dimensions, runs, transcript: text };
   });
 }

@@ -2,6 +2,7 @@
 
 import { el, write } from "./dom.js";
 import { colour } from "./palette.js";
+import { Numbers } from "./plane.js";
 import { percent } from "./timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -31,7 +32,8 @@ function mark() {
 
 /** One model's card. */
 class State {
-  constructor(model, labels, several) {
+  constructor(model, labels, dimensions, several) {
+    this.numbers = dimensions.length > 0 && new Numbers(dimensions, several && model);
     this.number = el("span", { class: "number" });
     this.word = el("p", { class: "word" });
     this.also = el("p", { class: "also" });
@@ -43,20 +45,24 @@ class State {
       several && el("h3", { class: "model" }, model),
       el("div", { class: "dial" }, ring(), mark(), this.number),
       el("div", { class: "said" }, this.word, this.also),
-      this.list,
+      labels.length > 0 && this.list,
+      this.numbers && this.numbers.node,
     );
+    this.node.classList.toggle("unlabelled", !labels.length && Boolean(this.numbers));
     this.arc = this.node.querySelector(".arc");
     this.halo = this.node.querySelector(".halo");
     for (const label of labels) this.#bar(label);
   }
 
-  /** `stretch` as in timeline.js; undefined shows `idle`, {word, also}. */
-  show(stretch, idle) {
+  /** `stretch` as in timeline.js; undefined shows `idle`, {word, also}. `trail`: the stretches before it. */
+  show(stretch, idle, trail = []) {
+    // As with the bars, nothing is claimed while nobody speaks; the way stays.
+    if (this.numbers) this.numbers.show(stretch?.state === "speech" ? stretch.dimensions : undefined, trail.map(({ dimensions }) => dimensions));
     const kind = !stretch ? "idle" : stretch.state !== "speech" ? "quiet" : stretch.label === "unsure" ? "unsure" : "sure";
     const best = stretch?.scores[0]?.label;
     this.node.dataset.kind = kind;
     this.node.style.setProperty("--emotion", colour(kind === "sure" ? stretch.label : kind === "quiet" ? "silence" : "unsure"));
-    const speaks = kind === "sure" || kind === "unsure";
+    const speaks = (kind === "sure" || kind === "unsure") && stretch.scores.length > 0;
     write(this.word, stretch ? (kind === "quiet" && stretch.label !== "noise" ? "silence" : stretch.label) : idle.word);
     write(this.number, speaks ? percent(stretch.score) : "");
     write(this.also, stretch ? this.#also(stretch, kind) : idle.also);
@@ -98,16 +104,19 @@ export class Stage {
     this.node = node;
   }
 
-  /** @param models [{name, labels}] */
+  /** @param models [{name, labels, dimensions}] */
   setModels(models) {
-    this.#states = new Map(models.map(({ name, labels }) => [name, new State(name, labels, models.length > 1)]));
+    const several = models.length > 1;
+    this.#states = new Map(models.map(({ name, labels, dimensions = [] }) => [name, new State(name, labels, dimensions, several)]));
     this.node.replaceChildren(...[...this.#states.values()].map(({ node }) => node));
-    this.node.classList.toggle("several", models.length > 1);
+    this.node.classList.toggle("several", several);
+    // Label or probabilities: only where there are labels.
+    document.querySelector("#view").hidden = models.length > 0 && models.every(({ labels, dimensions = [] }) => !labels.length && dimensions.length);
   }
 
-  /** @param stretchOf model name -> stretch or undefined. */
-  show(stretchOf, idle) {
-    for (const [model, state] of this.#states) state.show(stretchOf(model), idle);
+  /** @param stretchOf model name -> stretch or undefined; @param trailOf model name -> the stretches before it. */
+  show(stretchOf, idle, trailOf = () => []) {
+    for (const [model, state] of this.#states) state.show(stretchOf(model), idle, trailOf(model));
   }
 
   /** The voice's level, dBFS, as the glow of the rings; -60 and below is none. */

@@ -12,9 +12,12 @@ export function table(session) {
     session.timelines.get(model).runs().map((run) => ({ model, ...run })),
   );
   rows.sort((a, b) => a.start - b.start);
-  const head = ["From", "To", several && "Model", "Sounds", "Sure"].filter(Boolean);
+  const names = [...new Set(session.models.flatMap((model) => session.timelines.get(model).dimensions))];
+  const hasScores = !names.length || rows.some(({ scores }) => scores.length);
+  const head = ["From", "To", several && "Model", "Sounds", hasScores && "Sure", ...names].filter(Boolean);
   const cells = (run) => [
-    clock(run.start, true), clock(run.end, true), ...(several ? [run.model] : []), run.label, run.speech ? percent(run.score) : "",
+    clock(run.start, true), clock(run.end, true), ...(several ? [run.model] : []), run.label,
+    ...(hasScores ? [run.speech && run.scores.length ? percent(run.score) : ""] : []), ...names.map((name) => run.dimensions?.[name]?.toFixed(2) ?? ""),
   ];
   const body = rows.slice(0, MOST_ROWS).map((run) => el("tr", {}, ...cells(run).map((text) => el("td", {}, text))));
   if (rows.length > MOST_ROWS) {

@@ -1,25 +1,40 @@
 /** One model's answers in the order of time, without overlap. Pure: no page, no clock. */
 
+// The label of speech that a model without labels hears.
+export const SPEECH = "speech";
+
 // Two times closer than this are one (events carry milliseconds).
 const SAME_S = 0.002;
 
 /**
- * A stretch: {start, end, windowStart, state, label, score, scores, raw}, times in seconds; `scores` best first.
+ * A stretch: {start, end, windowStart, state, label, score, scores, raw, dimensions}, times in seconds; `scores` best
+ * first, `dimensions` {name: 0 to 1} or undefined.
  * Windows overlap (2 s every 0.5 s); a stretch begins where the one before it ends, so that each moment has one answer.
  */
 export class Timeline {
   stretches = [];
+  // The names of the numbers that were told.
+  dimensions = [];
+  // Whether any answer had labels.
+  hasScores = false;
+
+  /** The way through the numbers up to a moment: the stretches of speech that have any, the newest last. */
+  trail(untilS = Infinity, fromS = -Infinity) {
+    return this.stretches.filter(({ dimensions, state, start }) => dimensions && state === SPEECH && start < untilS && start >= fromS);
+  }
 
   /** Take an event of the stream. A resumed session may say a thing twice: the newest word wins. */
-  add({ start, end, state, label, scores = [], raw = [], level }, windowS = 0) {
+  add({ start, end, state, label, scores = [], raw = [], level, dimensions }, windowS = 0) {
     const at = this.#firstEndingAfter(end - SAME_S);
     const stretch = {
-      start, end, label, scores, raw, level,
+      start, end, label, scores, raw, level, dimensions,
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
       state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
       score: scores[0]?.score ?? 0,
     };
+    for (const name of Object.keys(dimensions ?? {})) if (!this.dimensions.includes(name)) this.dimensions.push(name);
+    this.hasScores ||= scores.length > 0;
     const repeats = this.stretches[at] && Math.abs(this.stretches[at].end - end) < SAME_S;
     this.stretches.splice(at, repeats ? 1 : 0, stretch);
     for (const index of [at, at + 1]) this.#settle(index);
@@ -47,13 +62,16 @@ export class Timeline {
     return found;
   }
 
-  /** Neighbours with one label joined: {start, end, label, speech, score, scores}, scores weighted by length. */
+  /**
+   * Neighbours with one label joined: {start, end, label, speech, score, scores, dimensions}, weighted by length. Speech
+   * without a label is not joined: its numbers move.
+   */
   runs(stretches = this.stretches) {
     const runs = [];
     for (const stretch of stretches) {
       const last = runs.at(-1);
       const speech = stretch.state === "speech";
-      const same = last && last.label === stretch.label && last.speech === speech;
+      const same = last && last.label === stretch.label && last.speech === speech && !(speech && stretch.label === SPEECH);
       if (same && stretch.start - last.end < SAME_S) {
         last.end = stretch.end;
         last.parts.push(stretch);
@@ -90,7 +108,17 @@ export function weighted(stretches, lengths = stretches.map(({ start, end }) => 
     for (const { label, score } of scores) sums.set(label, (sums.get(label) ?? 0) + (score * lengths[index]) / total);
   });
   const scores = sorted([...sums].map(([label, score]) => ({ label, score })));
-  return { score: scores[0]?.score ?? 0, scores };
+  const dimensions = meanDimensions(stretches, lengths);
+  return { score: scores[0]?.score ?? 0, scores, ...(dimensions && { dimensions }) };
+}
+
+/** The mean of the numbers of those stretches that have any, by length; undefined where none has. */
+function meanDimensions(stretches, lengths) {
+  const told = stretches.map(({ dimensions }, index) => ({ dimensions, length: lengths[index] })).filter(({ dimensions }) => dimensions);
+  const total = told.reduce((sum, { length }) => sum + length, 0);
+  if (!total) return undefined;
+  const mean = (name) => told.reduce((sum, { dimensions, length }) => sum + ((dimensions[name] ?? 0) * length) / total, 0);
+  return Object.fromEntries(Object.keys(told[0].dimensions).map((name) => [name, mean(name)]));
 }
 
 /** What every answer says: `label`, which is `unsure` where the model abstained, and its best `guess` all the same. */
@@ -109,7 +137,9 @@ export function inWords(stretch) {
   if (!stretch) return "nothing heard yet";
   if (stretch.state === "silence" || stretch.label === "silence") return "silence";
   if (stretch.state === "noise" || stretch.label === "noise") return "noise, no speech";
-  const sure = `${percent(stretch.score)} sure`;
+  const numbers = Object.entries(stretch.dimensions ?? {}).map(([name, value]) => `, ${name} ${value.toFixed(2)}`).join("");
+  if (!stretch.scores.length && stretch.label === SPEECH) return `${SPEECH}${numbers}`;
+  const sure = `${percent(stretch.score)} sure${numbers}`;
   const best = stretch.scores[0]?.label;
   if (stretch.label !== "unsure") return `${stretch.label}, ${sure}`;
   return best && best !== "unsure" ? `unsure, closest is ${best}, ${percent(stretch.score)}` : "unsure";

@@ -25,14 +25,16 @@ export function wav(samples, rate) {
 
 /** One object for one model, an array for several. */
 export function json(answers) {
-  const shaped = answers.map(({ file, model, label, guess, abstained, scores, runs, transcript }) => ({
+  const shaped = answers.map(({ file, model, label, guess, abstained, scores, dimensions, runs, transcript }) => ({
     file,
     label,
     guess,
     abstained,
     scores,
+    ...numbers(dimensions),
     segments: runs.map((run) => ({
       start: round(run.start), end: round(run.end), ...labelled(run), score: round(run.score, 6), scores: run.scores,
+      ...numbers(run.dimensions),
     })),
     transcript,
     model,
@@ -40,16 +42,24 @@ export function json(answers) {
   return JSON.stringify(shaped.length === 1 ? shaped[0] : shaped, null, 2) + "\n";
 }
 
-/** A row per segment, a column per label. */
+/** `dimensions`, where there are any. */
+function numbers(dimensions) {
+  if (!dimensions) return {};
+  return { dimensions: Object.fromEntries(Object.entries(dimensions).map(([name, value]) => [name, round(value, 6)])) };
+}
+
+/** A row per segment, a column per label, and behind them one per dimension. */
 export function csv(answers, labels) {
-  const head = ["file", "start", "end", "label", "guess", "abstained", "score", ...labels, "transcript", "model"];
+  const names = [...new Set(answers.flatMap(({ runs }) => runs.flatMap(({ dimensions }) => Object.keys(dimensions ?? {}))))];
+  const head = ["file", "start", "end", "label", "guess", "abstained", "score", ...labels, ...names, "transcript", "model"];
   const rows = answers.flatMap(({ file, model, runs, transcript }) =>
     runs.map((run) => {
       const scores = new Map(run.scores.map(({ label, score }) => [label, score.toFixed(6)]));
       const { label, guess, abstained } = labelled(run);
       const times = [run.start.toFixed(3), run.end.toFixed(3)];
       const fixed = [file, ...times, label, guess, String(abstained), run.speech ? run.score.toFixed(6) : ""];
-      return [...fixed, ...labels.map((label) => scores.get(label) ?? ""), transcript, model];
+      const told = names.map((name) => run.dimensions?.[name]?.toFixed(6) ?? "");
+      return [...fixed, ...labels.map((label) => scores.get(label) ?? ""), ...told, transcript, model];
     }),
   );
   return [head, ...rows].map((row) => row.map(cell).join(",") + "\n").join("");
@@ -65,7 +75,8 @@ export function srt(answers) {
   return cues.map((cue, i) => `${i + 1}\n${srtTime(cue.start)} --> ${srtTime(cue.end)}\n${cue.text}\n\n`).join("");
 }
 
-function words({ label, score, scores }) {
+function words({ label, score, scores, dimensions }) {
+  if (!scores.length && dimensions) return Object.entries(dimensions).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(", ");
   const best = scores[0] ? `${scores[0].label} ${Math.round(scores[0].score * 100)}%` : "";
   if (label === "unsure") return best ? `unsure (${best})` : "unsure";
   return `${label} ${Math.round(score * 100)}%`;
