@@ -197,6 +197,11 @@ def evaluate(
         raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
     use_device(device)
     convert_checkpoints(model)
+    from intonate.bench import leaderboard
+
+    if leaderboard.are_shards(manifest):
+        print(leaderboard.evaluate(model, manifest, report, whole))
+        return
     from intonate.training.evaluate import evaluate as score
 
     print(score(model, manifest, report, whole=whole, scale=None if scale is None else _parse_scale(scale)))
