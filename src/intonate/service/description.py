@@ -87,7 +87,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "name": TEXT,
             "labels": _list(TEXT),
-            "dimensions": _said(_list(TEXT), "Numbers from 0 to 1, beside the labels or instead of them."),
+            "dimensions": _described(_list(TEXT), "Numbers from 0 to 1, beside the labels or instead of them."),
             "languages": _list(TEXT),
             "corpora": _list(TEXT),
             "licence": TEXT,
