@@ -10,12 +10,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from intonate.audio.intact import is_padding
 from intonate.audio.streams import MOST_PARTS, Content, Part
 
-# Zeros behind the data that pad a file, not more of its sound, bytes.
-PADDING_BYTES = 4096
 # A header that must be written again is no longer than this (it may hold a picture).
 LONGEST_HEADER_BYTES = 16 * 2**20
+# Chunks that stand behind the sound, and may be cut off themselves.
+LAST_CHUNKS = frozenset({b"list", b"id3 ", b"bext", b"fact", b"cue ", b"smpl", b"junk", b"pad ", b"ixml", b"axml"}) | {
+    *(b"_pmx", b"peak", b"disp", b"afsp", b"inst", b"info", b"pakt", b"free", b"comt", b"mark", b"cart", b"fllr")
+}
 # From here on, 32 bits are a streaming encoder's word for "unknown", not a size.
 UNKNOWN_SIZE = 0x7F00_0000
 
@@ -66,7 +69,8 @@ def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
         if content.read(position, layout.id) == layout.data:
             return _data_part(content, start, position, size, layout)
         position = body + size + -size % layout.align
-    return Part(start, content.size), content.size
+    # A chunk that ends beyond the file hides the sound behind it.
+    return Part(start, content.size, promise=1.0 if position <= content.size + 1 else math.nan), content.size
 
 
 def _data_part(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[Part, int]:
@@ -97,22 +101,26 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
 def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int | None:
     """Where the part whose data ends at `end` ends, by its last chunks; None where what follows is no chunk."""
     for position in dict.fromkeys((end + -end % layout.align, end)):
+        is_behind_chunk = False
         while position < content.size:
             if (
                 content.read(position, 4) in _LAYOUTS
                 or content.read(position, 3) in (b"ID3", b"TAG")
-                or (content.size - position <= PADDING_BYTES and not any(content.read(position, PADDING_BYTES)))
+                or is_padding(content, position, content.size)
             ):
                 return position
             name = content.read(position, 4)
-            if (
-                len(name) < 4
-                or not all(32 <= byte < 127 for byte in name)
-                or content.size < position + layout.id + layout.size
-            ):
+            next_position = position + layout.id + layout.size
+            if next_position <= content.size:
+                size = _chunk_size(content, position, layout)
+                next_position += size + -size % layout.align
+            # Four samples may read like a name, but hardly with a size that fits as well.
+            is_chunk = len(name) == 4 and all(32 <= byte < 127 for byte in name)
+            if not is_chunk or (next_position > content.size + 1 and name.lower() not in LAST_CHUNKS):
+                if is_behind_chunk:
+                    return position
                 break
-            size = _chunk_size(content, position, layout)
-            position = position + layout.id + layout.size + size + -size % layout.align
+            position, is_behind_chunk = next_position, True
         if position >= content.size:
             return content.size
     return None if content.size - end > 64 else content.size

@@ -58,7 +58,8 @@ _MAGIC_PATTERNS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, rb"\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\0|\xff\x1f\0\xe8", Kind("dts", "dts")),
     (0, rb"wvpk", Kind("wavpack", "wv")),
     (0, rb"[\x01-\xff]?ds[s2]", Kind("dss", "dss")),  # dictation machines
-    (0, rb"Creative Voice File", Kind("voc", "voc", True)),
+    (0, rb"Creative Voice File", Kind("voc", "voc")),  # libsndfile takes the heads of its blocks for samples
+    (0, rb"\.SoX|XoS\.", Kind("sox", "sox")),
     (0, rb"NIST_1A", Kind("nist", "nistsphere", True)),
 )
 MAGICS = tuple((position, re.compile(pattern, re.DOTALL), kind) for position, pattern, kind in _MAGIC_PATTERNS)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -28,8 +27,8 @@ CODECS = frozenset(
     | {"libspeex", "flac", "alac", "ac3", "eac3", "dca", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"}
     | {"wmav1", "wmav2", "wmapro", "wmalossless", "wmavoice", "g722", "g726", "g726le", "g723_1", "g729", "gsm"}
     | {"gsm_ms", "ilbc", "qcelp", "evrc", "cook", "sipr", "real_144", "real_288", "dss_sp", "wavpack"}
-    | {"adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_yamaha", "nellymoser", "truespeech"}
-    | {"pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_dvd", "pcm_bluray"}
+    | {"adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "adpcm_yamaha", "nellymoser", "truespeech"}
+    | {"s302m", "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_dvd", "pcm_bluray"}
     | {f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")}
 )
 # FFmpeg's own decoder of AMR knows no comfort noise, which is most of what a telephone sends in pauses.
@@ -45,10 +44,17 @@ MOST_GAP_S = 3600.0
 MOST_FAULTS = 1000
 # What a codec may leave off at the ends without any harm: a frame of HE-AAC is 0.13 s.
 SLACK_S = 0.15
+# AVI counts in blocks, of which the last may be half empty, seconds.
+AVI_SLACK_S = 0.5
 # Kinds without a length of their own: FFmpeg guesses it from the bit rate.
 NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722"})
 # Kinds whose time stamps count from zero; the clock of the others starts anywhere.
 FROM_ZERO = frozenset({"mp4", "mov", "matroska"})
+# What may be missing of a file that cannot be opened.
+INDEXES = {
+    **dict.fromkeys(("mp4", "mov"), "; its index (moov), which recorders write last, may be missing"),
+    "caf": "; its table of packets (pakt), which may stand at its end, is missing",
+}
 # A track is listened to for this long for somebody who speaks, in pieces of 10 s.
 PROBE_S, PROBE_PIECE_S = 600.0, 10.0
 
@@ -60,6 +66,7 @@ def open_media(
     stack: contextlib.ExitStack,
     promise: float = 1.0,
     track: int | None = None,
+    least: int = 0,
 ) -> Reader:
     """A reader of one audio track of a container.
 
@@ -70,6 +77,7 @@ def open_media(
         stack: closes it.
         promise: NaN where the container itself is cut off (`streams.Part`).
         track: which of its audio tracks, from 1 on; None for the first one in which somebody speaks.
+        least: samples per channel that its header promises at the very least.
 
     Raises:
         AudioError: PyAV is not installed, the file is damaged, or it holds no sound, no such track, or a rare codec.
@@ -93,7 +101,7 @@ def open_media(
         stack.callback(container.close)
     else:
         chosen = track or 1
-    return _track_reader(av, _Track(container, chosen - 1, name, kind), promise, warnings)
+    return _track_reader(av, _Track(container, chosen - 1, name, kind), promise, least, warnings)
 
 
 def _require_av(name: str, kind: Kind) -> Any:
@@ -109,13 +117,9 @@ def _open_container(av: Any, view: BinaryIO, name: str, kind: Kind, promise: flo
     try:
         return av.open(view, mode="r", format=kind.demuxer, metadata_errors="ignore")
     except (OSError, ValueError, av.FFmpegError) as error:
-        if kind.name in ("mp4", "mov"):
-            reason = " because it is cut off" if math.isnan(promise) else ""
-            raise AudioError(
-                f"{name} is damaged: it starts as {kind.name} but cannot be opened{reason}; its index (moov), which "
-                "recorders write last, may be missing"
-            ) from error
-        raise AudioError(f"{name} is damaged: it starts as {kind.name} but cannot be opened") from error
+        reason = " because it is cut off" if promise != 1.0 else ""
+        index = INDEXES.get(kind.name, "")
+        raise AudioError(f"{name} is damaged: it starts as {kind.name} but cannot be opened{reason}{index}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,9 @@ class _Track:
         return self.container.streams.audio[self.number]
 
 
-def _track_reader(av: Any, track: _Track, promise: float, warnings: list[str]) -> Reader:
+def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: list[str]) -> Reader:
     name = track.name
-    faults: list[str] = []
+    faults: list[float] = []
     blocks = _fill_gaps(_decoded_frames(av, track, faults), track)
     # The header may name another rate than the decoder gives (HE-AAC doubles it): ask the first block.
     first_block = next(blocks, None)
@@ -142,7 +146,7 @@ def _track_reader(av: Any, track: _Track, promise: float, warnings: list[str]) -
         broken = "is damaged: no sound could be decoded from it" if faults else "holds no samples"
         raise AudioError(f"{name} {broken}")
     rate = check_rate(first_block[0], name)
-    promised_s = _promised_end_s(track)
+    promised_s = max(_promised_end_s(track) or 0.0, least / rate) or None
 
     def chunks(first_frame: int) -> Iterator[Block]:
         frame_count, pending_blocks, pending_count = 0, list[Block](), 0
@@ -156,10 +160,13 @@ def _track_reader(av: Any, track: _Track, promise: float, warnings: list[str]) -
         if pending_count:
             yield np.concatenate(pending_blocks)
         heard_s = frame_count / rate
-        if promised_s is not None and promised_s - heard_s > SLACK_S:
+        # Padding behind the last frame is no damage.
+        count = sum(promised_s is None or fault_s < promised_s for fault_s in faults)
+        slack_s = AVI_SLACK_S if track.kind.name == "avi" else SLACK_S
+        if promised_s is not None and promised_s - heard_s > slack_s:
             warnings.append(shortfall(name, heard_s, promised_s))
-        elif faults:
-            pieces = f"{len(faults)} piece{'s' * (len(faults) > 1)} could not be decoded"
+        elif count:
+            pieces = f"{count} piece{'s' * (count > 1)} could not be decoded"
             warnings.append(f"{name} is damaged: {pieces} in {heard_s:.2f} s, and silence is in their place")
         elif promise != 1.0:
             warnings.append(shortfall(name, heard_s, heard_s * promise))
@@ -192,7 +199,8 @@ def _fill_gaps(frames: Iterator[tuple[int, float | None, Block]], track: _Track)
     """(rate, block): the frames, with silence where their time stamps leave a gap."""
     origin_s, clock_s = _clock_origin_s(track), 0.0
     for rate, time_s, block in frames:
-        if time_s is not None:
+        # AVI has no time stamps: all but the first are guesses of FFmpeg.
+        if time_s is not None and (track.kind.name != "avi" or not clock_s):
             gap_s = time_s - origin_s - clock_s
             if LEAST_GAP_S < gap_s <= MOST_GAP_S:
                 for start in range(0, round(gap_s * rate), CHUNK_SAMPLES):
@@ -205,24 +213,26 @@ def _fill_gaps(frames: Iterator[tuple[int, float | None, Block]], track: _Track)
         yield rate, block
 
 
-def _decoded_frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple[int, float | None, Block]]:
+def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tuple[int, float | None, Block]]:
     """The track, frame by frame: (sample rate in Hz, time stamp in seconds, (samples, channels) float32).
 
-    All come in the rate and the channels of the first one. What cannot be decoded is noted in `faults`.
+    All come in the rate and the channels of the first one. What cannot be decoded is noted in `faults`, by the seconds
+    that were decoded before it.
     """
-    errors = (OSError, ValueError, av.FFmpegError)
+    # PyAV raises IndexError at a packet of a stream that the header did not name.
+    errors = (OSError, ValueError, IndexError, av.FFmpegError)
     decoder = _decoder(av, track)
     previous_format: Any = None
     resampler: Any = None
     target: Any = None
-    lost_s = 0.0
-    for packet in _demuxed_packets(track, errors, faults):
+    lost_s = decoded_s = 0.0
+    for packet in _demuxed_packets(av, track, errors, faults):
         try:
             decoded = decoder.decode(packet)
         except EOFError:
             continue
-        except errors as error:
-            faults.append(str(error))
+        except errors:
+            faults.append(decoded_s)
             if packet.duration and packet.time_base is not None:
                 lost_s += float(packet.duration * packet.time_base)
             if len(faults) > MOST_FAULTS:
@@ -246,21 +256,27 @@ def _decoded_frames(av: Any, track: _Track, faults: list[str]) -> Iterator[tuple
                 silence = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)
                 yield target[1], None, silence
             lost_s = 0.0
+            decoded_s += frame.samples / frame.sample_rate
             for piece in resampler.resample(frame):
                 yield piece.sample_rate, time_s, np.asarray(piece.to_ndarray().T, np.float32)
                 time_s = None
 
 
-def _demuxed_packets(track: _Track, errors: tuple[type[Exception], ...], faults: list[str]) -> Iterator[Any]:
+def _demuxed_packets(av: Any, track: _Track, errors: tuple[type[Exception], ...], faults: list[float]) -> Iterator[Any]:
     """The packets of the track; where the container breaks, what comes after."""
+    context = track.stream.codec_context
+    if track.kind.name == "wav" and context and context.name == "aac" and context.extradata:
+        # WAV does not say where a frame of AAC ends, but in one packet the decoder finds them.
+        yield av.Packet(b"".join(bytes(packet) for packet in track.container.demux(track.stream)))
+        return
     for _ in range(MOST_FAULTS):
         try:
             yield from track.container.demux(track.stream)
             return
         except EOFError:
             return
-        except errors as error:
-            faults.append(str(error))
+        except errors:
+            faults.append(0.0)  # counts wherever it was
 
 
 def _decoder(av: Any, track: _Track) -> Any:
@@ -272,7 +288,7 @@ def _decoder(av: Any, track: _Track) -> Any:
     context = track.stream.codec_context
     codec = context.name if context else "nothing that is known"
     if codec not in CODECS:
-        raise AudioError(f"{track.name} is coded as {codec}, which is not read; known: {', '.join(sorted(CODECS))}")
+        raise AudioError(f"{track.name} is coded as {codec}, which is not read; convert it first, e.g. by ffmpeg")
     if codec in PREFERRED_DECODERS:
         with contextlib.suppress(ValueError, av.FFmpegError):
             preferred_decoder = av.CodecContext.create(PREFERRED_DECODERS[codec], "r")

@@ -6,9 +6,10 @@ guesses, and cuts a variable bit rate short; where a second recording follows, i
 
 from __future__ import annotations
 
+import math
 import re
 
-from intonate.audio import mpeg
+from intonate.audio import intact, mpeg
 from intonate.audio.streams import BLOCK_BYTES, MOST_PARTS, Content, Part
 
 _SYNC_PATTERN = re.compile(rb"\xff[\xe2-\xff]|ID3")
@@ -41,16 +42,17 @@ def parts(content: Content, start: int) -> list[Part]:
             file_parts.append(Part(position + len(xing_frame), content.size, xing_frame, least=least))
             end = content.size
         else:
-            end, frames = _frames_end_and_count(content, position)
+            end, frames, promise = _frames_end_and_count(content, position)
             if xing and xing.frames_at + 4 <= len(frame_bytes):
                 # The first frame is the header's own, and not counted. A promise of more stays.
                 xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames or 0), end - position)
                 least = _least_samples(mpeg.xing(xing_frame), header)
                 file_parts.append(Part(position + len(frame_bytes), end, xing_frame, least=least))
             elif header.layer == 3:
-                file_parts.append(Part(position, end, mpeg.new_xing(content.read(position, 4), frames, end - position)))
+                xing_frame = mpeg.new_xing(content.read(position, 4), frames, end - position)
+                file_parts.append(Part(position, end, xing_frame, promise))
             else:
-                file_parts.append(Part(position, end))
+                file_parts.append(Part(position, end, promise=promise))
         position = end
     return file_parts
 
@@ -87,23 +89,29 @@ def _has_xing(content: Content, position: int) -> bool:
     return header is not None and mpeg.xing(content.read(position, header.size)) is not None
 
 
-def _frames_end_and_count(content: Content, position: int) -> tuple[int, int]:
-    """Where the frames from `position` on end (before another part), and how many there are."""
-    frames = 0
+def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, float]:
+    """Where the frames from `position` on end (before another part), how many there are, and the part's promise.
+
+    What stands between two frames and is neither a tag nor zeros was one; so was the last where the file ends in it.
+    """
+    frames, promise = 0, 1.0
     while position + 4 <= content.size:
         header = mpeg.frame(content.read(position, 4))
         if header is None:
             if content.read(position, 3) == b"ID3":
-                return position, frames
+                return position, frames, promise
             next_start = _next_frame_start(content, position)
+            is_tag = content.read(position, 8).startswith((b"TAG", b"APETAGEX", b"LYRICS"))
+            if not is_tag and not intact.is_padding(content, position, content.size if next_start < 0 else next_start):
+                promise = math.nan
             if next_start < 0:
-                return position, frames
+                return position, frames, promise
             position = next_start
             continue
         if frames and mpeg.xing(content.read(position, 64)) is not None:
-            return position, frames
+            return position, frames, promise
         position, frames = position + header.size, frames + 1
-    return content.size, frames
+    return content.size, frames, promise if position <= content.size else math.nan
 
 
 def _next_frame_start(content: Content, position: int, end: int | None = None) -> int:

@@ -18,6 +18,8 @@ _BIT_RATES_KBPS = {
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+# The header of an ID3v2 tag, before what it holds.
+ID3_HEAD_BYTES = 10
 _SAMPLE_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
@@ -66,23 +68,28 @@ def frames_run(data: bytes, position: int, limit: int = 4) -> int:
     return count
 
 
+def adts_bytes(head: bytes) -> int:
+    """The size of the frame of ADTS that starts here; 0 where none does."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return size if size >= 7 else 0
+
+
 def adts_run(data: bytes, position: int) -> int:
-    """The same for frames of ADTS."""
+    """As `frames_run`, for frames of ADTS."""
     count = 0
-    while count < 4 and position + 7 <= len(data) and data[position] == 0xFF and data[position + 1] & 0xF6 == 0xF0:
-        size = (data[position + 3] & 3) << 11 | data[position + 4] << 3 | data[position + 5] >> 5
-        if size < 7 or data[position + 2] >> 2 & 15 > 12:
-            return count
+    while count < 4 and (size := adts_bytes(data[position : position + 7])):
         position, count = position + size, count + 1
     return count
 
 
 def id3_bytes(head: bytes) -> int:
     """The size of the ID3v2 tag that starts here; 0 where none does."""
-    if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte > 127 for byte in head[6:10]):
+    if len(head) < ID3_HEAD_BYTES or head[:3] != b"ID3" or head[3] == 0xFF or any(byte > 127 for byte in head[6:10]):
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return 10 + size + (10 if head[5] & 0x10 else 0)
+    return ID3_HEAD_BYTES + size + (ID3_HEAD_BYTES if head[5] & 0x10 else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
-from intonate.audio import chunks, mp3
+from intonate.audio import chunks, intact, mp3, mpeg, ogg
 from intonate.audio.kinds import Kind
 from intonate.audio.streams import MOST_PARTS, Content, Part
+
+Splitter: TypeAlias = Callable[[Content, int], list[Part]]
+# Whether all of [start, end) is there.
+Check: TypeAlias = Callable[[Content, int, int], bool]
 
 
 def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
@@ -20,7 +26,7 @@ def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
     return (split(content, start) if split else []) or [Part(start, content.size)]
 
 
-def _splitter_at_mark(mark: bytes) -> Callable[[Content, int], list[Part]]:
+def _splitter_at_mark(mark: bytes, is_whole: Check | None = None) -> Splitter:
     """A splitter of kinds whose beginning is marked by bytes that occur nowhere else."""
 
     def split(content: Content, start: int) -> list[Part]:
@@ -28,32 +34,25 @@ def _splitter_at_mark(mark: bytes) -> Callable[[Content, int], list[Part]]:
         while len(starts) < MOST_PARTS and (position := content.find(mark, position)) >= 0:
             starts.append(position)
             position += len(mark)
-        return [Part(a, b) for a, b in zip(starts, [*starts[1:], content.size], strict=True)]
+        return [
+            Part(a, b, promise=1.0 if is_whole is None or is_whole(content, a, b) else math.nan)
+            for a, b in zip(starts, [*starts[1:], content.size], strict=True)
+        ]
 
     return split
 
 
-def _split_ogg(content: Content, start: int) -> list[Part]:
-    """Chained streams: each begins with a page (or several) of the flag 2, and ends with pages of the flag 4."""
-    parts: list[Part] = []
-    part_start, position, is_beginning, is_ended = start, start, True, False
-    while position < content.size:
-        page = content.read(position, 27)
-        table = content.read(position + 27, page[26]) if len(page) == 27 else b""
-        if page[:5] != b"OggS\0" or len(page) < 27 or len(table) < page[26]:
-            position = content.find(b"OggS\0", position + 1)
-            if position < 0:
-                break
-            continue
-        flags, end = page[5], position + 27 + len(table) + sum(table)
-        if flags & 2 and not is_beginning:
-            parts.append(Part(part_start, position, promise=1.0 if is_ended else math.nan))
-            part_start, is_ended = position, False
-        is_beginning = bool(flags & 2)
-        is_ended = is_ended or (bool(flags & 4) and end <= content.size)
-        position = end
-    parts.append(Part(part_start, content.size, promise=1.0 if is_ended else math.nan))
-    return parts
+def _one_part(is_whole: Check) -> Splitter:
+    """All as one part, which promises more than is there where it is not whole."""
+
+    def split(content: Content, start: int) -> list[Part]:
+        return [Part(start, content.size, promise=1.0 if is_whole(content, start, content.size) else math.nan)]
+
+    return split
+
+
+def _one_part_of_frames(frame_bytes: Callable[[bytes], int]) -> Splitter:
+    return _one_part(partial(intact.are_frames_whole, frame_bytes=frame_bytes))
 
 
 def _split_matroska(content: Content, start: int) -> list[Part]:
@@ -97,6 +96,8 @@ def _split_mp4(content: Content, start: int) -> list[Part]:
         size, name, header = int.from_bytes(content.read(position, 4), "big"), content.read(position + 4, 4), 8
         if size == 1:
             size, header = int.from_bytes(content.read(position + 8, 8), "big"), 16
+        if not name.isalnum():  # no box: something else that stands behind the last one
+            break
         if name == b"ftyp" and has_index:
             parts.append(Part(part_start, position))
             part_start, has_index = position, False
@@ -108,16 +109,26 @@ def _split_mp4(content: Content, start: int) -> list[Part]:
     return parts
 
 
-SPLITTERS: dict[str, Callable[[Content, int], list[Part]]] = {
+SPLITTERS: dict[str, Splitter] = {
     **dict.fromkeys(("wav", "aiff", "caf", "w64"), chunks.parts),
     "au": chunks.au_parts,
     # With the first block of its header, of type 0 and 34 bytes.
     "flac": _splitter_at_mark(b"fLaC\0\0\0\x22"),
-    "amr": _splitter_at_mark(b"#!AMR"),
-    "asf": _splitter_at_mark(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"),
-    "ogg": _split_ogg,
+    "amr": _splitter_at_mark(b"#!AMR", intact.is_amr_whole),
+    "asf": _splitter_at_mark(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", intact.is_asf_whole),
+    "ogg": ogg.parts,
     "matroska": _split_matroska,
     "mp4": _split_mp4,
     "mov": _split_mp4,
     "mp3": mp3.parts,
+    "aac": _one_part_of_frames(mpeg.adts_bytes),
+    "ac3": _one_part_of_frames(intact.ac3_bytes),
+    "loas": _one_part_of_frames(intact.loas_bytes),
+    "mpegts": _one_part(intact.are_packets_whole),
+    "mpeg": _one_part(intact.is_last_pack_whole),
+    "voc": _one_part(intact.are_voice_blocks_whole),
+    "sox": _one_part(intact.is_sox_whole),
+    "nist": _one_part(intact.is_nist_whole),
+    "avi": _one_part(intact.are_chunks_whole),
+    "qcp": _one_part(intact.are_chunks_whole),
 }

@@ -65,9 +65,9 @@ def check_rate(rate_hz: Any, name: str) -> int:
 def shortfall(name: str, heard_s: float, promised_s: float) -> str:
     """The warning about a sound that is not whole: what was decoded, and what its header promises, seconds.
 
-    A promise of NaN is a file that only shows that more was to come.
+    A promise of NaN is a file that only shows that there was more.
     """
     if math.isnan(promised_s):
-        return f"{name} is damaged or cut off: {heard_s:.2f} s were heard, and its end is missing"
+        return f"{name} is damaged or cut off: {heard_s:.2f} s were heard, and some of it is missing"
     digits = 2 if promised_s - heard_s >= 0.01 else 5
     return f"{name} is damaged or cut off: {heard_s:.{digits}f} s of {promised_s:.{digits}f} s were heard"

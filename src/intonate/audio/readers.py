@@ -78,8 +78,11 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
     kind = kinds.of(head)
     if kind is None and start == 0 and (reason := kinds.explanation(head, PurePath(name).suffix)) is not None:
         raise AudioError(f"{name} {reason}")
-    if kind is None and (sync := mp3.first_frame(content, start)) is not None:
-        start, kind = sync, kinds.MP3
+    if kind is None:
+        # Within a tag whose size is wrong, or behind something else.
+        starts = (mp3.first_frame(content, place) for place in ([mpeg.ID3_HEAD_BYTES] if start else []) + [start])
+        if (sync := next((place for place in starts if place is not None), None)) is not None:
+            start, kind = sync, kinds.MP3
     pieces = parts.of(content, kind, start)
 
     def part_reader(part: Part) -> Reader:
@@ -102,10 +105,10 @@ def _open_part(
             raise
         view.seek(0)
         try:
-            return open_media(view, name, kind, stack, part.promise, track)
+            return open_media(view, name, kind, stack, part.promise, track, part.least)
         except AudioError as media_error:
-            # A codec that only PyAV could tell is named by it; damage is described by libsndfile.
-            if error.is_coding or "is coded as" in str(media_error):
+            # What only PyAV could tell (a codec, a missing table) is told by it; damage is described by libsndfile.
+            if error.is_coding or part.promise != 1.0 or "is coded as" in str(media_error):
                 raise media_error from error
             if isinstance(media_error.__cause__, MissingExtraError):
                 raise AudioError(f"{error}; PyAV may be able to: pip install 'intonate[media]'") from error

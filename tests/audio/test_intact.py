@@ -1,0 +1,156 @@
+"""Files that no header counts: a cut or a break in the middle leaves its trace, and whole ones are whole."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from intonate.audio.decode import load
+
+sys.path.insert(0, str(Path(__file__).parent))
+from recordings import RATE_HZ, SECONDS, chirp, moment_hz, recording
+from test_whole_sound import heard, wav
+
+# Name -> arguments of ffmpeg; a broken frame in the middle shows in the first, only an end that is missing in others.
+FRAMES: dict[str, tuple[str, ...]] = {
+    "walk.aac": (),
+    "walk.ac3": ("-ar", "48000"),
+    "walk.eac3": ("-ar", "48000"),
+    "walk.latm": ("-c:a", "aac", "-f", "latm"),
+    "walk.ts": ("-c:a", "mp2", "-ar", "48000"),
+    "walk.m2ts": ("-c:a", "ac3", "-ar", "48000"),
+    "vbr.mp3": ("-q:a", "5", "-write_xing", "0", "-id3v2_version", "0"),
+    "walk.mp2": (),
+}
+ENDS: dict[str, tuple[str, ...]] = {
+    "walk.mpg": ("-c:a", "mp2", "-ar", "48000"),
+    "walk.vob": ("-c:a", "ac3", "-ar", "48000"),
+    "pcm.avi": ("-c:a", "pcm_s16le"),
+    "mp3.avi": ("-c:a", "libmp3lame", "-ar", "22050"),
+    "u8.voc": ("-c:a", "pcm_u8"),
+    "s16.voc": ("-c:a", "pcm_s16le"),
+    "aac.wma": ("-c:a", "aac"),
+    "walk.sox": ("-c:a", "pcm_s32le"),
+}
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def made(name: str) -> bytes:
+    if not name.endswith(("mp3", "mp2")):
+        pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    return recording(name, *{**FRAMES, **ENDS}[name])
+
+
+@pytest.mark.parametrize("name", [*FRAMES, *ENDS])
+def test_a_whole_file_is_called_whole(name: str) -> None:
+    samples, warnings = heard(made(name))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+    assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+
+
+@pytest.mark.parametrize("name", [*FRAMES, *ENDS])
+@pytest.mark.parametrize("share", [0.41, 0.83])
+def test_an_end_that_is_missing_is_told(name: str, share: float) -> None:
+    data = made(name)
+    # Not where a frame ends: that leaves no trace.
+    samples, warnings = heard(data[: int(share * len(data)) // 188 * 188 + 7])
+    assert len(samples) / RATE_HZ < SECONDS
+    assert len(warnings) == 1
+    assert "damaged" in warnings[0]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_that_were_overwritten_are_told(name: str) -> None:
+    data = bytearray(made(name))
+    middle = len(data) // 2
+    data[middle : middle + len(data) // 8] = np.random.default_rng(0).bytes(len(data) // 8)
+    samples, warnings = heard(bytes(data))
+    assert len(warnings) == 1
+    assert "damaged" in warnings[0]
+    assert moment_hz(samples, 0.5) == pytest.approx(590, abs=130)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_nist_file_counts_its_samples(channels: int) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.repeat(chirp()[:, None], channels, axis=1), RATE_HZ, format="NIST", subtype="PCM_16")
+    data = buffer.getvalue()
+    assert heard(data)[1] == []
+    samples, warnings = heard(data[: len(data) // 2])
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS / 2, abs=0.1)
+    assert len(warnings) == 1
+
+
+def test_aac_in_wav_is_heard_to_its_end() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    samples, warnings = heard(recording("aac.wav", "-c:a", "aac"))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+
+
+def test_avi_has_no_time_stamps_that_leave_gaps() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    samples, warnings = heard(recording("aac.avi", "-c:a", "aac", "-b:a", "128k"))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+    assert (np.abs(samples[4_000:44_000]).reshape(-1, 400).max(axis=1) > 0.1).all()
+
+
+def test_a_tag_whose_size_is_wrong_hides_no_sound() -> None:
+    data = bytearray(recording("tagged.mp3"))
+    assert data[:3] == b"ID3"
+    data[8] = 30  # 3,840 bytes more
+    assert len(heard(bytes(data))[0]) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)
+
+
+def test_a_page_of_ogg_that_is_missing_is_told() -> None:
+    source = np.concatenate([chirp()] * 5)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, source, RATE_HZ, format="OGG", subtype="VORBIS")
+    data = buffer.getvalue()
+    pages = [place for place in range(len(data)) if data.startswith(b"OggS\0", place)]
+    assert len(pages) > 5
+    assert heard(data)[1] == []
+    without_page = data[: pages[-3]] + data[pages[-2] :]
+    assert "damaged" in heard(without_page)[1][0]
+    # The last page cannot be read, but tells how much there was.
+    broken = bytearray(data)
+    broken[-20] ^= 0x5A
+    samples, warnings = heard(bytes(broken))
+    assert len(samples) < len(source) - 1_000
+    assert len(warnings) == 1
+    assert f"of {len(source) / RATE_HZ:.2f} s" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "last", [b"LIST\x04\0\0\0INFO", b"LIST\x40\0\0\0INFO", b"abcd\x04\0\0\0test\xde\xad\xbe\xef" * 9]
+)
+def test_chunks_behind_the_sound_are_no_sound_even_where_they_are_cut_off(last: bytes) -> None:
+    samples, warnings = heard(wav() + last)
+    assert warnings == []
+    assert len(samples) == len(chirp())
+
+
+def test_samples_that_read_like_the_name_of_a_chunk_are_sound() -> None:
+    data = bytearray(wav(data_size=1000))
+    body = data.find(b"data") + 8
+    data[body + 1000 : body + 1008] = b"Ha! \x20\x20\x20\x20"
+    assert len(heard(bytes(data))[0]) == len(chirp())
+
+
+def test_what_stands_behind_the_boxes_of_a_movie_is_no_missing_end() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    data = recording("boxes.m4a", "-c:a", "aac") + b"\xde\xad\xbe\xef" * 500
+    assert heard(data)[1] == []
+
+
+def test_a_rare_codec_is_named_with_the_way_out() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    with pytest.raises(Exception, match=r"^<bytes> is coded as tta, which is not read; convert it first, e\.g\. by"):
+        load(recording("rare.mka", "-c:a", "tta"))
