@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intonate.audio.activity import has_speech, speech_frames
+from intonate.audio.activity import _running_minimum, has_speech, speech_frames
 from intonate.audio.decode import load
 
 RATE = 16_000
@@ -83,3 +83,11 @@ def test_speech_in_steady_noise_is_still_found() -> None:
         frames = speech_frames(waveform + noise(len(waveform) / RATE, -45)[: len(waveform)], RATE)
         assert not frames[5:85].any()
         assert frames[100:-120].mean() > 0.5
+
+
+@pytest.mark.parametrize("length", [1, 2, 6, 7, 8, 20, 21, 200])
+@pytest.mark.parametrize("frames", [0, 1, 3, 150])
+def test_the_floor_is_the_lowest_level_around(length: int, frames: int) -> None:
+    level = np.random.default_rng(length).normal(size=length)
+    expected = [level[max(0, place - frames) : place + frames + 1].min() for place in range(length)]
+    np.testing.assert_array_equal(_running_minimum(level, frames), expected)

@@ -137,7 +137,7 @@ def test_messages_that_mean_nothing(service, text):
 
 def test_samples_that_are_no_numbers(service):
     with service.stream(f"{QUERY}&format=f32le") as ws:
-        ws.send(np.full(100, np.nan, "<f4").tobytes())
+        ws.send(np.full(4_000, np.nan, "<f4").tobytes())  # a quarter of a second: less waits for more
         error, closed = closing(ws)
     assert (closed, error["code"]) == (4400, "audio")
     assert "finite" in error["error"]

@@ -84,8 +84,18 @@ def _db(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _running_minimum(level: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
-    padded = np.pad(level, frames, constant_values=np.inf)
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).min(axis=1))
+    """The lowest level within so many frames before and after each, by van Herk's (1992) method.
+
+    In blocks as long as the window: the lowest up to each frame and from each on. A window is the end of one block and
+    the start of the next.
+    """
+    size = 2 * frames + 1
+    padded = np.full(-(-(len(level) + size - 1) // size) * size, np.inf)
+    padded[frames : frames + len(level)] = level
+    blocks = padded.reshape(-1, size)
+    up_to = np.minimum.accumulate(blocks, axis=1).ravel()
+    from_on = np.minimum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].ravel()
+    return np.minimum(from_on[: len(level)], up_to[size - 1 : size - 1 + len(level)])
 
 
 def _any_within(mask: NDArray[np.bool_], before: int, after: int) -> NDArray[np.bool_]:

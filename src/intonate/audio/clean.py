@@ -166,8 +166,10 @@ def denoise(
 
 def pre_emphasis(waveform: Waveform, sample_rate_hz: int, coefficient: float = 0.97) -> Waveform:
     """`y[n] = x[n] - coefficient * x[n - 1]`, with `y[0] = x[0]`: lifts the treble of speech."""
-    lifted = waveform.copy()
-    lifted[1:] -= np.float32(coefficient) * waveform[:-1]
+    lifted = np.empty_like(waveform)
+    lifted[:1] = waveform[:1]
+    np.multiply(waveform[:-1], np.float32(coefficient), out=lifted[1:])
+    np.subtract(waveform[1:], lifted[1:], out=lifted[1:])
     return lifted
 
 

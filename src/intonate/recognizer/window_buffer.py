@@ -1,12 +1,14 @@
 """Chunks of any size in, overlapping windows at the model's rate out: the only buffer that a stream has.
 
-Each window is resampled by itself, with a little of what came before as context. A running resampler would hold back
-its filter's delay (37 ms at 48 kHz, 115 ms at 8 kHz were measured) and answer that much later; this costs the same
-time, and what comes out depends on the samples alone and never on how they were cut into chunks.
+What comes is resampled window by window, with a little of what came before as context; all but the newest, which still
+lacks what comes after it, is kept and never resampled again. A running resampler would hold back its filter's delay
+(37 ms at 48 kHz, 115 ms at 8 kHz were measured) and answer that much later; here what comes out depends on the samples
+alone and never on how they were cut into chunks.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +20,9 @@ from intonate.audio.readers import check_rate
 from intonate.audio.resample import Waveform, resample
 from intonate.errors import AudioError
 
-# Longer than the resampling filter reaches back at any rate from 8 kHz on.
+# Longer than the resampling filter reaches back, and forward, at any rate from 8 kHz on.
 CONTEXT_S = 0.1
-# Room beside what is needed: so often, in seconds of sound, the buffer is moved.
+# Room beside what is needed: so often, in seconds of sound, a tape is moved.
 SLACK_S = 4.0
 # Full scale is 1. What is louder than this live is no float, but integers that were never scaled.
 LOUDEST = 8.0
@@ -73,10 +75,12 @@ class WindowBuffer:
         self._from_hz, self._to_hz = check_rate(from_hz, "the stream"), to_hz
         self._window_s, self._hop_s = window_s, hop_s
         self._history_s = max(window_s, history_s) + CONTEXT_S + hop_s
-        # The last sound, of which `_length` samples are filled, the first of them `_first_sample` of the stream. What
-        # is needed no more goes only when there is no room left, so that a chunk costs no more than its length.
-        self._samples = np.empty(round((self._history_s + SLACK_S) * from_hz), np.float32)
-        self._usual_size, self._length, self._first_sample = len(self._samples), 0, 0
+        divisor = math.gcd(self._from_hz, to_hz)
+        # After so many samples (of either rate) both rates have one at the same time.
+        self._step, self._step_out = self._from_hz // divisor, to_hz // divisor
+        self._sound = _Tape(round(SLACK_S * self._from_hz))  # at the stream's own rate, not yet settled
+        self._resampled = _Tape(round((self._history_s + SLACK_S) * to_hz))
+        self._settled_steps = 0  # what lies before is resampled for good
         self._last_end_s, self._next_end_s = 0.0, first_end_s
         self.received, self.rate_hz = 0, self._from_hz
 
@@ -88,7 +92,9 @@ class WindowBuffer:
         """
         samples = _as_float32(chunk)
         if len(samples):
-            self._append(samples)
+            settled = self._settled_steps * self._step - round(CONTEXT_S * self._from_hz) - self._step
+            self._sound.write(self.received, samples, settled)
+            self.received += len(samples)
         while self.received >= round(self._next_end_s * self._from_hz):
             yield self._cut_window(self._next_end_s)
 
@@ -102,36 +108,59 @@ class WindowBuffer:
         return self._cut_window(end_s) if end_s > self._last_end_s else None
 
     def waveform(self, start_s: float, end_s: float) -> Waveform:
-        """The sound (samples,) between two times, at the model's rate, as far as it is still in the buffer."""
-        start, end = (round(time_s * self._from_hz) for time_s in (start_s, end_s))
-        samples = self._samples[: self._length]
-        start = max(start, self._first_sample)
-        context = min(start - self._first_sample, round(CONTEXT_S * self._from_hz))
-        resampling_input = samples[start - context - self._first_sample : end - self._first_sample]
-        if self._from_hz == self._to_hz:
-            return resampling_input[context:].copy()
-        context_out = round(context * self._to_hz / self._from_hz)
-        return resample(resampling_input, self._from_hz, self._to_hz)[context_out:]
+        """The sound (samples,) between two times, at the model's rate, as far as it is kept; up to the last window."""
+        return self._resampled.read(round(start_s * self._to_hz), round(end_s * self._to_hz))
 
     def _cut_window(self, end_s: float) -> StreamWindow:
+        self._resample_until(round(end_s * self._from_hz))
         start_s = max(0.0, end_s - self._window_s)
-        window = StreamWindow(self.waveform(start_s, end_s), start_s, self._last_end_s, end_s)
+        waveform = self._resampled.read(round(start_s * self._to_hz))
+        window = StreamWindow(waveform, start_s, self._last_end_s, end_s)
         self._last_end_s = end_s
         self._next_end_s = end_s + self._hop_s
         return window
 
-    def _append(self, samples: Waveform) -> None:
-        if self._length + len(samples) > len(self._samples):
-            first_kept = max(self._first_sample, round((self._last_end_s - self._history_s) * self._from_hz))
-            kept_samples = self._samples[first_kept - self._first_sample : self._length]
-            size = max(self._usual_size, len(kept_samples) + len(samples))
+    def _resample_until(self, end: int) -> None:
+        """Resample up to a sample of the stream; what comes within the filter's reach of it is done again next time."""
+        context = round(CONTEXT_S * self._from_hz)
+        first_step = max(0, self._settled_steps - math.ceil(context / self._step))
+        first, first_out = first_step * self._step, first_step * self._step_out
+        waveform = resample(self._sound.read(first, end), self._from_hz, self._to_hz)
+        settled_out = self._settled_steps * self._step_out
+        kept_from = round((end / self._from_hz - self._history_s) * self._to_hz)
+        self._resampled.write(settled_out, waveform[settled_out - first_out :], kept_from)
+        self._settled_steps = max(self._settled_steps, (end - context) // self._step)
+
+
+class _Tape:
+    """The last samples of a sound, each at its number from the start of the sound."""
+
+    def __init__(self, size: int) -> None:
+        """With room for `size` samples, and for more where they must be kept."""
+        self._samples, self._size = np.empty(size, np.float32), size
+        self._first = self._end = 0
+
+    def write(self, start: int, samples: Waveform, kept_from: int) -> None:
+        """Put samples at `start`, where nothing comes after them; before `kept_from` nothing will be read any more.
+
+        What is not needed goes only when there is no room left, so that a chunk costs no more than its length.
+        """
+        if start - self._first + len(samples) > len(self._samples):
+            kept_from = min(max(self._first, kept_from), start)
+            kept_samples = self._samples[kept_from - self._first : start - self._first]
+            size = max(self._size, len(kept_samples) + len(samples))
             if size != len(self._samples):
                 self._samples = np.empty(size, np.float32)
             self._samples[: len(kept_samples)] = kept_samples
-            self._length, self._first_sample = len(kept_samples), first_kept
-        self._samples[self._length : self._length + len(samples)] = samples
-        self._length += len(samples)
-        self.received += len(samples)
+            self._first = kept_from
+        place = start - self._first
+        self._samples[place : place + len(samples)] = samples
+        self._end = start + len(samples)
+
+    def read(self, start: int, end: int | None = None) -> Waveform:
+        """A copy of the samples [start, end), or of all from `start` on, as far as they are there."""
+        start, end = max(start, self._first), self._end if end is None else min(end, self._end)
+        return self._samples[start - self._first : max(start, end) - self._first].copy()
 
 
 def _as_float32(chunk: NDArray[Any]) -> Waveform:

@@ -1,9 +1,10 @@
 """`WS /v1/stream`: sound in, events out, two coroutines per connection.
 
-One reads: it answers pings at once, whatever the models are doing, and queues the sound, some seconds of it at most
-(TCP makes a client wait that sends faster). The other takes the sound piece by piece to the models, which run in a pool
-of threads, and sends their events: a client that reads too slowly holds up only itself. Whether a stream is behind its
-sound is seen here, and told: a `behind` event says by how much, and again when it has caught up.
+One reads: it answers pings at once, whatever the models are doing, and queues the sound when there is enough of it for
+an answer, some seconds of it at most (TCP makes a client wait that sends faster). The other takes the sound piece by
+piece to the models, which run in a pool of threads, and sends their events: a client that reads too slowly holds up
+only itself. Whether a stream is behind its sound is seen here, and told: a `behind` event says by how much, and again
+when it has caught up.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
 from intonate.service.sessions import AnyStream, Session
 from intonate.service.state import ServiceState
 
-# A message is processed in pieces this long, so that others get their turn.
+# Sound is processed in pieces this long, so that others get their turn, and seldom in shorter ones: what comes in tens
+# of milliseconds is put together first, until it completes a window.
 PIECE_S = 0.25
 # What a message that waits takes beside its sound.
 MESSAGE_BYTES = 128
@@ -78,9 +80,10 @@ class _Connection:
         self._ws, self._state, self._limits = ws, state, state.settings.limits
         self._query = parse(ws, state.settings)
         self._head = b""  # the first bytes of this connection
-        self._partial_sample = b""  # the beginning of a sample whose end has not come yet
         self._queue: asyncio.Queue[tuple[float, bytes | str | Exception]] = asyncio.Queue()
-        self._pending_bytes = 0
+        self._pending_bytes = 0  # of the queue, of what is processed now, and of what is not queued yet
+        self._width = ENCODINGS[self._query.format].width
+        self._unqueued = bytearray()  # less than a window, and perhaps the beginning of a sample
         self._has_room = asyncio.Event()
         self._waiting: asyncio.Timeout | None = None  # for the next message
         self._is_gone = False
@@ -98,7 +101,7 @@ class _Connection:
                 await self._send(json.dumps(self._ready_message(session, is_resumed)))
             for event in events:
                 await self._send(event[2])
-            reader_task = asyncio.create_task(self._read(session.rate_hz))
+            reader_task = asyncio.create_task(self._read(session))
             await self._work(session)
             self._state.sessions.drop(session)
         finally:
@@ -157,9 +160,9 @@ class _Connection:
 
     # Reading
 
-    async def _read(self, rate_hz: int) -> None:
+    async def _read(self, session: Session) -> None:
         """Queue what comes, until the last message; how it ended is queued, too."""
-        most_bytes = self._limits.pending_s * rate_hz * ENCODINGS[self._query.format].width
+        most_bytes = self._limits.pending_s * session.rate_hz * self._width
         try:
             while True:
                 message = await self._receive()
@@ -167,13 +170,10 @@ class _Connection:
                     raise WebSocketDisconnect(message.get("code", 1006))
                 data = message.get("bytes")
                 if data is None:
-                    data = await self._run_command(message.get("text") or "", rate_hz)
+                    data = await self._run_command(message.get("text") or "", session.rate_hz)
                 if data is None:
                     return
-                if not data:
-                    continue
-                self._pending_bytes += len(data) + MESSAGE_BYTES
-                self._queue.put_nowait((time.monotonic(), data))
+                self._collect(session, data)
                 while self._pending_bytes > most_bytes:
                     self._has_room.clear()
                     await self._has_room.wait()
@@ -181,7 +181,32 @@ class _Connection:
             self._is_gone = True  # what is still to be processed comes again with the next connection
             self._queue.put_nowait((0.0, error))
         except (ConnectionEnd, IntonateError) as error:
+            self._queue_sound()
             self._queue.put_nowait((0.0, error))
+
+    def _collect(self, session: Session, data: bytes) -> None:
+        """Put sound to what came before, and queue it where it completes a window, or the window before is computed.
+
+        Raises:
+            AudioError: the connection begins like something else than samples.
+        """
+        if len(self._head) < kinds.HEAD_BYTES:
+            self._head += data[: kinds.HEAD_BYTES - len(self._head)]
+            check_beginning(self._head, self._query.format)
+        is_idle = self._pending_bytes == len(self._unqueued)
+        self._unqueued += data
+        self._pending_bytes += len(data)
+        samples = len(self._unqueued) // self._width
+        if not is_idle or samples >= PIECE_S * session.rate_hz or session.completes(samples):
+            self._queue_sound()
+
+    def _queue_sound(self) -> None:
+        """Queue the whole samples that wait for it."""
+        whole_bytes = len(self._unqueued) - len(self._unqueued) % self._width
+        if whole_bytes:
+            self._queue.put_nowait((time.monotonic(), bytes(self._unqueued[:whole_bytes])))
+            del self._unqueued[:whole_bytes]
+            self._pending_bytes += MESSAGE_BYTES
 
     async def _receive(self) -> Any:
         while True:
@@ -191,7 +216,7 @@ class _Connection:
                 async with asyncio.timeout(self._limits.idle_s) as self._waiting:
                     return await self._ws.receive()
             except TimeoutError:
-                if not self._state.is_stopping and not self._pending_bytes:
+                if not self._state.is_stopping and self._pending_bytes == len(self._unqueued):
                     raise ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s") from None
             finally:
                 self._waiting = None
@@ -214,6 +239,7 @@ class _Connection:
         if kind != "finish":
             expected_kinds = did_you_mean(str(kind), ("finish", "ping"))
             raise ConnectionEnd(BAD, "message", f"message type {str(kind)[:50]!r} is not known; {expected_kinds}")
+        self._queue_sound()
         self._queue.put_nowait((time.monotonic(), "finish"))
         return None
 
@@ -239,25 +265,18 @@ class _Connection:
                 raise item
 
     async def _process_all(self, session: Session, data: bytes, arrived_at: float) -> None:
-        """The sound of one message, refused where it begins like something else than samples."""
-        if len(self._head) < kinds.HEAD_BYTES:
-            self._head += data[: kinds.HEAD_BYTES - len(self._head)]
-            check_beginning(self._head, self._query.format)
+        """Sound from the queue."""
         self._clock.sound_came(arrived_at, session.received / session.rate_hz)
-        for piece in self._decode_pieces(data, session.rate_hz):
+        for piece in self._pieces(data, session.rate_hz):
             if self._is_gone:
                 raise WebSocketDisconnect(1006)
             await self._process(session, piece, arrived_at)
 
-    def _decode_pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
-        """A message in whole samples, some at a time."""
-        width = ENCODINGS[self._query.format].width
-        data = self._partial_sample + data
-        whole_bytes = len(data) - len(data) % width
-        self._partial_sample = data[whole_bytes:]
-        step = max(1, round(PIECE_S * rate_hz)) * width
-        for start in range(0, whole_bytes, step):
-            yield data[start : min(start + step, whole_bytes)]
+    def _pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
+        """Sound, some at a time."""
+        step = max(1, round(PIECE_S * rate_hz)) * self._width
+        for start in range(0, len(data), step):
+            yield data[start : start + step]
 
     async def _process(self, session: Session, piece: bytes, arrived_at: float) -> None:
         samples = ENCODINGS[self._query.format].decode(piece)
