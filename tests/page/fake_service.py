@@ -113,6 +113,7 @@ class Fake:
         error: (status, sentence) that predictions are answered with, or None.
         behind_s: what streams are told that they are behind, seconds, or None.
         refusal: what a new stream is refused with, or None.
+        familiarity: of recordings, or None.
     """
 
     def __init__(self, models: tuple[str, ...] = ("compact",), token: str = "") -> None:
@@ -122,6 +123,7 @@ class Fake:
         self.error: tuple[int, str] | None = None
         self.behind_s: float | None = None
         self.refusal: dict[str, Any] | None = None
+        self.familiarity: float | None = None
         self.sessions: dict[str, Session] = {}
         self.connections = 0
         self.uploads: list[dict[str, Any]] = []
@@ -189,7 +191,8 @@ class Fake:
             segments.append({"start": start, "end": start + 1.5, **best})
         answer = scores(0, model)
         shape = {"file": name, **shape_of(answer), "scores": answer, "segments": segments}
-        return JSONResponse(shape | {"transcript": "", "model": model}, headers=HEADERS)
+        known = {} if self.familiarity is None else {"familiarity": self.familiarity}
+        return JSONResponse(shape | {"transcript": "", "model": model} | known, headers=HEADERS)
 
     async def stream(self, sock: WebSocket) -> None:
         query = sock.query_params

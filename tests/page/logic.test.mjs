@@ -249,6 +249,31 @@ test("what is said of a whole session", () => {
   assert.equal(session.answers(one)[0].transcript, "Well. Done.");
 });
 
+test("the label of a whole session is the best of its scores, or unsure where that was shown for longest", () => {
+  const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels: ["angry", "sad"] });
+  for (const end of [0.5, 1]) session.take(one, { type: "segment", model: "m", ...hop(end), scores: said("angry", 0.35) });
+  session.take(one, { type: "segment", model: "m", ...hop(1.5, "sad"), scores: said("sad", 0.99) });
+  const whole = session.overall(one, "m");
+  assert.equal(whole.label, whole.scores[0].label);
+  assert.equal(whole.score, whole.scores[0].score);
+  for (const end of [2, 2.5, 3]) session.take(one, { type: "segment", model: "m", ...hop(end, "unsure") });
+  assert.equal(session.overall(one, "m").label, "unsure");
+});
+
+test("how much a session is like what the model learnt from", () => {
+  const one = session.newSession({ kind: "live", name: "s", models: ["m", "n"], labels: ["angry", "sad"] });
+  for (const model of ["m", "n"]) for (const end of [0.5, 1]) session.take(one, { type: "segment", model, ...hop(end) });
+  session.take(one, { type: "final", model: "m", start: 0, end: 3, label: "angry", scores: [], familiarity: 0.2 });
+  session.take(one, { type: "final", model: "m", start: 4, end: 5, label: "angry", scores: [], familiarity: 0.6 });
+  session.take(one, { type: "final", model: "n", start: 0, end: 3, label: "angry", scores: [] });
+  const [known, unknown] = session.answers(one);
+  assert.ok(Math.abs(known.familiarity - 0.3) < 1e-9);
+  assert.equal(unknown.familiarity, undefined);
+  const file = session.newSession({ kind: "file", name: "s", models: ["m"], labels: [] });
+  session.takePrediction(file, "m", { label: "sad", abstained: false, scores: said("sad", 0.9), familiarity: 0.05 });
+  assert.equal(session.overall(file, "m").familiarity, 0.05);
+});
+
 test("an answer that is unsure, and one from before `guess`", () => {
   for (const label of ["unsure", "sad"]) {
     const one = session.newSession({ kind: "file", name: "s", models: ["m"], labels: ["angry", "sad"] });

@@ -145,6 +145,20 @@ def test_a_file_is_answered_and_drawn(any_site, name):
     page.wait_for_selector("#as-table tbody tr")
 
 
+@pytest.mark.parametrize(("familiarity", "is_doubted"), [(None, False), (0.5, False), (0.1, True), (0.0, True)])
+def test_a_file_unlike_the_training_is_doubted(site, familiarity, is_doubted):
+    site.fake.familiarity = familiarity
+    page = site.open()
+    page.set_input_files("#file", ROOT / "examples/angry.flac")
+    page.wait_for_selector("#after:not([hidden])")
+    assert page.is_visible(".caution") is is_doubted
+    assert json.loads(saved(page, "json")[1]).get("familiarity") == familiarity
+    page.keyboard.press("ArrowRight")
+    page.click("#listen")
+    page.wait_for_selector("#listen.on")
+    assert not page.is_visible(".caution"), "it is about the file"
+
+
 def test_a_file_can_be_dropped(site):
     page = site.open()
     data = list((ROOT / "examples" / "angry.flac").read_bytes())
@@ -248,6 +262,7 @@ def test_labelling_and_scores(site, tmp_path):
     page.click("#label-open")
     assert page.inner_text(".piece b").startswith("Piece 1 of ")
     assert page.inner_text(".word") == "You say", "the model's answer would sway the person"
+    assert not page.is_visible("#legend"), "so would how long each emotion was heard"
     page.keyboard.press("1")
     assert page.inner_text(".piece b").startswith("Piece 2 of ")
     page.keyboard.press("s")

@@ -42,6 +42,16 @@ def test_it_falls_with_the_distance_from_training(tmp_path, timeline):
     assert near.to_dict()["familiarity"] == near.familiarity
 
 
+def test_the_utterances_of_a_stream_tell_it_as_recordings_do(tmp_path):
+    tiny.write(tmp_path / "m.onnx", tiny.spec(distances=(0.0, 50.0, 100.0)))
+    recognizer = load_model(tmp_path / "m.onnx")
+    stream, waveform = recognizer.stream(RATE_HZ), load(EXAMPLE, RATE_HZ)
+    *_, final = [*stream.push(waveform), *stream.finish()]
+    assert final.type == "final"
+    assert final.familiarity == pytest.approx(recognizer.predict((waveform, RATE_HZ)).familiarity, abs=0.15)
+    assert final.to_dict()["familiarity"] == round(final.familiarity, 3)
+
+
 @pytest.mark.parametrize(("seconds", "is_unsure"), [(0.4, True), (1.5, False)])
 def test_too_little_sound_is_unsure(tmp_path, seconds, is_unsure):
     found = answer(tmp_path, voice(seconds), unsure_below_s=0.5)

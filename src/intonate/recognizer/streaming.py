@@ -78,6 +78,7 @@ class Event(Answer):
         speech_s: seconds of speech in it.
         dimensions: {`arousal`, `valence`…: 0 to 1} of a model that has them, smoothed in a segment; they go on and end
             as the scores do.
+        familiarity: of an utterance, as in `Prediction`; None where it is long, or the model does not tell.
     """
 
     type: str
@@ -90,6 +91,7 @@ class Event(Answer):
     level_dbfs: float = QUIETEST_DBFS
     speech_s: float = 0.0
     dimensions: Scores = field(default_factory=dict)
+    familiarity: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape, as in `Prediction.to_dict`."""
@@ -98,7 +100,8 @@ class Event(Answer):
         if self.dimensions:
             shape["dimensions"] = {name: round(value, 6) for name, value in self.dimensions.items()}
         if self.type == "final":
-            return shape | {"transcript": ""}
+            known = {} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)}
+            return shape | {"transcript": ""} | known
         return shape | {"state": self.state, "raw": listed(self.raw), "level": round(self.level_dbfs, 1)}
 
 
@@ -282,12 +285,14 @@ class Stream:
         is_whole = end_s - start_s >= self.window_s - HOP_S
         is_counted = is_whole and start_s >= self._counted_end_s
         self._counted_end_s = end_s if is_counted else self._counted_end_s
-        waveform = self._buffer.waveform(start_s, end_s)
-        return self._clip_probabilities(waveform, self.speaker if is_counted else self.speaker.copy())
+        clip = self._extract(self._buffer.waveform(start_s, end_s))
+        return self._clip_probabilities(clip, self.speaker if is_counted else self.speaker.copy())
 
-    def _clip_probabilities(self, waveform: Waveform, speaker: SpeakerStatistics) -> NDArray[np.float64]:
+    def _extract(self, waveform: Waveform) -> inputs.Clip:
+        return inputs.extract(self._spec, clean(waveform, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
+
+    def _clip_probabilities(self, clip: inputs.Clip, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""
-        clip = inputs.extract(self._spec, clean(waveform, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
         inputs.update_speaker(self._spec, clip, speaker)
         answer: NDArray[np.float64] = self._recognizer.answers([inputs.normalise_clip(self._spec, clip, speaker)])[0]
         return answer
@@ -331,8 +336,9 @@ class Stream:
         self._log_average = None
         if utterance is None:
             return []
+        familiarity = None
         if utterance.end_s - utterance.start_s <= WHOLE_S:
-            mean = self._recording_probabilities(utterance.start_s - MARGIN_S, utterance.end_s + MARGIN_S)
+            mean, familiarity = self._recording_answer(utterance.start_s - MARGIN_S, utterance.end_s + MARGIN_S)
         else:
             mean = np.asarray(utterance.probability_sum / max(1, utterance.window_count))
         scores = self._scores(mean)
@@ -346,16 +352,19 @@ class Stream:
                 scores,
                 speech_s=utterance.speech_s,
                 dimensions=dimensions_of(self._spec, mean),
+                familiarity=familiarity,
             )
         ]
 
-    def _recording_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64]:
-        """The answer to a stretch as to a recording: whole, or the mean of its windows."""
+    def _recording_answer(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float | None]:
+        """The probabilities and familiarity of a stretch as of a recording: whole, or the mean of its windows."""
         rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
         waveform = self._buffer.waveform(max(0.0, start_s), end_s)
         cuts = recording_cuts(len(waveform), rate_hz, pool)
-        answers = [self._clip_probabilities(waveform[first:last], self.speaker.copy()) for first, last in cuts]
-        return np.asarray(np.mean(answers, axis=0))
+        clips = [self._extract(waveform[first:last]) for first, last in cuts]
+        known = [share for clip in clips if (share := inputs.familiarity(self._spec, clip)) is not None]
+        answers = [self._clip_probabilities(clip, self.speaker.copy()) for clip in clips]
+        return np.asarray(np.mean(answers, axis=0)), float(np.mean(known)) if known else None
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         """{label: probability}, best first, merged if the stream has a merge."""

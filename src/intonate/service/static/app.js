@@ -48,7 +48,7 @@ const labelMode = new LabelMode($("#labelling"), player, {
   onShow: (start) => {
     ribbon.follow(start);
     state.moment = true;
-    showMoment();
+    show();
   },
 });
 ribbon.hidden = (time) => labelMode.hides(time);
@@ -126,6 +126,7 @@ function show() {
   shelf.show(session, phase !== "idle");
   if (!session) return;
   showLegend($("#legend"), session);
+  $("#legend").style.visibility = labelMode.hidesSome ? "hidden" : "";
   write($("#session-length"), clock(seconds(session)));
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
   const lines = transcript(session);

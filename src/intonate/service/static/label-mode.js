@@ -21,6 +21,11 @@ export class LabelMode {
     return this.isOpen && !this.session.given.has(this.session.pieces.findIndex(({ end }) => timeS < end));
   }
 
+  /** Whether there is such a moment. */
+  get hidesSome() {
+    return this.isOpen && this.session.pieces.some((_, index) => !this.session.given.has(index));
+  }
+
   open(session, durationS) {
     this.session = session;
     session.pieces = cut(durationS);

@@ -151,7 +151,8 @@ function labelLane(scene, { model, top, height }) {
     g.fillStyle = unsure ? scene.hatch : colour(run.label);
     box(g, from, top, wide, height);
     const text = unsure ? "unsure" : run.label;
-    if (name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)))) shared.flush();
+    const nameEnds = name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
+    if (nameEnds) shared.flush(nameEnds);
     else shared.take(run, from, wide);
   }
   shared.flush();
@@ -160,7 +161,7 @@ function labelLane(scene, { model, top, height }) {
 /** One word for neighbours that are too narrow for their own: what was said for longest among them. */
 class SharedName {
   constructor(scene, middle) {
-    Object.assign(this, { scene, middle });
+    Object.assign(this, { scene, middle, free: 4 });
     this.clear();
   }
 
@@ -180,21 +181,23 @@ class SharedName {
     if (from + wide - this.from >= SHARED_PX) this.flush();
   }
 
-  flush() {
+  /** @param nameEnds where the name of the block that comes now ends. */
+  flush(nameEnds) {
     const [longest] = [...this.held].sort((a, b) => b[1].seconds - a[1].seconds);
     if (longest && this.to - this.from >= LEAST_PX) {
-      const { scene: { g, ink, width, later, lastEnds }, middle, to } = this;
+      const { scene: { g, ink, width, later, lastEnds }, middle, to, free } = this;
       const [label, { block }] = longest;
       later.push(() => {
         g.font = `500 11px ${ink.font}`;
         const wide = g.measureText(label).width;
-        // Not over the beginning of the next block, where its own word stands.
-        const left = Math.max(4, Math.min(block.from + (block.wide - wide) / 2, to - wide, width - wide - 4));
-        if (left < (lastEnds.get(middle) ?? -8) + 8) return;
+        // Not over the end of the name before, nor over the beginning of the next block, where its own name stands.
+        const left = Math.max(free, Math.min(block.from + (block.wide - wide) / 2, to - wide, width - wide - 4));
+        if (left < (lastEnds.get(middle) ?? -8) + 8 || left + wide > to + 4) return;
         lastEnds.set(middle, left + wide);
         plate(g, ink, label, left, middle, wide, 11);
       });
     }
+    if (nameEnds) this.free = nameEnds + 7;
     this.clear();
   }
 }
@@ -346,8 +349,8 @@ function title({ g, ink }, { top, height }, text) {
 }
 
 /**
- * A name inside its mark: whole, smaller, or its first letters; returns whether there was room for that. What is scrolled
- * out at the left keeps its name in sight.
+ * A name inside its mark: whole, smaller, or its first letters; returns where it ends, nothing without room for it. What
+ * is scrolled out at the left keeps its name in sight.
  */
 function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 13) {
   const left = Math.max(from, 0);
@@ -358,9 +361,9 @@ function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 
     const needs = g.measureText(written).width;
     if (needs > room - 2 * margin) continue;
     plate(g, ink, written, left + margin, middle, needs, points, colourOfText);
-    return true;
+    return left + margin + needs;
   }
-  return false;
+  return undefined;
 }
 
 /** A word in a colour of its own; without one on a plate, to be read on anything. */

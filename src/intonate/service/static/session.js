@@ -58,7 +58,7 @@ export function takePrediction(session, model, prediction) {
   for (const { label } of [prediction, ...segments].flatMap(({ scores }) => scores ?? [])) if (!session.labels.includes(label)) session.labels.push(label);
 }
 
-/** What one model says about all of it: {label, score, scores, state}; undefined before it said anything. */
+/** What one model says about all of it: {label, score, scores, state, familiarity}; undefined before it said anything. */
 export function overall(session, model) {
   const timeline = session.timelines.get(model);
   const prediction = session.overall.get(model);
@@ -66,18 +66,26 @@ export function overall(session, model) {
     const { label, abstained, scores, dimensions } = prediction;
     const state = label === "silence" || label === "noise" ? label : "speech";
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
-    return { label: abstained ? "unsure" : label, state, scores, score: scores[0]?.score ?? 0, dimensions };
+    const score = scores[0]?.score ?? 0;
+    return { label: abstained ? "unsure" : label, state, scores, score, dimensions, familiarity: prediction.familiarity };
   }
   if (!timeline.stretches.length) return undefined;
   const spoken = timeline.stretches.filter(({ state }) => state === "speech");
   if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
-  const mean = weighted(spoken);
-  // The label that was shown for longest; the scores are the mean, and may lean another way.
+  const { score, scores, dimensions } = weighted(spoken);
+  // The best of the mean, as in a file; unsure where that was shown for longest.
   const held = new Map();
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
-  const [label] = [...held].sort((a, b) => b[1] - a[1])[0];
-  const score = mean.scores.find((entry) => entry.label === label)?.score ?? mean.score;
-  return { label, state: "speech", scores: mean.scores, score, dimensions: mean.dimensions };
+  const [longest] = [...held].sort((a, b) => b[1] - a[1])[0];
+  const label = longest === "unsure" ? longest : (scores[0]?.label ?? longest);
+  return { label, state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
+}
+
+/** How much the utterances are like what a model learnt from, 0 to 1, weighted by length; undefined where it does not tell. */
+function familiarity(session, model) {
+  const known = [...session.finals.values()].filter((final) => final.model === model && final.familiarity != null);
+  const total = known.reduce((sum, { start, end }) => sum + end - start, 0);
+  return total ? known.reduce((sum, final) => sum + (final.familiarity * (final.end - final.start)) / total, 0) : undefined;
 }
 
 /** What was said, where a model writes it down: [{start, end, text}]. */
@@ -97,7 +105,7 @@ export function answers(session) {
   return session.models.map((model) => {
     const whole = overall(session, model) ?? { label: "silence", scores: [] };
     const runs = session.timelines.get(model).runs();
-    const { scores, dimensions } = whole;
-    return { file: session.name, model, ...labelled(whole), scores, dimensions, runs, transcript: text };
+    const { scores, dimensions, familiarity } = whole;
+    return { file: session.name, model, ...labelled(whole), scores, dimensions, runs, transcript: text, familiarity };
   });
 }

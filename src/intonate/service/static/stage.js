@@ -7,6 +7,8 @@ import { percent } from "./timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 54;
+// As in the terminal: nine in ten unknown recordings lie nearer to what the model was trained on.
+const UNFAMILIAR = 0.1;
 
 /** The ring, empty: its `arc` fills by `stroke-dasharray`, in percent. */
 export function ring() {
@@ -37,6 +39,7 @@ class State {
     this.number = el("span", { class: "number" });
     this.word = el("p", { class: "word" });
     this.also = el("p", { class: "also" });
+    this.caution = el("p", { class: "caution", hidden: true }, "Unlike what the model learnt from: doubt this answer.");
     this.bars = new Map();
     this.list = el("ul", { class: "bars", "aria-label": several ? `Probabilities, ${model}` : "Probabilities" });
     this.node = el(
@@ -44,7 +47,7 @@ class State {
       { class: "state", "aria-label": several ? `State, ${model}` : "State" },
       several && el("h3", { class: "model" }, model),
       el("div", { class: "dial" }, ring(), mark(), this.number),
-      el("div", { class: "said" }, this.word, this.also),
+      el("div", { class: "said" }, this.word, this.also, this.caution),
       labels.length > 0 && this.list,
       this.numbers && this.numbers.node,
     );
@@ -66,13 +69,14 @@ class State {
     write(this.word, stretch ? (kind === "quiet" && stretch.label !== "noise" ? "silence" : stretch.label) : idle.word);
     write(this.number, speaks ? percent(stretch.score) : "");
     write(this.also, stretch ? this.#also(stretch, kind) : idle.also);
+    this.caution.hidden = !(speaks && (stretch.familiarity ?? 1) <= UNFAMILIAR);
     this.arc.style.strokeDasharray = `${speaks ? 100 * stretch.score : 0} 100`;
     const scores = new Map(speaks ? stretch.scores.map(({ label, score }) => [label, score]) : []);
     for (const label of scores.keys()) this.#bar(label);
     for (const [label, { row, fill, number }] of this.bars) {
       const share = scores.get(label);
       row.classList.toggle("best", label === best && speaks);
-      fill.style.transform = `scaleX(${share ?? 0})`;
+      fill.style.transform = `translateX(${100 * ((share ?? 0) - 1)}%)`;
       write(number, share == null ? "–" : percent(share));
     }
   }

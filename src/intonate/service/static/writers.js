@@ -25,7 +25,7 @@ export function wav(samples, rate) {
 
 /** One object for one model, an array for several. */
 export function json(answers) {
-  const shaped = answers.map(({ file, model, label, guess, abstained, scores, dimensions, runs, transcript }) => ({
+  const shaped = answers.map(({ file, model, label, guess, abstained, scores, dimensions, runs, transcript, familiarity }) => ({
     file,
     label,
     guess,
@@ -38,6 +38,7 @@ export function json(answers) {
     })),
     transcript,
     model,
+    ...(familiarity == null ? {} : { familiarity: round(familiarity, 3) }),
   }));
   return JSON.stringify(shaped.length === 1 ? shaped[0] : shaped, null, 2) + "\n";
 }
