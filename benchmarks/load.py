@@ -153,12 +153,13 @@ def resident_mib(pid: int) -> float | None:
 
 
 def cpu_s(pid: int) -> float | None:
-    """Processor time of a process so far."""
+    """Processor time of a process and of its children so far."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return None
     user, system = stat.read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") + sum(cpu_s(int(child)) or 0.0 for child in children)
 
 
 async def measure(port: int, pid: int, asked: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_P95_MS = 250.0
 
 
-def serve_and_measure(source: Path, streams: int, seconds: float) -> dict[str, Any]:
-    """The figures of one service with so many streams."""
-    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", "--model", "compact"]
+def serve_and_measure(source: Path, streams: int, seconds: float, options: Sequence[str] = ()) -> dict[str, Any]:
+    """The figures of one service with so many streams; processor time is of the process and of its children."""
+    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", "--model", "compact", *options]
     command += ["--max-connections", str(max(100, streams))]
     environment = {**os.environ, "PYTHONPATH": str(source)}
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -47,10 +48,10 @@ def serve_and_measure(source: Path, streams: int, seconds: float) -> dict[str, A
     return figures
 
 
-def measure(source: Path, asked: argparse.Namespace) -> dict[str, Any]:
+def measure(source: Path, asked: argparse.Namespace, options: Sequence[str] = ()) -> dict[str, Any]:
     steps, held = [], 0
     for streams in asked.steps:
-        figures = serve_and_measure(source, streams, asked.seconds)
+        figures = serve_and_measure(source, streams, asked.seconds, options)
         steps.append(figures)
         print(source, figures, file=sys.stderr, flush=True)
         if figures.get("p95_ms", 1e9) > MOST_P95_MS or figures["streams_failed"] or figures["segments_lost"]:
@@ -58,21 +59,34 @@ def measure(source: Path, asked: argparse.Namespace) -> dict[str, Any]:
         held = max(held, figures["streams_answered"])
     result: dict[str, Any] = {"streams_in_time": held, "steps": steps}
     if asked.hold:
-        result["held"] = serve_and_measure(source, asked.hold, asked.hold_seconds)
+        result["held"] = serve_and_measure(source, asked.hold, asked.hold_seconds, options)
         print(source, result["held"], file=sys.stderr, flush=True)
     return result
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=int, nargs="*", default=[10, 20, 30, 40, 50, 60, 80, 100])
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each step lasts")
+    parser.add_argument("--hold", type=int, default=100, help="streams of the last step; 0 for none")
+    parser.add_argument("--hold-seconds", type=float, default=180.0)
+    parser.add_argument("--workers", type=int, default=0, help="this build also with so many processes")
+
+
+def compare(other: Path | None, asked: argparse.Namespace) -> dict[str, Any]:
+    """Each build's figures; `asked` has the options."""
+    builds = {} if other is None else {"before": measure(other / "src", asked)}
+    builds["now"] = measure(ROOT / "src", asked)
+    if asked.workers:
+        builds[f"now, {asked.workers} workers"] = measure(ROOT / "src", asked, ["--workers", str(asked.workers)])
+    return builds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, nargs="?", help="a checkout of the build to compare with")
-    parser.add_argument("--steps", type=int, nargs="*", default=[10, 20, 30, 40, 50, 60, 80, 100])
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long each step lasts")
-    parser.add_argument("--hold", type=int, default=100, help="streams of the last step; 0 for none")
-    parser.add_argument("--hold-seconds", type=float, default=180.0)
+    add_options(parser)
     asked = parser.parse_args()
-    builds = {} if asked.other is None else {"before": measure(asked.other / "src", asked)}
-    builds["now"] = measure(ROOT / "src", asked)
+    builds = compare(asked.other, asked)
     print(json.dumps({"streams": builds, "cores": os.cpu_count()}, indent=2))
 
 
