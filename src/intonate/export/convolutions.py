@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import require
-from intonate.export.graph_builder import GraphBuilder
+from intonate.export.nodes import Graph, Value
 
 # Channels from which a convolution is worth it: with fewer, laying out its input costs more than the product.
 FEWEST_CHANNELS = 64
@@ -48,7 +48,7 @@ def multiply_out(graph: Any) -> None:
             continue
         norm = norms.get(node.output[0]) if uses[node.output[0]] == 1 else None
         kernel = onnx.numpy_helper.to_array(weight)
-        replacement = _Replacement(node, version)
+        replacement = Graph(f"{node.output[0]}/", version)
         if norm is not None and weight.dims[1] * weight.dims[2] <= FEW:
             _add_normalised_product(replacement, node, kernel, norm)
             replaced_outputs.add(norm.output[0])
@@ -80,97 +80,61 @@ def _is_unpadded(convolution: Any) -> bool:
     return not pads and settings.get("group", 1) == 1
 
 
-class _Replacement(GraphBuilder):
-    """The nodes and constants that take the place of a convolution, under its name.
-
-    Args:
-        convolution: that node.
-        version: of the operator set; from 18 on, reductions take their axes as an input.
-    """
-
-    def __init__(self, convolution: Any, version: int) -> None:
-        super().__init__(f"{convolution.output[0]}/")
-        self.convolution, self.version = convolution, version
-
-    def reduce(self, operator: str, inputs: str, axis: int, name: str, keepdims: int = 1) -> str:
-        """ReduceMax, ReduceMin or ReduceMean over one axis."""
-        if self.version >= 18:
-            axes = self.constant(f"{name}_axis", [axis])
-            return self.node(operator, [inputs, axes], name, keepdims=keepdims)
-        return self.node(operator, [inputs], name, axes=[axis], keepdims=keepdims)
-
-    def places(self, taps: int) -> str:
-        """Which rows each frame is made of, (frames, K): 0, dilation, 2 * dilation..., then a stride on."""
-        settings = _attributes_of(self.convolution)
-        (stride,), (dilation,) = settings.get("strides", [1]), settings.get("dilations", [1])
-        sound = self.convolution.input[0]
-        time = self.node("Gather", [self.node("Shape", [sound], "shape"), self.constant("last", np.int64(2))], "time")
-        end = self.node("Sub", [time, self.constant("reach", np.int64((taps - 1) * dilation))], "end")
-        starts = self.node(
-            "Range", [self.constant("zero", np.int64(0)), end, self.constant("stride", np.int64(stride))], "starts"
-        )
-        starts = self.node("Reshape", [starts, self.constant("as_column", [-1, 1])], "column")
-        return self.node("Add", [starts, self.constant("steps", dilation * np.arange(taps))], "places")
-
-    def finish(self, product: str, output: str) -> None:
-        """(batch, frames, outputs) -> (batch, outputs, frames), under the name that others know."""
-        self.nodes.append(self.onnx.helper.make_node("Transpose", [product], [output], perm=[0, 2, 1]))
+def _frame_places(graph: Graph, convolution: Any, taps: int) -> Value:
+    """Which rows each frame is made of, (frames, K): 0, dilation, 2 * dilation..., then a stride on."""
+    settings = _attributes_of(convolution)
+    (stride,), (dilation,) = settings.get("strides", [1]), settings.get("dilations", [1])
+    end = _input(graph, convolution, 0).shape().at(2) - (taps - 1) * dilation
+    starts = graph.node("Range", np.int64(0), end, np.int64(stride), dtype=np.int64)
+    steps: NDArray[np.int64] = dilation * np.arange(taps)
+    return starts.reshape(-1, 1) + steps
 
 
-def _add_integer_product(graph: _Replacement, convolution: Any, kernel: NDArray[Any]) -> None:
+def _input(graph: Graph, node: Any, place: int) -> Value:
+    """An input of a node that is there already."""
+    return Value(graph, node.input[place], np.float32)
+
+
+def _finish(graph: Graph, product: Value, output: str) -> None:
+    """(batch, frames, outputs) -> (batch, outputs, frames), under the name that others know."""
+    graph.node("Transpose", product, dtype=np.float32, name=output, perm=[0, 2, 1])
+
+
+def _add_integer_product(graph: Graph, convolution: Any, kernel: NDArray[Any]) -> None:
     """A convolution as a product of integers, its kernel (outputs, channels, K).
 
     Each frame is rounded to 8 bits by the largest value in it: by that of the whole clip, as onnxruntime does by
     itself, quiet frames would be nothing beside loud ones.
     """
     outputs, channels, taps = kernel.shape
-    places = graph.places(taps)
-    rows = graph.node("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    highest = graph.reduce("ReduceMax", rows, 2, "highest", keepdims=0)
-    lowest = graph.node("Neg", [graph.reduce("ReduceMin", rows, 2, "lowest", keepdims=0)], "depth")
-    sizes = graph.node("Max", [highest, lowest, graph.constant("least", np.float32(1e-9))], "sizes")
-    sizes = graph.node("Gather", [sizes, places], "sizes_apart", axis=1)
-    size = graph.reduce("ReduceMax", sizes, 2, "size")  # (batch, frames, 1)
-    step = graph.node("Div", [size, graph.constant("steps_of_8_bits", np.float32(ACTIVATION_STEPS))], "step")
+    places = _frame_places(graph, convolution, taps)
+    rows = _input(graph, convolution, 0).transpose(0, 2, 1)
+    depth = rows.reduce("ReduceMin", 2).apply("Neg")
+    sizes = graph.node("Max", rows.highest(2), depth, np.float32(1e-9), dtype=np.float32)
+    size = sizes.at(places, axis=1).highest(2, keepdims=True)  # (batch, frames, 1)
+    step = size / ACTIVATION_STEPS
 
     # One step for each row of a matrix: (batch * frames, K * channels).
-    flat = graph.node("Reshape", [step, graph.constant("flat", [-1])], "flat_step")
-    zeros = graph.node(
-        "Expand",
-        [graph.constant("zero_of_8_bits", np.uint8(ZERO)), graph.node("Shape", [flat], "rows_of_all")],
-        "zeros",
-    )
-    inputs = graph.node("Gather", [rows, places], "frames", axis=1)
-    inputs = graph.node("Reshape", [inputs, graph.constant("side_by_side", [-1, taps * channels])], "inputs")
-    rounded = graph.node("QuantizeLinear", [inputs, flat, zeros], "rounded", axis=0)
+    flat_step = step.reshape(-1)
+    zeros = graph.node("Expand", np.uint8(ZERO), flat_step.shape(), dtype=np.uint8)
+    inputs = rows.at(places, axis=1).reshape(-1, taps * channels)
+    rounded = graph.node("QuantizeLinear", inputs, flat_step, zeros, dtype=np.uint8, axis=0)
 
     matrix = kernel.transpose(2, 1, 0).reshape(taps * channels, outputs)
     scale = np.maximum(np.abs(matrix).max(axis=0), 1e-9).astype(np.float32) / np.float32(WEIGHT_STEPS)
-    product = graph.node(
-        "MatMulIntegerToFloat",
-        [
-            rounded,
-            graph.constant("matrix", np.rint(matrix / scale).astype(np.int8)),
-            graph.constant("one", np.float32(1)),
-            graph.constant("scale", scale),
-            graph.constant("zero_point", np.uint8(ZERO)),
-        ],
-        "product",
-        domain=MICROSOFT,
-    )
-    shape = graph.node(
-        "Concat",
-        [graph.node("Shape", [size], "frames_of_all", end=2), graph.constant("outputs", [outputs])],
-        "whole",
-        axis=0,
-    )
-    product = graph.node("Mul", [graph.node("Reshape", [product, shape], "sums"), step], "scaled")
+    integers = np.rint(matrix / scale).astype(np.int8)
+    sums = graph.node(
+        "MatMulIntegerToFloat", rounded, integers, np.float32(1), scale, np.uint8(ZERO),
+        dtype=np.float32, domain=MICROSOFT,
+    )  # fmt: skip
+    shape = graph.concat([size.shape(end=2), np.int64(outputs).reshape(1)], dtype=np.int64)
+    product = graph.node("Reshape", sums, shape, dtype=np.float32) * step
     if len(convolution.input) > 2:
-        product = graph.node("Add", [product, convolution.input[2]], "biased")
-    graph.finish(product, convolution.output[0])
+        product = product + _input(graph, convolution, 2)
+    _finish(graph, product, convolution.output[0])
 
 
-def _add_normalised_product(graph: _Replacement, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
+def _add_normalised_product(graph: Graph, convolution: Any, kernel: NDArray[Any], norm: Any) -> None:
     """A convolution and the norm of each of its channels over time, as one product.
 
     Mean and variance of a linear function of frames follow from the frames' own: with C the frames without their mean
@@ -179,35 +143,18 @@ def _add_normalised_product(graph: _Replacement, convolution: Any, kernel: NDArr
     """
     outputs, channels, taps = kernel.shape
     numbers = taps * channels
-    rows = graph.node("Transpose", [convolution.input[0]], "rows", perm=[0, 2, 1])
-    gathered = graph.node("Gather", [rows, graph.places(taps)], "frames", axis=1)
-    frames = graph.node("Reshape", [gathered, graph.constant("side_by_side", [0, 0, numbers])], "inputs")
-    centred = graph.node("Sub", [frames, graph.reduce("ReduceMean", frames, 1, "mean")], "centred")
-    transposed = graph.node("Transpose", [centred], "turned", perm=[0, 2, 1])
-    count = graph.node("Shape", [frames], "count", start=1, end=2)
-    count = graph.node("Cast", [count], "count_as_float", to=graph.onnx.TensorProto.FLOAT)
-    covariance = graph.node("Div", [graph.node("MatMul", [transposed, centred], "products"), count], "covariance")
+    rows = _input(graph, convolution, 0).transpose(0, 2, 1)
+    frames = rows.at(_frame_places(graph, convolution, taps), axis=1).reshape(0, 0, numbers)
+    centred = frames - frames.reduce("ReduceMean", 1, keepdims=True)
+    count = frames.shape(1, 2).cast(np.float32)
+    covariance = (centred.transpose(0, 2, 1) @ centred) / count
 
-    matrix = graph.constant("matrix", kernel.transpose(0, 2, 1).reshape(outputs, numbers))
-    variances = graph.node("Mul", [graph.node("MatMul", [matrix, covariance], "spread"), matrix], "spread_of_each")
-    variance = graph.node(
-        "Mul",
-        [graph.reduce("ReduceMean", variances, 2, "variance_of_one"), graph.constant("numbers", np.float32(numbers))],
-        "variance",
-    )
-    epsilon = graph.constant("epsilon", np.float32(_attributes_of(norm).get("epsilon", 1e-5)))
-    deviation = graph.node("Sqrt", [graph.node("Add", [variance, epsilon], "variance_at_least")], "deviation")
-    as_column = graph.constant("as_rows", [outputs, 1])
-    gain = graph.node("Div", [graph.node("Reshape", [norm.input[1], as_column], "gain"), deviation], "gain_of_each")
-    offset = graph.node("Reshape", [norm.input[2], as_column], "offset")
-    offset = graph.node("Expand", [offset, graph.node("Shape", [gain], "gain_shape")], "offset_of_each")
-    augmented_matrix = graph.node("Concat", [graph.node("Mul", [matrix, gain], "scaled"), offset], "whole", axis=2)
-    augmented_frames = graph.node(
-        "Pad", [centred, graph.constant("a_column", [0] * 5 + [1]), graph.constant("one", np.float32(1))], "ones"
-    )
-    product = graph.node(
-        "MatMul",
-        [augmented_frames, graph.node("Transpose", [augmented_matrix], "whole_turned", perm=[0, 2, 1])],
-        "product",
-    )
-    graph.finish(product, norm.output[0])
+    matrix = graph.value(kernel.transpose(0, 2, 1).reshape(outputs, numbers), np.float32)
+    variance = (matrix @ covariance * matrix).reduce("ReduceMean", 2, keepdims=True) * numbers
+    deviation = (variance + _attributes_of(norm).get("epsilon", 1e-5)).apply("Sqrt")
+    gain = _input(graph, norm, 1).reshape(outputs, 1) / deviation
+    offset = graph.node("Expand", _input(graph, norm, 2).reshape(outputs, 1), gain.shape(), dtype=np.float32)
+    augmented_matrix = graph.concat([matrix * gain, offset], axis=2)
+    one_column = np.array([0] * 5 + [1], np.int64)
+    augmented_frames = graph.node("Pad", centred, one_column, np.float32(1), dtype=np.float32)
+    _finish(graph, augmented_frames @ augmented_matrix.transpose(0, 2, 1), norm.output[0])

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from intonate import __version__
 from intonate.errors import ModelError, did_you_mean, first_line, require
-from intonate.export.graph_builder import GraphBuilder
+from intonate.export.nodes import Graph, Value
 from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
@@ -195,35 +195,21 @@ def _members_hash(files: Sequence[ModelFile], by: str) -> str:
 
 def _ensemble_graph(members: Sequence[_Member], spec: ModelSpec, by: str) -> Any:
     """The members' graphs side by side, and what joins them."""
-    graph = GraphBuilder()
+    graph = Graph()
     onnx, helper = graph.onnx, graph.onnx.helper
     models = [onnx.load(str(member.file.path)) for member in members]
     versions = _operator_versions(models)
-    types: dict[str, Any] = {}
+    inputs: dict[str, Value] = {}
     answers = []
     for number, (member, model) in enumerate(zip(members, models, strict=True), 1):
         model = _at_operator_version(model, versions[""], member.file.path)
-        answers.append(_add_member(graph, member, model, f"member{number}/", types))
-    mean = graph.node("Mean", answers, "mean")
+        answers.append(_add_member(graph, member, model, f"member{number}/", inputs))
+    mean = graph.node("Mean", *answers, dtype=np.float32)
     probabilities = _add_votes(graph, answers, mean, len(spec.labels)) if by == VOTE else mean
-    floor = graph.constant("smallest_probability", np.float32(SMALLEST_PROBABILITY))
-    graph.node("Log", [graph.node("Max", [probabilities, floor], "floored")], OUTPUT)
-
-    # Each input has a length of its own: onnxruntime may plan its memory by dimensions of the same name.
-    inputs = [
-        helper.make_tensor_value_info(
-            name,
-            kind.elem_type,
-            [
-                "batch",
-                *(_dimension_or_name(axis, f"{name}_axis{place}") for place, axis in enumerate(kind.shape.dim[1:], 1)),
-            ],
-        )
-        for name, kind in types.items()
-    ]
-    output = helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", len(spec.labels)])
+    logs = probabilities.maximum(SMALLEST_PROBABILITY).apply("Log")
+    graph.output(OUTPUT, logs, ["batch", len(spec.labels)])
     ensemble = helper.make_model(
-        helper.make_graph(graph.nodes, spec.name, inputs, [output], graph.constants),
+        helper.make_graph(graph.nodes, spec.name, graph.inputs, graph.outputs, graph.constants),
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions.items()],
         ir_version=max(model.ir_version for model in models),
         producer_name="intonate",
@@ -245,48 +231,38 @@ def _operator_versions(models: Sequence[Any]) -> dict[str, int]:
     return versions
 
 
-def _add_member(graph: GraphBuilder, member: _Member, model: Any, prefix: str, types: dict[str, Any]) -> str:
-    """A member's graph, and its calibrated probabilities in the order of the ensemble's labels.
+def _add_member(graph: Graph, member: _Member, model: Any, prefix: str, inputs: dict[str, Value]) -> Value:
+    """A member's graph, and its calibrated probabilities in the order of the ensemble's labels, (batch, classes).
 
     Args:
         graph: of the ensemble, changed in place.
         member: the member.
         model: its ONNX model, at the ensemble's versions of operators.
         prefix: goes before each of its names.
-        types: {input of the ensemble: its type}; those of the member are added.
-
-    Returns:
-        The name of the probabilities, (batch, classes).
+        inputs: of the ensemble, by name; those of the member are added.
     """
-    onnx = graph.onnx
-    part = onnx.compose.add_prefix(model, prefix).graph
-    for item in part.input:
-        name = member.names[item.name.removeprefix(prefix)]
-        types[name] = item.type.tensor_type
-        graph.node("Identity", [name], item.name)
-    graph.nodes.extend(part.node)
-    graph.constants.extend(part.initializer)
-    temperature = graph.constant(f"{prefix}temperature", np.float32(member.file.spec.temperature))
-    order = graph.constant(f"{prefix}order", member.order)
+    feeds = {}
+    for item in model.graph.input:
+        name, kind = member.names[item.name], item.type.tensor_type
+        if name not in inputs:
+            # Each has a length of its own: onnxruntime may plan its memory by dimensions of the same name.
+            axes = [_dimension_or_name(axis, f"{name}_axis{n}") for n, axis in enumerate(kind.shape.dim[1:], 1)]
+            dtype = graph.onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            inputs[name] = graph.input(name, dtype, ["batch", *axes])
+        feeds[item.name] = inputs[name]
     # Behind the labels there may be dimensions and events, which an ensemble leaves out.
-    logits = graph.node("Gather", [part.output[0].name, order], f"{prefix}calibrated/Gather", axis=1)
-    logits = graph.node("Cast", [logits], f"{prefix}calibrated/Cast", to=onnx.TensorProto.FLOAT)
-    scaled = graph.node("Div", [logits, temperature], f"{prefix}calibrated/Div")
-    return graph.node("Softmax", [scaled], f"{prefix}calibrated/Softmax", axis=-1)
+    logits = graph.embed(model, feeds, prefix).at(member.order, axis=1).cast(np.float32)
+    return (logits / member.file.spec.temperature).apply("Softmax", axis=-1)
 
 
-def _add_votes(graph: GraphBuilder, answers: Sequence[str], mean: str, classes: int) -> str:
+def _add_votes(graph: Graph, answers: Sequence[Value], mean: Value, classes: int) -> Value:
     """The share of the members whose best label it is, with a trace of the mean probability; see `TIE`."""
-    depth = graph.constant("classes", np.array(classes, np.int64))
-    values = graph.constant("no_yes", np.array([0, 1], np.float32))
     ballots = []
     for answer in answers:
-        best = graph.node("ArgMax", [answer], f"{answer}/best", axis=-1, keepdims=0)
-        ballots.append(graph.node("OneHot", [best, depth, values], f"{answer}/vote"))
-    votes = graph.node("Mean", ballots, "votes")
-    weighted_votes = graph.node("Mul", [votes, graph.constant("votes_count", np.float32(1 - TIE))], "votes_counted")
-    weighted_mean = graph.node("Mul", [mean, graph.constant("mean_counts", np.float32(TIE))], "mean_counted")
-    return graph.node("Add", [weighted_votes, weighted_mean], "decided")
+        best = graph.node("ArgMax", answer, dtype=np.int64, axis=-1, keepdims=0)
+        no_and_yes = np.array([0, 1], np.float32)
+        ballots.append(graph.node("OneHot", best, np.array(classes, np.int64), no_and_yes, dtype=np.float32))
+    return graph.node("Mean", *ballots, dtype=np.float32) * (1 - TIE) + mean * TIE
 
 
 def _dimension_or_name(axis: Any, name: str) -> int | str:

@@ -4,7 +4,7 @@
     x = graph.input("waveform", np.float32, [1, "samples"])
     graph.output("level", (x * x).mean(1))
 
-The operator set is the workshop's own (`onnx.OPSET`, 17): reductions but ReduceSum take their axes as an attribute.
+A whole model is written so, or a part of one that is there already: `Value(graph, name, dtype)` is a tensor of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from intonate.errors import require
 
-Operand: TypeAlias = "Value | int | float | NDArray[Any]"
+Operand: TypeAlias = "Value | int | float | np.generic | NDArray[Any]"
 
 
 class Value:
@@ -91,13 +91,20 @@ class Value:
         kind = self.graph.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self if self.dtype == dtype else self.graph.node("Cast", self, dtype=dtype, to=kind)
 
+    def transpose(self, *order: int) -> Value:
+        return self.graph.node("Transpose", self, dtype=self.dtype, perm=list(order))
+
+    def shape(self, start: int = 0, end: int | None = None) -> Value:
+        """Its shape, or the sizes of some of its axes, int64."""
+        settings: dict[str, Any] = {"start": start} if end is None else {"start": start, "end": end}
+        return self.graph.node("Shape", self, dtype=np.int64, **settings)
+
     def reshape(self, *shape: int) -> Value:
         return self.graph.node("Reshape", self, np.array(shape, np.int64), dtype=self.dtype)
 
     def length(self) -> Value:
         """The size of its first axis, an int64 scalar."""
-        shape = self.graph.node("Shape", self, dtype=np.int64, end=1)
-        return self.graph.node("Squeeze", shape, dtype=np.int64)
+        return self.graph.node("Squeeze", self.shape(end=1), dtype=np.int64)
 
     def sum(self, *axes: int, keepdims: bool = False) -> Value:
         """Over some axes, or all; of nothing it is zero."""
@@ -110,9 +117,15 @@ class Value:
         mean = self.sum(0) / count
         return mean, ((self - mean).square().sum(0) / count).apply("Sqrt")
 
+    def reduce(self, operator: str, *axes: int, keepdims: bool = False) -> Value:
+        """ReduceMax, ReduceMin or ReduceMean over some axes, or all."""
+        as_input = bool(axes) and self.graph.version >= AXES_AS_INPUT
+        operands = [np.array(axes, np.int64)] if as_input else []
+        settings: dict[str, Any] = {"axes": list(axes)} if axes and not as_input else {}
+        return self.graph.node(operator, self, *operands, dtype=self.dtype, keepdims=int(keepdims), **settings)
+
     def highest(self, *axes: int, keepdims: bool = False) -> Value:
-        settings: dict[str, Any] = {"axes": list(axes)} if axes else {}
-        return self.graph.node("ReduceMax", self, dtype=self.dtype, keepdims=int(keepdims), **settings)
+        return self.reduce("ReduceMax", *axes, keepdims=keepdims)
 
     def slice(self, start: Operand, end: Operand, axis: int = 0, step: int = 1) -> Value:
         """Like `x[start:end:step]` along an axis; `END` for its end."""
@@ -137,6 +150,8 @@ class Value:
 
 # Beyond the end of any axis, for slices.
 END = np.iinfo(np.int64).max
+# The operator set from which on reductions take their axes as an input; ReduceSum does so from 13 on.
+AXES_AS_INPUT = 18
 
 
 class Graph:
@@ -144,17 +159,18 @@ class Graph:
 
     Attributes:
         onnx: the package.
-        prefix: goes before each of its own names.
+        prefix: goes before each of its own names, so that several can be parts of one model.
+        version: of the operator set; the default is the workshop's own (`onnx.OPSET`).
     """
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", version: int = 17) -> None:
         self.onnx = require("onnx", "train")
-        self.prefix = prefix
+        self.prefix, self.version = prefix, version
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
-        self._known: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
+        self._constant_of: dict[tuple[str, tuple[int, ...], bytes], Value] = {}
         self._count = 0
 
     def new_name(self, kind: str) -> str:
@@ -175,11 +191,11 @@ class Graph:
             return operand
         array = np.asarray(operand, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._known:
+        if key not in self._constant_of:
             name = self.new_name("constant")
             self.constants.append(self.onnx.numpy_helper.from_array(array, name))
-            self._known[key] = Value(self, name, dtype)
-        return self._known[key]
+            self._constant_of[key] = Value(self, name, dtype)
+        return self._constant_of[key]
 
     def node(
         self,
@@ -211,10 +227,12 @@ class Graph:
         """Another model's graph inside this one, fed with values: its first output."""
         part = self.onnx.compose.add_prefix(model, prefix).graph
         for item in part.input:
-            self.node("Identity", feeds[item.name.removeprefix(prefix)], dtype=np.float32, name=item.name)
+            value = feeds[item.name.removeprefix(prefix)]
+            self.nodes.append(self.onnx.helper.make_node("Identity", [value.name], [item.name]))
         self.nodes.extend(part.node)
         self.constants.extend(part.initializer)
-        return self.node("Identity", Value(self, part.output[0].name, np.float32), dtype=np.float32)
+        output = part.output[0]
+        return Value(self, output.name, self.onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type))
 
     def _info(self, name: str, dtype: Any, shape: Sequence[int | str]) -> Any:
         kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
