@@ -249,7 +249,7 @@ def test_labels_are_canonical_where_that_leaves_them_different():
     assert labels_of(["ANG", "Happiness"], "it", "config.json") == ["angry", "happy"]
     assert labels_of(["joy", "happy", "sad"], "it", "config.json") == ["joy", "happy", "sad"]
     outputs = {"1": "Happiness", "0": "ANG", "10": "x"}
-    assert transformers_classifier.raw_labels({"id2label": outputs}, "it") == ["ANG", "Happiness", "x"]
+    assert transformers_classifier.named_labels({"id2label": outputs}, "it") == ["ANG", "Happiness", "x"]
 
 
 def test_without_a_network_it_says_how_to_get_it(monkeypatch):

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from intonate.errors import CorpusError
-from intonate.evaluation.calibration import abstain_threshold, temperature
+from intonate.evaluation.calibration import abstain_threshold, temperature, temperature_and_threshold
 
 
 def drawn(seed: int, sharpness: float, count: int = 400) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -72,3 +72,14 @@ def test_threshold_for_a_coverage() -> None:
     assert abstain_threshold(np.zeros((0, 2)), truth[:0], coverage=0.5) == 0.0
     with pytest.raises(CorpusError, match="exactly one"):
         abstain_threshold(probabilities, truth)
+
+
+def test_both_at_once_the_threshold_under_the_temperature() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 3, 400)
+    logits = 4 * (np.eye(3)[truth] + rng.normal(size=(400, 3)))
+    scale, threshold = temperature_and_threshold(logits, truth, coverage=0.9)
+    assert scale == round(temperature(logits, truth), 4)
+    calibrated = np.exp(logits / temperature(logits, truth))
+    best = (calibrated / calibrated.sum(axis=1, keepdims=True)).max(axis=1)
+    assert (best >= threshold - 1e-4).mean() == pytest.approx(0.9, abs=0.01)

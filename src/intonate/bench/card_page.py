@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from intonate.bench.compare_page import card, difference_plot
-from intonate.evaluation.page import document, html_table, limits, panel, percent
+from intonate.evaluation.page import document, glossary, html_table, limits, panel, percent
 from intonate.evaluation.plots import interval_plot
 
 # A model holds where it loses no more than this, and fails where it keeps less than that of what it had over guessing.
@@ -115,9 +115,8 @@ def render(facts: Mapping[str, Any]) -> str:
         f"<h2>What is left of it in worse conditions</h2>{panel('UAR, with its distance from clean', plot, 'wide')}"
         f"{panel('Every figure', table, 'wide')}"
     )
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body.append(
-        f'<h2>The words</h2><dl class="words">{words}</dl><footer><p>As Markdown: <a href="card.md">card.md</a>; '
+        f'{glossary(_GLOSSARY)}<footer><p>As Markdown: <a href="card.md">card.md</a>; '
         'every figure: <a href="card.json">card.json</a>.</p></footer>'
     )
     return document(title, "".join(body))

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from intonate.evaluation import curves
-from intonate.evaluation.page import NAMES, document, html_table, panel
+from intonate.evaluation.page import NAMES, document, glossary, html_table, panel
 from intonate.evaluation.svg import ACCENT, INK, LINE, MUTED, circle, line, picture, text, text_width
 from intonate.evaluation.table import PredictionTable
 
@@ -102,9 +102,8 @@ def render(results: Mapping[str, Any], tables: Mapping[str, PredictionTable]) ->
     if rows:
         table = html_table(["system", "between", "best – worst", "gap in UAR", "p"], rows, text_columns=3)
         body.append(f"<h2>Fairness gaps</h2>{panel('', table, 'wide')}")
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body.append(
-        f'<h2>The words</h2><dl class="words">{words}</dl><footer><p>Aligned answers are in predictions-1.csv and its '
+        f"{glossary(_GLOSSARY)}<footer><p>Aligned answers are in predictions-1.csv and its "
         'sisters; every figure is in <a href="compare.json">compare.json</a>.</p></footer>'
     )
     return document(title, "".join(body))

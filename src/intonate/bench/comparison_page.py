@@ -8,7 +8,7 @@ from html import escape
 from intonate.bench import comparison_plots
 from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Reasons, Section
-from intonate.evaluation.page import document, html_table, panel
+from intonate.evaluation.page import document, glossary, html_table, panel, plural
 
 _PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,
@@ -36,14 +36,13 @@ def render(sections: Sequence[Section], title: str, notes: Sequence[str] = ()) -
     """The page; arguments as in `comparison.write`."""
     rows = [row for section in sections for row in section.rows]
     systems, corpora = len({row.system for row in rows}), len({row.corpus for row in rows})
-    lead = f"{_plural(systems, 'system')} on {_plural(corpora, 'corpus', 'corpora')}. Figures are in %."
+    lead = f"{plural(systems, 'system')} on {plural(corpora, 'corpus', 'corpora')}. Figures are in %."
     note_items = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     body = [
         f'<header><h1>{escape(title)}</h1><p class="lead">{lead}</p>',
         f'<ul class="notes">{note_items}</ul></header>' if note_items else "</header>",
         *(_kind_section(kind, [section for section in sections if section.kind == kind]) for kind in KINDS),
-        f'<h2>The words</h2><dl class="words">{words}</dl>',
+        glossary(_GLOSSARY),
         "<footer><p>A label says what an utterance sounds like, as learnt from the corpora; it is no knowledge of what "
         "a person feels.</p></footer>",
     ]
@@ -82,7 +81,3 @@ def _cell(cell: Cell, reasons: Reasons) -> str:
     small = f"<small>{escape(cell.small)}</small>" if cell.small else ""
     mark = f"<sup>{reasons.number(cell.reason)}</sup>" if cell.reason else ""
     return text + mark + small
-
-
-def _plural(count: int, singular: str, plural: str = "") -> str:
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from intonate.bench.findings import Examination, Finding
 from intonate.bench.sound_checks import Sound
-from intonate.evaluation.page import document, html_table, panel
+from intonate.evaluation.page import document, html_table, panel, plural
 from intonate.evaluation.svg import ACCENT, picture, rect
 
 SHOWN_IN_TEXT, SHOWN_ON_PAGE = 8, 60
@@ -20,7 +20,7 @@ def to_text(examination: Examination) -> str:
     """For a terminal: each kind with its count and the first few; unreadable files all."""
     kinds = _by_kind(examination)
     doubts = len(examination.findings) - examination.faults
-    lines = [f"{len(examination.utterances):,} clips: {_count(examination.faults, 'fault')}, {_count(doubts, 'doubt')}"]
+    lines = [f"{len(examination.utterances):,} clips: {plural(examination.faults, 'fault')}, {plural(doubts, 'doubt')}"]
     for (severity, kind), findings in kinds.items():
         lines += ["", f"{kind}: {len(findings):,} ({severity})"]
         limit = len(findings) if kind in ("unreadable", "table") else SHOWN_IN_TEXT
@@ -45,8 +45,8 @@ def render(examination: Examination, title: str, folder: Path) -> str:
     doubts = len(examination.findings) - examination.faults
     body = [
         f"<header><h1>{escape(Path(title).name)}</h1>"
-        f'<p class="lead">{len(examination.utterances):,} clips: {_count(examination.faults, "fault")}, proved, and '
-        f"{_count(doubts, 'doubt')} for an ear to decide.</p></header>"
+        f'<p class="lead">{len(examination.utterances):,} clips: {plural(examination.faults, "fault")}, proved, and '
+        f"{plural(doubts, 'doubt')} for an ear to decide.</p></header>"
     ]
     kinds = _by_kind(examination)
     if kinds:
@@ -106,7 +106,3 @@ def _by_kind(examination: Examination) -> dict[tuple[str, str], list[Finding]]:
     for finding in examination.findings:
         kinds[finding.severity, finding.kind].append(finding)
     return kinds
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}{'' if number == 1 else 's'}"

@@ -145,6 +145,11 @@ def files_of(folder: Path) -> list[Path]:
     return sorted({path for pattern in READ for path in folder.glob(pattern)})
 
 
+def raw_labels(config: Mapping[str, Any]) -> list[str]:
+    """What `id2label` of a configuration calls the outputs, in their order; empty where it names none."""
+    return [label for _, label in sorted((int(n), str(label)) for n, label in config.get("id2label", {}).items())]
+
+
 def labels_of(raw: Sequence[str], name: str, source: str) -> list[str]:
     """The names of outputs, in their own order: canonical where they are known, else as they are.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description, labels_of, setting
+from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels, setting
 from intonate.converters.own_head import dimensions_of
 from intonate.converters.transformers_classifier import CONFIG, LONGEST_S
 from intonate.errors import ModelError, require
@@ -36,12 +36,13 @@ def describe(checkpoint: Checkpoint) -> Description:
     config, name, source = checkpoint.json(CONFIG) or {}, checkpoint.name, f"{checkpoint.name}: {CONFIG}"
     for key in ("mean", "std"):
         setting(config, key, float, source)
+    setting(config, "id2label", dict, source)
     if "wavlm" not in str(config.get("ssl_type", "")).lower():
         raise ModelError(
             f"{source} has the encoder {config.get('ssl_type')!r} (ssl_type), and only WavLM is known here"
         )
     tensors.file_in(checkpoint.folder, name)
-    raw, outputs = _raw_labels(config, source), _outputs(config, source)
+    raw, outputs = raw_labels(config), _outputs(config, source)
     count = setting(config, "num_classes", int, source)
     if count != len(outputs):
         raise ModelError(f"{source} has {count} classes, and names for {len(outputs)} in id2label; mend id2label")
@@ -112,11 +113,6 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     return module
 
 
-def _raw_labels(config: dict[str, Any], source: str) -> list[str]:
-    names = setting(config, "id2label", dict, source)
-    return [str(label) for _, label in sorted((int(place), label) for place, label in names.items())]
-
-
 def _outputs(config: dict[str, Any], source: str) -> list[str]:
     """The names of its outputs here, in its own order."""
-    return dimensions_of(config) or labels_of(_raw_labels(config, source), source, "id2label of its config.json")
+    return dimensions_of(config) or labels_of(raw_labels(config), source, "id2label of its config.json")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description, labels_of
-from intonate.converters.transformers_classifier import CONFIG, LONGEST_S, extractor_of, raw_labels
+from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
+from intonate.converters.transformers_classifier import CONFIG, LONGEST_S, extractor_of, named_labels
 from intonate.converters.transformers_inputs import WAVEFORM, sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -73,7 +73,7 @@ def describe(checkpoint: Checkpoint) -> Description:
     )
     architecture = str((config.get("architectures") or ["a head of its own"])[0])
     remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
-    return Description(spec, architecture, dict(zip(_raw_labels(config), outputs, strict=True)), remark)
+    return Description(spec, architecture, dict(zip(raw_labels(config), outputs, strict=True)), remark)
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -130,19 +130,13 @@ def outputs_of(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of its outputs here, in its own order."""
     if numbers := dimensions_of(config):
         return numbers
-    return labels_of(raw_labels(config, name), name, "id2label of its config.json")
+    return labels_of(named_labels(config, name), name, "id2label of its config.json")
 
 
 def dimensions_of(config: Mapping[str, Any]) -> list[str]:
     """Its outputs where they are dimensions, in its own order; empty where they are labels."""
-    raw = [label.strip().lower() for label in _raw_labels(config)]
+    raw = [label.strip().lower() for label in raw_labels(config)]
     return [DIMENSIONS[label] for label in raw] if raw and all(label in DIMENSIONS for label in raw) else []
-
-
-def _raw_labels(config: Mapping[str, Any]) -> list[str]:
-    return [
-        str(label) for _, label in sorted((int(place), label) for place, label in config.get("id2label", {}).items())
-    ]
 
 
 def _is_letter_vocabulary(config: Mapping[str, Any]) -> bool:

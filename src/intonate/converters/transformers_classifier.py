@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description, labels_of
+from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
 from intonate.converters.transformers_inputs import sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -35,7 +35,7 @@ def describe(checkpoint: Checkpoint) -> Description:
         ModelError: it cannot be used; the sentence says why.
     """
     config, extractor = _config(checkpoint), extractor_of(checkpoint)
-    raw = raw_labels(config, checkpoint.name)
+    raw = named_labels(config, checkpoint.name)
     labels = labels_of(raw, checkpoint.name, "id2label of its config.json")
     tensors.file_in(checkpoint.folder, checkpoint.name)
     sound = sound_of(extractor, checkpoint.name)
@@ -50,13 +50,13 @@ def describe(checkpoint: Checkpoint) -> Description:
     return Description(spec, config["architectures"][0], dict(zip(raw, labels, strict=True)))
 
 
-def raw_labels(config: Mapping[str, Any], name: str) -> list[str]:
+def named_labels(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of a checkpoint's outputs, in its own order.
 
     Raises:
         ModelError: it has dimensions instead of labels, or no names for them.
     """
-    raw = [label for _, label in sorted((int(place), str(label)) for place, label in config["id2label"].items())]
+    raw = raw_labels(config)
     if config.get("problem_type") == "regression" or DIMENSIONS & {label.strip().lower() for label in raw}:
         raise ModelError(
             f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
@@ -113,7 +113,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     name, torch = checkpoint.name, require("torch", "train")
     sound = sound_of(extractor_of(checkpoint), name)
     classifier = load(checkpoint, tensors.read(tensors.file_in(checkpoint.folder, name)))
-    labels = labels_of(raw_labels(_config(checkpoint), name), name, "id2label of its config.json")
+    labels = labels_of(named_labels(_config(checkpoint), name), name, "id2label of its config.json")
 
     class Classifier(Network):
         EXPORTER = "dynamo"

@@ -9,6 +9,7 @@ import numpy as np
 
 from intonate.errors import CorpusError
 from intonate.evaluation.metrics import Floats, Ints
+from intonate.recognizer.probabilities import softmax
 
 
 def temperature(logits: Floats, truth: Ints) -> float:
@@ -32,8 +33,7 @@ def temperature(logits: Floats, truth: Ints) -> float:
     low, high = 1 / 20.0, 1 / 0.05
     scale = 1.0
     for _ in range(100):
-        exponentials = np.exp(scale * values)
-        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        probabilities = softmax(scale * values)
         mean = (probabilities * values).sum(axis=1)
         slope = float((mean - target).mean())
         curvature = float(((probabilities * values**2).sum(axis=1) - mean**2).mean())
@@ -44,6 +44,19 @@ def temperature(logits: Floats, truth: Ints) -> float:
             break
         scale = next_scale
     return float(1 / scale)
+
+
+def temperature_and_threshold(logits: Floats, truth: Ints, coverage: float) -> tuple[float, float]:
+    """The temperature, and under it the best probability below which a model says `unsure`; to four places.
+
+    Args:
+        logits: (N, C), as for `temperature`.
+        truth: (N,).
+        coverage: the share of the rows that is still answered, as for `abstain_threshold`.
+    """
+    scale = temperature(logits, truth)
+    threshold = abstain_threshold(softmax(logits / scale), truth, coverage=coverage)
+    return round(scale, 4), round(threshold, 4)
 
 
 def abstain_threshold(

@@ -22,6 +22,7 @@ from intonate.emotions import OWN, canonical, canonical_or_same, merge_with_labe
 from intonate.errors import CorpusError, LabelError, did_you_mean
 from intonate.evaluation.matching import SHOWN, match, path_parts
 from intonate.evaluation.table import Floats, PredictionTable, tabulate
+from intonate.recognizer.probabilities import softmax
 from intonate.schema import Utterance
 
 PROTOCOL = "answers from a file"
@@ -328,7 +329,7 @@ def _probabilities(scores: Floats, places: Sequence[int]) -> tuple[Floats, str]:
     """Rows that sum to one, with the columns in the table's order (-1: never scored), and what was done to get them."""
     note = ""
     if (scores < 0).any():
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scores = softmax(scores)
         note = "Scores below zero are no probabilities: they were taken for logits (softmax)."
     totals = scores.sum(axis=1, keepdims=True)
     if (np.abs(totals - 1) > _SUM_TOLERANCE).any():

@@ -131,7 +131,7 @@ def _lead(scores: Mapping[str, Any], table: PredictionTable) -> str:
     speakers = len(set(table.speaker.tolist()) - {""})
     corpora_note = f" from {', '.join(corpora)}" if corpora else ""
     return (
-        f"{clips:,} clips of {_plural(speakers, 'speaker')}{corpora_note}; {len(scores['labels'])} classes: "
+        f"{clips:,} clips of {plural(speakers, 'speaker')}{corpora_note}; {len(scores['labels'])} classes: "
         + ", ".join(scores["labels"])
     )
 
@@ -147,8 +147,8 @@ def _card(condition: Mapping[str, Any]) -> str:
     figure_list = "".join(
         f"<dt>{escape(name)}</dt><dd>{percent(figure['value'])}</dd><dd>{limits(figure)}</dd>" for name, figure in rows
     )
-    counts = [_plural(condition["utterances"], "clip"), _plural(condition["speakers"], "speaker")]
-    counts += [_plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
+    counts = [plural(condition["utterances"], "clip"), plural(condition["speakers"], "speaker")]
+    counts += [plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
     words = [PLAIN_WORDS.get(condition[name], "") for name in ("protocol", "statistics")]
     deviations = [
         f"UAR {percent(deviation['uar']['mean'])} ± {percent(deviation['uar']['sd'])} over {deviation['count']} {name}."
@@ -333,13 +333,12 @@ def _figure_table(condition: Mapping[str, Any]) -> str:
 
 
 def _footer(scores: Mapping[str, Any]) -> str:
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _GLOSSARY.items())
     times = ", ".join(
         f"{_TIME_UNITS.get(key, (key, ''))[0]} {value:,.4g} {_TIME_UNITS.get(key, (key, ''))[1]}".strip()
         for key, value in scores["times"].items()
     )
     return (
-        f'<h2>The words</h2><dl class="words">{words}</dl>'
+        f"{glossary(_GLOSSARY)}"
         f"<footer>{f'<p>Time: {escape(times)}.</p>' if times else ''}"
         '<p>Every figure is computed from <a href="predictions.csv">predictions.csv</a>; all of them are in '
         '<a href="metrics.json">metrics.json</a>. A label says what an utterance sounds like, as learnt from the '
@@ -372,5 +371,12 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns:
     return f"<table><thead><tr>{head_html}</tr></thead><tbody>{body_html}</tbody></table>"
 
 
-def _plural(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
+def plural(count: int, singular: str, plural: str = "") -> str:
+    """`1 clip`, `2 clips`, `2 corpora`."""
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
+
+
+def glossary(meanings: Mapping[str, str]) -> str:
+    """The words of a page and what they mean, for its end."""
+    words = "".join(f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>" for word, meaning in meanings.items())
+    return f'<h2>The words</h2><dl class="words">{words}</dl>'

@@ -12,13 +12,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from intonate.errors import require
-from intonate.evaluation.page import document, html_table, panel
+from intonate.evaluation.page import document, glossary, html_table, panel
 from intonate.evaluation.palette import colour
 from intonate.evaluation.svg import ACCENT, LINE, MUTED, WARM, line, picture, polyline, rect, text, text_width
 from intonate.explanation import words
 from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.faithfulness import SHARES, Curves
 from intonate.explanation.tiles import SOFTER_DB, Tiles
+from intonate.features.spectral import hz_to_htk_mel
 
 # The picture, px: the map, and the bars beside and below it.
 WIDTH, HEIGHT, SIDE, BELOW, LEFT, TOP = 640.0, 260.0, 150.0, 96.0, 112.0, 10.0
@@ -59,8 +60,7 @@ def render(explanation: Explanation) -> str:
         f"{panel('Is that true of the model?', _curves(explanation))}</div>",
         f"<h2>Band by band</h2>{panel('', _bands(explanation), 'wide')}",
     ]
-    meanings = "".join(f"<dt>{key}</dt><dd>{escape(meaning)}</dd>" for key, meaning in _GLOSSARY.items())
-    body.append(f'<h2>The words</h2><dl class="words">{meanings}</dl>')
+    body.append(glossary(_GLOSSARY))
     return document(f"Why {label}? {name}", "".join(body))
 
 
@@ -69,7 +69,7 @@ def map_picture(explanation: Explanation) -> str:
     tiles, right, bottom = explanation.tiles, LEFT + WIDTH, TOP + HEIGHT
     length_s = len(tiles.waveform) / tiles.rate_hz
     edges_x = LEFT + WIDTH * tiles.times_s / length_s
-    edges_y = bottom - HEIGHT * _mel(tiles.bands_hz) / _mel(tiles.bands_hz[-1])
+    edges_y = bottom - HEIGHT * hz_to_htk_mel(tiles.bands_hz) / hz_to_htk_mel(tiles.bands_hz[-1])
     data = base64.b64encode(_spectrogram(tiles)).decode()
     parts = [
         rect(LEFT, TOP, WIDTH, HEIGHT, LINE, opacity=0.35),
@@ -127,7 +127,7 @@ def _spectrogram(tiles: Tiles) -> bytes:
     """A PNG in which power is opacity, so that it is seen on light and dark ground; frequency in mel."""
     image = require("PIL.Image", "train")
     power = tiles.spectrogram_db()
-    hertz = 700 * (10 ** (np.linspace(0, _mel(tiles.bands_hz[-1]), ROWS) / 2595) - 1)
+    hertz = 700 * np.expm1(np.linspace(0, hz_to_htk_mel(tiles.bands_hz[-1]), ROWS) / 1127)
     bins = np.minimum((hertz / tiles.bands_hz[-1] * (power.shape[1] - 1)).round().astype(int), power.shape[1] - 1)
     frames = np.linspace(0, len(power) - 1, min(COLUMNS, len(power))).round().astype(int)
     shade = np.clip(1 + power[frames][:, bins].T[::-1] / RANGE_DB, 0, 1)
@@ -136,10 +136,6 @@ def _spectrogram(tiles: Tiles) -> bytes:
     file = io.BytesIO()
     image.fromarray(pixels, "LA").save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def _mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    return np.asarray(2595 * np.log10(1 + np.asarray(hertz) / 700))
 
 
 def _sounds(explanation: Explanation) -> str:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from intonate.errors import ModelError
 from intonate.recognizer import builtin, inputs
 from intonate.recognizer.model_file import BATCHINGS, TOKENS, ModelFile, read_model
+from intonate.recognizer.probabilities import softmax
 from intonate.schema import ModelSpec
 
 # Both count the same. It is a choice and not a measurement: see docs/text.md.
@@ -75,8 +76,7 @@ def combine(voice: NDArray[np.float64], text: NDArray[np.float64], weight: float
     """The logarithmic pool of two sets of odds (rows, labels): probabilities, every row summing to one."""
     logs = (1 - weight) * np.log(np.maximum(voice, SMALLEST_PROBABILITY))
     logs += weight * np.log(np.maximum(text, SMALLEST_PROBABILITY))
-    exponentials = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+    return softmax(logs)
 
 
 def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> LateFusion:

@@ -22,6 +22,7 @@ from intonate.errors import ModelError, first_line
 from intonate.features import encoded
 from intonate.onnx_session import open_session
 from intonate.published.protobuf import fields
+from intonate.recognizer.probabilities import softmax
 from intonate.schema import ModelSpec
 
 SPEC_KEY = "intonate.spec"
@@ -70,12 +71,8 @@ class ModelFile:
         if columns.ndim != 2 or columns.shape[1] != len(self.spec.outputs) or np.isnan(columns).any():
             raise ModelError(f"model {self.spec.name!r} gave no usable answer (shape {columns.shape}, or not a number)")
         logits, dimensions = columns[:, :count] / self.spec.temperature, np.clip(columns[:, count:], 0.0, 1.0)
-        if self.spec.multi_label:
-            # Without overflow where a label is as good as ruled out.
-            scores = np.exp(-np.logaddexp(0.0, -logits))
-        else:
-            exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-            scores = exponentials / exponentials.sum(axis=1, keepdims=True)
+        # Sigmoids without overflow where a label is as good as ruled out.
+        scores = np.exp(-np.logaddexp(0.0, -logits)) if self.spec.multi_label else softmax(logits)
         return np.concatenate([scores, dimensions], axis=1), other_outputs[0] if self.spec.pieces else None
 
 

@@ -28,6 +28,7 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.probabilities import softmax
 from intonate.recognizer.recording import recording_cuts
 from intonate.recognizer.timeline import label_or_unsure, label_scores
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
@@ -309,11 +310,8 @@ class Stream:
         if not self._spec.labels:
             self._label, self._is_sure = SPEECH, True
             return
-        if self._spec.multi_label:
-            scores = self._scores(np.exp(self._log_average))
-        else:
-            exponentials = np.exp(self._log_average - self._log_average.max())
-            scores = self._scores(exponentials / exponentials.sum())
+        logs = self._log_average
+        scores = self._scores(np.exp(logs) if self._spec.multi_label else softmax(logs))
         best_label = next(iter(scores))
         threshold = self._spec.abstain_below - (SWITCH_BY if self._is_sure else 0.0)
         is_sure, label = scores[best_label] >= threshold, self._label

@@ -274,12 +274,7 @@ def _spec(
     base: ModelSpec, name: str, labels: tuple[str, ...], merge: str, choice: Choice, targets: NDArray[np.int64],
     utterances: Sequence[Utterance], split: Split,
 ) -> ModelSpec:  # fmt: skip
-    temperature = calibration.temperature(choice.logits, targets)
-    scaled_logits = choice.logits / temperature
-    exponentials = np.exp(scaled_logits - scaled_logits.max(axis=1, keepdims=True))
-    threshold = calibration.abstain_threshold(
-        exponentials / exponentials.sum(axis=1, keepdims=True), targets, coverage=0.9
-    )
+    temperature, threshold = calibration.temperature_and_threshold(choice.logits, targets, coverage=0.9)
     trained_speakers = {utterances[row].speaker for row in split.train}
     unseen = {row.speaker for row in utterances if row.speaker} - trained_speakers
     return replace(
@@ -287,8 +282,8 @@ def _spec(
         name=name,
         labels=labels,
         merge=merge,
-        temperature=round(temperature, 4),
-        abstain_below=round(threshold, 4),
+        temperature=temperature,
+        abstain_below=threshold,
         distances=(),
         prior=(),
         corpora=tuple(sorted({*base.corpora, own.CORPUS})),

@@ -310,13 +310,9 @@ def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples
     """Temperature and abstain threshold from the validation speakers, each clip alone."""
     logits = np.log(np.maximum(scorer.probabilities(split.validation, table.CLIP_ALONE), 1e-12))
     truth = examples.targets[split.validation]
-    temperature = calibration.temperature(logits, truth)
-    exponentials = np.exp(logits / temperature)
     # Unsure on the least certain tenth: those are wrong far more often than right on speakers never heard.
-    threshold = calibration.abstain_threshold(
-        exponentials / exponentials.sum(axis=1, keepdims=True), truth, coverage=0.9
-    )
-    return replace(spec, temperature=round(temperature, 4), abstain_below=round(threshold, 4))
+    temperature, threshold = calibration.temperature_and_threshold(logits, truth, coverage=0.9)
+    return replace(spec, temperature=temperature, abstain_below=threshold)
 
 
 def _write_tables(

@@ -63,16 +63,12 @@ def calibrate(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split,
         weights.append(np.full(len(left_out), 1 / len(left_out)))
     drawn_rows = _draw_evenly(np.concatenate(weights), sum(map(len, truth)), seed)
     answers, labels = np.concatenate(logits)[drawn_rows], np.concatenate(truth)[drawn_rows]
-    temperature = calibration.temperature(answers, labels)
-    exponentials = np.exp((answers - answers.max(axis=1, keepdims=True)) / temperature)
-    threshold = calibration.abstain_threshold(
-        exponentials / exponentials.sum(axis=1, keepdims=True), labels, coverage=COVERAGE
-    )
+    temperature, threshold = calibration.temperature_and_threshold(answers, labels, COVERAGE)
     quantiles = np.quantile(np.concatenate(distances)[drawn_rows], np.linspace(0, 1, QUANTILES))
     return replace(
         spec,
-        temperature=round(temperature, 4),
-        abstain_below=round(threshold, 4),
+        temperature=temperature,
+        abstain_below=threshold,
         unsure_below_s=UNSURE_BELOW_S,
         distances=tuple(quantiles.round(4).tolist()),
     )
