@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,33 +61,14 @@ def archive(
     if address is not None and engine != "ray":
         raise ArchiveError("an address is that of a Ray cluster; it goes with --engine ray")
     kept_options = {name: value for name, value in (options or {}).items() if value not in (None, False)}
-    recognizer = load_model(model)
-    recognizer.predict_many([], **kept_options)  # what cannot be asked of it is said before any file is listed
-    labels = merged_labels(kept_options["labels"]) if "labels" in kept_options else recognizer.spec.labels
     # As Ray's workers see them, too, and a later run from another folder.
     sources = [source if is_url(source) else str(Path(source).absolute()) for source in sources]
-    about = {
-        "version": tables.VERSION,
-        "sources": sources,
-        "model": model or builtin.DEFAULT,
-        "model_hash": model_hash(model),
-        "options": kept_options,
-        "columns": tables.columns(labels, recognizer.spec.dimensions, recognizer.spec.events),
-        "cut": shard_files or FILES,
-        "jsonl": jsonl,
-    }
-    del recognizer
+    about = _about(sources, model, kept_options, shard_files, jsonl)
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
         _plan(sources, out, shard_files or FILES)
         shards_done = folder.finished_shards(out)
-        sizes = [(len(shard.entries), shard.size, shard.name in shards_done) for shard in folder.planned_shards(out)]
-        progress = Progress(
-            files=sum(files for files, _, is_done in sizes if is_done),
-            total_files=sum(files for files, _, _ in sizes),
-            size=sum(size for _, size, is_done in sizes if is_done),
-            total_size=sum(size for _, size, _ in sizes),
-        )
+        progress = _progress(out, shards_done)
         pending = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
         show(progress)
 
@@ -108,6 +89,40 @@ def archive(
                 folder.write(out / folder.PROGRESS, progress.to_json().encode())
                 show(progress)
     return progress
+
+
+def _about(
+    sources: Sequence[str], model: str | None, options: dict[str, Any], shard_files: int | None, jsonl: bool
+) -> dict[str, Any]:
+    """What an archive says of itself: all that must be the same for a run to go on with it.
+
+    Raises:
+        ModelError: there is no such model, or an option cannot be asked of it.
+    """
+    recognizer = load_model(model)
+    recognizer.predict_many([], **options)  # said before any file is listed
+    labels = merged_labels(options["labels"]) if "labels" in options else recognizer.spec.labels
+    return {
+        "version": tables.VERSION,
+        "sources": sources,
+        "model": model or builtin.DEFAULT,
+        "model_hash": model_hash(model),
+        "options": options,
+        "columns": tables.columns(labels, recognizer.spec.dimensions, recognizer.spec.events),
+        "cut": shard_files or FILES,
+        "jsonl": jsonl,
+    }
+
+
+def _progress(out: Path, shards_done: Collection[str]) -> Progress:
+    """How far an archive is before this run."""
+    sizes = [(len(shard.entries), shard.size, shard.name in shards_done) for shard in folder.planned_shards(out)]
+    return Progress(
+        files=sum(files for files, _, is_done in sizes if is_done),
+        total_files=sum(files for files, _, _ in sizes),
+        size=sum(size for _, size, is_done in sizes if is_done),
+        total_size=sum(size for _, size, _ in sizes),
+    )
 
 
 def _plan(sources: Sequence[str], out: Path, shard_files: int) -> None:

@@ -83,22 +83,12 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: weights are missing, or do not belong to the configuration.
     """
-    from intonate.converters.encoders import encoder_of, under, waveform_configuration, whisper_configuration
     from intonate.models.contract import Network
 
     torch, name, config = require("torch", "train"), checkpoint.name, checkpoint.json(CONFIG) or {}
     weights = tensors.read(tensors.file_in(checkpoint.folder, name))
-    of_encoder = merge_adapters(under(ENCODER, weights))
     is_whisper = config["pretrain_model"] in WHISPER
-    if is_whisper:
-        # Of a Whisper only the encoder is used, and 15 s of its positions.
-        of_encoder = under("encoder.", of_encoder)
-        positions = of_encoder["embed_positions.weight"][: WHISPER_S * 50]
-        of_encoder["embed_positions.weight"] = positions
-        settings = whisper_configuration(of_encoder, name)
-    else:
-        settings = waveform_configuration("WavLM", of_encoder, name)
-    encoder = encoder_of(settings, of_encoder, name)
+    settings, encoder = _encoder(weights, is_whisper, name)
     width, hidden = settings.hidden_size, int(config.get("hidden_dim", 256))
     all_labels = labels_of(LABELS, name, CONFIG)
     order = [all_labels.index(label) for label in spec.labels]
@@ -157,6 +147,22 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     head_weights |= {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
     tensors.fill(module, head_weights, name)
     return module
+
+
+def _encoder(weights: Mapping[str, Any], is_whisper: bool, name: str) -> tuple[Any, Any]:
+    """The configuration of the encoder, and the encoder filled with its weights."""
+    from intonate.converters.encoders import encoder_of, under, waveform_configuration, whisper_configuration
+
+    encoder_weights = merge_adapters(under(ENCODER, weights))
+    if is_whisper:
+        # Of a Whisper only the encoder is used, and 15 s of its positions.
+        encoder_weights = under("encoder.", encoder_weights)
+        positions = encoder_weights["embed_positions.weight"][: WHISPER_S * 50]
+        encoder_weights["embed_positions.weight"] = positions
+        settings = whisper_configuration(encoder_weights, name)
+    else:
+        settings = waveform_configuration("WavLM", encoder_weights, name)
+    return settings, encoder_of(settings, encoder_weights, name)
 
 
 def merge_adapters(weights: Mapping[str, Any]) -> dict[str, Any]:

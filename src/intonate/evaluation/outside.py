@@ -11,7 +11,7 @@ matched for certain is left out and counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,23 +143,31 @@ def read(
     )
     left_out_counts = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
     unpredicted_labels = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
-    unused_columns = [name for name in header if name not in columns]
-    all_notes = [
-        "Columns: " + ", ".join(f"{name} as {role}" for name, role in columns.items()) + ".",
-        "Columns not used: " + ", ".join(unused_columns) + "." if unused_columns else "",
+    all_notes = (
+        *_column_notes(columns, header),
         score_note,
         *notes,
         _unanswered(utterances, row_of, root),
-        "Left out, for there is no such score: "
-        + ", ".join(f"{n} {name}" for name, n in left_out_counts.most_common())
-        + "."
-        if left_out_counts
-        else "",
-        f"{', '.join(unpredicted_labels)}: in the manifest, but never answered; --labels MERGE counts labels together."
-        if unpredicted_labels
-        else "",
-    ]
+        *_label_notes(left_out_counts, unpredicted_labels),
+    )
     return Reading(table, columns, tuple(note for note in all_notes if note))
+
+
+def _column_notes(columns: Mapping[str, str], header: Sequence[str]) -> Iterator[str]:
+    """What the columns were taken for."""
+    yield "Columns: " + ", ".join(f"{name} as {role}" for name, role in columns.items()) + "."
+    if unused_columns := [name for name in header if name not in columns]:
+        yield "Columns not used: " + ", ".join(unused_columns) + "."
+
+
+def _label_notes(left_out_counts: Counter[str], unpredicted_labels: Sequence[str]) -> Iterator[str]:
+    """Labels of the truth that the predictions cannot give, and that they never gave."""
+    if left_out_counts:
+        counts = ", ".join(f"{count} {name}" for name, count in left_out_counts.most_common())
+        yield f"Left out, for there is no such score: {counts}."
+    if unpredicted_labels:
+        names = ", ".join(unpredicted_labels)
+        yield f"{names}: in the manifest, but never answered; --labels MERGE counts labels together."
 
 
 def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) -> Reading:

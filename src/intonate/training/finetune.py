@@ -105,10 +105,7 @@ def finetune(
     Raises:
         CorpusError, AudioError, SplitError: the recordings cannot be used.
     """
-    target = Path(out)
-    if target.suffix != ".onnx" or not target.parent.is_dir():
-        raise CorpusError(f"--out {target}: expected a name that ends in .onnx, in a folder that exists")
-    started_s = time.perf_counter()
+    target, start_s = _target(out), time.perf_counter()
     recordings = own.read(source, label, speaker, file)
     distinct = finetune_split.without_copies(recordings.utterances)
     split = finetune_split.split(distinct.utterances, hold_out, seed)
@@ -158,16 +155,32 @@ def finetune(
         heard_uar=heard_uar,
         licence=licence,
         data_hash=_data_hash(distinct.utterances),
-        train_s=time.perf_counter() - started_s,
+        train_s=time.perf_counter() - start_s,
         notes=tuple(lines),
     )
-    target.with_suffix(".md").write_text(finetune_card.card(spec, facts), encoding="utf-8")
-    report = write_report(
-        target.with_name(f"{target.stem}-report"), predictions, title=f"{target.stem}, fine-tuned from {BASE}",
-        notes=[split.protocol, *finetune_card.warnings(spec, facts)],
-    )  # fmt: skip
+    report = _write_card_and_report(target, spec, facts, predictions)
     lines += finetune_card.lines(spec, facts)
     return "\n".join([*lines, f"written: {target}, {target.with_suffix('.md').name}, {report}"])
+
+
+def _target(out: str | os.PathLike[str]) -> Path:
+    target = Path(out)
+    if target.suffix != ".onnx" or not target.parent.is_dir():
+        raise CorpusError(f"--out {target}: expected a name that ends in .onnx, in a folder that exists")
+    return target
+
+
+def _write_card_and_report(
+    target: Path, spec: ModelSpec, facts: finetune_card.Facts, predictions: table.PredictionTable
+) -> Path:
+    """The page of the report, beside the model file as the card is."""
+    target.with_suffix(".md").write_text(finetune_card.card(spec, facts), encoding="utf-8")
+    return write_report(
+        target.with_name(f"{target.stem}-report"),
+        predictions,
+        title=f"{target.stem}, fine-tuned from {BASE}",
+        notes=[facts.split.protocol, *finetune_card.warnings(spec, facts)],
+    )
 
 
 def _labels(utterances: Sequence[Utterance], split: Split) -> tuple[str, ...]:
