@@ -1,6 +1,7 @@
 """The house stands as drawn: imports point only down, modules stay small, and nothing phones home."""
 
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -46,9 +47,15 @@ OUTSIDE = {
 }
 
 
+@functools.cache
+def nodes(module):
+    """Every node of a module's tree; three tests look at all of them."""
+    return tuple(ast.walk(ast.parse(module.read_text())))
+
+
 def imports(module):
     """(top-level package, room of the house or None) of every import, those inside functions too."""
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in nodes(module):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -67,7 +74,7 @@ def module_name(module):
 def imported(module, names):
     """The modules of the house that a module imports by name."""
     found = set()
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -113,7 +120,7 @@ def test_no_module_is_long(module):
 
 def test_no_pickle_and_no_eval():
     for module in MODULES:
-        for node in ast.walk(ast.parse(module.read_text())):
+        for node in nodes(module):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("eval", "exec"), f"{module}:{node.lineno}"
         assert not {"pickle", "joblib", "dill", "cloudpickle"} & {top for top, _ in imports(module)}, module
