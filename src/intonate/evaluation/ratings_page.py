@@ -76,8 +76,9 @@ def render(results: Mapping[str, Any], table: RatingTable, title: str, notes: Se
         body.append(f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>')
     body.append(f'</header><div class="cards">{"".join(_card(first, name) for name in table.dimensions)}</div>')
     body.append('<div class="panels">')
-    body += [panel(name, content) for name, content in panels(results, table)]
+    body += [panel(name, content) for name, content in _pictures(results, table)]
     body.append("</div>")
+    body += [panel(name, content, "wide") for name, content in _group_tables(results)]
     if others:
         body.append(f"<h2>Under every condition</h2>{panel('', _condition_table(results), 'wide')}")
     words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
@@ -91,19 +92,28 @@ def render(results: Mapping[str, Any], table: RatingTable, title: str, notes: Se
 
 
 def panels(results: Mapping[str, Any], table: RatingTable) -> list[tuple[str, str]]:
-    """(heading, content) of the first condition: each dimension rated and answered, then who is heard how well."""
+    """(heading, content) for a report of labels: the figures, each dimension rated and answered, and the groups."""
+    figures = ("CCC, RMSE", _condition_table(results))
+    return [figures, *_pictures(results, table), *_group_tables(results)]
+
+
+def _pictures(results: Mapping[str, Any], table: RatingTable) -> list[tuple[str, str]]:
+    """Of the first condition, each dimension rated and answered."""
     first = results["conditions"][0]
     part = table.take((table.protocol == first["protocol"]) & (table.statistics == first["statistics"]))
-    found = [
+    return [
         (f"{name.capitalize()}: rated and answered", scatter_plot(part.truth[:, place], part.answer[:, place], name))
         for place, name in enumerate(table.dimensions)
     ]
-    found += [
-        (f"By {kind}: CCC, RMSE", _group_table(groups, table.dimensions, kind))
-        for kind, groups in first["groups"].items()
+
+
+def _group_tables(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the first condition, who is heard how well."""
+    return [
+        (f"By {kind}: CCC, RMSE", _group_table(groups, results["dimensions"], kind))
+        for kind, groups in results["conditions"][0]["groups"].items()
         if is_group_of_interest(groups)
     ]
-    return found
 
 
 def scatter_plot(truth: np.ndarray, answer: np.ndarray, name: str) -> str:
@@ -126,18 +136,6 @@ def scatter_plot(truth: np.ndarray, answer: np.ndarray, name: str) -> str:
         text(left + side / 2, base + 28, f"{name} as rated; up: as answered", anchor="middle", size=11, fill=MUTED)
     )
     return picture(left + side + 14, base + 38, f"{name}: answers over ratings", [_faint(part) for part in parts])
-
-
-def to_text(results: Mapping[str, Any]) -> str:
-    """The figures for a terminal or a card: a Markdown table of each condition."""
-    lines = ["| conditions | dimension | clips | speakers | CCC | RMSE |", "| --- | --- | ---: | ---: | --- | --- |"]
-    for condition in results["conditions"]:
-        for name, figures in condition["overall"].items():
-            lines.append(
-                f"| {condition_name(condition)} | {name} | {condition['utterances']} | {condition['speakers']} "
-                f"| {_plain(figures['ccc'])} | {_plain(figures['rmse'])} |"
-            )
-    return "\n".join(lines)
 
 
 def _faint(shape: str) -> str:
@@ -188,11 +186,6 @@ def _condition_table(results: Mapping[str, Any]) -> str:
 def _cell(figures: Mapping[str, Figure]) -> str:
     """CCC with its interval, then RMSE."""
     return f"{_value(figures['ccc'])}<small>{_limits(figures['ccc'])}</small>, {_value(figures['rmse'])}"
-
-
-def _plain(figure: Figure) -> str:
-    interval = _limits(figure)
-    return f"{_value(figure)} ({interval})" if interval else _value(figure)
 
 
 def _value(figure: Figure) -> str:
