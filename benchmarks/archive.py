@@ -4,8 +4,10 @@
 
 One after the other on the same files, all processors: `intonate archive` with `compact` and with `standard`; as many
 processes of `intonate predict --format jsonl`, with --before those of an older build in that interpreter's
-environment, too; `compact` on twice the files; and with --ray on Ray. × real time is seconds of sound by seconds of the
-whole command, from its start to its end; a worker's memory is its peak (VmHWM), of the command's own children.
+environment, too; `compact` on twice the files; and with --ray on Ray, once and twice. × real time is seconds of sound
+by seconds of the whole command, from its start to its end; a worker's memory is its peak (VmHWM), of the command's own
+children. `start_s` is the command with one short clip, and `without_start` what is left of the others without it: ×
+real time, and, of twice the files, how many times the seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -105,7 +108,7 @@ def main() -> None:
         folder.mkdir()
         duration_s = sounds(given.corpora, folder)
         files = sorted(folder.iterdir())
-        figures: dict[str, object] = {"files": len(files), "hours": round(duration_s / 3600, 2), "processes": cores}
+        figures: dict[str, Any] = {"files": len(files), "hours": round(duration_s / 3600, 2), "processes": cores}
 
         def archive(label: str, sources: list[str], times: int = 1, **options: str) -> None:
             out = Path(name, label)
@@ -128,16 +131,29 @@ def main() -> None:
         for file in files:
             file.read_bytes()
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
-        archive("archive compact", [str(folder)], model="compact")
+        twice = Path(name, "twice")
+        shutil.copytree(folder, twice)
+        single = next(file for file in files if file.suffix == ".flac")
+
+        def engine(label: str, **options: str) -> None:
+            """One clip, all files, twice the files."""
+            archive(f"{label}, one clip", [str(single)], times=0, **options)
+            archive(label, [str(folder)], **options)
+            archive(f"{label}, twice the files", [str(folder), str(twice)], times=2, **options)
+            start_s, once_s, twice_s = (
+                figures[f"{label}{part}"]["wall_s"] for part in (", one clip", "", ", twice the files")
+            )
+            figures[f"{label}, one clip"] = {"start_s": start_s}
+            figures[label]["without_start"] = round(duration_s / (once_s - start_s), 1)
+            figures[f"{label}, twice the files"]["without_start"] = round((twice_s - start_s) / (once_s - start_s), 2)
+
+        engine("archive compact", model="compact")
         predict("predict compact", sys.executable)
         if given.before:
             predict("predict compact, older build", given.before)
         archive("archive standard", [str(folder)], model="standard")
-        twice = Path(name, "twice")
-        shutil.copytree(folder, twice)
-        archive("archive compact, twice the files", [str(folder), str(twice)], times=2, model="compact")
         if given.ray:
-            archive("archive compact, Ray", [str(folder)], model="compact", engine="ray")
+            engine("archive compact, Ray", model="compact", engine="ray")
     print(json.dumps(figures, indent=2))
 
 

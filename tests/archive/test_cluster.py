@@ -57,7 +57,7 @@ def test_a_lost_node_costs_nothing_but_time(tiny_model, tmp_path):
     archive([str(sounds)], tmp_path / "local", model=str(tiny_model), workers=1, shard_files=2)
     done = subprocess.run(
         [sys.executable, "-c", LOSES_A_NODE, sounds, tmp_path / "ray", tiny_model],
-        env=os.environ | {"PYTHONPATH": SOURCE, "RAY_USAGE_STATS_ENABLED": "0"},
+        env=os.environ | {"PYTHONPATH": SOURCE, "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"},
         capture_output=True,
         text=True,
         timeout=300,

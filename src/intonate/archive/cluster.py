@@ -19,9 +19,13 @@ from intonate.archive.answers import Row, open_job
 from intonate.archive.job import Job
 from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, first_line, require
+from intonate.processes import temporary_environment
 
 # Shards that Ray is given at a time: some 40 kB of names each.
 WAVE = 2_000
+# Shards that an actor has or waits for. Two hide the way of the next one; more would lie with one actor while others
+# have none.
+IN_FLIGHT = 2
 # How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it. Ray itself
 # restarts a lost actor without end, so a file that ends every process that decodes it is not found out here, as
 # `local.py` finds it out: leave such shards to --engine local.
@@ -68,7 +72,10 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     try:
         if address is None:
-            ray.init(num_cpus=workers, **options)
+            # The workers of --engine local yield to nothing either; Ray's would wait for its own bookkeeping.
+            with temporary_environment({"RAY_worker_niceness": "0"}):
+                # Without the address, it would join a cluster that somebody else has here.
+                ray.init(address="local", num_cpus=workers, **options)
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError… as Ray has it
@@ -86,7 +93,7 @@ def _wave(
     rows = ray.data.from_items(items, override_num_blocks=len(items)).map(
         Answerer,
         fn_constructor_args=(job,),
-        compute=ray.data.ActorPoolStrategy(size=actors),
+        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=IN_FLIGHT),
         num_cpus=1,
     )
     with contextlib.suppress(ray.exceptions.RayError):  # nodes that are lost: what is left is seen by the caller
