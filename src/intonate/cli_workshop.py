@@ -118,16 +118,26 @@ def export(
     seed: Annotated[int, typer.Option(help="Which fit of the run.")] = 0,
     quantize: Annotated[
         str | None,
-        typer.Option(metavar="int8", help="Also as NAME-int8.onnx: smaller, and quicker where it is large."),
+        typer.Option(metavar="int8|fp16", help="Also in fewer bits, as NAME-int8.onnx; a run's is checked."),
     ] = None,
     waveform_input: Annotated[
         bool, typer.Option("--waveform-input", help="Also as NAME-waveform.onnx: samples in, its front end inside.")
     ] = False,
+    opset: Annotated[int | None, typer.Option(metavar="N", help="In this version of ONNX's operators.")] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(metavar="MANIFEST", help="Labelled clips to check --quantize; a run has its validation clips."),
+    ] = None,
 ) -> None:
     """Make a model ready to give away: one file, with a card."""
     from intonate.converters.command import export as export_model
 
-    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input))
+    def labelled(file: Path) -> Any:
+        from intonate.training.validation import for_export
+
+        return for_export(model, file, clips, fold, seed)
+
+    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input, opset, labelled))
 
 
 @workshop.command(rich_help_panel=TRAIN)

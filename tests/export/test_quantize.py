@@ -16,14 +16,18 @@ from onnx import numpy_helper
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
+from intonate.audio.decode import load
 from intonate.cli import app
 from intonate.converters import convert
 from intonate.corpora import manifest, read
 from intonate.errors import ModelError
 from intonate.export import convolutions, quantize
 from intonate.export.ensemble import MEMBERS_KEY, combine
+from intonate.features.normalise import SpeakerStatistics
+from intonate.recognizer import builtin, inputs
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
+from intonate.training import validation
 from intonate.training.evaluate import evaluate
 from intonate.training.fit import train
 
@@ -60,6 +64,9 @@ def test_a_run_loses_next_to_nothing(run, toy_corpus, tmp_path):
     before, after = tmp_path / "toy.onnx", tmp_path / "toy-int8.onnx"
     assert done.stdout.splitlines()[-1] == str(after)
     assert "MB became" in done.stdout
+    # The run knows its corpus by its name alone.
+    assert "are not here (corpus is not a folder" in done.stderr
+    assert "give labelled clips with --clips MANIFEST" in done.stderr
     assert after.stat().st_size < 0.6 * before.stat().st_size
     spec = read_model(after).spec
     assert spec.name == "toy-int8"
@@ -68,6 +75,22 @@ def test_a_run_loses_next_to_nothing(run, toy_corpus, tmp_path):
     print(f"UAR {scores['toy']:.3f}, in int8 {scores['toy-int8']:.3f}")
     assert scores["toy"] > 0.5
     assert scores["toy-int8"] == pytest.approx(scores["toy"], abs=0.05)
+
+
+def test_a_run_is_checked_on_its_validation_clips(run, toy_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(toy_corpus.parent)
+    labelled = validation.for_export(str(run), run / "fold1-seed0" / "model.onnx")
+    assert labelled.name == "the validation clips of its training, speakers-4/1"
+    assert len(labelled.clips) == len(labelled.truth) > 0
+    made = quantize.quantized(run / "fold1-seed0" / "model.onnx", tmp_path, "fp16", labelled)
+    assert made.uar[0] == made.uar[1] > 0.3
+    card = (tmp_path / "toy-fp16.md").read_text()
+    assert f"| UAR on {labelled.name} ({len(labelled.clips)} clips), clip alone, % |" in card
+    manifest.write(tmp_path / "mine.csv", read("folder", toy_corpus).utterances[:4])
+    assert (
+        validation.for_export("compact", run / "fold1-seed0" / "model.onnx", tmp_path / "mine.csv").name == "mine.csv"
+    )
+    assert validation.for_export("compact", run / "fold1-seed0" / "model.onnx") is None
 
 
 def taught(folder, corpus):
@@ -116,6 +139,15 @@ def test_a_speech_encoder_with_its_convolutions(toy_corpus, monkeypatch, tmp_pat
         quantize.quantized(made.path, tmp_path)
 
 
+def test_another_opset_answers_the_same(tmp_path):
+    done = CliRunner().invoke(app, ["export", "compact", "--output", str(tmp_path), "--opset", "18"])
+    assert done.exit_code == 0, done.output
+    assert onnx.load(str(tmp_path / "compact-opset18.onnx")).opset_import[0].version == 18
+    clip = EXAMPLES / "neutral.flac"
+    scores = load_model(tmp_path / "compact-opset18.onnx").predict(clip).scores
+    assert scores == pytest.approx(dict(load_model("compact").predict(clip).scores), abs=1e-5)
+
+
 def test_an_ensemble_keeps_the_names_of_its_members(tmp_path):
     for name in ("one", "two"):
         tiny.write(tmp_path / f"{name}.onnx", tiny.spec(name=name))
@@ -141,6 +173,54 @@ def test_what_has_no_products_is_left_alone(tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
+def example_clips():
+    """The examples as `compact` takes them, with its own answers for the truth."""
+    model = read_model(builtin.path_of("compact"))
+    clips = []
+    for path in sorted(EXAMPLES.glob("*.flac")):
+        clip = inputs.extract(model.spec, load(path))
+        clips.append(inputs.normalise_clip(model.spec, clip, SpeakerStatistics()))
+    truth = load_model("compact").probabilities(clips).argmax(axis=1)
+    return model.path, quantize.LabelledClips("the examples", clips, truth)
+
+
+def test_convolutions_are_measured_on_clips(tmp_path):
+    path, labelled = example_clips()
+    made = quantize.quantized(path, tmp_path, "int8", labelled)
+    graph = onnx.load(str(made.path)).graph
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in graph.node}
+    assert not any(node.op_type.startswith("Dynamic") for node in graph.node)
+    assert made.bytes_after < 0.4 * made.bytes_before
+    assert made.uar[1] > made.uar[0] - quantize.LARGEST_LOSS
+    assert f"UAR 100.0 became {100 * made.uar[1]:.1f} on the examples ({len(labelled.clips)} clips)" in str(made)
+    assert "| size, MB | 2.36 |" in (tmp_path / "compact-int8.md").read_text()
+    assert load_model(made.path).predict(EXAMPLES / "neutral.flac").scores
+
+
+def test_half_of_the_bits(tmp_path):
+    path, labelled = example_clips()
+    made = quantize.quantized(path, tmp_path, "fp16", labelled)
+    assert made.bytes_after < 0.6 * made.bytes_before
+    assert (made.uar, made.difference < 0.01) == ((1.0, 1.0), True)
+    with pytest.raises(ModelError, match="is quantised already"):
+        quantize.quantized(made.path, tmp_path)
+
+
+def test_what_loses_more_than_a_point_is_not_written(tmp_path, monkeypatch):
+    path, labelled = example_clips()
+
+    def ruined(original, graph, folder, labelled):
+        for weight in graph.graph.initializer:
+            if len(weight.dims) > 1:
+                weight.CopyFrom(numpy_helper.from_array(0 * numpy_helper.to_array(weight), weight.name))
+        return graph
+
+    monkeypatch.setattr(quantize, "_int8", ruined)
+    with pytest.raises(ModelError, match=r"compact-int8 loses \d+\.\d points of UAR on the examples"):
+        quantize.quantized(path, tmp_path, "int8", labelled)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_says_what_it_takes(tmp_path):
     def said(*arguments):
         done = CliRunner().invoke(app, ["export", *arguments, "--output", str(tmp_path)])
@@ -149,4 +229,6 @@ def test_the_command_says_what_it_takes(tmp_path):
 
     assert "did you mean 'int8'?" in said("compact", "--quantize", "int4")
     assert "or a model file with --quantize int8" in said("compact")
+    assert "opset 99 is not known; expected 7 to" in said("compact", "--opset", "99")
+    assert "cannot be written in opset 8 (No Adapter" in said("compact", "--opset", "8")
     assert "has no finished fit" in said(str(tmp_path))

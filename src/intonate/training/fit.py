@@ -147,6 +147,20 @@ def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
     return jobs
 
 
+def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utterance], str]:
+    """The utterances that a fit of a recipe is validated on, and the name of its split.
+
+    Raises:
+        CorpusError: a corpus is not where the recipe says.
+        RecipeError: there is no such fit.
+    """
+    utterances = data.with_labels(_read_utterances(recipe), recipe.data.labels)
+    for job_fold, split, job_seed in _jobs(recipe, utterances):
+        if (job_fold, job_seed) == (fold, seed):
+            return [utterances[row] for row in split.validation], split.name
+    raise RecipeError(f"recipe {recipe.name} has no fit of fold {fold} and seed {seed}")
+
+
 def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: fitting.Fitted) -> tuple[float, ...]:
     """The share of each label in what a network is fitted to; empty where balancing makes them even."""
     is_even = len(fitted_model.present) or recipe.training.balance or recipe.data.balance is not None
