@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
+import numpy as np
 
 from intonate.audio.silero import FRAME, GRAPH, STATE
-from intonate.export.graph_builder import GraphBuilder
+from intonate.export.nodes import Graph, Value
 
 BINS, FRAMES = FRAME // 2 + 1, 4
 # (channels in, channels out, stride, frames that come in) of each convolution, of width three.
@@ -37,50 +37,36 @@ OUTPUTS = {"probabilities": ("chunks", 1), "next_hidden": (1, 1, STATE), "next_c
 
 def graph() -> bytes:
     """The ONNX file."""
-    build = GraphBuilder()
-    names = iter(f"value{number}" for number in range(1000))
-
-    def constant(*values: int) -> str:
-        return build.constant(next(names), list(values))
-
-    def node(operator: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
-        return build.node(operator, list(inputs), output or next(names), **attributes)
-
-    spectrum = node("MatMul", "frames", "basis")
-    parts = [node("Slice", spectrum, constant(low), constant(low + BINS), constant(1)) for low in (0, BINS)]
-    power = node("Add", *(node("Mul", part, part) for part in parts))
-    rows = node("Reshape", node("Sqrt", power), constant(-1, FRAMES, BINS))
+    network = Graph()
+    helper = network.onnx.helper
+    given = {name: network.input(name, np.float32, shape) for name, shape in SHAPES.items()}
+    spectrum = given["frames"] @ given["basis"]
+    power = spectrum.slice(0, BINS, 1).square() + spectrum.slice(BINS, 2 * BINS, 1).square()
+    rows = power.apply("Sqrt").reshape(-1, FRAMES, BINS)
     for layer, (_, _, stride, frames) in enumerate(CONVOLUTIONS):
-        padded = node("Pad", rows, constant(0, 1, 0, 0, 1, 0))
+        padded = network.node("Pad", rows, np.array([0, 1, 0, 0, 1, 0]), dtype=np.float32)
         last = stride * ((frames - 1) // stride) + 1
-        shifted = [
-            node("Slice", padded, constant(shift), constant(shift + last), constant(1), constant(stride))
-            for shift in range(3)
-        ]
-        product = node("MatMul", node("Concat", *shifted, axis=2), f"kernel{layer}")
-        rows = node("Relu", node("Add", product, f"bias{layer}"))
-    build.nodes.append(
-        onnx.helper.make_node(
-            "LSTM",
-            [rows, "input_weight", "hidden_weight", "gate_bias", "", "hidden", "cell"],
-            ["states", "next_hidden", "next_cell"],
-            hidden_size=STATE,
-        )
+        shifted = [padded.slice(shift, shift + last, 1, stride) for shift in range(3)]
+        rows = (network.concat(shifted, axis=2) @ given[f"kernel{layer}"] + given[f"bias{layer}"]).apply("Relu")
+    lstm_inputs = [rows.name, "input_weight", "hidden_weight", "gate_bias", "", "hidden", "cell"]
+    lstm_outputs = [Value(network, name, np.float32) for name in ("states", "last_hidden", "last_cell")]
+    network.nodes.append(
+        helper.make_node("LSTM", lstm_inputs, [value.name for value in lstm_outputs], hidden_size=STATE)
     )
-    states = node("Relu", node("Reshape", "states", constant(-1, STATE)))
-    node("Sigmoid", node("Add", node("MatMul", states, "output_weight"), "output_bias"), output="probabilities")
+    states, hidden, cell = lstm_outputs
+    states = states.reshape(-1, STATE).apply("Relu")
+    probabilities = (states @ given["output_weight"] + given["output_bias"]).apply("Sigmoid")
+    for (name, shape), value in zip(OUTPUTS.items(), (probabilities, hidden, cell), strict=True):
+        network.output(name, value, shape)
 
-    def values(shapes: dict[str, tuple[int | str, ...]]) -> list[onnx.ValueInfoProto]:
-        return [
-            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()
-        ]
-
-    made = onnx.helper.make_graph(build.nodes, "silero", values(SHAPES), values(OUTPUTS), build.constants)
-    model = onnx.helper.make_model(
-        made, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8, producer_name="intonate"
+    model = helper.make_model(
+        helper.make_graph(network.nodes, "silero", network.inputs, network.outputs, network.constants),
+        opset_imports=[helper.make_opsetid("", network.version)],
+        ir_version=8,
+        producer_name="intonate",
     )
-    onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    network.onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

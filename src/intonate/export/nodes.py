@@ -129,7 +129,10 @@ class Value:
 
     def slice(self, start: Operand, end: Operand, axis: int = 0, step: int = 1) -> Value:
         """Like `x[start:end:step]` along an axis; `END` for its end."""
-        bounds = [self.graph.value(place, np.dtype(np.int64)).reshape(1) for place in (start, end, axis, step)]
+        bounds = [
+            place.reshape(1) if isinstance(place, Value) else np.reshape(np.asarray(place, np.int64), 1)
+            for place in (start, end, axis, step)
+        ]
         return self.graph.node("Slice", self, *bounds, dtype=self.dtype)
 
     def compress(self, mask: Value) -> Value:
