@@ -119,14 +119,15 @@ def upload_s(port: int, body: bytes) -> tuple[float | None, int]:
 
 def uploads(source: Path) -> dict[str, Any]:
     hostile, short = hostile_recording(), short_recording()
-    with served(source) as (port, _), ThreadPoolExecutor(HOSTILE + SHORT) as pool:
+    # The service is ended first, and with it what is still under way.
+    with ThreadPoolExecutor(HOSTILE + SHORT) as pool, served(source) as (port, _):
         upload_s(port, short)  # loads what is loaded at first use
         large = [pool.submit(upload_s, port, hostile) for _ in range(HOSTILE)]
         time.sleep(1.0)
         small = [pool.submit(upload_s, port, short) for _ in range(SHORT)]
-        found = {"hostile_bytes": len(hostile), "short": [one.result() for one in small]}
-        found["still_under_way"] = sum(not one.done() for one in large)
-        return found | {"hostile": [one.result() for one in large]}
+        short_answers = [one.result() for one in small]
+        under_way = sum(not one.done() for one in large)
+        return {"hostile_bytes": len(hostile), "short": short_answers, "hostile_still_under_way": under_way}
 
 
 def bars(result: dict[str, Any]) -> dict[str, Any]:
