@@ -1,23 +1,22 @@
 /** The page: what is pressed, what is shown, and in which order. */
 
 import { predict } from "./api.js";
-import { $, announce, el, icon, notice, write } from "./dom.js";
+import { $, announce, el, icon, notice, progress, write } from "./dom.js";
 import { bindDevices, chosenDevice, listDevices, MuteWatch } from "./devices.js";
 import { decode, example, reopen, toSend } from "./files.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
 import { LabelMode } from "./label-mode.js";
-import { showLegend } from "./legend.js";
+import { showHeard } from "./heard.js";
 import { listen, record } from "./live.js";
 import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
 import { askToken, chosen, connect, dimensionsOf, labelsOf, showConnection, watch } from "./service.js";
-import { newSession, overall, seconds, takePrediction, transcript } from "./session.js";
+import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
-import { table } from "./table.js";
 import { clock, inWords } from "./timeline.js";
 import { wav } from "./writers.js";
 
@@ -125,17 +124,8 @@ function show() {
   }
   shelf.show(session, phase !== "idle");
   if (!session) return;
-  showLegend($("#legend"), session);
-  $("#legend").style.visibility = labelMode.hidesSome ? "hidden" : "";
-  write($("#session-length"), clock(seconds(session)));
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
-  const lines = transcript(session);
-  $("#said").hidden = !lines.length;
-  const list = $("#said ol");
-  if (list.childElementCount !== lines.length) {
-    list.replaceChildren(...lines.map(({ start, text }) => el("li", {}, el("time", {}, clock(start)), el("span", {}, text))));
-  }
-  if ($("#as-table").open && phase === "idle") $("#as-table .scroll").replaceChildren(table(session));
+  showHeard(session, labelMode.hidesSome, phase === "idle");
 }
 
 function showMoment() {
@@ -319,12 +309,6 @@ function leaveSession(next = shelf.sessions.at(-1)) {
   labelMode.close();
   if (next) showSession(next);
   else $("#session").hidden = true;
-}
-
-function progress(text, share) {
-  write($("#progress-text"), text);
-  if (share == null) $("#progress-bar").removeAttribute("value");
-  else $("#progress-bar").value = share;
 }
 
 function modelsChanged() {

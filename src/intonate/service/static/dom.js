@@ -65,3 +65,10 @@ export function announce(text) {
 export function orDash(value, text) {
   return value == null ? "–" : text;
 }
+
+/** What is being done, and how much of it, 0 to 1; without a share the bar only moves. */
+export function progress(text, share) {
+  write($("#progress-text"), text);
+  if (share == null) $("#progress-bar").removeAttribute("value");
+  else $("#progress-bar").value = share;
+}
