@@ -1,6 +1,6 @@
 """Does an archive keep its word when it is disturbed: one row for every file, the same to the last bit?
 
-    python benchmarks/kills.py CORPORA [--kills 20] [--files 400] > benchmarks/results/kills.json
+    python benchmarks/kills.py CORPORA [--kills 20] [--files 200] > benchmarks/results/kills.json
 
 RAVDESS's clips, with a file that is no sound in every shard, are answered by `compact` once undisturbed. Then again,
 and each time the rows are compared with those: the command is killed (SIGKILL) at random moments, from its start-up on,
@@ -27,11 +27,11 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 from archive import PROGRAM, _descendants
 
-SHARD_FILES = 10
+SHARD_FILES = 5
 
 
 def sounds(corpora: Path, folder: Path, count: int) -> None:
-    """So many of RAVDESS's clips; every tenth is no sound."""
+    """So many of RAVDESS's clips; in every shard, one file is no sound."""
     clips = sorted((corpora / "ravdess").rglob("*.flac"))
     for number, clip in enumerate(clips[:: max(1, len(clips) // count)][:count]):
         target = folder / f"{number:05}.flac"
@@ -84,12 +84,14 @@ def killed(folder: Path, out: Path, kills: int, start_s: float, shard_s: float, 
     return {"kills": len(done), "shards_at_each": done}
 
 
-def without_workers(folder: Path, out: Path, losses: int, start_s: float, whole_s: float, rng: random.Random) -> dict:
-    """Kill one of the workers, several times, while the command goes on."""
+def without_workers(folder: Path, out: Path, losses: int, shard_s: float, rng: random.Random) -> dict:
+    """Kill one of the workers, several times, while the command goes on; each time a shard was written since."""
     running, lost = begin(folder, out), 0
-    time.sleep(start_s)
     for _ in range(losses):
-        time.sleep(rng.uniform(0.5, 1.5) * (whole_s - start_s) / losses)
+        before = shards(out)
+        while running.poll() is None and shards(out) == before:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, shard_s))
         workers = _descendants([running.pid])
         if running.poll() is None and workers:
             with contextlib.suppress(ProcessLookupError):
@@ -129,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--files", type=int, default=400)
+    parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rng = random.Random(given.seed)
@@ -154,7 +156,7 @@ def main() -> None:
         shard_s = (whole_s - start_s) / shards(out)
         found = killed(folder, Path(name, "killed"), given.kills, start_s, shard_s, rng)
         figures["the command killed"] = found | {"same": rows(Path(name, "killed")) == expected}
-        found = without_workers(folder, Path(name, "lost"), 5, start_s, whole_s, rng)
+        found = without_workers(folder, Path(name, "lost"), 5, shard_s, rng)
         figures["workers killed"] = found | {"same": rows(Path(name, "lost")) == expected}
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         try:
