@@ -17,7 +17,17 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 # The rooms, from the ground up, as data flows through them: each may import from itself and from those before it.
 ROOMS = (
-    *("errors", "catalogue", "schema", "emotions", "processes", "cancellation", "cache_folder", "onnx_session"),
+    *(
+        "errors",
+        "catalogue",
+        "model_spec",
+        "schema",
+        "emotions",
+        "processes",
+        "cancellation",
+        "cache_folder",
+        "onnx_session",
+    ),
     *("audio", "features", "published", "transcripts", "recognizer"),
     *("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench"),
     *("terminal", "service", "archive", "agents", "web"),
@@ -32,7 +42,8 @@ NUMBERS = frozenset(("numpy",))
 PUBLISHED = frozenset(("torch", "transformers"))
 OUTSIDE = {
     **dict.fromkeys(
-        ("errors", "catalogue", "schema", "emotions", "processes", "cancellation", "cache_folder"), NUMBERS
+        ("errors", "catalogue", "model_spec", "schema", "emotions", "processes", "cancellation", "cache_folder"),
+        NUMBERS,
     ),
     "onnx_session": frozenset(("onnxruntime",)),
     "features": NUMBERS | {"onnxruntime"},  # a front end may be a learnt one
