@@ -111,7 +111,8 @@ def odyssey(folder: Path, labels: tuple[str, ...], layers: int = 1) -> Path:
             "AutoConfig": "pipeline_utils.SERConfig", "AutoModelForAudioClassification": "pipeline_utils.SERModel"
         },
         "std": DEVIATION, "num_classes": len(labels), "hidden_size": WIDTH, "classifier_hidden_layers": layers,
-        "classifier_dropout_prob": 0.5, "num_attention_heads": 2, "num_hidden_layers": 3, "sampling_rate": 16000,
+        "classifier_dropout_prob": 0.5, "num_attention_heads": SPEECH["num_attention_heads"],
+        "num_hidden_layers": SPEECH["num_hidden_layers"], "sampling_rate": 16000,
         "id2label": dict(enumerate(labels)), "torch_dtype": "float32",
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
@@ -179,7 +180,7 @@ def speechbrain(folder: Path, labels: tuple[str, ...]) -> Path:
     """As speechbrain/emotion-recognition-wav2vec2-IEMOCAP lies on the hub."""
     folder.mkdir(parents=True)
     torch.save(prefixed("model.", speechbrain_encoder()), folder / "wav2vec2.ckpt")
-    torch.save({"0.w.weight": torch.randn(len(labels), WIDTH)}, folder / "model.ckpt")
+    torch.save({"0.w.weight": torch.randn(len(labels), WIDTH) * 3 / WIDTH**0.5}, folder / "model.ckpt")
     lines = [f"'{label}' => {place}" for place, label in enumerate(labels)]
     (folder / "label_encoder.txt").write_text("\n".join([*lines, "=" * 16, "'starting_index' => 0", ""]))
     (folder / "hyperparams.yaml").write_text(HYPERPARAMS)
@@ -224,7 +225,7 @@ def vox_profile(folder: Path, kind: str, has_labels: bool = True, rank: int = 0)
             outputs, inputs = weights[f"{key}.weight"].shape
             weights[f"{key}.lora_A"] = torch.randn(rank, inputs) / inputs**0.5
             weights[f"{key}.lora_B"] = torch.randn(outputs, rank)
-    layers = 3 if kind.startswith("whisper") else 4
+    layers = 1 + (WHISPER["encoder_layers"] if kind.startswith("whisper") else SPEECH["num_hidden_layers"])
     weights["weights"] = torch.randn(layers)
     for place, inputs in ((0, WIDTH), (3, hidden), (6, hidden)):
         weights |= layer(f"model_seq.{place}", hidden, inputs, 1.5, (1,))

@@ -47,7 +47,7 @@ def checkpoint(folder: Path, kind: str, labels: Sequence[str]) -> Path:
             if weight.ndim > 1 and "embed" not in name:
                 weight.normal_(0, 1 / weight[0].numel() ** 0.5)
             if name.startswith("classifier") and weight.ndim > 1:
-                weight.normal_(0, 1)
+                weight.normal_(0, 4 / weight.shape[1] ** 0.5)
     network.save_pretrained(folder)
     getattr(transformers, f"{EXTRACTORS.get(kind, 'Wav2Vec2')}FeatureExtractor")().save_pretrained(folder)
     return folder
@@ -83,12 +83,12 @@ def own_head(folder: Path, labels: Sequence[str], second: str = "out_proj") -> P
     weights = {f"wav2vec2.{name}": weight.contiguous() for name, weight in encoder.state_dict().items()}
     head = "lm_head" if second == "lm_head" else f"classifier.{second}"
     weights |= {
-        f"{head}.weight": torch.randn(len(labels), width) * spread,
+        f"{head}.weight": torch.randn(len(labels), width) * spread * (32 / width) ** 0.5,
         f"{head}.bias": torch.randn(len(labels)) / 8,
     }
     if head != "lm_head":
         weights |= {
-            "classifier.dense.weight": torch.randn(width, width) / 3,
+            "classifier.dense.weight": torch.randn(width, width) / 3 * (32 / width) ** 0.5,
             "classifier.dense.bias": torch.randn(width),
         }
     folder.mkdir(parents=True)
