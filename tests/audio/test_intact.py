@@ -154,3 +154,40 @@ def test_a_rare_codec_is_named_with_the_way_out() -> None:
     pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
     with pytest.raises(Exception, match=r"^<bytes> is coded as tta, which is not read; convert it first, e\.g\. by"):
         load(recording("rare.mka", "-c:a", "tta"))
+
+
+def test_aiff_that_counts_its_samples_wrong_is_heard_whole_or_told() -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, chirp(), RATE_HZ, format="AIFF")
+    data = bytearray(buffer.getvalue())
+    common, sound = data.find(b"COMM"), data.find(b"SSND")
+    assert heard(bytes(data))[1] == []
+    fewer = bytearray(data)
+    fewer[common + 10 : common + 14] = (1000).to_bytes(4, "big")
+    samples, warnings = heard(bytes(fewer))
+    assert (len(samples), warnings) == (len(chirp()), [])
+    offset = bytearray(data)
+    offset[sound + 8 : sound + 12] = (30_000).to_bytes(4, "big")
+    samples, warnings = heard(bytes(offset))
+    assert len(samples) < len(chirp())
+    assert len(warnings) == 1
+
+
+def test_flac_that_promises_less_than_it_holds_is_told() -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE_HZ), RATE_HZ, format="FLAC")
+    data = bytearray(buffer.getvalue())
+    assert heard(bytes(data))[1] == []
+    data[22:26] = (8_000).to_bytes(4, "big")
+    samples, warnings = heard(bytes(data))
+    assert len(samples) < 3 * RATE_HZ
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("lost", [b"", bytes(30), b"\x12\x34" * 50])
+def test_frames_that_are_gone_behind_a_tag_are_told(lost: bytes) -> None:
+    data = recording("plain.mp3", "-write_xing", "0")
+    tag = 10 + int.from_bytes(data[8:10], "big")
+    samples, warnings = heard(data[:tag] + lost + data[tag:])
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)
+    assert len(warnings) == any(lost)

@@ -98,6 +98,19 @@ def test_two_voices_far_apart_are_told_apart():
     assert not voices.tell_apart(sound, RATE, speech, 1).any()
 
 
+def test_how_strongly_somebody_speaks_tells_nobody_apart():
+    """Stretches of two voices in two directions, some of them far out: the far ones are no voice of their own."""
+    rng = np.random.default_rng(0)
+    directions = np.zeros((2, 20))
+    directions[0, 0] = directions[1, 1] = 1.0
+    truth = np.repeat([0, 1, 0, 1, 0, 1], 8)
+    strength = np.where(rng.random(len(truth)) < 0.5, 3.0, 12.0)
+    vectors = directions[truth] * strength[:, None] + rng.normal(0, 0.5, (len(truth), 20))
+    begins = [place % 8 == 0 for place in range(len(truth))]
+    found = voices._speaker_path(vectors, np.ones(len(truth)), begins, 2)
+    assert (found == truth).all() or (found == 1 - truth).all()
+
+
 def test_turns_go_on_through_short_pauses():
     speech, speakers = np.zeros(1000, bool), np.zeros(1000, int)
     for first, last, speaker in ((0, 200, 0), (250, 400, 0), (420, 600, 1), (800, 900, 1)):

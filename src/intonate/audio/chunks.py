@@ -89,7 +89,9 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
     if is_known:
         part_end = _end_of_last_chunk(content, end, layout)
         if part_end is not None:
-            return Part(start, part_end), part_end
+            counted, there = _aiff_counts(content, start, position, size, layout)
+            header = _corrected_header(content, start, position, size, layout) if counted < there else b""
+            return Part(start + len(header), part_end, header, 1.0 if counted <= there else math.nan), part_end
     # The size is 0, unknown, or wrong: the sound goes on to the next file, or to the end.
     next_start = _next_file_start(content, body, magic)
     header = (
@@ -160,10 +162,26 @@ def _corrected_header(content: Content, start: int, position: int, size: int, la
     elif layout.is_inclusive:
         write_integer(16, len(header) + size, 8)
     if layout.data == b"SSND" and (common := bytes(header).find(b"COMM")) >= 0:
-        channels = int.from_bytes(header[common + 8 : common + 10], "big")
-        bits = int.from_bytes(header[common + 14 : common + 16], "big")
-        write_integer(common + 10, max(0, size - 8) // max(1, channels * -(-bits // 8)), 4)
+        write_integer(common + 10, _aiff_frames(header, common, size), 4)
     return bytes(header)
+
+
+def _aiff_frames(header: bytes | bytearray, common: int, size: int) -> int:
+    """The samples per channel that fill AIFF's data, by its chunk COMM."""
+    channels, bits = (int.from_bytes(header[common + place : common + place + 2], "big") for place in (8, 14))
+    return max(0, size - 8) // max(1, channels * -(-bits // 8))
+
+
+def _aiff_counts(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[int, int]:
+    """The samples per channel of AIFF, which tells its length twice: in the chunk COMM, and by the size of its data."""
+    header = content.read(start, min(position - start, LONGEST_HEADER_BYTES))
+    common = header.find(b"COMM")
+    # A coding of its own (AIFF-C) has samples of other sizes.
+    if layout.data != b"SSND" or common < 0 or header[8:12] != b"AIFF":
+        return 0, 0
+    # Data may begin behind an offset, which is nearly always 0.
+    offset = int.from_bytes(content.read(position + layout.id + layout.size, 4), "big")
+    return int.from_bytes(header[common + 10 : common + 14], "big"), _aiff_frames(header, common, size - offset)
 
 
 def au_parts(content: Content, start: int) -> list[Part]:

@@ -134,6 +134,18 @@ def is_asf_whole(content: Content, start: int, end: int) -> bool:
     return bool(is_broadcast) or size <= end - start
 
 
+def is_flac_counted(content: Content, start: int, end: int) -> bool:
+    """Whether a FLAC file is no larger than the samples that it promises would be uncompressed, beside its pictures."""
+    position, is_last = start + 4, False
+    info = int.from_bytes(content.read(start + 18, 8), "big")
+    channels, bits, samples = (info >> 41 & 7) + 1, (info >> 36 & 31) + 1, info & (2**36 - 1)
+    while not is_last and position < end:
+        head = content.read(position, 4)
+        is_last, position = bool(head[0] & 128), position + 4 + int.from_bytes(head[1:], "big")
+    # A frame that cannot be compressed costs some bytes more than its samples.
+    return not samples or end - position <= 1.05 * samples * channels * bits / 8 + 4096
+
+
 def is_sox_whole(content: Content, start: int, end: int) -> bool:
     """Whether a file of SoX's own kind holds as many samples of 32 bits as it says."""
     head = content.read(start, 16)

@@ -17,6 +17,8 @@ _SYNC_PATTERN = re.compile(rb"\xff[\xe2-\xff]|ID3")
 LONGEST_FRAME_BYTES = 1441
 # Two numbers of 12 bits.
 LONGEST_LAME_CUT = 2 * 4095
+# What a decoder of layer III holds back; and some leave a frame more.
+DECODER_CUT = 529
 
 
 def parts(content: Content, start: int) -> list[Part]:
@@ -58,8 +60,11 @@ def parts(content: Content, start: int) -> list[Part]:
 
 
 def _least_samples(xing: mpeg.Xing | None, header: mpeg.Frame) -> int:
-    """The samples that a Xing header promises, after the most that LAME's word of it may cut off at the ends."""
-    return max(0, (xing.frames or 0) * header.samples - LONGEST_LAME_CUT) if xing else 0
+    """The samples that a Xing header promises, without what is cut off at the ends, or the most that could be."""
+    if xing is None:
+        return 0
+    cut = LONGEST_LAME_CUT if xing.cut is None else xing.cut + DECODER_CUT + header.samples
+    return max(0, (xing.frames or 0) * header.samples - cut)
 
 
 def first_frame(content: Content, position: int) -> int | None:

@@ -94,12 +94,17 @@ def id3_bytes(head: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Xing:
-    """A Xing header: the frames and bytes that it promises (None where it leaves them out), and where they stand."""
+    """A Xing header: the frames and bytes that it promises (None where it leaves them out), and where they stand.
+
+    Attributes:
+        cut: samples that a decoder leaves off at the ends, as LAME and FFmpeg write it behind; None where they did not.
+    """
 
     frames: int | None
     bytes: int | None
     frames_at: int
     bytes_at: int
+    cut: int | None
 
 
 def xing(frame_bytes: bytes) -> Xing | None:
@@ -113,11 +118,15 @@ def xing(frame_bytes: bytes) -> Xing | None:
     flags = frame_bytes[position + 7]
     frames_at = position + 8
     bytes_at = frames_at + (4 if flags & 1 else 0)
+    # Behind it a table of 100 places and a quality; then the name of the encoder, and two numbers of 12 bits.
+    lame = frame_bytes[bytes_at + sum(size for bit, size in ((2, 4), (4, 100), (8, 4)) if flags & bit) :]
+    numbers = int.from_bytes(lame[21:24], "big") if lame[:4] in (b"LAME", b"Lavc", b"Lavf") else None
     return Xing(
         int.from_bytes(frame_bytes[frames_at : frames_at + 4], "big") if flags & 1 else None,
         int.from_bytes(frame_bytes[bytes_at : bytes_at + 4], "big") if flags & 2 else None,
         frames_at,
         bytes_at,
+        None if numbers is None else (numbers >> 12) + (numbers & 0xFFF),
     )
 
 

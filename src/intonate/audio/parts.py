@@ -113,7 +113,7 @@ SPLITTERS: dict[str, Splitter] = {
     **dict.fromkeys(("wav", "aiff", "caf", "w64"), chunks.parts),
     "au": chunks.au_parts,
     # With the first block of its header, of type 0 and 34 bytes.
-    "flac": _splitter_at_mark(b"fLaC\0\0\0\x22"),
+    "flac": _splitter_at_mark(b"fLaC\0\0\0\x22", intact.is_flac_counted),
     "amr": _splitter_at_mark(b"#!AMR", intact.is_amr_whole),
     "asf": _splitter_at_mark(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", intact.is_asf_whole),
     "ogg": ogg.parts,

@@ -7,6 +7,8 @@ part, as one sound.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from intonate.audio import arrays, kinds, mp3, mpeg, parts
+from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
 from intonate.audio.kinds import Kind
 from intonate.audio.media import open_media
 from intonate.audio.raw import open_raw
@@ -75,7 +77,7 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
     while tag := mpeg.id3_bytes(content.read(start, 10)):
         start += tag
     head = content.read(start, kinds.HEAD_BYTES)
-    kind = kinds.of(head)
+    kind, tag_end = kinds.of(head), start
     if kind is None and start == 0 and (reason := kinds.explanation(head, PurePath(name).suffix)) is not None:
         raise AudioError(f"{name} {reason}")
     if kind is None:
@@ -84,6 +86,9 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         if (sync := next((place for place in starts if place is not None), None)) is not None:
             start, kind = sync, kinds.MP3
     pieces = parts.of(content, kind, start)
+    if tag_end not in (0, start) and not intact.is_padding(content, min(tag_end, start), max(tag_end, start)):
+        # Between a tag and the first frame stood more frames.
+        pieces[0] = dataclasses.replace(pieces[0], promise=math.nan)
 
     def part_reader(part: Part) -> Reader:
         return _open_part(content.view(part), part, name, kind, track, stack)
