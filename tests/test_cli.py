@@ -346,6 +346,10 @@ def test_recordings_and_manifests_are_written_down(intonate, place, sentence):
     status, out, err = intonate("transcribe", "clips/a.wav", "bad.wav", "--by", "pocketsphinx")
     assert (status, len(out.splitlines())) == (1, 1)
     assert "bad.wav" in err
+    (place / "half.wav").write_bytes((place / "said.wav").read_bytes()[:40_000])
+    status, _, err = intonate("transcribe", "half.wav", "--by", "pocketsphinx")
+    assert status == 0
+    assert "half.wav is damaged or cut off" in err
     (place / "heard.csv").write_text("file,emotion,speaker\nsaid.wav,happy,robot\n")
     status, out, _ = intonate("transcribe", "heard.csv", "--by", "pocketsphinx")
     assert (status, out.splitlines()[1]) == (0, "kept in heard.transcripts.csv")

@@ -133,7 +133,10 @@ def transcribe(paths: Sequence[str], *, by: str) -> bool:
     with _open_output(None) as out:
         for source, name in zip(sources, names, strict=True):
             try:
-                print(f"{name}\t{transcriber(source).text}", file=out, flush=True)
+                transcript = transcriber(source)
+                print(f"{name}\t{transcript.text}", file=out, flush=True)
+                for warning in transcript.warnings:
+                    print(f"intonate: {warning}", file=sys.stderr)
             except AudioError as error:
                 print(f"intonate: {error}", file=sys.stderr)
                 is_complete = False

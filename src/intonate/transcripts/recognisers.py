@@ -75,10 +75,12 @@ class Transcript:
     Attributes:
         words: in order.
         language: ISO 639-1 code; empty where there is no speech.
+        warnings: sentences about what was not heard (`audio.decode.load`).
     """
 
     words: tuple[Word, ...] = ()
     language: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -133,13 +135,14 @@ class Transcriber:
         Raises:
             AudioError: the sound is missing, unreadable, empty or not finite.
         """
+        warnings: list[str] = []
         if start_s or end_s is not None:
             from intonate.audio.decode import load
 
-            source = (load(source, RATE_HZ, start_s, end_s), RATE_HZ)
+            source = (load(source, RATE_HZ, start_s, end_s, warnings=warnings), RATE_HZ)
         words: list[Word] = []
         language = ""
-        for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S)):
+        for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S, warnings)):
             voiced = voice_frames(piece, RATE_HZ)
             if not voiced.any():
                 continue
@@ -151,7 +154,7 @@ class Transcriber:
                 for word in piece_words
                 if _is_voiced(word, voiced)
             ]
-        return Transcript(tuple(words), language if words else "")
+        return Transcript(tuple(words), language if words else "", tuple(warnings))
 
 
 def _is_voiced(word: Word, voiced: NDArray[np.bool_]) -> bool:
