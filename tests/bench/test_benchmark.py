@@ -1,6 +1,7 @@
 """`benchmark`, from a suite to a table: compared, crossed and disturbed, stopped and gone on, failing in words."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import yaml
 
 from intonate.bench import benchmark as bench
 from intonate.bench import suite
+from intonate.bench.comparison_rows import HEARD
 from intonate.emotions import merged_labels
 from intonate.errors import RecipeError
 from intonate.evaluation import table
@@ -108,6 +110,71 @@ def test_what_was_not_asked_for_or_had_no_time_says_so_and_comes_later(place, mo
     monkeypatch.setattr(fit, "_fit", lambda *arguments: pytest.fail("trained again"))
     again, _ = place(COMPARED)
     assert [row["uar"] for row in again] == [row["uar"] for row in rows]
+
+
+def test_what_was_measured_elsewhere_stays_as_long_as_its_recipe(place, tmp_path):
+    first, _ = place(COMPARED)
+    shutil.rmtree(tmp_path / "runs")
+    renamed = json.loads(json.dumps(COMPARED))
+    renamed["systems"]["forest"] |= {"title": "woods", "published": {"": "WA 98"}}
+    renamed["systems"]["stump"]["set"] = ["model.params.depth=2"]
+    rows, page = place(renamed, only=["hubert"])
+    by_system = {(row["system"], row["protocol"]): row for row in rows}
+    assert [row["uar"] for row in first[:2]] == [row["uar"] for row in rows[:2]]
+    assert {row["published"] for row in rows[:2]} == {"WA 98"}
+    # Another recipe, and an ensemble with it.
+    for system in ("stump", "both"):
+        for protocol in ("random (speakers overlap)", "speaker-disjoint"):
+            assert by_system[system, protocol]["uar"] is None
+            assert by_system[system, protocol]["note"] == "not trained yet"
+    assert "woods" in page
+
+
+def test_the_scores_on_what_was_trained_on_stand_beside(place, tmp_path):
+    heard = COMPARED | {"systems": {"forest": COMPARED["systems"]["forest"] | {"heard": True}}}
+    rows, page = place(heard)
+    assert [row["protocol"] for row in rows] == ["random (speakers overlap)", HEARD, "speaker-disjoint"]
+    random, training, _ = rows
+    assert training["wa"]["value"] == 1.0 >= random["wa"]["value"]
+    assert HEARD in page
+    kept = {path.name for path in (tmp_path / "out/results/suites/toy").iterdir()}
+    assert kept == {f"forest-toy-{name}.csv.gz" for name in ("random", "random-heard", "disjoint")}
+
+
+def test_a_change_of_the_suite_is_one_of_every_recipe(place, tmp_path):
+    place(COMPARED | {"set": ["model.params.trees=3"]}, only=["forest", "stump"])
+    trees = {
+        yaml.safe_load(path.read_text())["model"]["params"]["trees"]
+        for path in (tmp_path / "runs/toy").glob("*/recipe.yaml")
+    }
+    assert trees == {3}
+
+
+def test_a_system_with_our_habits_is_a_row_more(tmp_path):
+    toy.recipe(tmp_path / "forest.yaml", tmp_path, **FOREST)
+    system = {"title": "forest", "recipe": "forest.yaml", "set": ["model.params.trees=3"], "note": "quick"}
+    raw = COMPARED | {
+        "systems": {"forest": system | {"habits": ["training.plain=false"]}},
+        "set": ["data.shortest_s=1"],
+    }
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(raw))
+    systems = suite.load(tmp_path / "toy.yaml")[0].systems
+    assert {key: (one.title, one.set, one.note) for key, one in systems.items()} == {
+        "forest": ("forest", ["data.shortest_s=1", "model.params.trees=3"], "quick"),
+        "forest-habits": (
+            "forest, with our habits",
+            ["data.shortest_s=1", "model.params.trees=3", "training.plain=false"],
+            "quick",
+        ),
+    }
+
+
+def test_a_corpus_that_is_not_there_is_a_row_with_its_reason(place):
+    absent = {"corpus": "ravdess_song", "labels": "4", "disjoint": "speakers-4", "title": "Song"}
+    corpora = COMPARED["corpora"] | {"song": absent}
+    rows, _ = place(COMPARED | {"corpora": corpora, "systems": {"forest": COMPARED["systems"]["forest"]}})
+    assert [bool(row["uar"]) for row in rows] == [True, True, False]
+    assert "ravdess_song" in rows[2]["note"]
 
 
 def test_a_system_that_fails_does_not_stop_the_others(place):

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from intonate.bench.comparison import write
+from intonate.bench.comparison_markdown import markdown
 from intonate.bench.comparison_page import render
 from intonate.bench.comparison_plots import corpora_plot, noises_plot, systems_plot
 from intonate.bench.comparison_rows import CLEAN, Figure, Row
-from intonate.bench.comparison_tables import DASH, NO_REASON, gaps, markdown, pairs, sections
+from intonate.bench.comparison_tables import DASH, NO_REASON, gaps, pairs, sections
 from intonate.errors import CorpusError
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, SPEAKER_NORMALISED
@@ -39,6 +40,7 @@ KNN = Row(
     seeds=5,
     megabytes=1.25,
     train_minutes=0.4,
+    core_hours=0.02,
     ms_per_clip=0.71,
     configurations_tried=60,
     command="intonate train recipes/knn.yaml --set data.split=random-80-20",
@@ -110,7 +112,7 @@ def test_one_line_for_each_system_with_both_splits(written: tuple[str, str]) -> 
     assert knn_of["speaker-disjoint: UAR"].startswith("41.2 (")
     assert knn_of["random: folds × seeds"] == "1 of 1 × 5"
     assert knn_of["disjoint: folds × seeds"].startswith("4 of 6 × 1")
-    assert knn_of["train min"] == "0.8"  # of both splits
+    assert (knn_of["train min"], knn_of["core-hours"]) == ("0.8", "0.04")  # of both splits
     assert (knn_of["ms per clip"], knn_of["MB"], knn_of["tried"]) == ("0.7", "1.2", "60")
     assert cnn_of["parameters"] == "1,203,211"
     assert compact[0] == "compact (speaker-normalised)"
@@ -218,7 +220,7 @@ def test_text_is_escaped(written: tuple[str, str]) -> None:
     assert "<P3>" not in page
     assert "<rebuilt>" not in page
     assert r"1-D CNN \| &lt;P3>" in text
-    assert {len(row) for row in table_under(text, "ravdess")} == {13}  # a bar in a name makes no new column
+    assert {len(row) for row in table_under(text, "ravdess")} == {14}  # a bar in a name makes no new column
 
 
 def test_figures_of_a_report_can_be_taken_as_they_are(benchmark_figures: dict[str, float]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from intonate.bench import benchmark as bench
+from intonate.bench import kept as kept_results
 from intonate.bench import suite as suites
-from intonate.bench.comparison_rows import CLEAN, THE_OTHERS
+from intonate.bench.comparison_rows import CLEAN, HEARD, THE_OTHERS
 from intonate.evaluation import table
 from intonate.evaluation.bootstrap import measure
 from intonate.evaluation.table import RANDOM_SPLIT
@@ -31,7 +31,13 @@ def figures_of(name):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def used():
+    """The files of predictions that a test has read."""
+    return set()
+
+
+@pytest.fixture
+def kept(tmp_path, used):
     """The predictions that a row was computed from."""
 
     @cache
@@ -43,14 +49,16 @@ def kept(tmp_path):
     def predictions(name, suite, row):
         key = shlex.split(row["command"])[-1]
         keys = {corpus.title or key: key for key, corpus in suite.corpora.items() if key_fits(suite, key, row, corpus)}
-        protocol = "random" if row["protocol"] == RANDOM_SPLIT else "disjoint"
+        protocol = {RANDOM_SPLIT: "random", HEARD: "random-heard"}.get(row["protocol"], "disjoint")
         if row["trained_on"] == THE_OTHERS:
             ((trained, corpus),) = suite.corpora.items()
             tested = {title: catalogue_name for catalogue_name, title in corpus.together.items()}[row["corpus"]]
         else:
             trained = keys[row["trained_on"] or row["corpus"]]
             tested = suite.corpora[keys[row["corpus"]]].names(keys[row["corpus"]])[0]
-        part = read(RESULTS / name / f"{key}-{trained}-{protocol}.csv.gz")
+        path = RESULTS / name / f"{key}-{trained}-{protocol}.csv.gz"
+        used.add(path)
+        part = read(path)
         return part.where(statistics=row["statistics"], corpus=tested)
 
     return predictions
@@ -63,7 +71,7 @@ def key_fits(suite, key, row, corpus):
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_every_figure_is_what_its_kept_predictions_give(name, kept):
+def test_every_figure_is_what_its_kept_predictions_give(name, kept, used):
     suite, _ = suites.load(name)
     rows = figures_of(name)
     assert rows
@@ -74,10 +82,11 @@ def test_every_figure_is_what_its_kept_predictions_give(name, kept):
         for figure, metric in KINDS.items():
             where = f"{name}: {row['system']} on {row['corpus']}, {row['protocol']}, {row['statistics']}: {figure}"
             assert measure(part, metric) == pytest.approx(row[figure]["value"], abs=1e-9), where
+    assert used == set((RESULTS / name).glob("*.csv.gz")), "predictions are kept that no row is made of"
 
 
 def test_the_page_is_made_of_these_rows(tmp_path):
-    page = bench.write_tables(RESULTS, tmp_path)
+    page = kept_results.write_tables(RESULTS, tmp_path)
     for name in ("RESULTS.md", "results.html"):
         assert (tmp_path / name).read_text(encoding="utf-8") == (BENCHMARKS / name).read_text(encoding="utf-8"), (
             f"benchmarks/{name} is not what `intonate benchmark` makes of benchmarks/results/suites; run it again"

@@ -53,15 +53,21 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
         "data.shortest_s": 0,
         "data.cache": "",
         "training.epochs": 1,
+        "training.steps": 0,
         "training.batch_size": 8,
         "training.precision": "32",
         "training.seeds": [0],
         "training.leave_out": [],
     }
     changes |= {f"model.params.{key}": value for key, value in (SMALL.get(whole.model.name, {}) | encoders).items()}
+    if "seconds" in whole.model.params:
+        changes["model.params.checkpoint"] = small_encoders.whisper(root / "whisper")
     for name, item in whole.inputs.items():
         if item.params.get("of") == "encoded":
             changes[f"inputs.{name}.params.params.encoder"] = small_encoders.whisper(root / "whisper")
+            changes[f"inputs.{name}.params.params.layers"] = [1, 2]
+            if whole.model.name == "head":
+                changes["model.params.of"] = 2
         if item.front_end == "mfcc_image":
             changes[f"inputs.{name}.params.side"] = SIDE
     if whole.model.params.get("network") == "mobilenetv2":  # the only one of them that may be narrower

@@ -74,7 +74,7 @@ def test_a_rare_class_counts_as_much_as_a_frequent_one(name):
     targets = np.repeat([0, 1], [270, 30])
     features = (rng.normal(size=(300, 2)) + 1.5 * targets[:, None]).astype(np.float32)
     pipeline = BUILDERS[name](seed=0)
-    weights = fitting._balanced_weights(pipeline, targets)
+    weights = fitting._class_weights(pipeline, targets, balance=True)
     assert bool(weights) == (name in ("mlp", "xgboost", "naive_bayes"))
     heard = (rng.normal(size=(600, 2)) + 1.5 * np.repeat([0, 1], 300)[:, None]).astype(np.float32)
     rare = pipeline.fit(features, targets, **weights).predict(heard)[300:].mean()
@@ -83,6 +83,13 @@ def test_a_rare_class_counts_as_much_as_a_frequent_one(name):
         assert rare > plain + 0.1
     if name != "knn":
         assert rare > 0.4
+
+
+@pytest.mark.parametrize("name", ["mlp", "lightgbm", "svm", "random_forest", "decision_tree"])
+def test_without_balance_every_clip_counts_the_same(name):
+    pipeline = BUILDERS[name](seed=0)
+    assert fitting._class_weights(pipeline, np.array([0, 0, 1]), balance=False) == {}
+    assert [value for key, value in pipeline.get_params().items() if key.endswith("class_weight") and value] == []
 
 
 @pytest.mark.parametrize("name", ["knn", "naive_bayes", "decision_tree"])

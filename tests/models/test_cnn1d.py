@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from intonate.models.cnn1d import CNN1D
+from intonate.training.fit_options import Training
 from intonate.training.module import Classifier
-from intonate.training.recipe import Training
 
 COLUMNS = 94
 DENSE = (128, 64)

@@ -169,7 +169,21 @@ def test_whisper_hears_the_spectrogram_that_it_was_taught(bands):
     clip = toy.voice("happy", 1, np.random.default_rng(0), 2.0)
     wanted = extractor(clip, sampling_rate=16_000, return_tensors="pt").input_features
     torch.testing.assert_close(LogMel(bands)(torch.from_numpy(clip)[None]), wanted, rtol=0, atol=1e-4)
-    assert LogMel.rows(torch.tensor([1, 320, 321, 600_000])).tolist() == [1, 1, 2, 1500]
+    assert LogMel(bands).rows(torch.tensor([1, 320, 321, 600_000])).tolist() == [1, 1, 2, 1500]
+
+
+def test_whisper_may_be_shown_a_few_seconds(folders):
+    few, all_thirty = (
+        SpeechEncoder(4, {}, folders["whisper"], tune="whole", seconds=seconds).eval() for seconds in (2, 30)
+    )
+    assert few.speech.stack(sound(), HEARD)[0].shape[2] == 100
+    few.load_state_dict(all_thirty.state_dict() | {key: value for key, value in few.state_dict().items()
+                                                   if "positions" in key})  # fmt: skip
+    # What is left of the silence changes little, and what lies beyond the seconds nothing.
+    torch.testing.assert_close(few(sound(), HEARD), all_thirty(sound(), HEARD), rtol=0.2, atol=0.05)
+    longer = torch.nn.functional.pad(sound(), (0, 30_000), value=0.1)
+    torch.testing.assert_close(few(longer[:, :32_000], HEARD), few(longer, HEARD))
+    assert not few.speech.model.embed_positions.weight.requires_grad
 
 
 LARGE = {
@@ -209,6 +223,8 @@ def test_full_size_encoders_have_as_many_weights_as_published(kind, shape, milli
         ({"tune": "some"}, "tune is frozen, last, partial, whole; got 'some'"),
         ({"layers": "all"}, "layers is last, weighted; got 'all'"),
         ({"pool": "max"}, "pool is mean or attention; got 'max'"),
+        ({"seconds": 0}, "seconds is a whole number from 1 to 30; got 0"),
+        ({"seconds": 3}, "seconds is for Whisper"),
         ({"tune": "last", "last": 3}, "from 1 to the encoder's 2 layers; got 3"),
         ({"mask": {"time": 0.1}}, "mask has no 'time'; did you mean 'time_"),
         ({"lora": {"rank": 8}}, "needs a rank, as in {rank: 8}, and tune: frozen"),

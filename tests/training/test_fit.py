@@ -201,6 +201,17 @@ def test_batches_that_add_up_are_one_step(toy_corpus, tmp_path):
         np.testing.assert_allclose(values, learnt[1][name], atol=2e-5, err_msg=name)
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (14, 5)])
+def test_steps_are_made_in_whole_epochs(steps, epochs, toy_corpus, tmp_path):
+    """24 clips train, in batches of 8: three steps an epoch."""
+    inputs = {"features": toy.VOICE["voice"] | {"normalise": {"kind": "corpus"}}}
+    model = {"name": "mlp_network", "params": {"layers": [8], "dropout": 0}}
+    training = {"plain": True, "steps": steps, "batch_size": 8, "epochs": 3}
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, inputs=inputs, model=model, training=training)
+    record = json.loads((train(recipe, runs=tmp_path) / "fold1-seed0" / "run.json").read_text())
+    assert record["epochs"] == epochs
+
+
 def test_a_rate_for_an_encoder_that_is_not_there_is_refused_before_anything_is_heard(toy_corpus, tmp_path):
     recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training={"encoder_learning_rate": 1e-5})
     with pytest.raises(RecipeError, match="compact has none; set it to 0"):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate.models.contract import Network
-from intonate.training.module import Classifier, masked_cross_entropy, mixed, soft_targets, warm_cosine
-from intonate.training.recipe import Training
+from intonate.training.fit_options import Training
+from intonate.training.module import Classifier, masked_cross_entropy, mixed, rate_factor, soft_targets
 
 
 def batch_of(rows: int, classes: int, seed: int):
@@ -79,13 +79,26 @@ def test_mixup_mixes_what_is_a_number_and_keeps_targets_shares(rows, seed):
     assert mixed(batch, soft, allowed)[0]["mel"].equal(changed["mel"])
 
 
-def test_the_schedule_warms_up_and_falls_to_nothing():
-    factors = np.array([warm_cosine(step, 200, 0.1) for step in range(201)])
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_schedule_warms_up_and_falls_to_nothing(schedule):
+    factors = np.array([rate_factor(step, 200, 0.1, schedule) for step in range(201)])
     assert factors[0] == pytest.approx(1 / 20)
     assert factors[19] == factors.max() == 1.0
     assert (np.diff(factors[:20]) > 0).all()
     assert (np.diff(factors[20:]) < 0).all()
     assert factors[-1] == pytest.approx(0, abs=1e-9)
+    assert factors[110] == pytest.approx(0.5)
+
+
+def test_a_plain_training_keeps_its_rate_from_the_first_step():
+    options = Training(plain=True, learning_rate=0.3)
+    found = Classifier(Linear(3, 2), options, 7, np.array(["one"])).configure_optimizers()
+    rates = []
+    for _ in range(7):
+        rates.append(found["optimizer"].param_groups[0]["lr"])
+        found["optimizer"].step()
+        found["lr_scheduler"]["scheduler"].step()
+    assert rates == pytest.approx([0.3] * 7)
 
 
 class Linear(torch.nn.Linear, Network):

@@ -7,6 +7,7 @@ import yaml
 
 from intonate.errors import LabelError, RecipeError
 from intonate.training import recipe_names
+from intonate.training.fit_options import PLAIN
 from intonate.training.recipe import load
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -64,6 +65,27 @@ def test_what_is_wrong_is_named_with_the_way_out(path, override, words):
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_plain_recipe_has_nothing_but_what_it_names(path):
+    training = load(path, ["training.plain=true", "training.weight_decay=0.01", "training.warm_up=0.1"]).training
+    named = {"weight_decay": 0.01, "warm_up": 0.1}
+    assert {key: getattr(training, key) for key in PLAIN} == PLAIN | named
+    assert not training.patience
+    assert training.precision == "32"
+
+
+def test_a_plain_recipe_that_is_kept_is_read_again_as_it_is(path, tmp_path):
+    recipe = load(path, ["training.plain=true", "training.mixup=0.3"])
+    (tmp_path / "kept.yaml").write_text(yaml.safe_dump(recipe.portable()))
+    assert load(tmp_path / "kept.yaml").hash() == recipe.hash()
+    assert recipe.hash() != load(path, ["training.mixup=0.3"]).hash()
+
+
+def test_a_search_counts_in_epochs(path):
+    space = "search={space: {training.learning_rate: [0.1, 0.2]}}"
+    with pytest.raises(RecipeError, match=r"give training\.epochs in place of training\.steps"):
+        load(path, [space, "training.steps=100"])
 
 
 def test_a_missing_key_is_named(tmp_path):

@@ -5,13 +5,13 @@ benchmarks/results/suites/<suite>.json     the rows, and the predictions that th
 benchmarks/RESULTS.md, results.html        every suite that has results, to look at
 
 What was trained before is not trained again: a suite that was stopped goes on, and one that is done is written anew. A
-cell that failed, or that there was no time for, says so.
+cell that failed, or that there was no time for, says so; if it was measured before, by the very same recipe, it keeps
+the figures that are kept among the results.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import json
 import shlex
 import time
@@ -26,11 +26,12 @@ from rich.console import Console
 
 from intonate import corpora
 from intonate.augment import waveform
-from intonate.bench import comparison, ensemble_runs, speed
+from intonate.bench import ensemble_runs, speed
 from intonate.bench import suite as suites
-from intonate.bench.comparison_rows import CLEAN, THE_OTHERS, Figure, Row
+from intonate.bench.comparison_rows import CLEAN, HEARD, THE_OTHERS, Figure, Row
+from intonate.bench.kept import kept_rows, write
 from intonate.bench.suite import Corpus, Suite, System
-from intonate.corpora import splits
+from intonate.corpora import copies, splits
 from intonate.errors import IntonateError, RecipeError, did_you_mean
 from intonate.evaluation import table
 from intonate.evaluation.protocol import scores
@@ -39,7 +40,8 @@ from intonate.features.cache import Change
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import Utterance
-from intonate.training import data, evaluate, fit
+from intonate.training import data, evaluate, fit, jobs
+from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
 RESULTS = Path("benchmarks")
@@ -108,46 +110,8 @@ def benchmark(
             raise RecipeError(f"suite {path.stem} has no system {key!r}; {did_you_mean(key, suite.systems)}")
     suite_run = _SuiteRun(suite, path, runs / path.stem, data_root or Path(suite.data))
     failures = suite_run.train(only, hours)
-    rows, tables = suite_run.rows(failures)
+    rows, tables = suite_run.rows(failures, kept_rows(out / "results" / "suites" / f"{path.stem}.json"))
     return write(path.stem, suite, rows, tables, out)
-
-
-def write(name: str, suite: Suite, rows: Sequence[Row], tables: dict[str, PredictionTable], out: Path) -> Path:
-    """Keep the rows and predictions of a suite, and write the tables of all suites that have any."""
-    folder = out / "results" / "suites"
-    folder.mkdir(parents=True, exist_ok=True)
-    for run, predictions in tables.items():
-        _write_predictions(predictions, folder / name / f"{run}.csv.gz")
-    record = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    return write_tables(folder, out)
-
-
-def write_tables(results: Path, out: Path) -> Path:
-    """RESULTS.md and results.html from the rows of every suite in a folder of results; the Markdown file."""
-    rows, notes = [], []
-    for file in sorted(results.glob("*.json")):
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        notes += raw["about"]
-        rows += [_read_row(fields) for fields in raw["rows"]]
-    comparison.write(rows, out / "RESULTS.md", out / "results.html", "What was measured", notes)
-    return out / "RESULTS.md"
-
-
-def _write_predictions(predictions: PredictionTable, path: Path) -> None:
-    """A compressed table; probabilities to five places, which changes no label."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plain = path.with_suffix("")
-    table.write(replace(predictions, probabilities=predictions.probabilities.round(5)), plain)
-    # Without the time in it, so that the same predictions are the same file.
-    path.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
-    plain.unlink()
-
-
-def _read_row(fields: dict[str, Any]) -> Row:
-    figures = {key: Figure(**fields[key]) if fields[key] else None for key in ("uar", "wa")}
-    return Row(**fields | figures)
 
 
 class _SuiteRun:
@@ -204,7 +168,7 @@ class _SuiteRun:
 
         ensemble_runs.run(self.runs / cell.name, members, cell.split, utterances, answer)
 
-    def rows(self, failures: dict[str, str]) -> tuple[list[Row], dict[str, PredictionTable]]:
+    def rows(self, failures: dict[str, str], kept: Sequence[Row] = ()) -> tuple[list[Row], dict[str, PredictionTable]]:
         """The rows of the suite's table, and the predictions of each run that they were computed from."""
         row_makers: dict[str, Callable[[Cell], Iterator[tuple[Row, PredictionTable | None]]]] = {
             "compare": self._comparison_rows,
@@ -219,13 +183,15 @@ class _SuiteRun:
                 if reason := cell.system.missing or failures.get(cell.name, ""):
                     raise RecipeError(reason)
                 if not cell.system.model and not self._report_file(cell).exists():
-                    raise RecipeError("not trained yet")
+                    raise RecipeError("; ".join(filter(None, ("not trained yet", cell.system.note))))
                 for row, predictions in row_makers[self.suite.kind](cell):
                     rows.append(row)
                     if predictions is not None:
-                        tables.setdefault(cell.name, []).append(predictions)
+                        tables.setdefault(cell.name + "-heard" * (row.protocol == HEARD), []).append(predictions)
             except IntonateError as error:
-                rows += [replace(row, note=str(error)) for row in self._empty_rows(cell)]
+                recipe_hash = self._recipe_hash(cell)
+                earlier = [self._named_anew(row, cell) for row in kept if row.recipe == recipe_hash]
+                rows += earlier or [replace(row, note=str(error)) for row in self._empty_rows(cell)]
         return rows, {name: table.concatenate(parts) for name, parts in tables.items()}
 
     def _comparison_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
@@ -236,6 +202,23 @@ class _SuiteRun:
         for condition in report["conditions"]:
             row = self._with_figures(self._empty_row(cell), condition)
             yield replace(row, **self.facts(folder)), predictions.where(statistics=condition["statistics"])
+        if cell.system.heard and cell.protocol == RANDOM_SPLIT:
+            predictions = self._predict_training_clips(cell)
+            (condition,) = scores(predictions)["conditions"]
+            row = replace(self._with_figures(self._empty_row(cell), condition), protocol=HEARD)
+            yield replace(row, **self.facts(folder)), predictions
+
+    def _predict_training_clips(self, cell: Cell) -> PredictionTable:
+        """What each fit of a cell says of its own training part, each clip alone."""
+        utterances = data.with_labels(self.utterances(cell.corpus_key), cell.corpus.labels)
+        group, _ = copies.same_recordings(utterances)
+        tables = []
+        for fold, split, seed in jobs.jobs_of(self._recipe(cell), utterances):
+            rows = [utterances[row] for row in copies.kept_apart(split, group).train]
+            model = read_model(self.runs / cell.name / jobs.fit_name((fold, split, seed)) / "model.onnx")
+            part = self._predict_corpus(model, cell.corpus_key, rows, protocol=HEARD, is_clip_alone=True)
+            tables.append(replace(part, fold=np.full(len(part), str(fold)), seed=np.full(len(part), seed)))
+        return table.concatenate(tables)
 
     def _cross_corpus_rows(self, cell: Cell) -> Iterator[tuple[Row, PredictionTable | None]]:
         """Trained on this corpus; tested on its own test speakers, and on everybody of the others."""
@@ -303,10 +286,44 @@ class _SuiteRun:
             protocol=cell.protocol,
             published=published_figures.get(cell.corpus_key, published_figures.get("", "")),
             unpublished="no figure was published" if not published_figures else "",
-            of_folds=len(splits.folds(cell.split, self.utterances(cell.corpus_key))) if not cell.system.missing else 0,
+            of_folds=self._fold_count(cell),
             command=f"intonate benchmark {self.path.stem} --only {shlex.quote(cell.key)}",
             note=cell.system.note,
+            recipe=self._recipe_hash(cell),
         )
+
+    def _fold_count(self, cell: Cell) -> int:
+        """How many folds the split has; 0 where nothing can be read to divide."""
+        if cell.system.missing:
+            return 0
+        try:
+            return len(splits.folds(cell.split, self.utterances(cell.corpus_key)))
+        except IntonateError:
+            return 0
+
+    def _recipe(self, cell: Cell) -> Recipe:
+        return load(self.path.parent / cell.system.recipe, cell.overrides(self.data_root))
+
+    def _named_anew(self, row: Row, cell: Cell) -> Row:
+        """A row that was measured before, called as the suite calls it now."""
+        empty = self._empty_row(cell)
+        words = ("system", "published", "unpublished", "command", "note")
+        return replace(row, **{name: getattr(empty, name) for name in words})
+
+    def _recipe_hash(self, cell: Cell) -> str:
+        """What tells whether a figure is of what the suite says now: empty for a cell that has no recipe, or no valid
+        one; of an ensemble those of its members.
+        """
+        system = cell.system
+        if system.members:
+            members = [dataclasses.replace(cell, key=key, system=self.suite.systems[key]) for key in system.members]
+            return "+".join([cell.name, *map(self._recipe_hash, members)])
+        if not system.recipe:
+            return ""
+        try:
+            return self._recipe(cell).hash()
+        except RecipeError:
+            return ""
 
     def _with_figures(self, row: Row, condition: dict[str, Any]) -> Row:
         # Over the classes that the corpus has, where the model has others too.
@@ -327,9 +344,12 @@ class _SuiteRun:
         utterances: Sequence[Utterance],
         change: Change | None = None,
         protocol: str = SPEAKER_DISJOINT,
+        is_clip_alone: bool = False,
     ) -> PredictionTable:
         bar = data.bar(console, "listening")
-        return evaluate.answers(model, utterances, protocol, bar, root=self.data_root, change=change)
+        return evaluate.answers(
+            model, utterances, protocol, bar, root=self.data_root, change=change, is_clip_alone=is_clip_alone
+        )
 
     def _cell_model(self, cell: Cell) -> ModelFile:
         if cell.system.model:

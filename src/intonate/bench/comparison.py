@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from intonate.bench.comparison_markdown import markdown
 from intonate.bench.comparison_page import render
 from intonate.bench.comparison_rows import Row
-from intonate.bench.comparison_tables import markdown, sections
+from intonate.bench.comparison_tables import sections
 from intonate.errors import CorpusError
 
 

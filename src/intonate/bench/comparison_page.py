@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from intonate.bench import comparison_plots
+from intonate.bench.comparison_markdown import Reasons
 from intonate.bench.comparison_rows import Row
-from intonate.bench.comparison_tables import KINDS, Cell, Reasons, Section
+from intonate.bench.comparison_tables import KINDS, Cell, Section
 from intonate.evaluation.page import document, glossary, html_table, panel, plural
 
 _PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
@@ -27,6 +28,7 @@ _GLOSSARY = {
     "folds × seeds": "How many parts of the split were tested in turn, of how many there are, and how many times each "
     "was trained from another random start.",
     "train min": "Minutes of training, all folds and seeds of both splits together.",
+    "core-hours": "The same in hours that a processor core was busy for it, the features of the clips not counted.",
     "ms per clip": "From the sound in memory to probabilities.",
     "tried": "Configurations that were compared on validation speakers to find this one.",
 }

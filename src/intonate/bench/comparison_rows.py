@@ -8,6 +8,8 @@ from intonate.evaluation.table import CLIP_ALONE, SPEAKER_DISJOINT
 
 # What `Row.noise` says of the clips as they are.
 CLEAN = "none"
+# What `Row.protocol` says where the very clips that were trained on were tested.
+HEARD = "the clips that it was trained on"
 # What `Row.trained_on` says where every other corpus was trained on.
 THE_OTHERS = "the other corpora"
 
@@ -34,7 +36,7 @@ class Row:
     Attributes:
         system: what readers call it, e.g. `1-D CNN (P3)`.
         corpus: what it was tested on.
-        protocol: `random (speakers overlap)` or `speaker-disjoint` (`evaluation.table`).
+        protocol: `random (speakers overlap)` or `speaker-disjoint` (`evaluation.table`), or HEARD.
         statistics: whose clips the features were normalised by, e.g. `clip alone`.
         published: the published figure with its metric, e.g. `WA 63.1, UA 56.7`; or empty.
         unpublished: why there is none.
@@ -45,10 +47,12 @@ class Row:
         seeds: how many were done of each fold.
         parameters: of a network; None for what has none to count.
         megabytes: of the model file.
-        train_minutes: all folds and seeds together.
+        train_minutes: all folds and seeds together, by the clock.
+        core_hours: the same, hours of a processor core; None where they were not measured.
         ms_per_clip: from the waveform in memory to probabilities.
         configurations_tried: how many were compared (on validation speakers) to find this one.
         command: what one types to get this row.
+        recipe: hash of the recipe that was trained, its name, folds and seeds among it; empty where there is none.
         note: why a figure is missing, or what else must be known of it.
         trained_on: in a cross-corpus row the corpus of the training, which is `corpus` itself on the diagonal;
             `THE_OTHERS` where one was left out.
@@ -70,6 +74,7 @@ class Row:
     parameters: int | None = None
     megabytes: float | None = None
     train_minutes: float | None = None
+    core_hours: float | None = None
     ms_per_clip: float | None = None
     configurations_tried: int | None = None
     command: str = ""
@@ -77,3 +82,4 @@ class Row:
     trained_on: str = ""
     noise: str = ""
     snr_db: float | None = None
+    recipe: str = ""

@@ -1,10 +1,10 @@
-"""The tables of a comparison, as data: what stands in which cell, and why a cell is empty. And the same as Markdown."""
+"""The tables of a comparison, as data: what stands in which cell, and why a cell is empty."""
 
 from __future__ import annotations
 
 import statistics as averages
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from intonate.bench.comparison_rows import CLEAN, THE_OTHERS, Figure, Row
@@ -122,10 +122,10 @@ def pairs(rows: Sequence[Row]) -> list[tuple[Row | None, Row | None]]:
 
 
 def gaps(rows: Sequence[Row]) -> list[float]:
-    """By how much the random split reads higher, UAR (0…1), of each system that has both."""
+    """By how much the random split reads higher, UAR (0…1), of each system that has both: each clip alone."""
     return [
         overlapping.uar.value - disjoint.uar.value
-        for overlapping, disjoint in pairs(rows)
+        for overlapping, disjoint in pairs([row for row in rows if row.statistics == CLIP_ALONE])
         if overlapping and disjoint and overlapping.uar and disjoint.uar
         if overlapping.uar.value is not None and disjoint.uar.value is not None
     ]
@@ -168,6 +168,7 @@ def _systems_section(rows: list[Row]) -> Section:
         reason = next((row.unpublished for row in pair if row.unpublished), NO_REASON)
         configurations = [row.configurations_tried for row in pair if row.configurations_tried is not None]
         minutes = [row.train_minutes for row in pair if row.train_minutes is not None]
+        core_hours = [row.core_hours for row in pair if row.core_hours is not None]
         cells.append(
             (
                 Cell(*name_of(pair[0])),
@@ -178,6 +179,7 @@ def _systems_section(rows: list[Row]) -> Section:
                 _fold_cell(disjoint),
                 _cost_cell(pair, "{:,}", [row.parameters for row in pair], "no network: it has no parameters to count"),
                 _cost_cell(pair, "{:,.1f}", [sum(minutes)] if minutes else []),
+                _cost_cell(pair, "{:,.2f}", [sum(core_hours)] if core_hours else []),
                 _cost_cell(pair, "{:,.1f}", [row.ms_per_clip for row in pair]),
                 _cost_cell(pair, "{:,.1f}", [row.megabytes for row in pair]),
                 _cost_cell(pair, "{:,}", [max(configurations)] if configurations else []),
@@ -186,7 +188,7 @@ def _systems_section(rows: list[Row]) -> Section:
     head = (
         *("system", "published", "random: WA", "random: UAR", "speaker-disjoint: WA", "speaker-disjoint: UAR"),
         *("random: folds × seeds", "disjoint: folds × seeds"),
-        *("parameters", "train min", "ms per clip", "MB", "tried"),
+        *("parameters", "train min", "core-hours", "ms per clip", "MB", "tried"),
     )
     return Section(
         "systems", rows[0].corpus, _gap_sentence(gaps(rows)), tuple(rows), head, tuple(cells), text_columns=2
@@ -341,60 +343,3 @@ def _commands_section(rows: Sequence[Row]) -> Section:
     )
     head = ("system", "corpus", "protocol", "command")
     return Section("commands", "", "", tuple(rows), head, cells, text_columns=4)
-
-
-def markdown(tables: Sequence[Section], title: str, notes: Sequence[str] = ()) -> str:
-    """The tables as one Markdown file; see `comparison.write`."""
-    parts = [f"# {_escaped(title)}"]
-    if note_lines := [f"- {_escaped(note)}" for note in notes if note]:
-        parts.append("\n".join(note_lines))
-    parts.append(
-        "In %, with 95 % intervals over speakers in brackets. UAR (also UA) is the mean of the classes' recalls, WA "
-        "the accuracy, both among the classes that the corpus has (own classes). In a random split speakers overlap: "
-        "the same voices are in training and test. *Folds × seeds*: "
-        "folds tested, of how many there are, and how often each was trained. *Train min*: all of them together. "
-        "*Tried*: configurations compared on validation speakers."
-    )
-    last_kind = ""
-    for section in tables:
-        parts += [f"## {KINDS[section.kind]}"] if section.kind != last_kind else []
-        parts += [f"### {_escaped(section.heading)}"] if section.heading else []
-        parts += [section.lead] if section.lead else []
-        last_kind = section.kind
-        reasons = Reasons()
-        lines = [
-            "| " + " | ".join(map(_escaped, section.head)) + " |",
-            "| "
-            + " | ".join("---" if column < section.text_columns else "---:" for column in range(len(section.head)))
-            + " |",
-            *("| " + " | ".join(_markdown_cell(cell, reasons) for cell in line) + " |" for line in section.cells),
-        ]
-        parts.append("\n".join(lines))
-        if reasons.reasons:
-            parts.append("\n".join(f"{number}. {_escaped(reason)}" for number, reason in enumerate(reasons.reasons, 1)))
-    return "\n\n".join(parts) + "\n"
-
-
-@dataclass
-class Reasons:
-    """The reasons under a table, each once, numbered from 1 as they come."""
-
-    reasons: list[str] = field(default_factory=list)
-
-    def number(self, reason: str) -> int:
-        if reason not in self.reasons:
-            self.reasons.append(reason)
-        return self.reasons.index(reason) + 1
-
-
-def _markdown_cell(cell: Cell, reasons: Reasons) -> str:
-    text = f"`{_escaped(cell.text, code=True)}`" if cell.code else _escaped(cell.text)
-    small = f" ({_escaped(cell.small)})" if cell.small else ""
-    mark = f" <sup>{reasons.number(cell.reason)}</sup>" if cell.reason else ""
-    return text + small + mark
-
-
-def _escaped(text: str, code: bool = False) -> str:
-    """Text that Markdown leaves as it is, on one line."""
-    line = " ".join(text.split()).replace("|", "\\|")
-    return line if code else line.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")

@@ -63,10 +63,12 @@ def run(folder: Path, members: Sequence[Path], split: str, utterances: Sequence[
 def _record(member_fits: Sequence[Path], split: str, seed: int) -> dict[str, Any]:
     records = [json.loads((member_fit / "run.json").read_text(encoding="utf-8")) for member_fit in member_fits]
     parameter_counts = [record.get("parameters") for record in records]
+    core_s = [record.get("train_core_s") for record in records]
     return {
         "split": split,
         "seed": seed,
         "train_s": sum(record["train_s"] for record in records),
         "configurations_tried": sum(record["configurations_tried"] for record in records),
+        **({"train_core_s": sum(core_s)} if None not in core_s else {}),
         **({"parameters": sum(parameter_counts)} if all(parameter_counts) else {}),
     }

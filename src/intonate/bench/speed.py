@@ -18,11 +18,13 @@ CLIP_S, ROUNDS, WARM_UP = 3.0, 30, 5
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """Minutes of all fits together, parameters, size of the file, time of an answer: fields of a `Row`."""
+    """Minutes and core-hours of all fits, parameters, size of the file, time of an answer: fields of a `Row`."""
     fits = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("fold*-seed*/run.json"))]
     model = min(run.glob("fold*-seed*/model.onnx"))
+    core_s = [fit.get("train_core_s") for fit in fits]
     return {
         "train_minutes": sum(fit["train_s"] for fit in fits) / 60,
+        "core_hours": sum(core_s) / 3600 if None not in core_s else None,
         "parameters": fits[0].get("parameters"),
         "megabytes": model.stat().st_size / 1e6,
         "ms_per_clip": milliseconds(model),

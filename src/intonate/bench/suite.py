@@ -17,6 +17,7 @@ about all; `disturb` trains it on each corpus and asks it about the test clips a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -59,11 +60,17 @@ class System(_SuitePart):
     model: str = Field(default="", description="a built-in model, instead of a recipe (kind: disturb)")
     published: dict[str, str] = Field(default={}, description="corpus, or '' for any other -> its figure, metric named")
     set: list[str] = Field(default=[], description="changes of the recipe, as for `intonate train --set`")
+    habits: list[str] = Field(
+        default=[], description="a row more, KEY-habits: with these changes, which give a plain recipe our own habits"
+    )
     only: list[str] = Field(default=[], description="keys of `corpora`; empty for all")
     folds: dict[str, list[int]] = Field(
         default={}, description="key of `corpora` -> folds of its disjoint split, for what takes long to train"
     )
     seeds: list[int] = Field(default=[], description="instead of those of the corpora, as where nothing is drawn")
+    heard: bool = Field(
+        default=False, description="a row more: the scores on the very clips that it was trained on (random split)"
+    )
     note: str = Field(default="", description="what must be known of its figures")
     missing: str = Field(default="", description="why it is listed and not trained")
 
@@ -81,6 +88,7 @@ class Suite(_SuitePart):
     kind: Literal["compare", "cross", "disturb", "leave_out"] = "compare"
     about: list[str] = Field(default=[], description="sentences under the heading")
     data: str = Field(default="../shared/corpora", description="the folder that the corpora lie in, by their names")
+    set: list[str] = Field(default=[], description="changes of every recipe, before those of its system")
     corpora: dict[str, Corpus]
     like: str = Field(default="", description="another suite of the same folder, whose systems are compared here too")
     systems: dict[str, System] = {}
@@ -112,6 +120,7 @@ def load(name: str | Path) -> tuple[Suite, Path]:
             key: system.model_copy(update={"folds": {}, "only": []}) for key, system in other_systems.items()
         }
         suite = suite.model_copy(update={"systems": copied_systems | suite.systems})
+    suite = suite.model_copy(update={"systems": _with_habits(suite.systems)})
     for key, system in suite.systems.items():
         if bool(system.recipe) + bool(system.members) + bool(system.model) != 1 and not system.missing:
             raise RecipeError(f"suite {path}: systems.{key} needs either a recipe, or members, or a model")
@@ -124,8 +133,22 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         for corpus in system.only:
             if corpus not in suite.corpora:
                 raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")
-    systems = {key: _with_recipe_path(key, system, path) for key, system in suite.systems.items()}
+    systems = {
+        key: _with_recipe_path(key, system.model_copy(update={"set": [*suite.set, *system.set]}), path)
+        for key, system in suite.systems.items()
+    }
     return suite.model_copy(update={"systems": systems}), path
+
+
+def _with_habits(systems: Mapping[str, System]) -> dict[str, System]:
+    """The systems, and behind each that has `habits` the same with these."""
+    expanded = {}
+    for key, system in systems.items():
+        expanded[key] = system.model_copy(update={"habits": []})
+        if system.habits:
+            changes = {"title": f"{system.title}, with our habits", "set": [*system.set, *system.habits], "habits": []}
+            expanded[f"{key}-habits"] = system.model_copy(update=changes)
+    return expanded
 
 
 def _with_recipe_path(key: str, system: System, suite: Path) -> System:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from intonate.errors import RecipeError, did_you_mean, require
 from intonate.models.rows import mask_of
-from intonate.models.whisper import LogMel
+from intonate.models.whisper import ROWS, SECONDS, LogMel
 from intonate.published import checkpoints
 
 TUNE = ("frozen", "last", "partial", "whole")
@@ -39,6 +39,8 @@ class SpeechRows(nn.Module):
         mask: SpecAugment inside the encoder: time_prob, time_length (share of the frames that are masked, frames of one
             mask), feature_prob, feature_length (the same over columns). Empty for none.
         lora: rank, and alpha (twice the rank) and dropout (0): low-rank adapters learn beside the frozen weights.
+        seconds: what a Whisper is shown, silence behind a shorter clip and nothing beyond: 30 as it was trained; with
+            fewer there are fewer rows to compute.
 
     Raises:
         ModelError: the checkpoint is not here and cannot be fetched.
@@ -54,9 +56,10 @@ class SpeechRows(nn.Module):
         layers: str = "last",
         mask: Mapping[str, float] | None = None,
         lora: Mapping[str, float] | None = None,
+        seconds: int = SECONDS,
     ) -> None:
         super().__init__()
-        check(tune, layers, mask, lora)
+        check(tune, layers, mask, lora, seconds)
         config = checkpoints.load(checkpoint, key, "AutoConfig")
         whisper = config.model_type == "whisper"
         if not whisper and not hasattr(config, "feat_extract_norm"):
@@ -66,13 +69,15 @@ class SpeechRows(nn.Module):
             )
         if mask and whisper:
             raise RecipeError("model.params.mask works inside HuBERT, wav2vec 2.0 and WavLM; leave it out for Whisper")
+        if seconds != SECONDS and not whisper:
+            raise RecipeError(f"model.params.seconds is for Whisper, and {checkpoint} hears any length; leave it out")
         # LayerDrop would leave out layers that the learnt mean counts; SpecAugment is done in `_mask_hidden_states`.
         options_off: dict[str, Any] = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
         model = checkpoints.load(
             checkpoint, key, **{name: value for name, value in options_off.items() if hasattr(config, name)}
         )
-        self.mel = LogMel(config.num_mel_bins) if whisper else None
-        self.model = model.encoder if whisper else model
+        self.mel = LogMel(config.num_mel_bins, seconds) if whisper else None
+        self.model = _with_positions(model.encoder, seconds) if whisper else model
         self.tune, self.layers, self.mask = tune, layers, dict(mask or {})
         self.width: int = config.hidden_size
         # HuBERT-base normalises its first layer over time, padding included; Whisper always hears 30 s.
@@ -180,7 +185,24 @@ class SpeechRows(nn.Module):
         return (rows, *hidden_states[1:]) if isinstance(hidden_states, tuple) else rows
 
 
-def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mapping[str, float] | None) -> None:
+def _with_positions(encoder: Any, seconds: int) -> Any:
+    """A Whisper's encoder for so many seconds: its positions are sinusoids, of which the first are kept."""
+    rows = seconds * ROWS // SECONDS
+    if rows < encoder.config.max_source_positions:
+        encoder.config.max_source_positions = encoder.max_source_positions = rows
+        positions = nn.Embedding(rows, encoder.embed_positions.embedding_dim)
+        positions.weight = nn.Parameter(encoder.embed_positions.weight[:rows].detach().clone(), requires_grad=False)
+        encoder.embed_positions = positions
+    return encoder
+
+
+def check(
+    tune: str,
+    layers: str,
+    mask: Mapping[str, float] | None,
+    lora: Mapping[str, float] | None,
+    seconds: int = SECONDS,
+) -> None:
     """Refuse values that no encoder takes.
 
     Raises:
@@ -196,6 +218,8 @@ def check(tune: str, layers: str, mask: Mapping[str, float] | None, lora: Mappin
         for entry in settings or {}:
             if entry not in entries:
                 raise RecipeError(f"model.params.{name} has no {entry!r}; {did_you_mean(entry, entries)}")
+    if not (isinstance(seconds, int) and 1 <= seconds <= SECONDS):
+        raise RecipeError(f"model.params.seconds is a whole number from 1 to {SECONDS}; got {seconds!r}")
     if lora and (tune != "frozen" or lora.get("rank", 0) < 1):
         raise RecipeError("model.params.lora needs a rank, as in {rank: 8}, and tune: frozen, which it learns beside")
 

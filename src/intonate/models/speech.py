@@ -18,6 +18,7 @@ from intonate.models import encoders
 from intonate.models.contract import Network
 from intonate.models.digest import array_digest
 from intonate.models.rows import AttentivePooling, mask_of, masked_mean
+from intonate.models.whisper import SECONDS
 from intonate.published import checkpoints
 
 POOLS = ("mean", "attention")
@@ -37,6 +38,7 @@ class SpeechEncoder(Network):
         dropout: before the output.
         mask: SpecAugment inside the encoder: {time_prob: 0.05, time_length: 10, feature_prob: 0, feature_length: 10}.
         lora: {rank: 8}, and alpha and dropout: adapters learn, with `tune: frozen`; in the file they are merged.
+        seconds: what a Whisper is shown of a clip, from its beginning; less than its own 30 is sooner done.
 
     Raises:
         ModelError: the checkpoint is not here and cannot be fetched.
@@ -57,11 +59,12 @@ class SpeechEncoder(Network):
         dropout: float = 0.1,
         mask: Mapping[str, float] | None = None,
         lora: Mapping[str, float] | None = None,
+        seconds: int = SECONDS,
     ) -> None:
         super().__init__()
         if pool not in POOLS:
             raise RecipeError(f"model.params.pool is {' or '.join(POOLS)}; got {pool!r}")
-        self.speech = encoders.SpeechRows(checkpoint, "checkpoint", tune, last, layers, mask, lora)
+        self.speech = encoders.SpeechRows(checkpoint, "checkpoint", tune, last, layers, mask, lora, seconds)
         if not self.speech.pads:
             self.BATCHING = "equal_length"
         self.attention = AttentivePooling(self.speech.width) if pool == "attention" else None
@@ -118,10 +121,11 @@ class SpeechEncoder(Network):
         layers: str = "last",
         mask: Mapping[str, float] | None = None,
         lora: Mapping[str, float] | None = None,
+        seconds: int = SECONDS,
         **_: Any,
     ) -> None:
         """Refuse a checkpoint that is not there, before anything is listened to."""
-        encoders.check(tune, layers, mask, lora)
+        encoders.check(tune, layers, mask, lora, seconds)
         checkpoints.find(checkpoint, parameter="checkpoint")
 
     def _load_from_state_dict(self, *args: Any) -> None:

@@ -20,7 +20,8 @@ from intonate.augment import spectrogram
 from intonate.features.normalise import Moments, normalise
 from intonate.schema import ModelInput, Normalisation
 from intonate.training.data import Array, Examples, shares
-from intonate.training.recipe import Recipe, Training
+from intonate.training.fit_options import Training
+from intonate.training.recipe import Recipe
 
 # Batches that are sorted together by length: few enough to meet other company in each epoch.
 SORTED_BATCHES = 32

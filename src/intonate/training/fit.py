@@ -28,16 +28,17 @@ from rich.console import Console
 import intonate
 from intonate import corpora
 from intonate.augment import waveform
-from intonate.corpora import copies, manifest, sets, splits, transcripts
+from intonate.corpora import manifest, sets, transcripts
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, metrics, table
 from intonate.evaluation import ratings as rating_tables
 from intonate.export import onnx as export
-from intonate.recognizer.model_file import TOKENS, read_model
+from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, encoders, fitting, network, provenance, ratings, recipe_names, scoring, strangers
 from intonate.training.fitting import normalised_clip
+from intonate.training.jobs import fit_name, jobs_of, train_texts, without_copies
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
@@ -72,9 +73,9 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 def _train(recipe: Recipe, folder: Path) -> None:
     utterances = _usable(recipe, _read_utterances(recipe))
-    jobs = _jobs(recipe, utterances)
+    jobs = jobs_of(recipe, utterances)
     _claim(folder, recipe)
-    queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
+    queue = [job for job in jobs if not (folder / fit_name(job) / "run.json").exists()]
     if recipe.search:
         from intonate.training import search
 
@@ -82,7 +83,7 @@ def _train(recipe: Recipe, folder: Path) -> None:
             search.check(recipe, utterances, split)
     if queue:
         network.check_model(recipe)
-        tokenizer = network.tokenizer_of(recipe, _train_texts(utterances, queue))
+        tokenizer = network.tokenizer_of(recipe, train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
         analysis, speaker_inputs = data.by_recipe(recipe, encode), data.speaker_inputs(recipe.inputs)
         bar, cache_folder = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
@@ -99,9 +100,9 @@ def _train(recipe: Recipe, folder: Path) -> None:
         data.refuse_without_speakers(examples, recipe)
         if examples.too_short:
             console.print(f"[yellow]left out[/] {_short_clips_text(examples.too_short, recipe)}", highlight=False)
-            jobs = _jobs(recipe, examples.utterances)
-            queue = [job for job in jobs if not (folder / _fit_name(job) / "run.json").exists()]
-        queue = _without_copies(recipe, examples.utterances, queue)
+            jobs = jobs_of(recipe, examples.utterances)
+            queue = [job for job in jobs if not (folder / fit_name(job) / "run.json").exists()]
+        queue = without_copies(recipe, examples.utterances, queue)
         _check_data(recipe, examples, sorted(path.parent for path in folder.glob("fold*-seed*/run.json")))
         if recipe.data.expand and queue:
             train_rows = np.concatenate([split.train for _, split, _ in queue])
@@ -110,8 +111,8 @@ def _train(recipe: Recipe, folder: Path) -> None:
         definition = "" if tokenizer is None else tokenizer.to_str()
         for number, (fold, split, seed) in enumerate(queue, 1):
             console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(queue)})")
-            _fit(recipe, examples, split, fold, seed, folder / _fit_name((fold, split, seed)), definition)
-    fit_folders = [folder / _fit_name(job) for job in jobs]
+            _fit(recipe, examples, split, fold, seed, folder / fit_name((fold, split, seed)), definition)
+    fit_folders = [folder / fit_name(job) for job in jobs]
     scoring.report(folder, recipe, fit_folders)
 
 
@@ -122,31 +123,6 @@ def _usable(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Utterance]:
     return data.with_labels(utterances, recipe.data.labels)
 
 
-Job = tuple[int, Split, int]
-
-
-def _without_copies(recipe: Recipe, utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[Job]:
-    """The same jobs with no recording on two sides, whatever it is called; says what is left out."""
-    if all(item.front_end == TOKENS for item in recipe.inputs.values()):
-        return list(jobs)
-    group, _ = copies.same_recordings(utterances)
-    splits_apart = [copies.kept_apart(split, group) for _, split, _ in jobs]
-    if sentence := copies.left_out([split for _, split, _ in jobs], splits_apart, utterances):
-        console.print(f"[yellow]left out[/] {sentence}", highlight=False)
-    return [(fold, split, seed) for (fold, _, seed), split in zip(jobs, splits_apart, strict=True)]
-
-
-def _jobs(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
-    jobs = []
-    for seed in recipe.training.seeds:
-        for fold, split in enumerate(splits.folds(recipe.data.split, utterances, seed), 1):
-            if not recipe.data.folds or fold in recipe.data.folds:
-                jobs.append((fold, split, seed))
-    if not jobs:
-        raise RecipeError(f"data.folds {recipe.data.folds} names no fold of {recipe.data.split}; folds count from 1")
-    return jobs
-
-
 def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utterance], str]:
     """The utterances that a fit of a recipe is validated on, and the name of its split.
 
@@ -154,8 +130,8 @@ def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utteranc
         CorpusError: a corpus is not where the recipe says.
         RecipeError: there is no such fit.
     """
-    utterances = data.with_labels(_read_utterances(recipe), recipe.data.labels)
-    for job_fold, split, job_seed in _jobs(recipe, utterances):
+    utterances = _usable(recipe, _read_utterances(recipe))
+    for job_fold, split, job_seed in jobs_of(recipe, utterances):
         if (job_fold, job_seed) == (fold, seed):
             return [utterances[row] for row in split.validation], split.name
     raise RecipeError(f"recipe {recipe.name} has no fit of fold {fold} and seed {seed}")
@@ -169,17 +145,6 @@ def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: 
     soft = recipe.training.soft_labels
     label_shares = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
     return tuple(round(float(share), 6) for share in label_shares[split.train].mean(axis=0))
-
-
-def _train_texts(utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[str]:
-    """What is said in the training part of every one of these fits: a tokenizer that is learnt may read no more."""
-    common_rows = set.intersection(*(set(split.train.tolist()) for _, split, _ in jobs))
-    return [utterances[row].text for row in sorted(common_rows)]
-
-
-def _fit_name(job: Job) -> str:
-    fold, _, seed = job
-    return f"fold{fold}-seed{seed}"
 
 
 def _read_utterances(recipe: Recipe) -> list[Utterance]:
@@ -235,7 +200,7 @@ def _fit(
     """One fit: train, calibrate on the validation speakers, export, answer the test speakers with the file."""
     folder.mkdir(parents=True, exist_ok=True)
     fit_recipe, search_facts = _search_parameters(recipe, examples, split, seed, folder)
-    start_s = time.perf_counter()
+    start_s, start_core_s = time.perf_counter(), time.process_time()
     fitted_model = fitting.fit(fit_recipe, examples, split, seed, folder)
     facts = fitted_model.facts
     spec = _spec(recipe, examples, split, fitted_model, tokenizer)
@@ -245,7 +210,7 @@ def _fit(
     ]
     target = folder / "model.onnx"
     facts["onnx_difference"] = fitted_model.write(spec, probe, target)
-    facts["train_s"] = time.perf_counter() - start_s
+    facts |= {"train_s": time.perf_counter() - start_s, "train_core_s": time.process_time() - start_core_s}
     if not facts.get("converged", True):
         console.print("  [yellow]not converged[/] within the iterations of the recipe", highlight=False)
 

@@ -137,7 +137,7 @@ def _fit_pipeline(
     try:
         with warnings.catch_warnings(record=True) as caught_warnings:
             warnings.simplefilter("always", ConvergenceWarning)
-            pipeline.fit(features, classes, **_balanced_weights(pipeline, classes))
+            pipeline.fit(features, classes, **_class_weights(pipeline, classes, recipe.training.balance))
             answers[:, classes_present] = pipeline.predict_proba(validation_features)
     except ValueError as error:  # too few clips of a class, or a parameter out of its range
         reason = " ".join(str(error).split())
@@ -153,14 +153,18 @@ def _fit_pipeline(
     return Fitted(pipeline, inputs, classes_present, facts)
 
 
-def _balanced_weights(pipeline: Any, classes: NDArray[np.int64]) -> dict[str, Array]:
-    """Weights of the clips that make the classes count the same, where only they can (XGBoost, MLP, naive Bayes).
+def _class_weights(pipeline: Any, classes: NDArray[np.int64], balance: bool) -> dict[str, Array]:
+    """Make the classes count the same, or each clip; gives weights of the clips where only they can (XGBoost, MLP).
 
     Most estimators have class_weight, which does it; nearest neighbours have neither, and are fitted as they are.
     """
     from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import has_fit_parameter
 
+    if not balance:
+        weights = [name for name in pipeline.get_params() if name.endswith("class_weight")]
+        pipeline.set_params(**dict.fromkeys(weights))
+        return {}
     name, last_step = pipeline.steps[-1]
     if "class_weight" in last_step.get_params() or not has_fit_parameter(last_step, "sample_weight"):
         return {}

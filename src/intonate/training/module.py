@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from intonate.evaluation.metrics import concordance, uar_over_corpora
 from intonate.models.contract import Network
-from intonate.training.recipe import Training
+from intonate.training.fit_options import Training
 
 # What stands in for minus infinity in a masked logit: far under any other, and still finite in half precision.
 MASKED = -1e4
@@ -197,17 +198,26 @@ class Classifier(L.LightningModule):
             patience = self.options.halve_after - 1
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss"}}
-        factor = partial(warm_cosine, steps=self.steps, warm_up=self.options.warm_up)
+        options = self.options
+        factor = partial(rate_factor, steps=self.steps, warm_up=options.warm_up, schedule=options.schedule)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def warm_cosine(step: int, steps: int, warm_up: float) -> float:
-    """Factor on the learning rate: a linear warm-up, then half a cosine to nothing."""
+# Factor on the learning rate, of the share of the steps behind the warm-up that are done.
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "cosine": lambda share: 0.5 * (1 + float(np.cos(np.pi * share))),
+    "linear": lambda share: 1 - share,
+    "constant": lambda share: 1.0,
+}
+
+
+def rate_factor(step: int, steps: int, warm_up: float, schedule: str = "cosine") -> float:
+    """Factor on the learning rate: a linear warm-up, then the schedule."""
     warm = max(1, round(warm_up * steps))
     if step < warm:
         return (step + 1) / warm
-    return 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))))
+    return SCHEDULES[schedule](min(1.0, (step - warm) / max(1, steps - warm)))
 
 
 def mixed(batch: dict[str, Tensor], soft: Tensor, allowed: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:

@@ -26,8 +26,9 @@ from intonate.schema import ModelInput
 from intonate.training import begin
 from intonate.training.batches import Clips, EpochSampler, Loader, collate
 from intonate.training.data import Examples
+from intonate.training.fit_options import Training
 from intonate.training.module import Classifier
-from intonate.training.recipe import Recipe, Training
+from intonate.training.recipe import Recipe
 
 # What the kept epoch is chosen by: of labels, and of dimensions, with labels or without.
 SCORE, SCORE_OF_DIMENSIONS = "validation/uar", "validation/score"
@@ -104,8 +105,9 @@ def fit(
         begin.refuse_trained_on(begin.check(options.begin_with), [examples.utterances[row] for row in held_out])
     train_loader, validation_loader = _loaders(recipe, examples, split, inputs, seed)
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
-    steps = math.ceil(len(train_loader) / options.accumulate) * options.epochs
-    module = Classifier(network, options, steps, corpora, seed, len(examples.dimensions))
+    epoch_steps = math.ceil(len(train_loader) / options.accumulate)
+    epochs = max(1, round(options.steps / epoch_steps)) if options.steps else options.epochs
+    module = Classifier(network, options, epoch_steps * epochs, corpora, seed, len(examples.dimensions))
     monitor = SCORE_OF_DIMENSIONS if examples.dimensions else SCORE
     checkpoints = folder / "checkpoints"
     scores: list[float] = []
@@ -115,7 +117,7 @@ def fit(
         # Lightning advises on worker counts and logging intervals; batches here are made quicker than they are used.
         warnings.simplefilter("ignore")
         callbacks = _callbacks(options, checkpoints, on_epoch, scores, monitor)
-        trainer = _trainer(options, callbacks, with_checkpoints=on_epoch is None)
+        trainer = _trainer(options, epochs, callbacks, with_checkpoints=on_epoch is None)
         trainer.fit(
             module,
             train_loader,
@@ -187,9 +189,9 @@ def _callbacks(
     return callbacks
 
 
-def _trainer(options: Training, callbacks: list[Callback], with_checkpoints: bool) -> L.Trainer:
+def _trainer(options: Training, epochs: int, callbacks: list[Callback], with_checkpoints: bool) -> L.Trainer:
     return L.Trainer(
-        max_epochs=options.epochs,
+        max_epochs=epochs,
         accelerator="auto",
         devices=1,
         precision="bf16-mixed" if options.precision == "bf16" else "32-true",

@@ -17,17 +17,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, PositiveFloat, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveFloat, ValidationError, model_validator
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 from intonate.training import recipe_files
-from intonate.training.recipe_search import RecipePart, Search, parse_number
+from intonate.training.fit_options import RecipePart, Training
+from intonate.training.recipe_search import Search, parse_number
 
 # Keys that are younger than the first published figures; ("", key) is a whole part.
 LATER_KEYS = (
@@ -50,6 +51,9 @@ LATER_KEYS = (
     ("model", "views"),
     ("training", "accumulate"),
     ("training", "encoder_learning_rate"),
+    ("training", "plain"),
+    ("training", "schedule"),
+    ("training", "steps"),
     ("", "translate"),
     ("", "task"),
     ("data", "ratings"),
@@ -128,66 +132,6 @@ class Model(RecipePart):
     views: Views | None = None
 
 
-class Training(RecipePart):
-    """How a torch model is fitted; a scikit-learn model reads `seeds` only."""
-
-    epochs: int = Field(default=40, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
-    learning_rate: float = Field(default=2e-3, gt=0)
-    encoder_learning_rate: float = Field(
-        default=0, ge=0, description="of the encoder that others trained, where the model has one; 0: as all else"
-    )
-    weight_decay: float = Field(default=0.05, ge=0, description="not on vectors (biases and norms)")
-    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps; then a cosine to nothing")
-    optimizer: Literal["adamw", "adam", "adamax"] = "adamw"
-    halve_after: int = Field(
-        default=0,
-        ge=0,
-        description="epochs without a lower validation loss until the rate is halved; 0: a cosine instead",
-    )
-    clip_gradient: float = 5.0
-    average: float = Field(default=0.99, ge=0, lt=1, description="decay of the running mean of the weights; 0 for none")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    soft_labels: bool = Field(default=False, description="learn the shares of a row's soft_labels, where it has them")
-    mixup: float = Field(default=0.6, ge=0, le=1, description="share of the batches, Beta(0.3, 0.3)")
-    branch_loss: float = Field(default=0.5, ge=0, description="weight of the own loss of each branch that a model has")
-    balance: bool = Field(default=True, description="draw every (corpus, class) equally often")
-    shares: dict[str, float] = Field(
-        default={},
-        description="how often the clips of a corpus are drawn, where not as often as others: {emogator: 0.4}",
-    )
-    copies: float = Field(
-        default=0.0, ge=0, lt=1, description="share of copies (data.expand) in what is drawn; 0: as many as there are"
-    )
-    leave_out: list[str] = Field(
-        default=[], description="corpora that are left out in turn, so that confidence is calibrated on strangers"
-    )
-    alike: bool = Field(default=False, description="clips of like length in a batch: less padding, quicker")
-    whole_speaker: float = Field(default=0.3, ge=0, le=1, description="share of the clips that see their whole speaker")
-    alone: float = Field(
-        default=0.0, ge=0, le=1, description="share of the clips that see no other of their speaker, before the others"
-    )
-    others_at_most: int = Field(default=8, ge=0, description="clips of the speaker that the others see, at most")
-    other_voices: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="share of the clips whose voice is moved towards another speaker's",
-    )
-    keep: Literal["best", "last"] = Field(
-        default="best", description="the weights of the best validation UAR, or the last"
-    )
-    patience: int = Field(
-        default=0, ge=0, description="epochs without a better validation UAR before stopping; 0: none"
-    )
-    # In YAML 32 is a number.
-    precision: Annotated[Literal["32", "bf16"], BeforeValidator(str)] = "32"
-    begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
-    keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
-    seeds: list[int] = Field(default=[0])
-
-
 class Translate(RecipePart):
     """Clips of some corpora made to sound like another, for the training part; see intonate.training.translation."""
 
@@ -229,6 +173,12 @@ class Recipe(RecipePart):
     card: Card = Card()
     search: Search | None = None
     translate: Translate | None = None
+
+    @model_validator(mode="after")
+    def _check_counted_in_epochs(self) -> Recipe:
+        if self.search and self.training.steps:
+            raise ValueError("a search compares epochs: give training.epochs in place of training.steps")
+        return self
 
     def reads(self) -> bool:
         """Whether the model is given what was said."""

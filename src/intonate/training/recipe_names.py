@@ -18,7 +18,8 @@ from intonate.models.contract import is_network
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 from intonate.training import translators
-from intonate.training.recipe import Recipe, Training
+from intonate.training.fit_options import Training
+from intonate.training.recipe import Recipe
 
 # What the training gives to every model, and to every front end, and no recipe may set.
 MODEL_ARGUMENTS = ("self", "classes", "columns", "seed", "_")

@@ -1,18 +1,13 @@
-"""The part of a recipe that says what is searched, and what every part of a recipe has in common."""
+"""The part of a recipe that says what is searched."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class RecipePart(BaseModel):
-    """Any part of a recipe: no key that is not known, and no change."""
-
-    # `labels: 8` means the merge called "8".
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+from intonate.training.fit_options import RecipePart
 
 
 class Values(RecipePart):
