@@ -139,7 +139,8 @@ def main() -> None:
     if not (given.corpora / "ravdess").is_dir():
         sys.exit(f"RAVDESS is not in {given.corpora}")
     # Who speaks does not depend on the model.
-    model, figures = load_model("compact"), {"dialogues": given.dialogues, "turns": given.turns}
+    command = f"python benchmarks/conversations.py --dialogues {given.dialogues} --turns {given.turns}"
+    model, figures = load_model("compact"), {"command": command + " --uar" * given.uar}
     for overlap in (0.0, 0.2):
         rng, rows = np.random.default_rng(1), {"each": [], "two": [], "auto": []}
         counts = []
