@@ -70,6 +70,17 @@ def test_a_voice_at_any_level_and_rate(rate, dbfs):
     assert found[-1] == pytest.approx(300, abs=25)
 
 
+@pytest.mark.parametrize("name", [*SOUNDS, "speech", "a tape too fast"])
+def test_the_short_way_agrees_with_the_long_one(name):
+    """`has_voice` asks hearing by hearing, `voice_frames` all of them at each step."""
+    sound = SOUNDS.get(name)
+    if sound is None:
+        sound = np.concatenate([np.zeros(RATE), tiny.speech(3.0)])
+        sound = resample(sound.astype(np.float32), 24_000, RATE) if name == "a tape too fast" else sound
+    sound = (0.3 * sound / max(1e-9, np.abs(sound).max())).astype(np.float32)
+    assert has_voice(sound, RATE) == voice_frames(sound, RATE).any()
+
+
 def test_a_word_alone():
     assert all(has_voice(tiny.speech(0.3, seed=seed), RATE) for seed in range(4))
 

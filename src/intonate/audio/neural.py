@@ -11,6 +11,7 @@ nothing.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,15 @@ class Neural:
 
     name, least_s = "neural", LEAST_SPEECH_S
 
-    def __init__(self, sample_rate_hz: int = RATE_HZ, has_lead_in: bool = False) -> None:
+    def __init__(
+        self,
+        sample_rate_hz: int = RATE_HZ,
+        has_lead_in: bool = False,
+        hearings: Sequence[tuple[float, float]] = HEARINGS,
+    ) -> None:
         """`has_lead_in` for a recording that is no longer than a word."""
         self._rate_hz = sample_rate_hz
-        self._hearings = [Hearing(stretch, sure, has_lead_in) for stretch, sure in HEARINGS]
+        self._hearings = [Hearing(stretch, sure, has_lead_in) for stretch, sure in hearings]
         self._sample_count = 0  # at RATE_HZ
         self._was_moving = False
 

@@ -10,7 +10,7 @@ new, and tells per 10 ms of the window whether somebody speaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.activity import LEAST_SPEECH_S, speech_frames
 from intonate.audio.energy import HOP_S
-from intonate.audio.neural import Neural
+from intonate.audio.neural import HEARINGS, Neural
 from intonate.catalogue import check_name
 from intonate.errors import AudioError
 
@@ -80,13 +80,20 @@ def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
 
 def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
     """Whether somebody speaks in a waveform (samples,): as `voice_frames`, but done at the first syllable."""
-    return any(bool(frames.any()) for _, frames in _detect_in_steps(waveform, sample_rate_hz))
+    # Hearing by hearing: nearly every voice is found by the first, long before the second has heard all.
+    return any(
+        bool(frames.any())
+        for hearing in HEARINGS
+        for _, frames in _detect_in_steps(waveform, sample_rate_hz, (hearing,))
+    )
 
 
-def _detect_in_steps(waveform: Waveform, sample_rate_hz: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+def _detect_in_steps(
+    waveform: Waveform, sample_rate_hz: int, hearings: Sequence[tuple[float, float]] = HEARINGS
+) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
     has_lead_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
-    detect = Neural(sample_rate_hz, has_lead_in)
+    detect = Neural(sample_rate_hz, has_lead_in, hearings)
     step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
