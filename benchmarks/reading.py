@@ -69,7 +69,8 @@ def main() -> None:
     clips = sorted(given.corpora.glob("ravdess/*/*.flac"))
     if not clips:
         sys.exit(f"RAVDESS is not in {given.corpora}")
-    result: dict[str, object] = {}
+    command = f"python benchmarks/reading.py --older OLDER/src --every {given.every}"
+    result: dict[str, object] = {"command": command}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if given.older:
@@ -93,7 +94,8 @@ def main() -> None:
                 answer = run(PREDICT, ["predict", str(path), "--format", "json"], ROOT / "src")
                 memory[f"{60 * hours:.0f} min of {kind.upper()}"] = round(float(answer.stderr.split()[-1]))
                 print(memory, flush=True)
-        result["most memory of predict, MB"] = memory
+        if memory:
+            result["most memory of predict, MB"] = memory
     given.output.write_text(json.dumps(result, indent=2) + "\n")
 
 
