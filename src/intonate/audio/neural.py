@@ -76,7 +76,7 @@ class Neural:
             if is_heard and not answer[-max(1, new_samples // hop) :].any():
                 hearing.hear(window, new_samples, self._sample_count)
             else:
-                hearing.reset()
+                hearing.skip()
             for run_start, end in hearing.speech_after(start):
                 answer[max(0, run_start - start) // hop : max(0, end - start + hop - 1) // hop] = True
         return answer
@@ -86,15 +86,15 @@ class Hearing:
     """Where a stream is speech to the network, by a probability of `sure`, if it is played `stretch` times as long."""
 
     def __init__(self, stretch: float, sure: float, has_lead_in: bool) -> None:
-        self._stretch, self._sure, self._has_lead_in = stretch, sure, has_lead_in
+        self._stretch, self._sure = stretch, sure
         self._network = Silero()
         self._runs: list[list[int]] = []  # [start, end) of speech, in samples of the stretched sound
-        self.reset()
+        self._needs_lead_in = has_lead_in
+        self.skip()
 
-    def reset(self) -> None:
-        """Forget the sound, but not where it was speech."""
-        self._network.reset()
-        self._is_new, self._needs_lead_in = True, self._has_lead_in
+    def skip(self) -> None:
+        """Leave out what is new. The network keeps its state: one that begins anew takes clinking dishes for a voice."""
+        self._is_new = True
         self._pending_samples = np.zeros(0, np.float32)  # heard, but less than a chunk
         self._recent_probabilities: deque[float] = deque(maxlen=SURE_CHUNKS)
         self._speech_start: int | None = None  # where the speech under way began

@@ -32,10 +32,6 @@ class Silero:
     """What the network remembers of one stream."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what was heard."""
         self._context = np.zeros(CONTEXT, np.float32)
         self._hidden = self._cell = np.zeros((1, 1, STATE), np.float32)
 
