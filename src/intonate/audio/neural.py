@@ -93,7 +93,7 @@ class Hearing:
         self.skip()
 
     def skip(self) -> None:
-        """Leave out what is new. The network keeps its state: one that begins anew takes clinking dishes for a voice."""
+        """Leave out what is new. The network keeps its state: begun anew, it takes clinking dishes for a voice."""
         self._is_new = True
         self._pending_samples = np.zeros(0, np.float32)  # heard, but less than a chunk
         self._recent_probabilities: deque[float] = deque(maxlen=SURE_CHUNKS)
