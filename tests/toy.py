@@ -23,18 +23,31 @@ MANNER = {
 SPEAKERS = ("ada", "ben", "cleo", "dan", "eve", "fritz")
 
 
-def voice(emotion: str, speaker: int, rng: np.random.Generator, seconds: float | None = None) -> np.ndarray:
-    """(samples,) float32: a buzz with twelve harmonics, syllable by syllable, and hiss between them."""
+def voice(
+    emotion: str, speaker: int, rng: np.random.Generator, seconds: float | None = None, hiss: float = 0.0
+) -> np.ndarray:
+    """(samples,) float32: a buzz with twelve harmonics, syllable by syllable.
+
+    With `hiss` (0.1) between them, as of consonants, the neural voice activity takes it for a voice.
+    """
     pitch, rise, loud, rate_hz = MANNER[emotion]
     seconds = rng.uniform(0.8, 1.6) if seconds is None else seconds
     time_s = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     f0_hz = (110 + 25 * speaker) * pitch * 2 ** (rise * time_s / seconds / 12) * rng.uniform(0.95, 1.05)
     phase = 2 * np.pi * np.cumsum(f0_hz) / SAMPLE_RATE_HZ
     buzz = sum(np.sin(k * phase) / k for k in range(1, 13))
-    # Hiss between the syllables, as of consonants, or it is a hum and no voice.
+    # Quiet between the syllables, or it is a hum and no voice.
     syllables = np.square(np.sin(np.pi * (rate_hz * time_s + rng.uniform(0, 1))))
-    hiss = 0.2 * np.diff(rng.normal(size=len(time_s)), prepend=0.0) * (1 - syllables)
-    return np.asarray(loud * (syllables * buzz / 3 + hiss) + 0.0003 * rng.normal(size=len(time_s)), np.float32)
+    sound = syllables * buzz / 3 + 0.0003 / loud * rng.normal(size=len(time_s))
+    if hiss:
+        sound += hiss * np.diff(rng.normal(size=len(time_s)), prepend=0.0) * (1 - syllables) ** 4
+    return np.asarray(loud * sound, np.float32)
+
+
+def clip(path: Path) -> Path:
+    """An angry clip that the voice activity takes for speech."""
+    soundfile.write(path, voice("angry", 0, np.random.default_rng(0), seconds=1.2, hiss=0.1), SAMPLE_RATE_HZ)
+    return path
 
 
 def corpus(root: Path, speakers: int = 4, takes: int = 3, emotions: tuple[str, ...] = tuple(MANNER)) -> Path:

@@ -196,7 +196,7 @@ def test_from_recipe_to_answer(checkpoints, toy_corpus, tmp_path):
     ]
     manifest.write(tmp_path / "toy.csv", rows)
     run = train(recipe(tmp_path / "r.yaml", tmp_path / "toy.csv", "speakers-4", checkpoints), runs=tmp_path)
-    assert_it_hears_and_reads(run, Path(rows[0].path))
+    assert_it_hears_and_reads(run, toy.clip(tmp_path / "clip.wav"))
     kept = (run / "recipe.yaml").read_text() + (run / "fold1-seed0" / "run.json").read_text()
     assert str(tmp_path) not in kept
     assert checkpoints["speech"] not in kept
@@ -212,7 +212,7 @@ def test_from_recipe_to_answer_on_people(checkpoints, tmp_path):
     rows = [row for row in read if row.speaker in ("ravdess/01", "ravdess/02", "ravdess/03")]
     manifest.write(tmp_path / "few.csv", rows[::4])
     run = train(recipe(tmp_path / "r.yaml", tmp_path / "few.csv", "speakers-3", checkpoints), runs=tmp_path)
-    assert_it_hears_and_reads(run, Path(rows[0].path))
+    assert_it_hears_and_reads(run, toy.clip(tmp_path / "clip.wav"))
     answers = list(load_model(run / "fold1-seed0").predict_many([row.path for row in rows[:5]], text=rows[0].text))
     one = load_model(run / "fold1-seed0").predict(rows[3].path, text=rows[0].text)
     for label, score in one.scores.items():
