@@ -60,6 +60,12 @@ def test_it_remembers_the_stream():
     np.testing.assert_array_equal(Silero()(samples), first)
 
 
+def test_it_stays_on_the_processor(monkeypatch):
+    monkeypatch.setenv("INTONATE_DEVICE", "cuda")
+    silero._session.cache_clear()
+    assert silero._session().get_providers() == ["CPUExecutionProvider"]
+
+
 def test_the_graph_is_what_its_script_writes():
     pytest.importorskip("onnx")
     spec = importlib.util.spec_from_file_location("silero_graph", BENCHMARKS / "silero_graph.py")

