@@ -2,9 +2,9 @@
 
 The network was made for speech at usual levels and pitches. So what it hears is brought to one level first, less its
 offset, and it hears everything twice: as it is, and slowed down as a tape would be, which lowers the voice by a fifth.
-In one hearing it misses some shouts and screams. Its probability also rises at a jingle or a cat, for a moment: a stretch
-counts only where six chunks in a row are nearly sure, in one of the hearings. It is asked only where the sound moves at
-all; digital silence and steady hum cost next to nothing.
+In one hearing it misses some shouts and screams. Its probability also rises at a jingle or a cat, for a moment: a
+stretch counts only where six chunks in a row are nearly sure, in one of the hearings. It is asked only where the sound
+moves at all; digital silence and steady hum cost next to nothing.
 """
 
 from __future__ import annotations
