@@ -95,7 +95,7 @@ def process(which: str, path: Path) -> dict[str, float]:
     return {key: float(np.median([one[key] for one in found])) for key in found[0]}
 
 
-def compared(write: Callable[[Path], Path], rounds: int) -> dict[str, object]:
+def compare(write: Callable[[Path], Path], rounds: int) -> dict[str, object]:
     """The figures of one checkpoint, which `write` makes in a folder."""
     from small_families import renamed
 
@@ -153,7 +153,7 @@ def main() -> None:
     result: dict[str, object] = {"audio_s": SECONDS, "lengths_s": LENGTHS_S}
     for name, write in sizes.items():
         if options.only in (None, name):
-            result[name] = compared(write, options.rounds)
+            result[name] = compare(write, options.rounds)
     packages = {name: version(name) for name in ("funasr", "torch", "onnxruntime", "numpy")}
     print(json.dumps(result | {"machine": platform.machine(), "packages": packages}, indent=2))
 

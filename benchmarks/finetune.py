@@ -79,7 +79,7 @@ def three_seconds(mel: np.ndarray) -> np.ndarray:
     return np.pad(mel[:300], ((0, max(0, 300 - len(mel))), (0, 0)), constant_values=float(mel.min()))
 
 
-def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str]) -> tuple[float, float]:
+def train_from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str]) -> tuple[float, float]:
     """The best UAR on the test part, and the accuracy on the training part in the end: whether it learnt."""
     cleaning = read_spec(path_of("standard")).clean
 
@@ -117,7 +117,7 @@ def from_scratch(train: list[Utterance], test: list[Utterance], labels: list[str
     return best, learnt
 
 
-def fine_tuned(train: list[Utterance], test: list[Utterance], folder: Path) -> tuple[dict[str, float], float]:
+def fine_tune(train: list[Utterance], test: list[Utterance], folder: Path) -> tuple[dict[str, float], float]:
     path = folder / "clips.csv"
     path.write_text(
         "file,label,speaker\n"
@@ -145,13 +145,13 @@ def main() -> None:
             rng = np.random.default_rng(count)
             used = rows
             if task != "six emotions":
-                used = [renamed(row) for row in rows if row.emotion in RENAMED]
+                used = [with_new_labels(row) for row in rows if row.emotion in RENAMED]
             train = draw([r for r in used if r.speaker.endswith(TRAINED)], count // 2, rng)
             test = draw([r for r in used if r.speaker.endswith(HELD_OUT)], count // 2, rng)
             labels = sorted({row.emotion for row in used})
             with tempfile.TemporaryDirectory() as place:
-                tuned, seconds = fine_tuned(train, test, Path(place))
-            scratch, learnt = (100 * value for value in from_scratch(train, test, labels))
+                tuned, seconds = fine_tune(train, test, Path(place))
+            scratch, learnt = (100 * value for value in train_from_scratch(train, test, labels))
             alone = tuned[table.CLIP_ALONE]
             print(f"{task}, {count} clips: {tuned}, from scratch {scratch:.1f} ({learnt:.1f})", file=sys.stderr)
             results.append(
@@ -171,7 +171,7 @@ def main() -> None:
     print(json.dumps({"corpus": "nEMO", "base": "standard", "speakers": heard, "results": results}, indent=2))
 
 
-def renamed(row: Utterance) -> Utterance:
+def with_new_labels(row: Utterance) -> Utterance:
     return replace(row, emotion=RENAMED[row.emotion], raw_label=RENAMED[row.emotion])
 
 

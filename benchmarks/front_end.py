@@ -41,7 +41,7 @@ def sound(seed: int, seconds: float = DURATION_S) -> Sound:
     return (0.1 * voice + rng.normal(0, 0.005, len(time_s))).astype(np.float32)
 
 
-def both(waveform: Sound) -> None:
+def both_front_ends(waveform: Sound) -> None:
     features.get("log_mel")(waveform, RATE_HZ, level=False)
     features.get("voice_functionals")(waveform, RATE_HZ)
 
@@ -51,15 +51,15 @@ def stages(waveform: Sound) -> dict[str, Callable[[], object]]:
     logs, track = log_mel(waveform, RATE_HZ), pitch(waveform, RATE_HZ)
     fresh = waveform.copy()
 
-    def unheard() -> Sound:
+    def fresh_sound() -> Sound:
         fresh[0] += np.float32(1e-3)
         return fresh
 
     return {
-        "log_mel and voice_functionals": lambda: both(unheard()),
-        "log_mel": lambda: log_mel(unheard(), RATE_HZ, level=False),
+        "log_mel and voice_functionals": lambda: both_front_ends(fresh_sound()),
+        "log_mel": lambda: log_mel(fresh_sound(), RATE_HZ, level=False),
         "of it: power_spectrogram": lambda: power_spectrogram(waveform),
-        "voice_functionals": lambda: features.get("voice_functionals")(unheard(), RATE_HZ),
+        "voice_functionals": lambda: features.get("voice_functionals")(fresh_sound(), RATE_HZ),
         "of it: pitch": lambda: pitch(waveform, RATE_HZ),
         "of it: functionals_of": lambda: functionals_of(logs, *track),
         "mfcc": lambda: features.get("mfcc")(waveform, RATE_HZ),

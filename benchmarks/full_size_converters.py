@@ -132,7 +132,7 @@ def cases() -> dict[str, Callable[[], Any]]:
     return found
 
 
-def compared(name: str) -> dict[str, Any]:
+def compare(name: str) -> dict[str, Any]:
     """The figures of one case, in this process."""
     import numpy as np
     import soundfile as sf
@@ -173,7 +173,7 @@ def compared(name: str) -> dict[str, Any]:
 
 def main() -> None:
     if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(compared(sys.argv[2])))
+        print(json.dumps(compare(sys.argv[2])))
         return
     names = sys.argv[1:] or list(cases())
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))["cases"] if sys.argv[1:] and RESULTS.is_file() else {}

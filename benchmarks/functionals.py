@@ -29,11 +29,11 @@ DEFAULTS, TUNED, SHARED = "librosa, its defaults", "librosa, tuning given", "lib
 OURS = "spectral_functionals"
 
 
-def ours(waveform: Sound) -> Any:
+def intonate_functionals(waveform: Sound) -> Any:
     return spectral_functionals(waveform, RATE_HZ)
 
 
-def theirs(waveform: Sound, **chroma: float) -> Any:
+def librosa_functionals(waveform: Sound, **chroma: float) -> Any:
     feature = librosa.feature
     rows = (
         feature.chroma_stft(y=waveform, sr=RATE_HZ, **chroma),
@@ -45,7 +45,7 @@ def theirs(waveform: Sound, **chroma: float) -> Any:
     return np.concatenate([row.mean(axis=1) for row in rows])
 
 
-def shared(waveform: Sound) -> Any:
+def librosa_functionals_at_once(waveform: Sound) -> Any:
     feature = librosa.feature
     magnitude = np.abs(librosa.stft(waveform))
     power = np.square(magnitude)
@@ -61,14 +61,14 @@ def shared(waveform: Sound) -> Any:
 
 
 WAYS: dict[str, Callable[[Sound], Any]] = {
-    OURS: ours,
-    DEFAULTS: theirs,
-    TUNED: lambda waveform: theirs(waveform, tuning=0.0),
-    SHARED: shared,
+    OURS: intonate_functionals,
+    DEFAULTS: librosa_functionals,
+    TUNED: lambda waveform: librosa_functionals(waveform, tuning=0.0),
+    SHARED: librosa_functionals_at_once,
 }
 
 
-def measured(seconds: float, rounds: int) -> dict[str, Any]:
+def measure(seconds: float, rounds: int) -> dict[str, Any]:
     sounds = [sound(seed, seconds) for seed in range(8)]
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
     for turn in range(-1, -(-rounds // len(sounds))):
@@ -79,7 +79,9 @@ def measured(seconds: float, rounds: int) -> dict[str, Any]:
                 if turn >= 0:
                     taken[name].append((time.perf_counter() - start, time.thread_time() - own))
     medians = {name: 1000 * np.median(times, axis=0) for name, times in taken.items()}
-    apart = max(float(np.abs(ours(each) / theirs(each, tuning=0.0) - 1).max()) for each in sounds)
+    apart = max(
+        float(np.abs(intonate_functionals(each) / librosa_functionals(each, tuning=0.0) - 1).max()) for each in sounds
+    )
     return {
         "ways": {
             name: {
@@ -99,7 +101,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[1.0, 3.0, 6.0], help="lengths of the sounds")
     options = parser.parse_args()
     with threadpool_limits(1):
-        lengths = {f"{seconds:g}": measured(seconds, options.rounds) for seconds in options.seconds}
+        lengths = {f"{seconds:g}": measure(seconds, options.rounds) for seconds in options.seconds}
     machine = {"processor": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
     libraries = machine | {"librosa": librosa.__version__}
     print(json.dumps({"rounds": options.rounds, **libraries, "seconds_of_sound": lengths}, indent=2))

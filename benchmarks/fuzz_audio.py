@@ -62,7 +62,7 @@ def seeds() -> dict[str, bytes]:
     return made
 
 
-def damaged(data: bytes, draw: np.random.Generator) -> tuple[bytes, str]:
+def damage(data: bytes, draw: np.random.Generator) -> tuple[bytes, str]:
     """The data with one to three kinds of damage, and which."""
     out, kinds = bytearray(data), []
     for _ in range(draw.integers(1, 4)):
@@ -147,7 +147,7 @@ def main() -> None:
     began = time.monotonic()
     for number in range(options.count):
         suffix = list(made)[number % len(made)]
-        data, kinds = damaged(made[suffix], draw)
+        data, kinds = damage(made[suffix], draw)
         outcome = load(data)
         name = outcome[0]
         if name == "answer":

@@ -29,7 +29,7 @@ SIDE, JET = 224, (257, 251)
 CLASSES = 8
 
 
-def measured(name: str) -> dict[str, Any]:
+def measure(name: str) -> dict[str, Any]:
     """One recipe, in this process."""
     import torch
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--only", choices=RECIPES)
     asked = parser.parse_args()
     if asked.only:
-        print(json.dumps(measured(asked.only)))
+        print(json.dumps(measure(asked.only)))
         return
     found = {}
     for name in RECIPES:

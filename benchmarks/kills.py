@@ -65,7 +65,7 @@ def shards(out: Path) -> int:
     return len(list((out / "answers").glob("*.parquet")))
 
 
-def killed(folder: Path, out: Path, kills: int, start_s: float, shard_s: float, rng: random.Random) -> dict:
+def kill_repeatedly(folder: Path, out: Path, kills: int, start_s: float, shard_s: float, rng: random.Random) -> dict:
     """Kill the command again and again: by turns on its way to a first shard, and about the next one."""
     done = []
     for kill in range(kills):
@@ -84,7 +84,7 @@ def killed(folder: Path, out: Path, kills: int, start_s: float, shard_s: float, 
     return {"kills": len(done), "shards_at_each": done}
 
 
-def without_workers(folder: Path, out: Path, losses: int, shard_s: float, rng: random.Random) -> dict:
+def kill_workers(folder: Path, out: Path, losses: int, shard_s: float, rng: random.Random) -> dict:
     """Kill one of the workers, several times, while the command goes on; each time a shard was written since."""
     running, lost = begin(folder, out), 0
     for _ in range(losses):
@@ -111,7 +111,7 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
-def on_full_disk(folder: Path, disk: Path, size: int, expected: list[dict]) -> dict:
+def run_on_full_disk(folder: Path, disk: Path, size: int, expected: list[dict]) -> dict:
     """On a disk with room for a part; then there is room, and it goes on."""
     with small_disk(disk, size):
         running = begin(folder, disk / "out")
@@ -154,13 +154,13 @@ def main() -> None:
         }
         start_s = start_s or whole_s / 2
         shard_s = (whole_s - start_s) / shards(out)
-        found = killed(folder, Path(name, "killed"), given.kills, start_s, shard_s, rng)
+        found = kill_repeatedly(folder, Path(name, "killed"), given.kills, start_s, shard_s, rng)
         figures["the command killed"] = found | {"same": rows(Path(name, "killed")) == expected}
-        found = without_workers(folder, Path(name, "lost"), 5, shard_s, rng)
+        found = kill_workers(folder, Path(name, "lost"), 5, shard_s, rng)
         figures["workers killed"] = found | {"same": rows(Path(name, "lost")) == expected}
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         try:
-            figures["disk full"] = on_full_disk(folder, Path(name, "disk"), size // 2, expected)
+            figures["disk full"] = run_on_full_disk(folder, Path(name, "disk"), size // 2, expected)
         except (subprocess.CalledProcessError, FileNotFoundError):
             figures["disk full"] = "not tried: nothing can be mounted here"
     print(json.dumps(figures, indent=2))

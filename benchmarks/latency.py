@@ -70,10 +70,10 @@ def main() -> None:
     waveform = np.resize(sf.read(ROOT / "examples/neutral.flac", dtype="float32")[0], int(DURATION_S * RATE_HZ))
     recognizer, pipeline = intonate.load_model(name), hubert_base()
 
-    def ours() -> object:
+    def intonate_answer() -> object:
         return recognizer.predict((waveform, RATE_HZ))
 
-    def hubert() -> object:
+    def pipeline_answer() -> object:
         return pipeline({"raw": waveform, "sampling_rate": RATE_HZ})
 
     ours_ms: list[float] = []
@@ -81,11 +81,11 @@ def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):  # the BLAS of numpy
         for _ in range(WARM_UP):
-            ours()
-            hubert()
+            intonate_answer()
+            pipeline_answer()
         for _ in range(ROUNDS):
-            ours_ms += [milliseconds(ours) for _ in range(OURS_PER_ROUND)]
-            hubert_ms.append(milliseconds(hubert))
+            ours_ms += [milliseconds(intonate_answer) for _ in range(OURS_PER_ROUND)]
+            hubert_ms.append(milliseconds(pipeline_answer))
     result = {
         "audio_s": DURATION_S,
         "threads": 1,

@@ -37,7 +37,7 @@ from intonate.training.recipe import load
 WARM_UP, STEPS = 5, 40
 
 
-def prepared(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
+def first_fold(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     """The clips of the first fold, and what is done with a batch of them."""
     utterances = data.with_labels(fit._read_utterances(recipe), recipe.data.labels)
     _, split, seed = fit._jobs(recipe, utterances)[0]
@@ -67,7 +67,7 @@ def prepared(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     return batches.Clips(examples, split.train, inputs, recipe, training=True, seed=seed), step
 
 
-def timed(things: Iterable[Any], work: Callable[[Any], None], clock: Callable[[], float]) -> tuple[float, float]:
+def time_batches(things: Iterable[Any], work: Callable[[Any], None], clock: Callable[[], float]) -> tuple[float, float]:
     """Median ms until the next thing is there, and of the work on it."""
     waited, worked = [], []
     source = iter(things)
@@ -91,17 +91,17 @@ def main() -> None:
     torch.set_num_threads(1)
     path = sys.argv[1] if len(sys.argv) > 1 else "recipes/compact-ravdess.yaml"
     recipe = load(path, sys.argv[2:])
-    clips, step = prepared(recipe)
+    clips, step = first_fold(recipe)
     draw = batches.EpochSampler(clips, recipe.training.balance, recipe.training.batch_size)
     given: dict[str, Any] = {"sampler": draw, "collate_fn": batches.collate, "drop_last": True}
     given["batch_size"] = recipe.training.batch_size
     at_once = torch.utils.data.DataLoader(clips, **given)
     there = list(islice(epochs(at_once, draw), WARM_UP + STEPS))
-    make_ms, _ = timed(epochs(at_once, draw), lambda batch: None, time.perf_counter)
-    make_processor_ms, _ = timed(epochs(at_once, draw), lambda batch: None, time.thread_time)
-    _, step_ms = timed(there, step, time.perf_counter)
-    _, step_processor_ms = timed(there, step, time.thread_time)
-    wait_ms, work_ms = timed(epochs(batches.Loader(clips, **given), draw), step, time.perf_counter)
+    make_ms, _ = time_batches(epochs(at_once, draw), lambda batch: None, time.perf_counter)
+    make_processor_ms, _ = time_batches(epochs(at_once, draw), lambda batch: None, time.thread_time)
+    _, step_ms = time_batches(there, step, time.perf_counter)
+    _, step_processor_ms = time_batches(there, step, time.thread_time)
+    wait_ms, work_ms = time_batches(epochs(batches.Loader(clips, **given), draw), step, time.perf_counter)
     result = {
         "recipe": path,
         "clips": len(clips),

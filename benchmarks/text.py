@@ -67,7 +67,7 @@ def thresholds_of(truth: Bools, scores: Floats) -> Floats:
     return np.array(chosen)
 
 
-def scored(truth: dict[str, Bools], scores: dict[str, Floats], labels: Sequence[str]) -> dict[str, Any]:
+def scores_at_thresholds(truth: dict[str, Bools], scores: dict[str, Floats], labels: Sequence[str]) -> dict[str, Any]:
     """Macro-F1 with thresholds from dev, on dev (where they flatter) and on test, with an interval over comments."""
     thresholds = thresholds_of(truth["dev"], scores["dev"])
     given = {part: scores[part] >= thresholds for part in ("dev", "test")}
@@ -93,7 +93,7 @@ def scored(truth: dict[str, Bools], scores: dict[str, Floats], labels: Sequence[
     }
 
 
-def read_by(recognizer: Recognizer, rows: Sequence[Utterance]) -> Floats:
+def probabilities_of_text(recognizer: Recognizer, rows: Sequence[Utterance]) -> Floats:
     tokens = [inputs.token_ids(recognizer.spec, row.text) for row in rows]
     return recognizer.probabilities([inputs.extract(recognizer.spec, np.zeros(0, np.float32), ids) for ids in tokens])
 
@@ -124,7 +124,7 @@ def milliseconds(answer: Callable[[str], object], texts: Sequence[str]) -> dict[
     }
 
 
-def acted(root: Path, name: str) -> dict[str, Any]:
+def acted_speech(root: Path, name: str) -> dict[str, Any]:
     """UAR on RAVDESS's held-out actors of the voice, the text, and both, by weight of the text; each clip alone."""
     held = {f"ravdess/{actor}" for actor in POOLED["ravdess"].test}
     rows = [row for row in corpora.read("ravdess", root).utterances if row.speaker in held]
@@ -155,7 +155,7 @@ def main() -> None:
     labels = recognizer.spec.labels
     parts = parts_of(given.goemotions)
     truth = {part: truth_of(rows, labels) for part, rows in parts.items()}
-    read = {part: read_by(recognizer, parts[part]) for part in ("dev", "test")}
+    read = {part: probabilities_of_text(recognizer, parts[part]) for part in ("dev", "test")}
     single = truth["test"].sum(axis=1) == 1
     best, only = read["test"][single].argmax(axis=1), truth["test"][single].argmax(axis=1)
     known = {row.text for row in parts["train"]}
@@ -170,20 +170,20 @@ def main() -> None:
         "size_mb": round(builtin.path_of(given.model).stat().st_size / 1e6, 2),
         "threads": 1,
         "predict_text": timed,
-        "goemotions": scored(truth, read, labels),
+        "goemotions": scores_at_thresholds(truth, read, labels),
         "test comments whose very words are in train": int(seen.sum()),
-        "test_macro_f1 without them": scored(unseen, {"dev": read["dev"], "test": read["test"][~seen]}, labels)[
-            "test_macro_f1"
-        ],
+        "test_macro_f1 without them": scores_at_thresholds(
+            unseen, {"dev": read["dev"], "test": read["test"][~seen]}, labels
+        )["test_macro_f1"],
         "best label, test comments with one": {
             "comments": int(single.sum()),
             "uar": round(float(np.mean([(best[only == place] == place).mean() for place in range(len(labels))])), 4),
             "accuracy": round(float((best == only).mean()), 4),
         },
-        "logistic regression of words and pairs": scored(
+        "logistic regression of words and pairs": scores_at_thresholds(
             truth, dict(zip(("dev", "test"), baseline, strict=True)), labels
         ),
-        "ravdess": acted(given.ravdess, given.model),
+        "ravdess": acted_speech(given.ravdess, given.model),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {package: version(package) for package in ("numpy", "onnxruntime", "tokenizers", "scikit-learn")},

@@ -67,7 +67,7 @@ def rate(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def acted(root: Path, hear: Transcriber) -> dict[str, Any]:
+def acted_speech(root: Path, hear: Transcriber) -> dict[str, Any]:
     held = {f"ravdess/{actor}" for actor in POOLED["ravdess"].test}
     rows = with_labels([row for row in corpora.read("ravdess", root).utterances if row.speaker in held], "7")
     heard = [dataclasses.replace(row, text=hear(row.path).text) for row in _track(rows, "RAVDESS")]
@@ -139,7 +139,7 @@ def main() -> None:
             "recogniser": hear.name,
             "version": hear.version,
             "goemotions, said by espeak-ng": synthetic(given.goemotions, hear, given.comments, Path(folder)),
-            "ravdess, held-out actors": acted(given.ravdess, hear),
+            "ravdess, held-out actors": acted_speech(given.ravdess, hear),
             "espeak-ng": subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True).stdout.split()[3],
             "python": platform.python_version(),
             "machine": platform.machine(),

@@ -47,11 +47,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def main() -> None:
-    figures = {model: measured(model) for model in ("compact", "standard")}
+    figures = {model: measure(model) for model in ("compact", "standard")}
     print(json.dumps({"seconds": SECONDS, "turns": TURNS, **figures, "load_average": os.getloadavg()[0]}, indent=2))
 
 
-def measured(name: str) -> dict[str, object]:
+def measure(name: str) -> dict[str, object]:
     """The figures of one model."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = write_site(Path(folder) / "site", [name])
@@ -73,11 +73,11 @@ def measured(name: str) -> dict[str, object]:
         sound = soundfile.read(clip, dtype="float32")
         native, tab = [], []
         for _ in range(TURNS):
-            tab.append(in_tab(page, clip))
+            tab.append(answer_in_tab(page, clip))
             began = time.perf_counter()
             answer = recognizer.predict(sound)
             native.append(1e3 * (time.perf_counter() - began))
-        shown = {entry["label"]: entry["score"] for entry in saved(page)["scores"]}
+        shown = {entry["label"]: entry["score"] for entry in save_answers(page)["scores"]}
         requests = len(Handler.requests)
         page.reload()
         page.wait_for_selector(READY, timeout=120_000)
@@ -101,7 +101,7 @@ def measured(name: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def in_tab(page: Page, clip: Path) -> float:
+def answer_in_tab(page: Page, clip: Path) -> float:
     """One answer; the milliseconds that the page's worker took for it."""
     page.evaluate("performance.clearMeasures()")
     page.set_input_files("#file", clip)
@@ -111,7 +111,7 @@ def in_tab(page: Page, clip: Path) -> float:
     return float(measures[0])
 
 
-def saved(page: Page) -> dict[str, list[dict[str, float]]]:
+def save_answers(page: Page) -> dict[str, list[dict[str, float]]]:
     with page.expect_download() as waiting:
         page.click("[data-save=json]")
     answer: dict[str, list[dict[str, float]]] = json.loads(waiting.value.path().read_text(encoding="utf-8"))
