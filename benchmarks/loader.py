@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from intonate.schema import ModelInput
-from intonate.training import batches, data, fit, input_statistics, network
+from intonate.training import batches, data, fit, input_statistics, jobs, network
 from intonate.training.module import Classifier
 from intonate.training.recipe import load
 
@@ -40,16 +40,12 @@ WARM_UP, STEPS = 5, 40
 def first_fold(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     """The clips of the first fold, and what is done with a batch of them."""
     utterances = data.with_labels(fit._read_utterances(recipe), recipe.data.labels)
-    _, split, seed = fit._jobs(recipe, utterances)[0]
-    asked, speaking, kept = (
-        data.by_recipe(recipe),
-        data.speaker_inputs(recipe.inputs),
-        data.cache_folder(recipe.data.cache),
-    )
-    examples = data.prepare(utterances, recipe.data.labels, asked, speaking, folder=kept)
-    measured = input_statistics.measure(examples, split.train, recipe)
+    _, split, seed = jobs.jobs_of(recipe, utterances)[0]
+    speaker_inputs, cache = data.speaker_inputs(recipe.inputs), data.cache_folder(recipe.data.cache)
+    examples = data.prepare(utterances, recipe.data.labels, data.by_recipe(recipe), speaker_inputs, folder=cache)
+    statistics = input_statistics.measure(examples, split.train, recipe)
     inputs = [
-        ModelInput(name, item.front_end, item.params, normalisation=measured[name])
+        ModelInput(name, item.front_end, item.params, normalisation=statistics[name])
         for name, item in recipe.inputs.items()
     ]
     module = Classifier(network.build(recipe, examples).train(), recipe.training, 1000, np.array([]), seed)
