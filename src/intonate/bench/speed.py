@@ -47,8 +47,11 @@ def milliseconds(model: Path) -> float | None:
 
 
 def _buzz(rate_hz: int) -> NDArray[np.float32]:
-    """What passes for speech: 120 Hz and its harmonics, four syllables a second, (samples,)."""
+    """What passes for speech, (samples,): 120 Hz and its harmonics, four syllables a second, and hiss between them."""
     time_s = np.arange(int(CLIP_S * rate_hz)) / rate_hz
     harmonics = np.arange(1, 20)[:, None]
     buzz = (np.sin(2 * np.pi * 120 * harmonics * time_s) / harmonics).sum(axis=0)
-    return np.asarray(0.1 * buzz * np.sin(2 * np.pi * 2 * time_s) ** 2, np.float32)
+    syllables = np.sin(2 * np.pi * 2 * time_s) ** 2
+    # Without the hiss the voice activity hears no voice, and the model would never be asked.
+    hiss = np.random.default_rng(0).normal(size=len(time_s))
+    return np.asarray(0.1 * buzz * syllables + 0.03 * hiss * (1 - syllables), np.float32)
