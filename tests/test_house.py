@@ -28,13 +28,11 @@ ROOMS = (
         "cache_folder",
         "onnx_session",
     ),
-    *("audio", "features", "published", "transcripts", "recognizer"),
-    *("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench"),
+    *("audio", "features", "published", "transcripts", "recognizer", "augment", "explanation"),
+    *("corpora", "models", "evaluation", "export", "converters", "training", "bench"),
     *("terminal", "service", "archive", "agents", "web"),
 )
-WORKSHOP = frozenset(
-    ("corpora", "augment", "models", "evaluation", "explanation", "export", "converters", "training", "bench", "web")
-)
+WORKSHOP = frozenset(("corpora", "models", "evaluation", "export", "converters", "training", "bench", "web"))
 # The package itself and the command line open every door, lazily.
 DOORS = frozenset(("__init__", "__main__", "cli", "cli_workshop"))
 # What a room may import from outside the standard library: the product (all but the workshop) gets by with little.
@@ -51,6 +49,8 @@ OUTSIDE = {
     "published": NUMBERS | PUBLISHED,  # weights for the workshop; the product reads names and conversions there
     "transcripts": NUMBERS,
     "recognizer": NUMBERS | {"onnxruntime", "rich", "tokenizers"},
+    "augment": NUMBERS | {"soundfile"},
+    "explanation": NUMBERS | {"rich"},
     "terminal": NUMBERS | {"rich", "typer"},
     "archive": NUMBERS | {"fsspec", "filelock", "pyarrow", "ray", "rich"},
     "service": NUMBERS | {"fastapi", "starlette", "uvicorn", "h11", "prometheus_client", "websockets"},

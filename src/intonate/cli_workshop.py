@@ -259,7 +259,7 @@ def explain(
     """Say which moments, bands and changes move an answer."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     convert_checkpoints(model)
-    from intonate.explanation.command import command
+    from intonate.evaluation.explanation_command import command
 
     command(file, model, style.value, output, label, start, end, text)
 

@@ -12,9 +12,10 @@ import soundfile
 import tiny
 
 from intonate.errors import AudioError, ModelError
-from intonate.explanation import faithfulness, importance, page, words
+from intonate.evaluation import explanation_page as page
+from intonate.evaluation.explanation_command import command
+from intonate.explanation import faithfulness, importance, words
 from intonate.explanation.answering import Answers
-from intonate.explanation.command import command
 from intonate.explanation.explain import CHANGES, explain
 from intonate.explanation.tiles import STRETCHES, Tiles
 from intonate.schema import Prediction
@@ -138,6 +139,40 @@ def test_text_and_page_say_the_same(explanation):
     assert all(name in html for name in CHANGES)
     plain = words.to_text(explanation, has_unicode=False).plain
     assert plain.isascii()
+
+
+def test_the_region_is_where_the_model_listens(sound):
+    tiles, answers = Tiles(sound, RATE_HZ), Answers(OneTile(sound))
+    found = importance.importance(tiles, answers, column=1, rng=np.random.default_rng(0))
+    region = importance.strongest_region(found)
+    mask = region.mask(tiles.shape)
+    assert mask[TILE]
+    assert mask.sum() <= importance.REGION_SHARE * mask.size
+    assert answers([tiles.without(mask)])[0, 1] < 0.2
+    alone = np.full(tiles.shape, -1.0)
+    alone[TILE] = 1.0
+    assert importance.strongest_region(alone) == (TILE[0], TILE[0] + 1, TILE[1], TILE[1] + 1)
+
+
+def test_sentences_are_measured(explanation, tiny_model):
+    from intonate import load_model
+
+    mask = explanation.region.mask(explanation.tiles.shape)
+    answer = load_model(tiny_model).predict((explanation.tiles.without(mask), RATE_HZ))
+    probability = answer.scores[explanation.label]
+    place, *others = words.sentences(explanation)
+    before, after = (f"{100 * value:.0f}" for value in (explanation.probability, probability))
+    assert f"takes {explanation.label} from {before} to {after}\u00a0%" in place
+    assert words.region_name(explanation) in place
+    largest = max(explanation.changed, key=lambda item: abs(item.probability - explanation.probability))
+    assert any(largest.name in sentence for sentence in others)
+    # A change that moves nothing is told as such, and one that makes another label win, too.
+    still = [dataclasses.replace(item, probability=explanation.probability) for item in explanation.changed]
+    _, weak = words.sentences(dataclasses.replace(explanation, changed=tuple(still)))
+    assert all(name in weak for name in CHANGES)
+    won = dataclasses.replace(explanation.without_region, label="another", label_probability=0.875)
+    first = words.sentences(dataclasses.replace(explanation, without_region=won))[0]
+    assert "and another is likelier (88\u00a0%)" in first
 
 
 def test_another_label_and_a_stretch_can_be_asked_for(tiny_model, tmp_path, capsys):

@@ -19,7 +19,7 @@ from intonate.errors import AudioError, MissingExtraError, ModelError, did_you_m
 from intonate.explanation import faithfulness
 from intonate.explanation.answering import Answers, Array, Waveform, outputs
 from intonate.explanation.faithfulness import Curves
-from intonate.explanation.importance import importance, rows_and_columns
+from intonate.explanation.importance import Region, importance, rows_and_columns, strongest_region
 from intonate.explanation.tiles import Tiles
 from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.recognizer import Recognizer
@@ -46,7 +46,7 @@ class ChangeAnswer:
     """One change, and the answer to the changed sound.
 
     Attributes:
-        name: what was changed: a key of `CHANGES`.
+        name: what was changed: a key of `CHANGES`; empty for a region that was turned down.
         label: the likeliest label then; empty for a model without labels.
         probability: of the answer that is explained.
         label_probability: of the likeliest label then.
@@ -72,6 +72,8 @@ class Explanation:
         map: what each tile adds to the log odds of the answer, (stretches, bands).
         without_stretch: probability of the answer without each stretch, (stretches,).
         without_band: the same for each band, (bands,).
+        region: where in the map most speaks for the answer.
+        without_region: the answer with that region turned down.
         changed: the changes of the voice.
         deletion: how faithful the map is.
         insertion: the same, the other way round.
@@ -88,6 +90,8 @@ class Explanation:
     map: Array
     without_stretch: Array
     without_band: Array
+    region: Region
+    without_region: ChangeAnswer
     changed: tuple[ChangeAnswer, ...]
     deletion: Curves
     insertion: Curves
@@ -113,6 +117,7 @@ def explain(
     start_s: float = 0.0,
     end_s: float | None = None,
     text: str | None = None,
+    longest_s: float = LONGEST_S,
     seed: int = 0,
 ) -> Explanation:
     """Explain one answer of any model, by asking it about changed copies of the sound.
@@ -125,10 +130,11 @@ def explain(
         label: a label or dimension of the model; None for the likeliest label.
         start_s, end_s: explain this stretch of the recording, seconds.
         text: what was said, for a model that reads it.
+        longest_s: a recording (or stretch of it) that is longer is refused, seconds.
         seed: of what is drawn.
 
     Raises:
-        AudioError: the sound cannot be read, or nobody speaks in it.
+        AudioError: the sound cannot be read or is too long, or nobody speaks in it.
         ModelError: there is no such label, or the model cannot answer (a text is missing, for instance).
     """
     spec, names = recognizer.spec, outputs(recognizer.spec)
@@ -139,7 +145,7 @@ def explain(
     if label is not None and label not in names:
         raise ModelError(f"model {spec.name!r} has no label {label!r}; {did_you_mean(label, names)}")
     notes: list[str] = []
-    recording = decode.load(source, spec.sample_rate_hz, start_s, end_s, LONGEST_S, notes)
+    recording = decode.load(source, spec.sample_rate_hz, start_s, end_s, longest_s, notes)
     answer = recognizer.predict((recording, spec.sample_rate_hz), text=text)
     if not (answer.scores or answer.dimensions):
         raise AudioError(
@@ -160,6 +166,8 @@ def explain(
     (probabilities,) = answers([sound])
     without = answers(tiles.without(mask) for mask in rows_and_columns(tiles.shape))[:, column]
     tile_map = importance(tiles, answers, column, rng)
+    region = strongest_region(tile_map)
+    (region_row,) = answers([tiles.without(region.mask(tiles.shape))])
     order = np.argsort(-probabilities, kind="stable")
     return Explanation(
         file=file_of(source),
@@ -171,6 +179,8 @@ def explain(
         map=tile_map,
         without_stretch=without[: tiles.shape[0]],
         without_band=without[tiles.shape[0] :],
+        region=region,
+        without_region=_change_answer("", region_row, spec, column),
         changed=_answers_to_changes(sound, spec, answers, column, notes),
         deletion=faithfulness.deletion(tiles, answers, column, tile_map, rng),
         insertion=faithfulness.insertion(tiles, answers, column, tile_map, rng),
@@ -201,13 +211,12 @@ def _answers_to_changes(
             errors[name] = str(error)
     if errors:
         notes.append(f"left out: {', '.join(errors)} ({next(iter(errors.values()))})")
-    changes = []
-    for name, row in zip(copies, answers(copies.values()), strict=True):
-        labels = row[: len(spec.labels)]
-        best_column = int(labels.argmax()) if len(labels) else column
-        changes.append(
-            ChangeAnswer(
-                name, spec.labels[best_column] if len(labels) else "", float(row[column]), float(row[best_column])
-            )
-        )
-    return tuple(changes)
+    rows = answers(copies.values())
+    return tuple(_change_answer(name, row, spec, column) for name, row in zip(copies, rows, strict=True))
+
+
+def _change_answer(name: str, row: Array, spec: ModelSpec, column: int) -> ChangeAnswer:
+    labels = row[: len(spec.labels)]
+    best_column = int(labels.argmax()) if len(labels) else column
+    label = spec.labels[best_column] if len(labels) else ""
+    return ChangeAnswer(name, label, float(row[column]), float(row[best_column]))

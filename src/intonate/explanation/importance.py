@@ -6,6 +6,9 @@ fitted, by ridge regression, to the answers to sounds that lack some of them.
 
 from __future__ import annotations
 
+import itertools
+from typing import NamedTuple
+
 import numpy as np
 
 from intonate.explanation.answering import Answers, Array, log_odds
@@ -14,6 +17,23 @@ from intonate.explanation.tiles import Mask, Tiles
 # Chosen on RAVDESS's validation speakers (`benchmarks/explain.py --part validation`): how many sounds are asked about,
 # how many of their tiles are taken out, and how strongly the fit is held back.
 SOUNDS, TAKEN_OUT, RIDGE = 100, 0.3, 1.0
+# The largest region that is still a place in the sound: a quarter of the tiles.
+REGION_SHARE = 0.25
+
+
+class Region(NamedTuple):
+    """A rectangle of tiles: stretches [first, last) by bands [low, high)."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+    def mask(self, shape: tuple[int, int]) -> Mask:
+        """Its tiles, (stretches, bands)."""
+        inside = np.zeros(shape, np.bool_)
+        inside[self.first : self.last, self.low : self.high] = True
+        return inside
 
 
 def importance(
@@ -43,6 +63,15 @@ def importance(
         centred_masks.T @ (output_log_odds - output_log_odds.mean()),
     )
     return -weights.reshape(tiles.shape)
+
+
+def strongest_region(tile_map: Array) -> Region:
+    """The region of up to a quarter of the tiles that speaks most for the answer, as the map has it."""
+    stretches, bands = (itertools.combinations(range(size + 1), 2) for size in tile_map.shape)
+    regions = [Region(*times, *edges) for times, edges in itertools.product(stretches, bands)]
+    largest = max(1, round(REGION_SHARE * tile_map.size))
+    small_regions = [one for one in regions if (one.last - one.first) * (one.high - one.low) <= largest]
+    return max(small_regions, key=lambda one: float(tile_map[one.first : one.last, one.low : one.high].sum()))
 
 
 def rows_and_columns(shape: tuple[int, int]) -> list[Mask]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.clean import trim_bounds
 from intonate.audio.stft import OVERLAP, frame_middles, istft, stft
+from intonate.features.spectral import hz_to_htk_mel
 
 # Stretches of a sound, from its first to its last frame within 30 dB of the loudest: what lies before and after stays.
 STRETCHES, TRIM_DB = 10, 30.0
@@ -20,6 +21,8 @@ BAND_WORDS = ("pitch, nasals", "vowels: openness", "vowels: front or back", "bri
 # A tenth of the amplitude, chosen on RAVDESS's validation speakers against 60 dB, which leaves holes that no voice has,
 # and against room noise in the place of the tile; in windows of 32 ms every 8 ms.
 SOFTER_DB, WINDOW_S = 20.0, 0.032
+# What a picture shows: so far under the loudest.
+RANGE_DB = 70.0
 
 Waveform = NDArray[np.float32]
 # Which tiles are taken out: (stretches, bands).
@@ -65,3 +68,13 @@ class Tiles:
         """Power in dB under the loudest, (frames, bins)."""
         power = np.square(np.abs(self._spectrum), dtype=np.float64)
         return np.asarray(10 * np.log10(np.maximum(power / max(float(power.max()), 1e-30), 1e-12)))
+
+    def picture(self, columns: int, rows: int) -> NDArray[np.uint8]:
+        """The spectrogram as a picture draws it, (rows, columns): frequency in mel, the highest first; 0 is silent."""
+        power_db, top_hz = self.spectrogram_db(), float(self.bands_hz[-1])
+        hertz = 700 * np.expm1(np.linspace(0, hz_to_htk_mel(top_hz), rows) / 1127)
+        last_bin = power_db.shape[1] - 1
+        bins = np.minimum((hertz / top_hz * last_bin).round().astype(int), last_bin)
+        frames = np.linspace(0, len(power_db) - 1, min(columns, len(power_db))).round().astype(int)
+        level = np.clip(1 + power_db[frames][:, bins].T[::-1] / RANGE_DB, 0, 1)
+        return np.asarray(255 * level, np.uint8)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from intonate.explanation.explain import Explanation
+from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.tiles import BAND_WORDS
 
 # Of the terminal: what speaks for the answer, what against it.
@@ -16,6 +16,12 @@ FOR, AGAINST = "blue", "yellow"
 BAR, SHADES, CELL, PERCENT = 20, " ░▒▓█", 4, 100
 # Movements under this, in points of probability, are not worth a ratio.
 LEAST_AREA = 0.005
+# Changes that move the probability by less hardly do.
+HARDLY = 0.03
+CAUTION = (
+    "This tells what moves the answer of this model to this recording. It does not tell whether the answer is right, "
+    "nor what anybody feels."
+)
 
 
 def to_dict(explanation: Explanation) -> dict[str, Any]:
@@ -46,6 +52,11 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
             }
             for item in explanation.changed
         ],
+        "region": {
+            **dict(zip(("start", "end"), (edges_s[place] for place in explanation.region[:2]), strict=True)),
+            **dict(zip(("low_hz", "high_hz"), (bands_hz[place] for place in explanation.region[2:]), strict=True)),
+            "score_without": round(explanation.without_region.probability, 6),
+        },
         "map": explanation.map.round(4).tolist(),
         "faithfulness": {
             name: {
@@ -58,6 +69,8 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
             for name, curves in (("deletion", explanation.deletion), ("insertion", explanation.insertion))
         },
         "questions": explanation.questions,
+        "sentences": sentences(explanation),
+        "caution": CAUTION,
         "notes": list(explanation.notes),
     }
 
@@ -65,6 +78,11 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
 def to_text(explanation: Explanation, has_unicode: bool = True) -> Text:
     """For a terminal, under 80 columns; colours tell what speaks for the answer and what against it."""
     label, lines = explanation.label, [Text.assemble((headline(explanation), "bold"))]
+    lines += [
+        Text(line.replace("\u00a0", " "))
+        for sentence in sentences(explanation)
+        for line in textwrap.wrap(sentence, 78, subsequent_indent="  ")
+    ]
     lines += [Text(line, "dim") for note in explanation.notes for line in textwrap.wrap(note, 78)]
     lines += [Text(), Text(f"{'This stretch of time turned down':<36}{label}", "bold")]
     lines += _bars(explanation, stretch_names(explanation), list(explanation.without_stretch), has_unicode)
@@ -84,6 +102,52 @@ def headline(explanation: Explanation) -> str:
     place = f"{explanation.start_s:.1f} to {explanation.end_s:.1f} s"
     file = f"{explanation.file}, " if explanation.file else ""
     return f"{file}{place}: {explanation.label} {PERCENT * explanation.probability:.0f} %, says {explanation.model}"
+
+
+def sentences(explanation: Explanation) -> list[str]:
+    """What moves the answer, in plain words: a place in the sound, a change of the voice, and what hardly does.
+
+    Each figure is an answer of the model, and none an estimate.
+    """
+    before = f"{PERCENT * explanation.probability:.0f}"
+    region = explanation.without_region
+    lines = [
+        f"Turning down {region_name(explanation)} takes {explanation.label} from {before} to "
+        f"{PERCENT * region.probability:.0f}\u00a0%{_other_label(explanation, region)}."
+    ]
+    changes = sorted(explanation.changed, key=lambda item: -abs(item.probability - explanation.probability))
+    weak = [item.name for item in changes if abs(item.probability - explanation.probability) < HARDLY]
+    if len(weak) < len(changes):
+        largest = changes[0]
+        lines.append(
+            f"Of the changes of the voice, {largest.name} moves it most: from {before} to "
+            f"{PERCENT * largest.probability:.0f}\u00a0%{_other_label(explanation, largest)}."
+        )
+    if weak:
+        lines.append(f"What moves it by less than {PERCENT * HARDLY:.0f} points: {', '.join(weak)}.")
+    return lines
+
+
+def _other_label(explanation: Explanation, item: ChangeAnswer) -> str:
+    """`, and sad is likelier (48 %)`, or nothing."""
+    if item.label in ("", explanation.label):
+        return ""
+    return f", and {item.label} is likelier ({PERCENT * item.label_probability:.0f}\u00a0%)"
+
+
+def region_name(explanation: Explanation) -> str:
+    """`1.2 to 1.6 s above 2,600 Hz`."""
+    region, bands_hz = explanation.region, explanation.tiles.bands_hz
+    start_s, end_s = (explanation.start_s + explanation.tiles.times_s[place] for place in region[:2])
+    low, high = (f"{bands_hz[place]:,.0f} Hz" for place in region[2:])
+    is_lowest, is_highest = region.low == 0, region.high == len(bands_hz) - 1
+    band = {
+        (True, True): "",
+        (True, False): f" below {high}",
+        (False, True): f" above {low}",
+        (False, False): f" between {low} and {high}",
+    }[is_lowest, is_highest]
+    return f"{start_s:.1f} to {end_s:.1f} s{band}"
 
 
 def stretch_names(explanation: Explanation) -> list[str]:

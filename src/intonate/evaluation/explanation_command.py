@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from intonate.errors import AudioError
-from intonate.explanation import page, words
+from intonate.evaluation import explanation_page
+from intonate.explanation import words
 from intonate.explanation.explain import Explanation, explain
 from intonate.recognizer.recognizer import load_model
 
@@ -73,4 +74,8 @@ def _as_text(explanation: Explanation) -> str:
     return words.to_text(explanation).plain
 
 
-_WRITERS: dict[str, Callable[[Explanation], str]] = {"text": _as_text, "json": _as_json, "html": page.render}
+_WRITERS: dict[str, Callable[[Explanation], str]] = {
+    "text": _as_text,
+    "json": _as_json,
+    "html": explanation_page.render,
+}

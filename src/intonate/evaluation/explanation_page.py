@@ -6,6 +6,7 @@ import base64
 import io
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,11 +22,22 @@ from intonate.explanation.faithfulness import SHARES, Curves
 from intonate.explanation.tiles import SOFTER_DB, Tiles
 from intonate.features.spectral import hz_to_htk_mel
 
-# The picture, px: the map, and the bars beside and below it.
-WIDTH, HEIGHT, SIDE, BELOW, LEFT, TOP = 640.0, 260.0, 150.0, 96.0, 112.0, 10.0
+
+class Box(NamedTuple):
+    """Where a map lies in its picture, px."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+# The map of the page, with bars beside and below it; the one of a report, without; text, px.
+LARGE, SIDE, BELOW = Box(112.0, 10.0, 640.0, 260.0), 150.0, 96.0
+LITTLE = Box(112.0, 6.0, 310.0, 120.0)
 SMALL = 11.0
-# The spectrogram behind the map, its range in dB.
-COLUMNS, ROWS, RANGE_DB = 480, 130, 70.0
+# The spectrogram behind the map, columns and rows for each px of the map.
+DETAIL_X, DETAIL_Y = 0.75, 0.5
 # The share of the tiles that are turned down, or all but them, in the copies to listen to; one of `SHARES`.
 PLAYED_SHARE = SHARES[2]
 _GLOSSARY = {
@@ -51,7 +63,8 @@ def render(explanation: Explanation) -> str:
         f"<header><h1>Why {escape(label)}? {escape(name)}</h1>"
         f'<p class="lead">{escape(words.headline(explanation))}. Its answers: {escape(scores)}.</p>'
         + (f'<ul class="notes">{notes}</ul>' if notes else "")
-        + "</header>",
+        + "</header>"
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in [*words.sentences(explanation), words.CAUTION]),
         panel(f"Where it speaks for {label}", map_picture(explanation), "wide"),
         f'<p class="small muted">Blue speaks for {escape(label)}, orange against it. The bars beside and below: how '
         "the probability moves with that band, or that stretch, turned down (points).</p>",
@@ -65,15 +78,49 @@ def render(explanation: Explanation) -> str:
 
 
 def map_picture(explanation: Explanation) -> str:
-    """The spectrogram under the map of the tiles, with the bars of the bands beside it and of the stretches below."""
-    tiles, right, bottom = explanation.tiles, LEFT + WIDTH, TOP + HEIGHT
-    length_s = len(tiles.waveform) / tiles.rate_hz
-    edges_x = LEFT + WIDTH * tiles.times_s / length_s
-    edges_y = bottom - HEIGHT * hz_to_htk_mel(tiles.bands_hz) / hz_to_htk_mel(tiles.bands_hz[-1])
-    data = base64.b64encode(_spectrogram(tiles)).decode()
+    """The map with the bars of the bands beside it and of the stretches below."""
+    right, bottom = LARGE.left + LARGE.width, LARGE.top + LARGE.height
+    edges_x, edges_y = _edges(explanation, LARGE)
+    parts = _map_parts(explanation, LARGE)
+    drop_by_place = explanation.probability - np.concatenate([explanation.without_band, explanation.without_stretch])
+    largest_drop = max(float(np.abs(drop_by_place).max()), 0.05)
+    names, bands = words.stretch_names(explanation), words.band_names(explanation)
+    for band, name in enumerate(bands):
+        middle = (edges_y[band] + edges_y[band + 1]) / 2
+        parts += _side_bar(right + 12, middle, drop_by_place[band], largest_drop, name)
+    for stretch, name in enumerate(names):
+        middle = (edges_x[stretch] + edges_x[stretch + 1]) / 2
+        width = max(2.0, float(edges_x[stretch + 1] - edges_x[stretch]) - 3)
+        parts += _bar_below(middle, width, bottom + 22, drop_by_place[len(bands) + stretch], largest_drop, name.strip())
+    return picture(right + SIDE, bottom + 22 + BELOW, _title(explanation), parts)
+
+
+def little_map(explanation: Explanation) -> str:
+    """The map alone, as small as it can be read."""
+    width, height = LITTLE.left + LITTLE.width + 14, LITTLE.top + LITTLE.height + 20
+    return picture(width, height, _title(explanation), _map_parts(explanation, LITTLE))
+
+
+def _title(explanation: Explanation) -> str:
+    return f"what speaks for {explanation.label}, by time and frequency"
+
+
+def _edges(explanation: Explanation, box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the stretches, from the left, and of the bands, from the bottom, px."""
+    tiles = explanation.tiles
+    edges_x = box.left + box.width * tiles.times_s * tiles.rate_hz / len(tiles.waveform)
+    mel = hz_to_htk_mel(tiles.bands_hz)
+    return edges_x, box.top + box.height * (1 - mel / mel[-1])
+
+
+def _map_parts(explanation: Explanation, box: Box) -> list[str]:
+    """The spectrogram under the map of the tiles, its bands and its times."""
+    tiles, bottom = explanation.tiles, box.top + box.height
+    edges_x, edges_y = _edges(explanation, box)
+    data = base64.b64encode(_spectrogram(tiles, round(DETAIL_X * box.width), round(DETAIL_Y * box.height))).decode()
     parts = [
-        rect(LEFT, TOP, WIDTH, HEIGHT, LINE, opacity=0.35),
-        f'<image x="{LEFT}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" preserveAspectRatio="none" '
+        rect(box.left, box.top, box.width, box.height, LINE, opacity=0.35),
+        f'<image x="{box.left}" y="{box.top}" width="{box.width}" height="{box.height}" preserveAspectRatio="none" '
         f'href="data:image/png;base64,{data}"/>',
     ]
     largest = max(float(np.abs(explanation.map).max()), 1e-9)
@@ -84,31 +131,14 @@ def map_picture(explanation: Explanation) -> str:
         tip = f"{names[stretch].strip()}, {bands[band]}: {value:+.2f}"
         width, height = float(edges_x[stretch + 1] - x) - 1, float(edges_y[band] - y) - 1
         parts.append(rect(float(x), float(y), width, height, shade, opacity=strength, radius=2, tip=tip))
-    drop_by_place = explanation.probability - np.concatenate([explanation.without_band, explanation.without_stretch])
-    largest_drop = max(float(np.abs(drop_by_place).max()), 0.05)
     for band, name in enumerate(bands):
         middle = (edges_y[band] + edges_y[band + 1]) / 2
-        parts.append(text(LEFT - 8, middle, name, anchor="end", size=SMALL))
-        parts += _side_bar(right + 12, middle, drop_by_place[band], largest_drop, name)
-    for stretch, name in enumerate(names):
-        middle = (edges_x[stretch] + edges_x[stretch + 1]) / 2
-        width = max(2.0, float(edges_x[stretch + 1] - edges_x[stretch]) - 3)
-        parts += _bar_below(middle, width, bottom + 22, drop_by_place[len(bands) + stretch], largest_drop, name.strip())
+        parts.append(text(box.left - 8, middle, name, anchor="end", size=SMALL))
+    length_s = len(tiles.waveform) / tiles.rate_hz
     for share in np.linspace(0, 1, 5):
-        x = LEFT + WIDTH * share
-        parts.append(
-            text(
-                x,
-                bottom + 11,
-                f"{explanation.start_s + share * length_s:.1f} s",
-                anchor="middle",
-                size=SMALL,
-                fill=MUTED,
-            )
-        )
-    return picture(
-        right + SIDE, bottom + 22 + BELOW, f"what speaks for {explanation.label}, by time and frequency", parts
-    )
+        label = f"{explanation.start_s + share * length_s:.1f} s"
+        parts.append(text(box.left + box.width * share, bottom + 11, label, anchor="middle", size=SMALL, fill=MUTED))
+    return parts
 
 
 def _side_bar(x: float, middle: float, drop: float, largest_drop: float, tip: str) -> list[str]:
@@ -123,16 +153,11 @@ def _bar_below(middle: float, width: float, top: float, drop: float, largest_dro
     return [shape, text(middle, top + length + 8, _points(-drop), anchor="middle", size=SMALL)]
 
 
-def _spectrogram(tiles: Tiles) -> bytes:
-    """A PNG in which power is opacity, so that it is seen on light and dark ground; frequency in mel."""
+def _spectrogram(tiles: Tiles, columns: int, rows: int) -> bytes:
+    """A PNG in which power is opacity, so that it is seen on light and dark ground."""
     image = require("PIL.Image", "train")
-    power = tiles.spectrogram_db()
-    hertz = 700 * np.expm1(np.linspace(0, hz_to_htk_mel(tiles.bands_hz[-1]), ROWS) / 1127)
-    bins = np.minimum((hertz / tiles.bands_hz[-1] * (power.shape[1] - 1)).round().astype(int), power.shape[1] - 1)
-    frames = np.linspace(0, len(power) - 1, min(COLUMNS, len(power))).round().astype(int)
-    shade = np.clip(1 + power[frames][:, bins].T[::-1] / RANGE_DB, 0, 1)
-    grey = np.full(shape := shade.shape, 110, np.uint8)
-    pixels = np.dstack([grey, (200 * shade).astype(np.uint8).reshape(shape)])
+    shade = tiles.picture(columns, rows)
+    pixels = np.dstack([np.full(shade.shape, 110, np.uint8), (shade * (200 / 255)).astype(np.uint8)])
     file = io.BytesIO()
     image.fromarray(pixels, "LA").save(file, "PNG", optimize=True)
     return file.getvalue()
