@@ -149,7 +149,7 @@ def explain(
     answer = recognizer.predict((recording, spec.sample_rate_hz), text=text)
     if not (answer.scores or answer.dimensions):
         raise AudioError(
-            f"{decode.name_of(source)}: nobody speaks in it ({answer.label}), so no answer is to be explained"
+            f"{file_of(source) or 'the sound'}: nobody speaks in it ({answer.label}), so no answer is to be explained"
         )
     label = label or next(iter(answer.scores or answer.dimensions))
     answers, column = Answers(recognizer, text), names.index(label)
@@ -160,7 +160,7 @@ def explain(
     if len(sound) < len(recording):
         notes.append(
             f"of {len(recording) / spec.sample_rate_hz:.1f} s the window that is surest of {label} is explained; "
-            "--start and --end take another"
+            "another is chosen by its start and end"
         )
     tiles, rng = Tiles(sound, spec.sample_rate_hz), np.random.default_rng(seed)
     (probabilities,) = answers([sound])

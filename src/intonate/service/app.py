@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 import intonate
-from intonate.service import description, live, predictions, reference
+from intonate.service import description, explanations, live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.place import Place
@@ -69,11 +69,24 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
         "/v1/predictions",
         summary="What a recording sounds like",
         responses=description.predictions_answers(),
-        openapi_extra={"requestBody": description.BODY, "parameters": description.PARAMETERS},
+        openapi_extra={"requestBody": description.BODY, "parameters": description.parameters(description.FORM)},
     )
     async def predict(request: Request) -> Response:
         """Any length up to the limit; longer than a few seconds it is answered with a timeline."""
         return await predictions.predict(request, state)
+
+    @app.post(
+        "/v1/explanations",
+        summary="What moves the answer to a recording",
+        responses=description.explanations_answers(),
+        openapi_extra={
+            "requestBody": description.EXPLANATION_BODY,
+            "parameters": description.parameters(description.EXPLANATION_FORM),
+        },
+    )
+    async def explain(request: Request) -> Response:
+        """One recording of up to 30 s, or a stretch of it: moments, bands and changes of the voice. Takes seconds."""
+        return await explanations.respond(request, state)
 
     @app.post(
         "/models/{name}",

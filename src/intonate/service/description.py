@@ -46,6 +46,9 @@ LABEL = {
     "abstained": _described(YES_NO, "Whether the label is unsure."),
     "scores": _list(_reference("Score")),
 }
+TIMES = {name: _described(NUMBER, "Seconds.") for name in ("start", "end")}
+HERTZ = {"low_hz": NUMBER, "high_hz": NUMBER}
+WITHOUT = _described(SHARE, "Of the explained answer, with this turned down by 20 dB.")
 DIMENSIONS = {"dimensions": {"type": "object", "additionalProperties": SHARE}}
 SCHEMAS: dict[str, Schema] = {
     "Score": _object({"label": TEXT, "score": SHARE}),
@@ -80,6 +83,42 @@ SCHEMAS: dict[str, Schema] = {
             "familiarity": _described(SHARE, "How much it is like what the model was trained on."),
             **DIMENSIONS,
         },
+    ),
+    "Explanation": _object(
+        {
+            "file": TEXT,
+            "model": TEXT,
+            "explained": _described(TEXT, "The label or dimension."),
+            "scores": _list(_reference("Score")),
+            "start": _described(NUMBER, "Of what is explained, seconds."),
+            "end": _described(NUMBER, "Of what is explained, seconds."),
+            "stretches": _list(_object({**TIMES, "score_without": WITHOUT})),
+            "bands": _list(_object({**HERTZ, "score_without": WITHOUT})),
+            "changes": _list(_object({"change": TEXT, "score": SHARE, "label": TEXT, "label_score": SHARE})),
+            "region": _object({**TIMES, **HERTZ, "score_without": WITHOUT}),
+            "map": _described(_list(_list(NUMBER)), "Log odds that each tile adds, [stretch][band]: an estimate."),
+            "faithfulness": _object(dict.fromkeys(("deletion", "insertion"), _reference("Curves"))),
+            "questions": _described({"type": "integer"}, "How many sounds the model answered."),
+            "sentences": _described(_list(TEXT), "What moves the answer, in words."),
+            "caution": _described(TEXT, "What this does not tell."),
+            "notes": _list(TEXT),
+            "spectrum": _object(
+                {
+                    "rows": {"type": "integer"},
+                    "columns": {"type": "integer"},
+                    "levels": _described(TEXT, "A byte each, base64: rows in mel, the highest first; 0 is silent."),
+                }
+            ),
+        }
+    ),
+    "Curves": _object(
+        {
+            "shares": _described(_list(SHARE), "Of the tiles that were turned down, or came back."),
+            "explained": _described(_list(SHARE), "The score, in the order of the map."),
+            "random": _described(_list(SHARE), "The score, in random order."),
+            "area": _described(NUMBER, "How far the score moves on average, in the order of the map."),
+            "random_area": _described(NUMBER, "The same in random order."),
+        }
     ),
     "Failure": _object({"file": TEXT, "error": TEXT}),
     "Error": _object({"error": _described(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
@@ -135,17 +174,25 @@ FORM: dict[str, Any] = {
         "labels": {"type": "string", "description": "Merge emotions: 4, p4-4, valence…", "example": "4"},
     },
 }
-# A bare body has its fields in the query.
-PARAMETERS = [
-    {"name": name, "in": "query", "required": False, "schema": schema, "description": "With a bare body."}
-    for name, schema in FORM["properties"].items()
-    if name != "audio"
-]
+EXPLANATION_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["audio"],
+    "properties": {
+        "audio": _described(FORM["properties"]["audio"], "The recording, in any format (or as `file`)."),
+        **{name: FORM["properties"][name] for name in ("model", "text", "raw", "track")},
+        "label": {"type": "string", "description": "The answer to explain; else the likeliest.", "example": "angry"},
+        "start": {"type": "number", "minimum": 0, "description": "Only from here on, seconds.", "example": 1.2},
+        "end": {"type": "number", "minimum": 0, "description": "Only up to here, seconds.", "example": 3.4},
+    },
+}
 BARE_BODY: dict[str, Any] = {
     "required": True,
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
-BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": FORM}} | BARE_BODY["content"]}
+BODY, EXPLANATION_BODY = (
+    {"required": True, "content": {"multipart/form-data": {"schema": form}} | BARE_BODY["content"]}
+    for form in (FORM, EXPLANATION_FORM)
+)
 
 SCORES = [
     {"label": "angry", "score": 0.634704},
@@ -193,6 +240,15 @@ TEXTS = {
 }
 
 
+def parameters(form: Schema) -> list[Schema]:
+    """The fields of a form as they are given with a bare body: in the query."""
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema, "description": "With a bare body."}
+        for name, schema in form["properties"].items()
+        if name != "audio"
+    ]
+
+
 def predictions_answers() -> dict[int | str, Schema]:
     """The answers of `POST /v1/predictions`."""
     answers = _list({"anyOf": [_reference("Prediction"), _reference("Failure")]})
@@ -201,6 +257,12 @@ def predictions_answers() -> dict[int | str, Schema]:
     content |= {kind: {"schema": _described(TEXT, description)} for kind, description in TEXTS.items()}
     description = "A Prediction; of several recordings an array, with a Failure for each that cannot be read."
     return {200: {"description": description, "content": content}, **refusals()}
+
+
+def explanations_answers() -> dict[int | str, Schema]:
+    """The answers of `POST /v1/explanations`."""
+    content = {"application/json": {"schema": _reference("Explanation")}}
+    return {200: {"description": "What moves the answer.", "content": content}, **refusals()}
 
 
 def scores_answers() -> dict[int | str, Schema]:

@@ -41,7 +41,7 @@ MEDIA_TYPES = {
 
 async def predict(request: Request, state: ServiceState) -> Response:
     """Receive recordings and answer them, or say in one sentence why not."""
-    return await _within_upload_limit(_respond(request, state), state)
+    return await within_upload_limit(_respond(request, state), state)
 
 
 async def classify(request: Request, name: str, state: ServiceState) -> Response:
@@ -49,10 +49,10 @@ async def classify(request: Request, name: str, state: ServiceState) -> Response
 
     Empty where nobody speaks.
     """
-    return await _within_upload_limit(_respond_with_scores(request, name, state), state)
+    return await within_upload_limit(_respond_with_scores(request, name, state), state)
 
 
-async def _within_upload_limit(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
+async def within_upload_limit(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
     """The response of `work`, within the number of uploads at once."""
     task = asyncio.current_task()
     assert task is not None  # a request is a task
@@ -180,23 +180,32 @@ def _predict(audio: bytes, longest_s: float, options: dict[str, Any]) -> Predict
 
 
 def _prediction_options(fields: dict[str, str], state: ServiceState) -> dict[str, Any]:
-    models = state.settings.models
-    name = fields.get("model") or state.settings.default
-    if name not in models:
-        raise RefusedError(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
     return {
-        "recognizer": models[name],
-        "top_k": _whole_number(fields, "top_k"),
+        "recognizer": model_of(fields, state),
+        "top_k": whole_number(fields, "top_k"),
         "text": fields.get("text") or None,
         "transcribe": _transcriber(fields, state),
         "labels": fields.get("labels") or None,
         "timeline": _flag(fields, "timeline"),
         "denoise": _flag(fields, "denoise"),
         "raw": fields.get("raw") or None,
-        "track": _whole_number(fields, "track"),
+        "track": whole_number(fields, "track"),
         "channels": fields.get("channels") or "mix",
         "speakers": fields.get("speakers") or None,
     }
+
+
+def model_of(fields: Mapping[str, str], state: ServiceState) -> Recognizer:
+    """The model of a request.
+
+    Raises:
+        RefusedError: it is not served here.
+    """
+    models = state.settings.models
+    name = fields.get("model") or state.settings.default
+    if name not in models:
+        raise RefusedError(404, f"model {name[:50]!r} is not served here; {did_you_mean(name[:50], models)}")
+    return models[name]
 
 
 def _transcriber(fields: dict[str, str], state: ServiceState) -> Transcriber | None:
@@ -208,7 +217,12 @@ def _transcriber(fields: dict[str, str], state: ServiceState) -> Transcriber | N
     return transcriber if is_requested or not (fields.get("text") or fields.get("transcribe")) else None
 
 
-def _whole_number(fields: dict[str, str], name: str) -> int | None:
+def whole_number(fields: Mapping[str, str], name: str) -> int | None:
+    """A field that is a number from 1 on; None where it is not given.
+
+    Raises:
+        RefusedError: it is something else.
+    """
     value = fields.get(name) or None
     if value is not None and not (value.isdecimal() and 1 <= len(value) <= 4 and int(value)):
         raise RefusedError(400, f"field {name}={value[:20]!r} is not a whole number from 1 on")

@@ -38,6 +38,7 @@ Close codes: 4400 bad request, 4401 token, 4404 model, 4408 too slow or idle, 44
 CURL = """\
 curl -F audio=@clip.wav http://127.0.0.1:8000/v1/predictions
 curl -F audio=@talk.mp3 -F timeline=true -F top_k=3 -H "Authorization: Bearer $TOKEN" https://host/v1/predictions
+curl -F audio=@clip.wav -F label=angry http://127.0.0.1:8000/v1/explanations
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import timeout
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,8 +45,13 @@ class _InMemory(MultiPartParser):
     spool_max_size = 0  # never rolled over to a file (`tempfile.SpooledTemporaryFile`); `_limited` bounds it
 
 
-async def receive(request: Request, limits: Limits) -> Upload:
+async def receive(request: Request, limits: Limits, names: Sequence[str] = FIELDS) -> Upload:
     """The recordings and fields of a request, whose query may hold fields too.
+
+    Args:
+        request: not yet read.
+        limits: of size and time.
+        names: of the fields that there may be.
 
     Raises:
         RefusedError: it is neither a form nor a recording, too large, or stalls; or a field is not known.
@@ -61,8 +66,10 @@ async def receive(request: Request, limits: Limits) -> Upload:
             "or as the body with its Content-Type (audio/wav, application/octet-stream)",
         )
     bare: list[tuple[str, str]] = []
-    recordings, fields = (await _form(request, limits)) if not is_bare else (((await body(request, limits), ""),), bare)
-    return Upload(recordings, _unambiguous([*request.query_params.multi_items(), *fields]))
+    recordings, fields = (
+        (await _form(request, limits, names)) if not is_bare else (((await body(request, limits), ""),), bare)
+    )
+    return Upload(recordings, _unambiguous([*request.query_params.multi_items(), *fields], names))
 
 
 async def body(request: Request, limits: Limits) -> bytes:
@@ -71,11 +78,11 @@ async def body(request: Request, limits: Limits) -> bytes:
     return b"".join([chunk async for chunk in _limited_body(request, limits)])
 
 
-async def _form(request: Request, limits: Limits) -> tuple[tuple[tuple[bytes, str], ...], list[tuple[str, str]]]:
+async def _form(
+    request: Request, limits: Limits, names: Sequence[str]
+) -> tuple[tuple[tuple[bytes, str], ...], list[tuple[str, str]]]:
     _check_declared(request, limits)
-    parser = _InMemory(
-        request.headers, _limited_body(request, limits), max_files=MOST_FILES, max_fields=len(FIELDS) + 2
-    )
+    parser = _InMemory(request.headers, _limited_body(request, limits), max_files=MOST_FILES, max_fields=len(names) + 2)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -92,7 +99,7 @@ async def _form(request: Request, limits: Limits) -> tuple[tuple[tuple[bytes, st
                 break
             else:
                 fields.append((name, value))
-        _unambiguous(fields)
+        _unambiguous(fields, names)
         if not recordings:
             raise RefusedError(400, "send the recording as a file in the field 'audio', and nothing else as a file")
         return tuple(recordings), fields
@@ -122,7 +129,7 @@ async def _client_leaves(request: Request) -> None:
         pass
 
 
-def _unambiguous(fields: list[tuple[str, str]]) -> dict[str, str]:
+def _unambiguous(fields: list[tuple[str, str]], names: Sequence[str]) -> dict[str, str]:
     """The fields by name.
 
     Raises:
@@ -130,8 +137,8 @@ def _unambiguous(fields: list[tuple[str, str]]) -> dict[str, str]:
     """
     value_by_name: dict[str, str] = {}
     for name, value in fields:
-        if name not in FIELDS:
-            known_names = did_you_mean(name[:50], ("audio", *FIELDS))
+        if name not in names:
+            known_names = did_you_mean(name[:50], ("audio", *names))
             raise RefusedError(400, f"field {name[:50]!r} is not known; {known_names}")
         if name in value_by_name:
             raise RefusedError(400, f"field {name!r} is there twice; leave out one of them")
