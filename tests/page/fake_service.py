@@ -7,6 +7,9 @@ It follows `service` where the page can see it: static files with their security
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
+import itertools
 import json
 import mimetypes
 import socket
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -51,6 +55,30 @@ def shape_of(answer: list[dict[str, Any]]) -> dict[str, Any]:
     guess = str(answer[0]["label"]) if answer else "silence"
     abstained = bool(answer) and answer[0]["score"] < 0.3
     return {"label": "unsure" if abstained else guess, "guess": guess, "abstained": abstained}
+
+
+def explanation(label: str, start: float, length: float) -> dict[str, Any]:
+    """Ten stretches by five bands; the map's strongest tile is the first one."""
+    edges, hertz = [start + length * n / 10 for n in range(11)], [0.0, 500.0, 1300.0, 2600.0, 4600.0, 8000.0]
+    curves = {"shares": [0.0, 0.5, 1.0], "explained": [0.7, 0.2, 0.1], "random": [0.7, 0.6, 0.1]}
+    curves |= {"area": 0.3, "random_area": 0.1}
+    place = {"start": edges[0], "end": edges[2], "low_hz": 0.0, "high_hz": 500.0, "score_without": 0.4}
+    return {
+        "file": "stretch.wav", "model": "compact", "explained": label,
+        "scores": [{"label": label, "score": 0.7}, {"label": "neutral", "score": 0.3}],
+        "start": start, "end": start + length,
+        "stretches": [{"start": a, "end": b, "score_without": 0.6} for a, b in itertools.pairwise(edges)],
+        "bands": [{"low_hz": a, "high_hz": b, "score_without": 0.8} for a, b in itertools.pairwise(hertz)],
+        "changes": [{"change": "12 dB louder", "score": 0.69, "label": label, "label_score": 0.69}],
+        "region": place,
+        "map": [[2.0 if n == band == 0 else 0.5 * (-1) ** band for band in range(5)] for n in range(10)],
+        "faithfulness": {"deletion": curves, "insertion": curves, "sentence": "How true this is of the model: quite."},
+        "questions": 170,
+        "sentences": [f"Turning down the beginning takes {label} from 70 to 40\u00a0%.", "Nothing else moves it."],
+        "caution": "This does not tell what anybody feels.",
+        "notes": [],
+        "spectrum": {"rows": 4, "columns": 8, "levels": base64.b64encode(bytes(range(0, 256, 8))).decode()},
+    }  # fmt: skip
 
 
 def free_port() -> int:
@@ -127,9 +155,12 @@ class Fake:
         self.sessions: dict[str, Session] = {}
         self.connections = 0
         self.uploads: list[dict[str, Any]] = []
+        self.explained: list[dict[str, Any]] = []
+        self.left = 0
         routes = [
             Route("/v1/models", self.get_models),
             Route("/v1/predictions", self.predict, methods=["POST"]),
+            Route("/v1/explanations", self.explain, methods=["POST"]),
             Route("/healthz", lambda _: Response("ok")),
             Route("/", self.file),
             Route("/static/{name}", self.file),
@@ -193,6 +224,23 @@ class Fake:
         shape = {"file": name, **shape_of(answer), "scores": answer, "segments": segments}
         known = {} if self.familiarity is None else {"familiarity": self.familiarity}
         return JSONResponse(shape | {"transcript": "", "model": model} | known, headers=HEADERS)
+
+    async def explain(self, request: Request) -> Response:
+        """The answer of the real service to one of the examples, its times those of the sound that came."""
+        async with request.form() as form:
+            upload: Any = form["audio"]
+            body = await upload.read()
+            fields = {key: value for key, value in form.items() if key != "audio"}
+        self.explained.append({"bytes": body, **fields})
+        for _ in range(round(self.slow_s / 0.05)):
+            await asyncio.sleep(0.05)
+            if await request.is_disconnected():
+                self.left += 1
+        if self.error:
+            return JSONResponse({"error": self.error[1]}, self.error[0], HEADERS)
+        samples, rate = soundfile.read(io.BytesIO(body))
+        start = float(fields.get("offset", 0))
+        return JSONResponse(explanation(str(fields.get("label", "angry")), start, len(samples) / rate), headers=HEADERS)
 
     async def stream(self, sock: WebSocket) -> None:
         query = sock.query_params

@@ -11,6 +11,7 @@ const { MERGES, mergedLabels, mergeScores, score } = await load("metrics");
 const pieces = await load("pieces");
 const writers = await load("writers");
 const saved = await load("saved");
+const reasons = await load("reasons");
 const scale = await load("scale");
 const session = await load("session");
 const { inkOn, colour } = await load("palette");
@@ -322,4 +323,33 @@ test("answers are opened again, of today and from before `guess`", () => {
 test("text on a colour can be read", () => {
   assert.equal(inkOn(colour("happy")), "#10141a");
   assert.equal(inkOn(colour("sad")), "#ffffff");
+});
+
+test("what is explained: the stretch with one label around a moment, no shorter than an answer, within the sound", () => {
+  const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels: ["angry", "sad"] });
+  const timeline = one.timelines.get("m");
+  for (let n = 1; n <= 20; n++) timeline.add(n <= 3 ? quiet(n / 2) : hop(n / 2, n <= 6 ? "angry" : "sad"));
+  one.tape = new Tape(1000);
+  one.tape.append(new Int16Array(10_000));
+  assert.equal(reasons.answerAt(one, "m", 1), undefined);
+  assert.equal(reasons.stretchAt(one, "m", 1), undefined);
+  assert.deepEqual(reasons.answerAt(one, "m", 2), { label: "angry" });
+  const angry = reasons.stretchAt(one, "m", 2);
+  assert.deepEqual([angry.start, angry.end, angry.label], [1.25, 3.25, "angry"]);
+  const sad = reasons.stretchAt(one, "m", 9.9);
+  assert.deepEqual([sad.start, sad.end, sad.label], [3, 10, "sad"]);
+  const whole = reasons.stretchAt(one, "m");
+  assert.deepEqual([whole.start, whole.end, whole.label], [0, 10, "sad"]);
+});
+
+test("what is explained of a long session is bounded, and an unsure answer is explained by its guess", () => {
+  const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels: ["angry"] });
+  for (let n = 1; n <= 200; n++) one.timelines.get("m").add(hop(n / 2, "unsure", { scores: said("angry", 0.6) }));
+  one.tape = new Tape(1000);
+  one.tape.append(new Int16Array(100_000));
+  for (const [at, from, to] of [[0, 0, 30], [50, 35, 65], [99.9, 70, 100], [undefined, 35, 65]]) {
+    const { start, end, label } = reasons.stretchAt(one, "m", at);
+    assert.deepEqual([start, end], [from, to]);
+    assert.equal(label, "angry");
+  }
 });

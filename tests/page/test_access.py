@@ -29,6 +29,11 @@ def test_axe_is_content(site, scheme):
     stop(page)
     page.click("#as-table summary")
     clean(page)
+    page.click("#why-open")
+    page.wait_for_selector("canvas.tiles")
+    page.click("#why summary")
+    clean(page)
+    page.click("#why-close")
     page.click("#label-open")
     for key in "14":
         page.keyboard.press(key)
@@ -65,6 +70,10 @@ def test_a_phone_needs_no_sideways_scrolling(site):
         assert box["y"] + box["height"] <= 740
     stop(page)
     fits()
+    page.click("#why-open")
+    page.wait_for_selector("canvas.tiles")
+    page.click("#why summary")
+    fits()
     page.click("#label-open")
     page.keyboard.press("1")
     fits()
@@ -88,7 +97,7 @@ def test_everything_can_be_done_from_the_keyboard(site):
         if name == "A":
             break
     assert reached >= {"theme", "help-open", "listen", "record", "open", "near", "far", "fit", "ribbon", "play"}
-    assert reached >= {"label-open", "session", "wav", "json", "csv", "srt", "example"}
+    assert reached >= {"why-open", "label-open", "session", "wav", "json", "csv", "srt", "example"}
     page.keyboard.press("?")
     assert page.is_visible("#help")
     page.uncheck("#keys-on")

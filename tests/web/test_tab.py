@@ -43,6 +43,15 @@ def test_answers_are_the_native_ones_without_a_request(tab, tmp_path):
     assert tab.server.requests == []
 
 
+def test_nothing_is_offered_that_needs_a_service(tab):
+    """The tab cannot change a voice and ask again: no button, no key, no word in the help."""
+    tab.answer(EXAMPLES[0])
+    assert tab.page.is_hidden("#why-open")
+    tab.page.keyboard.press("w")
+    assert tab.page.is_hidden("#why")
+    assert "Why?" not in tab.page.text_content("#help")
+
+
 def test_other_rates_are_near(tab, tmp_path):
     """Chromium resamples what it decodes by a filter of its own."""
     sound = soundfile.read(EXAMPLES[0], dtype="float32")[0]

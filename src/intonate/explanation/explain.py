@@ -34,8 +34,8 @@ CHANGES: dict[str, list[dict[str, Any]]] = {
     "a quarter slower": [{"transform": "stretch", "factor": 1.25}],
     "12 dB louder": [{"transform": "gain", "db": 12.0}],
     "12 dB softer": [{"transform": "gain", "db": -12.0}],
-    "brighter, treble up 9 dB": [{"transform": "equalise", "db": 0.0, "tilt_db": 9.0, "seed": 0}],
-    "darker, treble down 9 dB": [{"transform": "equalise", "db": 0.0, "tilt_db": -9.0, "seed": 0}],
+    "brighter (treble up 9 dB)": [{"transform": "equalise", "db": 0.0, "tilt_db": 9.0, "seed": 0}],
+    "darker (treble down 9 dB)": [{"transform": "equalise", "db": 0.0, "tilt_db": -9.0, "seed": 0}],
 }
 # A long recording is decoded whole to find its surest window; give a stretch of one that is longer.
 LONGEST_S = 1200.0
@@ -160,7 +160,7 @@ def explain(
     if len(sound) < len(recording):
         notes.append(
             f"of {len(recording) / spec.sample_rate_hz:.1f} s the window that is surest of {label} is explained; "
-            "another is chosen by its start and end"
+            "for another, choose a start and an end"
         )
     tiles, rng = Tiles(sound, spec.sample_rate_hz), np.random.default_rng(seed)
     (probabilities,) = answers([sound])

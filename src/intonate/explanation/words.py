@@ -67,7 +67,8 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
                 "random_area": round(curves.random_area(), 6),
             }
             for name, curves in (("deletion", explanation.deletion), ("insertion", explanation.insertion))
-        },
+        }
+        | {"sentence": faithfulness_sentence(explanation)},
         "questions": explanation.questions,
         "sentences": sentences(explanation),
         "caution": CAUTION,
@@ -180,7 +181,7 @@ def faithfulness_sentence(explanation: Explanation) -> str:
 
 
 def _loses(points: float) -> str:
-    return f"{'loses' if points >= 0 else 'gains'} {abs(points):.0f} points"
+    return f"{'loses' if round(points) >= 0 else 'gains'} {abs(points):.0f} points"
 
 
 def _bars(

@@ -97,7 +97,9 @@ SCHEMAS: dict[str, Schema] = {
             "changes": _list(_object({"change": TEXT, "score": SHARE, "label": TEXT, "label_score": SHARE})),
             "region": _object({**TIMES, **HERTZ, "score_without": WITHOUT}),
             "map": _described(_list(_list(NUMBER)), "Log odds that each tile adds, [stretch][band]: an estimate."),
-            "faithfulness": _object(dict.fromkeys(("deletion", "insertion"), _reference("Curves"))),
+            "faithfulness": _object(
+                {"deletion": _reference("Curves"), "insertion": _reference("Curves"), "sentence": TEXT}
+            ),
             "questions": _described({"type": "integer"}, "How many sounds the model answered."),
             "sentences": _described(_list(TEXT), "What moves the answer, in words."),
             "caution": _described(TEXT, "What this does not tell."),
@@ -183,6 +185,11 @@ EXPLANATION_FORM: dict[str, Any] = {
         "label": {"type": "string", "description": "The answer to explain; else the likeliest.", "example": "angry"},
         "start": {"type": "number", "minimum": 0, "description": "Only from here on, seconds.", "example": 1.2},
         "end": {"type": "number", "minimum": 0, "description": "Only up to here, seconds.", "example": 3.4},
+        "offset": {
+            "type": "number",
+            "minimum": 0,
+            "description": "Where the sound lies in a longer recording, seconds: added to each time of the answer.",
+        },
     },
 }
 BARE_BODY: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -20,7 +21,7 @@ from intonate.service.replies import RefusedError
 from intonate.service.state import ServiceState
 from intonate.service.uploads import receive, while_connected
 
-FIELDS = ("model", "label", "start", "end", "text", "raw", "track")
+FIELDS = ("model", "label", "start", "end", "offset", "text", "raw", "track")
 # Some 170 copies of one window are answered, and before that each window of the recording once, seconds.
 LONGEST_S = 30.0
 # Of the picture under the map.
@@ -52,7 +53,8 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     }
     try:
         # It takes seconds: among the long ones it holds up no stream and no short upload.
-        work = state.in_long_upload_pool(_explain, recognizer, sound, options)
+        offset_s = _seconds(fields, "offset") or 0.0
+        work = state.in_long_upload_pool(_explain, recognizer, sound, options, offset_s)
         answer = await while_connected(request, work)
     except decode.TooLongError as error:
         raise RefusedError(
@@ -63,9 +65,10 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     return JSONResponse(answer | {"file": PurePath(name.replace("\\", "/")).name})
 
 
-def _explain(recognizer: Recognizer, sound: decode.Sound, options: dict[str, Any]) -> dict[str, Any]:
+def _explain(recognizer: Recognizer, sound: decode.Sound, options: dict[str, Any], offset_s: float) -> dict[str, Any]:
     """In a thread of its own."""
     explanation = explain(recognizer, sound, **options)
+    explanation = dataclasses.replace(explanation, start_s=explanation.start_s + offset_s)
     spectrum = explanation.tiles.picture(COLUMNS, ROWS)
     rows, columns = spectrum.shape
     levels = base64.b64encode(spectrum.tobytes()).decode()

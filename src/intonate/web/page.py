@@ -34,6 +34,10 @@ CHANGES = {
     # Neither plain pieces nor the denoiser are in the tab.
     '<label><input type="checkbox" id="plain">': '<label hidden><input type="checkbox" id="plain">',
     "<fieldset>\n        <legend>For files</legend>": "<fieldset hidden>\n        <legend>For files</legend>",
+    # Nor is there anybody to ask why.
+    "<b>Why?</b> asks what moves the answer to the place where you are: the service turns parts of that sound down, "
+    "changes its pitch, tempo and level, and answers again. ": "",
+    "    <dt><kbd>W</kbd></dt><dd>why this answer</dd>\n": "",
     "The sound goes to the service behind this page and nowhere else, and is not kept there. It stays in this tab "
     'until you close it. <a href="/docs">Interface for programs</a>': (
         "The sound never leaves this tab: the model runs in it, and once loaded the page works without a network. "

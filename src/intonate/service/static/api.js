@@ -62,6 +62,22 @@ export function predict(file, name, { model, denoise = false, onUpload = () => {
   });
 }
 
+/** `POST /v1/explanations`: what moves one model's answer to a sound, which lies `offset` seconds into a session. */
+export async function explain(sound, { model, label, text, offset, signal }) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ model, label, text, offset })) if (value) form.append(name, value);
+  form.append("audio", sound, "stretch.wav");
+  let response;
+  try {
+    response = await fetch(url("v1/explanations"), { method: "POST", body: form, headers: credentials(), signal });
+  } catch {
+    throw new ServiceError("The service cannot be reached: nothing was explained.", 0);
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ServiceError(sentence(body, response.status), response.status);
+  return body;
+}
+
 function sentence(body, status) {
   if (typeof body?.error === "string") return body.error;
   if (status === 401) return "This service asks for its token.";

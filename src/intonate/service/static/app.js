@@ -18,6 +18,7 @@ import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
 import { clock, inWords } from "./timeline.js";
+import { Why } from "./why.js";
 import { wav } from "./writers.js";
 
 const IDLE = { word: "Ready", also: "Press Listen and speak, or choose a recording." };
@@ -50,6 +51,10 @@ const labelMode = new LabelMode($("#labelling"), player, {
     show();
   },
 });
+const why = new Why($("#why"), $("#why-open"), {
+  labelsOf,
+  onPlay: (start, end) => player.play(start, end),
+});
 ribbon.hidden = (time) => labelMode.hides(time);
 const shelf = new Shelf($("#shelf"), {
   onOpen: (session) => {
@@ -78,6 +83,7 @@ function setPhase(phase) {
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
   $("#progress").hidden = !(phase === "recording" || phase === "answering");
   $("#after").hidden = phase !== "idle";
+  if (phase !== "idle") why.close();
   $("#cancel").hidden = phase !== "answering";
   ribbon.live = phase === "live" || phase === "stopping";
   document.title = phase === "live" ? "● intonate" : "intonate";
@@ -88,6 +94,7 @@ function showSession(session) {
   state.session = session;
   state.moment = false;
   labelMode.close();
+  why.close();
   player.load(session.tape);
   const own = (name) => labelsOf(name).filter((label) => session.labels.includes(label));
   const dimensionsIn = (name) => [...new Set([...dimensionsOf(name), ...session.timelines.get(name).dimensions])];
@@ -123,6 +130,7 @@ function show() {
     stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE, (model) => session.timelines.get(model).trail());
   }
   shelf.show(session, phase !== "idle");
+  if (phase === "idle" && !state.moment) why.offer(session, undefined, labelMode.hidesSome);
   if (!session) return;
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
   showHeard(session, labelMode.hidesSome, phase === "idle");
@@ -136,6 +144,7 @@ function showMoment() {
   const hidden = labelMode.hides(ribbon.playhead);
   const idle = hidden ? LABELLING : { word: "–", also: "Nothing was judged here." };
   const trail = (model) => (hidden ? [] : session.timelines.get(model).trail(ribbon.playhead, ribbon.playhead - TRAIL_S));
+  why.offer(session, ribbon.playhead, hidden);
   stage.show((model) => (hidden ? undefined : session.timelines.get(model).at(ribbon.playhead)), idle, trail);
 }
 
@@ -307,6 +316,7 @@ async function answer(file, tape, isKept = true) {
 function leaveSession(next = shelf.sessions.at(-1)) {
   state.session = undefined;
   labelMode.close();
+  why.close();
   if (next) showSession(next);
   else $("#session").hidden = true;
 }
@@ -337,6 +347,10 @@ function togglePlaying() {
   setPlaying(player.playing);
 }
 
+function askWhy() {
+  if (state.phase === "idle" && state.session) why.open(state.session, state.moment ? ribbon.playhead : undefined);
+}
+
 function frame() {
   requestAnimationFrame(frame);
   if (player.playing) {
@@ -352,7 +366,10 @@ function frame() {
 function wire() {
   const on = (selector, type, handler) => $(selector).addEventListener(type, handler);
   const help = () => $("#help").showModal();
-  const flipTheme = bindTheme(() => ribbon.refresh());
+  const flipTheme = bindTheme(() => {
+    ribbon.refresh();
+    why.refresh();
+  });
   const flipView = bindView((name) => {
     ribbon.mode = name;
     ribbon.refresh();
@@ -371,7 +388,11 @@ function wire() {
   on("#far", "click", () => ribbon.zoomBy(1 / 1.6));
   on("#fit", "click", () => ribbon.fit());
   on("#play", "click", togglePlaying);
-  on("#label-open", "click", () => labelMode.open(state.session, seconds(state.session)));
+  on("#why-open", "click", askWhy);
+  on("#label-open", "click", () => {
+    why.close();
+    labelMode.open(state.session, seconds(state.session));
+  });
   on("#as-table", "toggle", show);
   for (const button of document.querySelectorAll("[data-save]")) {
     button.addEventListener("click", () => saveSession(state.session, button.dataset.save, show));
@@ -380,7 +401,7 @@ function wire() {
     {
       l: toggleListening, r: recordShort, o: () => $("#open").click(), v: flipView, t: flipTheme, "?": help,
       " ": togglePlaying, "+": () => ribbon.zoomBy(1.6), "=": () => ribbon.zoomBy(1.6), "-": () => ribbon.zoomBy(1 / 1.6),
-      0: () => ribbon.fit(), escape: () => labelMode.close(),
+      0: () => ribbon.fit(), w: askWhy, escape: () => (why.isOpen ? why.close() : labelMode.close()),
     },
     (key) => labelMode.isOpen && state.phase === "idle" && labelMode.key(key),
   );

@@ -56,6 +56,9 @@ export async function predict(file, name, { model, onUpload = () => {}, signal }
   return prediction;
 }
 
+/** The tab cannot change a voice and ask again: there is no “Why?”. */
+export const explain = undefined;
+
 /** Mono samples at the models' rate. */
 async function decode(file, name) {
   if (file.size > LARGEST) throw new ServiceError(`${name} is larger than ${LARGEST / 1e6} MB: cut it into pieces first.`);
