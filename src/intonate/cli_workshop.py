@@ -192,11 +192,23 @@ def evaluate(
     noise: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --card: noises of yours, too, 10 dB softer.")
     ] = None,
+    explained: Annotated[
+        int,
+        typer.Option(
+            "--explain",
+            min=0,
+            metavar="N",
+            help="Explain N right and N wrong answers of each class in the report; seconds each.",
+            show_default=False,
+        ),
+    ] = 0,
 ) -> None:
     """Score a model, or answers of another program, on a manifest."""
     if predictions is not None:
         if card:
             raise typer.BadParameter("--card asks a model again about changed sounds; answers alone cannot be asked")
+        if explained:
+            raise typer.BadParameter("--explain asks a model again about changed sounds; answers alone cannot be asked")
         from intonate.bench.outside import evaluate as score_answers
 
         print(score_answers(predictions, manifest or Path(model), report, _pairs(name), labels))
@@ -210,11 +222,14 @@ def evaluate(
     from intonate.bench import leaderboard
 
     if leaderboard.are_shards(manifest):
+        if explained:
+            raise typer.BadParameter("--explain needs a manifest of sound files, and these are shards of Parquet")
         print(leaderboard.evaluate(model, manifest, report, whole))
         return
     from intonate.training.evaluate import evaluate as score
 
-    print(score(model, manifest, report, whole=whole, scale=None if scale is None else _parse_scale(scale)))
+    parsed_scale = None if scale is None else _parse_scale(scale)
+    print(score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained))
     if card:
         from intonate.bench.card import command
 

@@ -15,7 +15,20 @@ from numpy.typing import NDArray
 from intonate.errors import require
 from intonate.evaluation.page import document, glossary, html_table, panel
 from intonate.evaluation.palette import colour
-from intonate.evaluation.svg import ACCENT, LINE, MUTED, WARM, line, picture, polyline, rect, text, text_width
+from intonate.evaluation.svg import (
+    ACCENT,
+    INK,
+    LINE,
+    MUTED,
+    WARM,
+    frame,
+    line,
+    picture,
+    polyline,
+    rect,
+    text,
+    text_width,
+)
 from intonate.explanation import words
 from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.faithfulness import SHARES, Curves
@@ -66,8 +79,9 @@ def render(explanation: Explanation) -> str:
         + "</header>"
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in [*words.sentences(explanation), words.CAUTION]),
         panel(f"Where it speaks for {label}", map_picture(explanation), "wide"),
-        f'<p class="small muted">Blue speaks for {escape(label)}, orange against it. The bars beside and below: how '
-        "the probability moves with that band, or that stretch, turned down (points).</p>",
+        f'<p class="small muted">Blue speaks for {escape(label)}, orange against it; the frame is the place of the '
+        "first sentence. The bars beside and below: how the probability moves with that band, or that stretch, turned "
+        "down (points).</p>",
         _sounds(explanation),
         f'<div class="panels">{panel("With a change of the voice", _changes(explanation))}'
         f"{panel('Is that true of the model?', _curves(explanation))}</div>",
@@ -131,6 +145,10 @@ def _map_parts(explanation: Explanation, box: Box) -> list[str]:
         tip = f"{names[stretch].strip()}, {bands[band]}: {value:+.2f}"
         width, height = float(edges_x[stretch + 1] - x) - 1, float(edges_y[band] - y) - 1
         parts.append(rect(float(x), float(y), width, height, shade, opacity=strength, radius=2, tip=tip))
+    region = explanation.region
+    left, right = (float(edges_x[place]) for place in (region.first, region.last))
+    low, high = (float(edges_y[place]) for place in (region.low, region.high))
+    parts.append(frame(left, high, right - left - 1, low - high - 1, INK, tip=words.region_name(explanation)))
     for band, name in enumerate(bands):
         middle = (edges_y[band] + edges_y[band + 1]) / 2
         parts.append(text(box.left - 8, middle, name, anchor="end", size=SMALL))

@@ -57,6 +57,12 @@ def rect(
     return _with_tip(f"{shape}{shade}{corner}", "rect", tip)
 
 
+def frame(x: float, y: float, width: float, height: float, stroke: str, *, tip: str = "") -> str:
+    """The outline of a rectangle."""
+    shape = f'<rect x="{x:.5g}" y="{y:.5g}" width="{width:.5g}" height="{height:.5g}" fill="none" stroke="{stroke}"'
+    return _with_tip(f'{shape} stroke-width="1.6"', "rect", tip)
+
+
 def line(
     x1: float, y1: float, x2: float, y2: float, stroke: str = LINE, *, width: float = 1, dash: str = "", cap: str = ""
 ) -> str:

@@ -140,13 +140,13 @@ def region_name(explanation: Explanation) -> str:
     """`1.2 to 1.6 s above 2,600 Hz`."""
     region, bands_hz = explanation.region, explanation.tiles.bands_hz
     start_s, end_s = (explanation.start_s + explanation.tiles.times_s[place] for place in region[:2])
-    low, high = (f"{bands_hz[place]:,.0f} Hz" for place in region[2:])
+    low, high = (f"{bands_hz[place]:,.0f}" for place in region[2:])
     is_lowest, is_highest = region.low == 0, region.high == len(bands_hz) - 1
     band = {
         (True, True): "",
-        (True, False): f" below {high}",
-        (False, True): f" above {low}",
-        (False, False): f" between {low} and {high}",
+        (True, False): f" below {high} Hz",
+        (False, True): f" above {low} Hz",
+        (False, False): f" between {low} and {high} Hz",
     }[is_lowest, is_highest]
     return f"{start_s:.1f} to {end_s:.1f} s{band}"
 
@@ -175,12 +175,13 @@ def faithfulness_sentence(explanation: Explanation) -> str:
     times = f", {area / random:.1f} times less" if min(area, random) > PERCENT * LEAST_AREA else ""
     return (
         f"How true this is of the model: with up to half of the tiles turned down, first those that speak most for it, "
-        f"{explanation.label} {_loses(area)} on average; in random order it {_loses(random)}{times}. The model was "
+        f"{explanation.label} {loses(area)} on average; in random order it {loses(random)}{times}. The model was "
         f"asked {explanation.questions} times."
     )
 
 
-def _loses(points: float) -> str:
+def loses(points: float) -> str:
+    """`loses 12 points`, `gains 3 points`."""
     return f"{'loses' if round(points) >= 0 else 'gains'} {abs(points):.0f} points"
 
 

@@ -16,11 +16,12 @@ from rich.console import Console
 from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_labels, target_of
-from intonate.errors import CorpusError, LabelError
+from intonate.errors import CorpusError, IntonateError, LabelError, ModelError
+from intonate.evaluation import explained_clips, ratings_page, table
 from intonate.evaluation import ratings as rating_tables
-from intonate.evaluation import ratings_page, table
 from intonate.evaluation.report import write_report
 from intonate.evaluation.table import PredictionTable
+from intonate.explanation.explain import Explanation, explain
 from intonate.features.cache import Change
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
@@ -35,6 +36,7 @@ def evaluate(
     report: str | os.PathLike[str],
     whole: bool = False,
     scale: tuple[float, float] | None = None,
+    explained: int = 0,
 ) -> Path:
     """Answer every row of a manifest and write the report.
 
@@ -52,6 +54,8 @@ def evaluate(
             windows, as `predict` answers them.
         scale: the lowest and highest value on the scale of the manifest's ratings; None for the scale that the model
             was trained on, or 0 to 1.
+        explained: so many right and so many wrong answers of each class are explained in the report
+            (`evaluation/explained_clips.py`), and kept in `explanations.json`.
 
     Returns:
         The HTML page.
@@ -61,6 +65,11 @@ def evaluate(
     """
     model_file = late_fusion.open_model(model)
     spec = model_file.spec
+    if explained and not spec.labels:
+        raise ModelError(
+            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels, by which clips are chosen; explain "
+            f"one recording at a time: intonate explain FILE --label {spec.dimensions[0]}"
+        )
     bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
     title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
     rated = rated_rows(spec, manifest_path)
@@ -74,11 +83,43 @@ def evaluate(
         return ratings_page.write_report(Path(report), numbers, title, notes=_notes(spec, rated, Counter(), whole))
     utterances, notes = labelled_rows(spec, manifest_path, whole)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
-    pictures = None
+    pictures = {}
     if numbers is not None:
-        pictures = {"Dimensions": ratings_page.panels(rating_tables.scores(numbers), numbers)}
+        pictures["Dimensions"] = ratings_page.panels(rating_tables.scores(numbers), numbers)
         rating_tables.write(numbers, Path(report) / "dimensions.csv")
-    return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures)
+    if explained:
+        clips = _explained_clips(model_file, utterances, predictions, explained)
+        pictures[explained_clips.HEADING] = explained_clips.panels(clips)
+        explained_clips.write(clips, Path(report) / "explanations.json")
+    return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures or None)
+
+
+def _explained_clips(
+    model: ModelFile | late_fusion.LateFusion,
+    utterances: Sequence[Utterance],
+    predictions: PredictionTable,
+    count: int,
+) -> explained_clips.ExplainedClips:
+    recognizer, bar = Recognizer(model), data.bar(Console(stderr=True), "explaining")
+    # The rows of each kind of statistics are the utterances, in their order.
+    alone = predictions.where(statistics=table.CLIP_ALONE)
+
+    def explain_row(row: int) -> Explanation:
+        utterance, label = utterances[row], str(alone.label[row])
+        try:
+            return explain(
+                recognizer,
+                utterance.path,
+                label=label if label in model.spec.labels else None,
+                start_s=utterance.start_s,
+                end_s=utterance.end_s,
+                text=(utterance.text or None) if inputs.takes_text(model.spec) else None,
+            )
+        except IntonateError as error:
+            # The report names files as its table does.
+            raise type(error)(str(error).replace(str(utterance.path), str(alone.file[row]))) from error
+
+    return explained_clips.explain_clips(alone, count, explain_row, bar)
 
 
 def rated_rows(spec: ModelSpec, manifest_path: str | os.PathLike[str]) -> list[Utterance]:

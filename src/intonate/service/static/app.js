@@ -13,7 +13,7 @@ import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { askToken, chosen, connect, dimensionsOf, labelsOf, showConnection, watch } from "./service.js";
+import { askToken, chosen, connect, dimensionsOf, labelsOf, showConnection, takesText, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
@@ -53,6 +53,7 @@ const labelMode = new LabelMode($("#labelling"), player, {
 });
 const why = new Why($("#why"), $("#why-open"), {
   labelsOf,
+  takesText,
   onPlay: (start, end) => player.play(start, end),
 });
 ribbon.hidden = (time) => labelMode.hides(time);

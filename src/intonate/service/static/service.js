@@ -21,6 +21,11 @@ export function labelsOf(name) {
   return known.find((model) => model.name === name)?.labels ?? [];
 }
 
+/** Whether a model reads what was said, too. */
+export function takesText(name) {
+  return known.find((model) => model.name === name)?.text === true;
+}
+
 /** The numbers that a model tells beside its labels or instead of them, as far as the service told them. */
 export function dimensionsOf(name) {
   return known.find((model) => model.name === name)?.dimensions ?? [];

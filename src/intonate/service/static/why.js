@@ -8,9 +8,9 @@ import { clock, percent } from "./timeline.js";
 import { wav } from "./writers.js";
 
 export class Why {
-  /** @param labelsOf the labels of a model; onPlay is called with the start and end of what is explained, seconds. */
-  constructor(node, button, { labelsOf, onPlay }) {
-    Object.assign(this, { node, button, labelsOf, onPlay });
+  /** @param labelsOf the labels of a model; takesText whether it reads the words; onPlay is called with the start and end of what is explained, seconds. */
+  constructor(node, button, { labelsOf, takesText, onPlay }) {
+    Object.assign(this, { node, button, labelsOf, takesText, onPlay });
     button.hidden = !explain;
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -49,7 +49,8 @@ export class Why {
     );
     try {
       const sound = new Blob([wav(samples, tape.rate)], { type: "audio/wav" });
-      const options = { model, label, text: stretch.text, offset: stretch.start, signal: abort.signal };
+      const text = this.takesText(model) ? stretch.text : "";
+      const options = { model, label, text, offset: stretch.start, signal: abort.signal };
       const explanation = await explain(sound, options);
       if (!abort.signal.aborted) this.#showAnswer(explanation);
     } catch (error) {
