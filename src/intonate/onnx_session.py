@@ -9,6 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from intonate.cache_folder import cache_folder
 from intonate.catalogue import check_name
 from intonate.errors import ModelError, first_line
@@ -31,13 +34,19 @@ PROVIDERS: Mapping[str, tuple[str, str]] = {
 BATCH_SIZES, LENGTHS = (1, 8, 64), (1, 300, 6000)
 
 
-def open_session(graph: bytes | str | os.PathLike[str], threads: int = 1, device: str | None = None) -> Any:
+def open_session(
+    graph: bytes | str | os.PathLike[str],
+    threads: int = 1,
+    device: str | None = None,
+    weights: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Any:
     """The session of an ONNX file, or of its bytes.
 
     Args:
         graph: the path, or the bytes.
         threads: of the processor; one is quickest for a small model.
         device: one of `PROVIDERS`, or `auto`; None for that of the environment, or the processor.
+        weights: those that the graph says lie outside of it, by name.
 
     Raises:
         ModelError: the device is not known, this onnxruntime has none, or it does not start.
@@ -51,6 +60,9 @@ def open_session(graph: bytes | str | os.PathLike[str], threads: int = 1, device
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if weights:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
+        options.add_external_initializers(list(weights), values)
     on_processor = [PROVIDERS[CPU][0]]
     if device == CPU:
         return onnxruntime.InferenceSession(graph, options, providers=on_processor)

