@@ -9,9 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from intonate.cache_folder import cache_folder
 from intonate.catalogue import check_name
 from intonate.errors import ModelError, first_line
@@ -38,7 +35,7 @@ def open_session(
     graph: bytes | str | os.PathLike[str],
     threads: int = 1,
     device: str | None = None,
-    weights: Mapping[str, NDArray[np.float32]] | None = None,
+    weights: Mapping[str, Any] | None = None,
 ) -> Any:
     """The session of an ONNX file, or of its bytes.
 
@@ -46,7 +43,7 @@ def open_session(
         graph: the path, or the bytes.
         threads: of the processor; one is quickest for a small model.
         device: one of `PROVIDERS`, or `auto`; None for that of the environment, or the processor.
-        weights: those that the graph says lie outside of it, by name.
+        weights: arrays that the graph says lie outside of it, by name.
 
     Raises:
         ModelError: the device is not known, this onnxruntime has none, or it does not start.

@@ -32,7 +32,9 @@ def test_windows_are_cut_from_the_sound_as_a_whole(rate_hz):
         assert abs(len(window.waveform) - round((window.end_s - window.start_s) * MODEL_HZ)) <= 1
         settled = window.waveform[: len(window.waveform) - edge]
         np.testing.assert_allclose(settled, whole[start : start + len(settled)], atol=2e-5)
-    history = buffer.waveform(2.2, 6.5)
+    first, history = buffer.cut(2.2, 6.5)
+    assert first == round(2.2 * MODEL_HZ)
+    assert 5.5 * MODEL_HZ < buffer.settled <= 7.0 * MODEL_HZ - edge
     np.testing.assert_allclose(history, whole[round(2.2 * MODEL_HZ) : round(6.5 * MODEL_HZ)], atol=2e-5)
 
 

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.features.spectral import cut_frames
+from intonate.features.frame_memory import by_frames
+from intonate.features.spectral import HOP, cut_frames
 
 Float = NDArray[np.float32]
 
@@ -62,7 +63,7 @@ def _decimate(waveform: Float) -> Float:
     return waveform
 
 
-def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Float, Float]:
+def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = HOP) -> tuple[Float, Float]:
     """Fundamental frequency and voicing strength, frame by frame, on the frames of `spectral.power_spectrogram`.
 
     Args:
@@ -76,9 +77,21 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Floa
     """
     if sample_rate_hz != 4 * RATE_HZ:
         raise ValueError(f"pitch is made for 16000 Hz, got {sample_rate_hz}: resample first")
+    waveform = np.asarray(waveform, np.float32)
+    rows = _usual_tracks(waveform) if hop == HOP else _tracks(waveform, hop)
+    return rows[:, 0], rows[:, 1]
+
+
+@by_frames(HOP, reach=3)  # half a window is 320 samples, and decimation reaches a few further
+def _usual_tracks(waveform: Float) -> Float:
+    return _tracks(waveform, HOP)
+
+
+def _tracks(waveform: Float, hop: int) -> Float:
+    """`pitch` as one array, (frames, 2)."""
     cosines, sines, to_lags = product_matrices()
     count = 1 + len(waveform) // hop
-    frame_rows = cut_frames(_decimate(np.asarray(waveform, np.float32)), WINDOW, hop // 4, count)
+    frame_rows = cut_frames(_decimate(waveform), WINDOW, hop // 4, count)
     left, right = frame_rows[:, : WINDOW // 2], frame_rows[:, : WINDOW // 2 - 1 : -1]
     power, odd = (left + right) @ cosines, (left - right) @ sines
     power *= power
@@ -99,4 +112,4 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = 160) -> tuple[Floa
     shift = np.where(np.abs(bend) > 1e-6, 0.5 * (left - right) / np.minimum(bend, -1e-6), 0)
     lag = best + SHORTEST + np.clip(shift, -0.5, 0.5)
     voiced = np.where(peaks[best, frames] > 0, np.clip(top, 0, 1), 0)
-    return (RATE_HZ / lag).astype(np.float32), voiced.astype(np.float32)
+    return np.stack([RATE_HZ / lag, voiced], axis=1).astype(np.float32)

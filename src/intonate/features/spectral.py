@@ -15,6 +15,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.features.frame_memory import by_frames
+
 Float = NDArray[np.float32]
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -208,6 +210,7 @@ def log_mel(
 
 
 @remember_last
+@by_frames(HOP, reach=2)  # half a frame is 200 samples
 def _log_mel(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, high_hz: float) -> Float:
     logs = _mel_power(waveform, sample_rate_hz, bands, low_hz, high_hz)
     logs += np.float32(FLOOR)

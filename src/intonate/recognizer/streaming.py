@@ -24,6 +24,7 @@ from intonate.audio.energy import HOP_S
 from intonate.audio.resample import Waveform
 from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, unvoiced_label
 from intonate.errors import AudioError
+from intonate.features.frame_memory import FrameMemory, place_within, remembering
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.answer import dimensions_of
@@ -157,6 +158,7 @@ class Stream:
         history_s = max(window_s, WHOLE_S + 2 * MARGIN_S + PAUSE_S)
         rate_hz = self._spec.sample_rate_hz
         self._buffer = WindowBuffer(sample_rate_hz, rate_hz, max(tick_s, 0.1), max(tick_s, 0.1), tick_s, history_s)
+        self._frames = FrameMemory()
         self._detect = detector(activity, rate_hz)
         self._activity_window = np.zeros(0, np.float32)
         self._voiced_frames = np.zeros(0, np.bool_)  # per 10 ms, of the last window or more
@@ -286,11 +288,17 @@ class Stream:
         is_whole = end_s - start_s >= self.window_s - HOP_S
         is_counted = is_whole and start_s >= self._counted_end_s
         self._counted_end_s = end_s if is_counted else self._counted_end_s
-        clip = self._extract(self._buffer.waveform(start_s, end_s))
+        clip = self._extract(*self._buffer.cut(start_s, end_s))
         return self._clip_probabilities(clip, self.speaker if is_counted else self.speaker.copy())
 
-    def _extract(self, waveform: Waveform) -> inputs.Clip:
-        return inputs.extract(self._spec, clean(waveform, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
+    def _extract(self, first: int, waveform: Waveform) -> inputs.Clip:
+        """The front ends' output for a piece of the stream from sample `first` on."""
+        sound = clean(waveform, self._spec.sample_rate_hz, self._spec.clean)
+        start = place_within(sound, waveform)
+        if start is None:
+            return inputs.extract(self._spec, sound, self._tokens)
+        with remembering(self._frames, sound, first + start, self._buffer.settled):
+            return inputs.extract(self._spec, sound, self._tokens)
 
     def _clip_probabilities(self, clip: inputs.Clip, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""
@@ -357,9 +365,9 @@ class Stream:
     def _recording_answer(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float | None]:
         """The probabilities and familiarity of a stretch as of a recording: whole, or the mean of its windows."""
         rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
-        waveform = self._buffer.waveform(max(0.0, start_s), end_s)
+        start, waveform = self._buffer.cut(max(0.0, start_s), end_s)
         cuts = recording_cuts(len(waveform), rate_hz, pool)
-        clips = [self._extract(waveform[first:last]) for first, last in cuts]
+        clips = [self._extract(start + first, waveform[first:last]) for first, last in cuts]
         known = [share for clip in clips if (share := inputs.familiarity(self._spec, clip)) is not None]
         answers = [self._clip_probabilities(clip, self.speaker.copy()) for clip in clips]
         return np.asarray(np.mean(answers, axis=0)), float(np.mean(known)) if known else None

@@ -107,9 +107,19 @@ class WindowBuffer:
         end_s = self.received / self._from_hz
         return self._cut_window(end_s) if end_s > self._last_end_s else None
 
-    def waveform(self, start_s: float, end_s: float) -> Waveform:
-        """The sound (samples,) between two times, at the model's rate, as far as it is kept; up to the last window."""
-        return self._resampled.read(round(start_s * self._to_hz), round(end_s * self._to_hz))
+    @property
+    def settled(self) -> int:
+        """Samples at the model's rate that are what they will be: the newest still lack what comes after them."""
+        return self._settled_steps * self._step_out
+
+    def cut(self, start_s: float, end_s: float) -> tuple[int, Waveform]:
+        """The sound between two times, at the model's rate, as far as it is kept; up to the last window.
+
+        Returns:
+            The number of its first sample from the start of the stream, and the waveform (samples,).
+        """
+        first = max(round(start_s * self._to_hz), self._resampled.first)
+        return first, self._resampled.read(first, round(end_s * self._to_hz))
 
     def _cut_window(self, end_s: float) -> StreamWindow:
         self._resample_until(round(end_s * self._from_hz))
@@ -126,41 +136,45 @@ class WindowBuffer:
         first_step = max(0, self._settled_steps - math.ceil(context / self._step))
         first, first_out = first_step * self._step, first_step * self._step_out
         waveform = resample(self._sound.read(first, end), self._from_hz, self._to_hz)
-        settled_out = self._settled_steps * self._step_out
+        settled_out = self.settled
         kept_from = round((end / self._from_hz - self._history_s) * self._to_hz)
         self._resampled.write(settled_out, waveform[settled_out - first_out :], kept_from)
         self._settled_steps = max(self._settled_steps, (end - context) // self._step)
 
 
 class _Tape:
-    """The last samples of a sound, each at its number from the start of the sound."""
+    """The last samples of a sound, each at its number from the start of the sound.
+
+    Attributes:
+        first: the number of the first that is kept.
+    """
 
     def __init__(self, size: int) -> None:
         """With room for `size` samples, and for more where they must be kept."""
         self._samples, self._size = np.empty(size, np.float32), size
-        self._first = self._end = 0
+        self.first = self._end = 0
 
     def write(self, start: int, samples: Waveform, kept_from: int) -> None:
         """Put samples at `start`, where nothing comes after them; before `kept_from` nothing will be read any more.
 
         What is not needed goes only when there is no room left, so that a chunk costs no more than its length.
         """
-        if start - self._first + len(samples) > len(self._samples):
-            kept_from = min(max(self._first, kept_from), start)
-            kept_samples = self._samples[kept_from - self._first : start - self._first]
+        if start - self.first + len(samples) > len(self._samples):
+            kept_from = min(max(self.first, kept_from), start)
+            kept_samples = self._samples[kept_from - self.first : start - self.first]
             size = max(self._size, len(kept_samples) + len(samples))
             if size != len(self._samples):
                 self._samples = np.empty(size, np.float32)
             self._samples[: len(kept_samples)] = kept_samples
-            self._first = kept_from
-        place = start - self._first
+            self.first = kept_from
+        place = start - self.first
         self._samples[place : place + len(samples)] = samples
         self._end = start + len(samples)
 
     def read(self, start: int, end: int | None = None) -> Waveform:
         """A copy of the samples [start, end), or of all from `start` on, as far as they are there."""
-        start, end = max(start, self._first), self._end if end is None else min(end, self._end)
-        return self._samples[start - self._first : max(start, end) - self._first].copy()
+        start, end = max(start, self.first), self._end if end is None else min(end, self._end)
+        return self._samples[start - self.first : max(start, end) - self.first].copy()
 
 
 def _as_float32(chunk: NDArray[Any]) -> Waveform:
