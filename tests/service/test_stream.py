@@ -204,6 +204,31 @@ def test_a_client_that_says_nothing(recognizer):
     assert (closed, error["code"]) == (4408, "idle")
 
 
+def test_a_client_that_says_little_is_not_idle(recognizer):
+    with Running(recognizer, limits={"idle_s": 0.4}) as service, service.stream(QUERY) as ws:
+        receive(ws)
+        for _ in range(10):
+            ws.send(pcm(0.02))
+            time.sleep(0.1)
+        ws.send('{"type": "finish"}')
+        assert receive(ws)["type"] == "segment"
+        assert closing(ws)[1] == 1000
+
+
+def test_many_short_messages_at_once(recognizer):
+    sound = pcm(20.0)
+    with Running(recognizer) as service, service.stream(QUERY) as ws:
+        receive(ws)
+        for start in range(0, len(sound), 320):
+            ws.send(sound[start : start + 320])
+        ws.send('{"type": "finish"}')
+        events = []
+        while (event := receive(ws))["type"] != "done":
+            events.append(event)
+    assert events[-1]["received"] == len(sound) // 2
+    assert [event["end"] for event in events if event["type"] == "segment"] == [1 + 0.5 * k for k in range(39)]
+
+
 def test_more_connections_than_it_takes(recognizer):
     with Running(recognizer, limits={"connections": 1}) as service:
         with service.stream(QUERY) as first:

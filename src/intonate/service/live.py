@@ -85,7 +85,8 @@ class _Connection:
         self._width = ENCODINGS[self._query.format].width
         self._unqueued = bytearray()  # less than a window, and perhaps the beginning of a sample
         self._has_room = asyncio.Event()
-        self._waiting: asyncio.Timeout | None = None  # for the next message
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._waiting_since = time.monotonic()  # for the next message
         self._is_gone = False
         self._clock = LagClock()
 
@@ -102,18 +103,37 @@ class _Connection:
             for event in events:
                 await self._send(event[2])
             reader_task = asyncio.create_task(self._read(session))
+            self._watch_idleness()
+            if self._state.is_stopping:
+                self.stop()
             await self._work(session)
             self._state.sessions.drop(session)
         finally:
             if reader_task is not None:
                 reader_task.cancel()
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
             self._state.sessions.release(session, self)
             self._state.metrics.sessions.set(len(self._state.sessions))
 
     def stop(self) -> None:
         """The service stops: end after what was read."""
-        if self._waiting is not None and self._waiting.when() is not None:
-            self._waiting.reschedule(asyncio.get_running_loop().time())
+        sentence = "the service stops; connect again, it may be started anew"
+        self._end_after_queue(ConnectionEnd(RESTART, "stopping", sentence))
+
+    def _end_after_queue(self, error: Exception) -> None:
+        """Process the sound that is there, and end with an error."""
+        self._queue_sound()
+        self._queue.put_nowait((0.0, error))
+
+    def _watch_idleness(self) -> None:
+        """End where nothing came for too long: looked at when it might be so, and not with each message."""
+        left_s = self._waiting_since + self._limits.idle_s - time.monotonic()
+        if left_s <= 0 and self._pending_bytes == len(self._unqueued):
+            self._end_after_queue(ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s"))
+            return
+        wait_s = left_s if left_s > 0 else self._limits.idle_s  # what came is still being processed
+        self._idle_timer = asyncio.get_running_loop().call_later(wait_s, self._watch_idleness)
 
     async def _session(self) -> tuple[Session, bool, list[tuple[int, str, str]]]:
         """The session of this connection, whether it was there before, and the events that the client missed."""
@@ -165,7 +185,8 @@ class _Connection:
         most_bytes = self._limits.pending_s * session.rate_hz * self._width
         try:
             while True:
-                message = await self._receive()
+                self._waiting_since = time.monotonic()
+                message = await self._ws.receive()
                 if message["type"] == "websocket.disconnect":
                     raise WebSocketDisconnect(message.get("code", 1006))
                 data = message.get("bytes")
@@ -181,8 +202,7 @@ class _Connection:
             self._is_gone = True  # what is still to be processed comes again with the next connection
             self._queue.put_nowait((0.0, error))
         except (ConnectionEnd, IntonateError) as error:
-            self._queue_sound()
-            self._queue.put_nowait((0.0, error))
+            self._end_after_queue(error)
 
     def _collect(self, session: Session, data: bytes) -> None:
         """Put sound to what came before, and queue it where it completes a window, or the window before is computed.
@@ -207,19 +227,6 @@ class _Connection:
             self._queue.put_nowait((time.monotonic(), bytes(self._unqueued[:whole_bytes])))
             del self._unqueued[:whole_bytes]
             self._pending_bytes += MESSAGE_BYTES
-
-    async def _receive(self) -> Any:
-        while True:
-            try:
-                if self._state.is_stopping:
-                    raise ConnectionEnd(RESTART, "stopping", "the service stops; connect again, it may be started anew")
-                async with asyncio.timeout(self._limits.idle_s) as self._waiting:
-                    return await self._ws.receive()
-            except TimeoutError:
-                if not self._state.is_stopping and self._pending_bytes == len(self._unqueued):
-                    raise ConnectionEnd(SLOW, "idle", f"nothing came for {self._limits.idle_s:g} s") from None
-            finally:
-                self._waiting = None
 
     async def _run_command(self, text: str, rate_hz: int) -> bytes | None:
         """Carry out the command of a text message: the sound in it, or None where it was the last one."""

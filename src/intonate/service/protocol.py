@@ -11,6 +11,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from intonate.service.door import Door
 
+# So many short messages may wait before a client is made to wait: to pause and go on with each costs as much as to read
+# it. A long one is one of its kind, bytes.
+AHEAD, SHORT_BYTES = 8, 16_384
 # A client that wakes up within this long still learns why it was closed; then the connection is cut, seconds.
 LINGER_S = 15.0
 
@@ -67,6 +70,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.door.leave(self.transport)
         super().connection_lost(exc)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.read_paused or self.queue.qsize() >= AHEAD or sum(map(len, self.frames)) > SHORT_BYTES:
+            super().send_receive_event_to_app()
+            return
+        self.read_paused = True  # so that it is not paused
+        super().send_receive_event_to_app()
+        self.read_paused = False
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
