@@ -170,7 +170,11 @@ async def measure(port: int, pid: int, asked: argparse.Namespace) -> dict[str, A
         waits = [random.random() * 2 for _ in range(asked.streams)]
         before, server_before = time.process_time(), cpu_s(pid)
         runs = await asyncio.gather(
-            *(stream(port, query, pcm, asked.seconds, wait_s) for wait_s in waits), return_exceptions=True
+            *(
+                asyncio.wait_for(stream(port, query, pcm, asked.seconds, wait_s), asked.seconds + 3 * PATIENCE_S)
+                for wait_s in waits
+            ),
+            return_exceptions=True,
         )
         failed = [repr(run) for run in runs if isinstance(run, BaseException)]
         done = [run for run in runs if isinstance(run, dict) and not run["refused"]]
