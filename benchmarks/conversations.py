@@ -1,12 +1,13 @@
 """Who speaks when: dialogues built from corpora whose speakers the built-in voices never met.
 
-    python benchmarks/conversations.py [--corpora ../shared/corpora] [--dialogues 10] [--turns 10]
+    python benchmarks/conversations.py [--corpora ../shared/corpora] [--dialogues 10] [--turns 10] [--uar CALLS]
 
 Two of RAVDESS's actors 13 to 24 take turns (one to three clips each, any emotion, pauses of 0.2 to 0.8 s); as two
 channels of a call, as one channel without overlap, and with a fifth of each turn overlapping the one before. The share
 of the seconds of speech with the right speaker (the best matching of names), and the diarisation error. With `--uar`,
-on the actors that the built-in models never heard, each turn of one emotion: UAR per turn within RAVDESS's classes, of
-the turns as the conversation answers them, of the same turns alone, and of those normalised by their true speaker.
+so many calls of the actors that the built-in models never heard, each turn of one emotion: UAR per turn within
+RAVDESS's classes, of the turns as the conversation answers them, of the same turns alone, and of those normalised by
+their true speaker.
 Writes `benchmarks/results/conversations.json`.
 """
 
@@ -60,11 +61,11 @@ def dialogue(corpora: Path, turns: int, overlap: float, rng: np.random.Generator
     return sound + rng.normal(size=sound.shape).astype(np.float32) * 3e-4, speaks
 
 
-def uar(corpora: Path, dialogues: int, turns: int) -> dict[str, float]:
+def uar(corpora: Path, calls: int, turns: int) -> dict[str, float]:
     """UAR in percent of turns of one emotion, by how they are answered."""
     model, rng, truth = load_model("compact"), np.random.default_rng(2), []
     answers: dict[str, list[dict[str, float]]] = {name: [] for name in ("alone", "same speaker", "each", "mono")}
-    for _ in range(dialogues):
+    for _ in range(calls):
         actors = rng.choice(sorted(POOLED["ravdess"].test), 2, replace=False)
         clips, at, ends = [], RATE // 2, []
         for number in range(turns):
@@ -133,14 +134,14 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, default=ROOT / "../shared/corpora")
     parser.add_argument("--dialogues", type=int, default=10)
     parser.add_argument("--turns", type=int, default=10)
-    parser.add_argument("--uar", action="store_true", help="Measure UAR per turn as well.")
+    parser.add_argument("--uar", type=int, metavar="CALLS", help="Measure UAR per turn on so many calls as well.")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/conversations.json")
     given = parser.parse_args()
     if not (given.corpora / "ravdess").is_dir():
         sys.exit(f"RAVDESS is not in {given.corpora}")
     # Who speaks does not depend on the model.
     command = f"python benchmarks/conversations.py --dialogues {given.dialogues} --turns {given.turns}"
-    model, figures = load_model("compact"), {"command": command + " --uar" * given.uar}
+    model, figures = load_model("compact"), {"command": command + f" --uar {given.uar}" * bool(given.uar)}
     for overlap in (0.0, 0.2):
         rng, rows = np.random.default_rng(1), {"each": [], "two": [], "auto": []}
         counts = []
@@ -158,7 +159,7 @@ def main() -> None:
             figures[key] = {"seconds_right": round(float(right), 3), "diarisation_error": round(float(wrong), 3)}
         figures[f"auto counts, overlap {overlap:.0%}"] = counts
     if given.uar:
-        figures["UAR per turn, percent"] = uar(given.corpora, given.dialogues, given.turns)
+        figures["UAR per turn, percent"] = uar(given.corpora, given.uar, given.turns)
     text = json.dumps(figures, indent=2)
     given.output.write_text(text + "\n")
     print(text)
