@@ -1,8 +1,13 @@
 """What the tests of several rooms share: `toy.py`, a synthetic corpus, and `tiny.py`, small models made by hand."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
+
+# Processes of tests share the cores: threads of each would wait for the others'. Read when numpy and torch are loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 import numpy as np
