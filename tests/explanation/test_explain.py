@@ -144,22 +144,31 @@ def test_text_and_page_say_the_same(explanation):
 def test_the_region_is_where_the_model_listens(sound):
     tiles, answers = Tiles(sound, RATE_HZ), Answers(OneTile(sound))
     found = importance.importance(tiles, answers, column=1, rng=np.random.default_rng(0))
-    region = importance.strongest_region(found)
-    mask = region.mask(tiles.shape)
-    assert mask[TILE]
-    assert mask.sum() <= importance.REGION_SHARE * mask.size
-    assert answers([tiles.without(mask)])[0, 1] < 0.2
+    regions = importance.strongest_regions(found)
+    masks = [region.mask(tiles.shape) for region in regions]
+    assert masks[0][TILE]
+    assert answers([tiles.without(masks[0])])[0, 1] < 0.2
+    assert len(masks) == importance.REGIONS
+    assert all(mask.sum() <= importance.REGION_SHARE * mask.size for mask in masks)
+    for place, mask in enumerate(masks):
+        assert all((mask & other).sum() <= mask.sum() / 2 for other in masks[:place])
     alone = np.full(tiles.shape, -1.0)
     alone[TILE] = 1.0
-    assert importance.strongest_region(alone) == (TILE[0], TILE[0] + 1, TILE[1], TILE[1] + 1)
+    assert importance.strongest_regions(alone)[0] == (TILE[0], TILE[0] + 1, TILE[1], TILE[1] + 1)
+
+
+def test_no_place_that_was_tried_moves_it_more(explanation):
+    drops = explanation.probability - np.concatenate([explanation.without_stretch, explanation.without_band])
+    assert explanation.probability - explanation.without_region.probability >= drops.max()
 
 
 def test_sentences_are_measured(explanation, tiny_model):
     from intonate import load_model
 
     mask = explanation.region.mask(explanation.tiles.shape)
-    answer = load_model(tiny_model).predict((explanation.tiles.without(mask), RATE_HZ))
-    probability = answer.scores[explanation.label]
+    model = load_model(tiny_model)
+    (row,) = Answers(model)([explanation.tiles.without(mask)])
+    probability = row[model.spec.labels.index(explanation.label)]
     place, *others = words.sentences(explanation)
     before, after = (f"{100 * value:.0f}" for value in (explanation.probability, probability))
     assert f"takes {explanation.label} from {before} to {after}\u00a0%" in place

@@ -110,7 +110,7 @@ def test_the_work_ends_when_its_client_leaves(recognizer, monkeypatch):
 
 
 def test_an_explanation_itself_can_be_called_off(recognizer):
-    """Not only between requests: somewhere among its 170 answers."""
+    """Not only between requests: somewhere among its 180 answers."""
     from intonate.cancellation import cancellable
 
     cancelled = threading.Event()

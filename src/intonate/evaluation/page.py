@@ -44,6 +44,10 @@ PLAIN_WORDS: dict[str, str] = {
     CLIP_AND_5: "Five more clips of the same speaker, unlabelled, set the level the voice is measured against.",
     SPEAKER_NORMALISED: "All of the speaker's clips, unlabelled, set the level the voice is measured against.",
 }
+INTERVAL = {
+    "95 % interval": "Drawn by resampling whole speakers (where there are fewer than three, clips, and it says so): "
+    "with other speakers of the same kind the figure would likely lie there.",
+}
 _GLOSSARY = {
     "UAR": "The share of each class that was recognised, averaged over the classes, so that a frequent class counts no "
     "more than a rare one. Guessing gives 100 % divided by the number of classes. Also called UA.",
@@ -52,8 +56,7 @@ _GLOSSARY = {
     "class it finds); macro: averaged over classes; weighted: by how often they occur.",
     "AUC": "How often the model scores a clip of a class above a clip of another, averaged; 50 % is chance.",
     "ECE": "How far confidence lies from accuracy, on average over 15 equal bins of confidence; 0 is honest.",
-    "95 % interval": "Drawn by resampling whole speakers (where there are fewer than three, clips, and it says so): "
-    "with other speakers of the same kind the figure would likely lie there.",
+    **INTERVAL,
     "own classes": "Corpora have different classes. The open score lets the model answer with any of its classes; "
     "the other one lets it choose only among those that the clip's corpus has.",
 }
@@ -78,11 +81,8 @@ def render(
         pictures: under a heading each, (heading, `<svg>`) of what else there is to see.
     """
     conditions = scores["conditions"]
-    body = [f"<header><h1>{escape(title)}</h1>", f'<p class="lead">{escape(_lead(scores, table))}</p>']
-    if notes:
-        body.append(f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>')
-    body.append(f'</header><div class="cards">{"".join(map(_card, conditions))}</div>')
-    body.append(_corpus_table(conditions))
+    cards = f'<div class="cards">{"".join(map(_card, conditions))}</div>'
+    body = [header(title, _lead(scores, table), notes), cards, _corpus_table(conditions)]
     for place, condition in enumerate(conditions):
         part = table.where(protocol=condition["protocol"], statistics=condition["statistics"])
         detail, name = _detail(condition, part), escape(condition_name(condition))
@@ -97,6 +97,22 @@ def render(
         body.append(f'<h2>{escape(heading)}</h2><div class="panels">{panels}</div>')
     body.append(_footer(scores))
     return document(title, "".join(body))
+
+
+def header(title: str, lead: str, notes: Sequence[str] = ()) -> str:
+    """The head of a page: its title, what it is about in a line, and remarks."""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    notes_html = f'<ul class="notes">{items}</ul>' if items else ""
+    return f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{notes_html}</header>'
+
+
+def footer(table_file: str, caution: str, times: str = "") -> str:
+    """The foot of a page: where its figures come from, and what they are not."""
+    times_html = f"<p>Time: {escape(times)}.</p>" if times else ""
+    return (
+        f'<footer>{times_html}<p>Every figure is computed from <a href="{table_file}">{table_file}</a>; all of them '
+        f'are in <a href="metrics.json">metrics.json</a>. {escape(caution)}</p></footer>'
+    )
 
 
 def document(title: str, body: str) -> str:
@@ -126,14 +142,16 @@ def limits(figure: Mapping[str, Any]) -> str:
 
 
 def _lead(scores: Mapping[str, Any], table: PredictionTable) -> str:
-    corpora = sorted(set(table.corpus.tolist()) - {""})
     clips = len(set(zip(table.file.tolist(), table.start.tolist(), strict=True)))
     speakers = len(set(table.speaker.tolist()) - {""})
-    corpora_note = f" from {', '.join(corpora)}" if corpora else ""
-    return (
-        f"{clips:,} clips of {plural(speakers, 'speaker')}{corpora_note}; {len(scores['labels'])} classes: "
-        + ", ".join(scores["labels"])
-    )
+    labels = scores["labels"]
+    return f"{clips_of(clips, speakers, table.corpus.tolist())}; {len(labels)} classes: {', '.join(labels)}"
+
+
+def clips_of(clips: int, speakers: int, corpora: Sequence[str]) -> str:
+    """`240 clips of 4 speakers from ravdess`."""
+    names = ", ".join(sorted(set(corpora) - {""}))
+    return f"{plural(clips, 'clip')} of {plural(speakers, 'speaker')}{f' from {names}' if names else ''}"
 
 
 def _card(condition: Mapping[str, Any]) -> str:
@@ -241,8 +259,7 @@ def _group_pictures(view: Mapping[str, Any]) -> str:
     pictures = []
     for name in names:
         groups = list(groups_by[name].items())
-        note = _interval_unit_note(groups)
-        note_html = f'<p class="small muted">{escape(note)}</p>' if note else ""
+        note_html = interval_unit_note(dict(groups))
         pictures.append(f"<div><h4>by {name}</h4>{plots.interval_plot(groups, f'UAR by {name}')}{note_html}</div>")
     return f'<div class="groups">{"".join(pictures)}</div>'
 
@@ -253,11 +270,13 @@ def panel(name: str, content: str, kind: str = "") -> str:
     return f'<section class="panel {kind}">{heading}<div class="scroll">{content}</div></section>'
 
 
-def _interval_unit_note(groups: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    names = [name for name, group in groups if group["unit"] == "utterance"]
-    if not names:
-        return ""
-    return f"Fewer than three speakers in {', '.join(names)}: that interval is over clips and says nothing of others."
+def interval_unit_note(groups: Mapping[str, Mapping[str, Any]]) -> str:
+    """A remark on groups whose intervals are over clips, as HTML; empty where there is none."""
+    names = [name for name, group in groups.items() if group["unit"] == "utterance"]
+    sentence = (
+        f"Fewer than three speakers in {', '.join(names)}: that interval is over clips and says nothing of others."
+    )
+    return f'<p class="small muted">{escape(sentence)}</p>' if names else ""
 
 
 def _class_table(view: Mapping[str, Any]) -> str:
@@ -337,13 +356,11 @@ def _footer(scores: Mapping[str, Any]) -> str:
         f"{_TIME_UNITS.get(key, (key, ''))[0]} {value:,.4g} {_TIME_UNITS.get(key, (key, ''))[1]}".strip()
         for key, value in scores["times"].items()
     )
-    return (
-        f"{glossary(_GLOSSARY)}"
-        f"<footer>{f'<p>Time: {escape(times)}.</p>' if times else ''}"
-        '<p>Every figure is computed from <a href="predictions.csv">predictions.csv</a>; all of them are in '
-        '<a href="metrics.json">metrics.json</a>. A label says what an utterance sounds like, as learnt from the '
-        "corpora; it is no knowledge of what a person feels.</p></footer>"
+    caution = (
+        "A label says what an utterance sounds like, as learnt from the corpora; it is no knowledge of what a person "
+        "feels."
     )
+    return glossary(_GLOSSARY) + footer("predictions.csv", caution, times)
 
 
 def _figure_cell(figure: Mapping[str, Any], plain: bool = False) -> str:

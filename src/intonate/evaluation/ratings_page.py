@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,8 +10,21 @@ from typing import Any
 import numpy as np
 
 from intonate.errors import CorpusError
-from intonate.evaluation.page import PLAIN_WORDS, condition_name, document, html_table, panel
+from intonate.evaluation.page import (
+    INTERVAL,
+    PLAIN_WORDS,
+    clips_of,
+    condition_name,
+    document,
+    footer,
+    glossary,
+    header,
+    html_table,
+    interval_unit_note,
+    panel,
+)
 from intonate.evaluation.ratings import RatingTable, is_group_of_interest, scores, write
+from intonate.evaluation.report import write_folder
 from intonate.evaluation.svg import ACCENT, LINE, MUTED, circle, line, picture, text
 
 Figure = Mapping[str, float | None]
@@ -24,8 +36,7 @@ _WORDS = {
     "nothing to do with each other. It falls where answers do not go along with the ratings, and where they lie too "
     "high, too low or too close together.",
     "RMSE": "The root of the mean squared distance between answer and rating, on the scale from 0 to 1.",
-    "95 % interval": "Drawn by resampling whole speakers (where there are fewer than three, clips, and it says so): "
-    "with other speakers of the same kind the figure would likely lie there.",
+    **INTERVAL,
 }
 
 
@@ -47,47 +58,29 @@ def write_report(
     """
     if len(table) == 0:
         raise CorpusError("there is nothing to report: no row has a rating; expected at least one clip")
-    target, results = Path(folder), scores(table, repeats, times=times)
-    page = target / "report.html"
-    try:
-        write(table, target / "dimensions.csv")
-        words = {"title": title, "notes": list(notes), **results}
-        (target / "metrics.json").write_text(
-            json.dumps(words, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
-        page.write_text(render(results, table, title, notes), encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(
-            f"the report cannot be written to {target} ({error}); expected a folder to write in"
-        ) from error
-    return page
+    results = scores(table, repeats, times=times)
+    figures = {"title": title, "notes": list(notes), **results}
+    html = render(results, table, title, notes)
+    return write_folder(Path(folder), figures, html, lambda target: write(table, target / "dimensions.csv"))
 
 
 def render(results: Mapping[str, Any], table: RatingTable, title: str, notes: Sequence[str] = ()) -> str:
     """The page, from `ratings.scores` and the table itself."""
     first, *others = results["conditions"]
-    corpora = ", ".join(sorted(set(table.corpus.tolist()) - {""}))
-    lead = (
-        f"{first['utterances']:,} clips of {first['speakers']:,} speaker{'s' * (first['speakers'] != 1)}"
-        f"{f' from {corpora}' if corpora else ''}; {', '.join(table.dimensions)}, each from 0 to 1"
-    )
-    body = [f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>']
-    if notes:
-        body.append(f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>')
-    body.append(f'</header><div class="cards">{"".join(_card(first, name) for name in table.dimensions)}</div>')
+    clips = clips_of(first["utterances"], first["speakers"], table.corpus.tolist())
+    body = [header(title, f"{clips}; {', '.join(table.dimensions)}, each from 0 to 1", notes)]
+    body.append(f'<div class="cards">{"".join(_card(first, name) for name in table.dimensions)}</div>')
     body.append('<div class="panels">')
     body += [panel(name, content) for name, content in _pictures(results, table)]
     body.append("</div>")
     body += [panel(name, content, "wide") for name, content in _group_tables(results)]
     if others:
         body.append(f"<h2>Under every condition</h2>{panel('', _condition_table(results), 'wide')}")
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in _WORDS.items())
-    body.append(
-        f'<h2>The words</h2><dl class="words">{words}</dl><footer><p>Every figure is computed from '
-        '<a href="dimensions.csv">dimensions.csv</a>; all of them are in <a href="metrics.json">metrics.json</a>. '
+    caution = (
         "A number says how an utterance sounds to raters like those of the corpora; it is no knowledge of what a "
-        "person feels.</p></footer>"
+        "person feels."
     )
+    body.append(glossary(_WORDS) + footer("dimensions.csv", caution))
     return document(title, "".join(body))
 
 
@@ -165,14 +158,7 @@ def _group_table(groups: Mapping[str, Any], dimensions: Sequence[str], kind: str
         ]
         for name, group in groups.items()
     ]
-    alone = [name for name, group in groups.items() if group["unit"] == "utterance"]
-    note = (
-        f'<p class="small muted">Fewer than three speakers in {escape(", ".join(alone))}: that interval is over clips '
-        "and says nothing of others.</p>"
-        if alone
-        else ""
-    )
-    return html_table([kind, "clips", "speakers", *dimensions], rows) + note
+    return html_table([kind, "clips", "speakers", *dimensions], rows) + interval_unit_note(groups)
 
 
 def _condition_table(results: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +51,37 @@ def write_report(
     """
     if len(table) == 0:
         raise CorpusError("there is nothing to report: the prediction table has no rows; expected at least one clip")
-    target = Path(folder)
-    results = scores(table, repeats, times=times)
     lines = (notes,) if isinstance(notes, str) else tuple(notes)
-    page = target / "report.html"
+    results = scores(table, repeats, times=times)
+    html = render(results, table, title, [line for line in lines if line], pictures)
+    figures = {"title": title, "notes": list(lines), **results}
+    return write_folder(Path(folder), figures, html, lambda target: write(table, target / "predictions.csv"))
+
+
+def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_table: Callable[[Path], object]) -> Path:
+    """Write a report's table, `metrics.json` and `report.html` into a folder, which is made if need be.
+
+    Args:
+        folder: where to.
+        figures: everything that was computed, ready for JSON.
+        html: the page.
+        write_table: writes the table that the figures were computed from into the folder.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        CorpusError: the folder cannot be written.
+    """
+    page = folder / "report.html"
     try:
-        write(table, target / "predictions.csv")
-        text = json.dumps(
-            {"title": title, "notes": list(lines), **results}, ensure_ascii=False, indent=1, allow_nan=False
-        )
-        (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(render(results, table, title, [line for line in lines if line], pictures), encoding="utf-8")
+        write_table(folder)
+        text = json.dumps(figures, ensure_ascii=False, indent=1, allow_nan=False)
+        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        page.write_text(html, encoding="utf-8")
     except OSError as error:
         raise CorpusError(
-            f"the report cannot be written to {target} ({error}); expected a folder to write in"
+            f"the report cannot be written to {folder} ({error}); expected a folder to write in"
         ) from error
     return page
 

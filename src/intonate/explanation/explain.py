@@ -19,7 +19,7 @@ from intonate.errors import AudioError, MissingExtraError, ModelError, did_you_m
 from intonate.explanation import faithfulness
 from intonate.explanation.answering import Answers, Array, Waveform, outputs
 from intonate.explanation.faithfulness import Curves
-from intonate.explanation.importance import Region, importance, rows_and_columns, strongest_region
+from intonate.explanation.importance import Region, importance, rows_and_columns, strongest_regions
 from intonate.explanation.tiles import Tiles
 from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.recognizer import Recognizer
@@ -72,7 +72,8 @@ class Explanation:
         map: what each tile adds to the log odds of the answer, (stretches, bands).
         without_stretch: probability of the answer without each stretch, (stretches,).
         without_band: the same for each band, (bands,).
-        region: where in the map most speaks for the answer.
+        region: without which the answer is the least likely, of all stretches and bands, and the rectangles of tiles
+            that the map points at.
         without_region: the answer with that region turned down.
         changed: the changes of the voice.
         deletion: how faithful the map is.
@@ -164,10 +165,14 @@ def explain(
         )
     tiles, rng = Tiles(sound, spec.sample_rate_hz), np.random.default_rng(seed)
     (probabilities,) = answers([sound])
-    without = answers(tiles.without(mask) for mask in rows_and_columns(tiles.shape))[:, column]
+    regions = rows_and_columns(tiles.shape)
+    region_rows = answers(tiles.without(region.mask(tiles.shape)) for region in regions)
+    without = region_rows[:, column]
     tile_map = importance(tiles, answers, column, rng)
-    region = strongest_region(tile_map)
-    (region_row,) = answers([tiles.without(region.mask(tiles.shape))])
+    strong_regions = strongest_regions(tile_map)
+    strong_rows = answers(tiles.without(region.mask(tiles.shape)) for region in strong_regions)
+    regions, region_rows = [*regions, *strong_regions], np.concatenate([region_rows, strong_rows])
+    best = int(region_rows[:, column].argmin())
     order = np.argsort(-probabilities, kind="stable")
     return Explanation(
         file=file_of(source),
@@ -179,8 +184,8 @@ def explain(
         map=tile_map,
         without_stretch=without[: tiles.shape[0]],
         without_band=without[tiles.shape[0] :],
-        region=region,
-        without_region=_change_answer("", region_row, spec, column),
+        region=regions[best],
+        without_region=_change_answer("", region_rows[best], spec, column),
         changed=_answers_to_changes(sound, spec, answers, column, notes),
         deletion=faithfulness.deletion(tiles, answers, column, tile_map, rng),
         insertion=faithfulness.insertion(tiles, answers, column, tile_map, rng),
@@ -217,6 +222,6 @@ def _answers_to_changes(
 
 def _change_answer(name: str, row: Array, spec: ModelSpec, column: int) -> ChangeAnswer:
     labels = row[: len(spec.labels)]
-    best_column = int(labels.argmax()) if len(labels) else column
-    label = spec.labels[best_column] if len(labels) else ""
+    best_column = column if not len(labels) or row[column] == labels.max() else int(labels.argmax())
+    label = spec.labels[best_column] if best_column < len(labels) else ""
     return ChangeAnswer(name, label, float(row[column]), float(row[best_column]))

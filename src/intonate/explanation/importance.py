@@ -17,8 +17,8 @@ from intonate.explanation.tiles import Mask, Tiles
 # Chosen on RAVDESS's validation speakers (`benchmarks/explain.py --part validation`): how many sounds are asked about,
 # how many of their tiles are taken out, and how strongly the fit is held back.
 SOUNDS, TAKEN_OUT, RIDGE = 100, 0.3, 1.0
-# The largest region that is still a place in the sound: a quarter of the tiles.
-REGION_SHARE = 0.25
+# The largest region that is still a place in the sound, a quarter of the tiles; how many of them are tried.
+REGION_SHARE, REGIONS = 0.25, 8
 
 
 class Region(NamedTuple):
@@ -65,17 +65,29 @@ def importance(
     return -weights.reshape(tiles.shape)
 
 
-def strongest_region(tile_map: Array) -> Region:
-    """The region of up to a quarter of the tiles that speaks most for the answer, as the map has it."""
-    stretches, bands = (itertools.combinations(range(size + 1), 2) for size in tile_map.shape)
-    regions = [Region(*times, *edges) for times, edges in itertools.product(stretches, bands)]
+def strongest_regions(tile_map: Array, count: int = REGIONS) -> list[Region]:
+    """Regions of up to a quarter of the tiles that speak most for the answer, as the map has it, the strongest first.
+
+    None has more than half of its tiles in one before it.
+    """
+    shape = tile_map.shape
+    stretches, bands = (list(itertools.combinations(range(size + 1), 2)) for size in shape)
     largest = max(1, round(REGION_SHARE * tile_map.size))
-    small_regions = [one for one in regions if (one.last - one.first) * (one.high - one.low) <= largest]
-    return max(small_regions, key=lambda one: float(tile_map[one.first : one.last, one.low : one.high].sum()))
+    regions = [Region(*times, *edges) for times, edges in itertools.product(stretches, bands)]
+    masks = {region: mask for region in regions if (mask := region.mask(shape)).sum() <= largest}
+    chosen: list[Region] = []
+    for region in sorted(masks, key=lambda one: -float(tile_map[masks[one]].sum())):
+        if all(2 * (masks[region] & masks[one]).sum() <= masks[region].sum() for one in chosen):
+            chosen.append(region)
+        if len(chosen) == count:
+            break
+    return chosen
 
 
-def rows_and_columns(shape: tuple[int, int]) -> list[Mask]:
-    """Masks that take out one whole stretch each, then one whole band each."""
-    stretches = [np.repeat(row[:, None], shape[1], axis=1) for row in np.eye(shape[0], dtype=bool)]
-    bands = [np.repeat(column[None], shape[0], axis=0) for column in np.eye(shape[1], dtype=bool)]
-    return [*stretches, *bands]
+def rows_and_columns(shape: tuple[int, int]) -> list[Region]:
+    """Each whole stretch, then each whole band."""
+    stretches, bands = shape
+    return [
+        *(Region(stretch, stretch + 1, 0, bands) for stretch in range(stretches)),
+        *(Region(0, stretches, band, band + 1) for band in range(bands)),
+    ]

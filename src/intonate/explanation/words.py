@@ -137,7 +137,7 @@ def _other_label(explanation: Explanation, item: ChangeAnswer) -> str:
 
 
 def region_name(explanation: Explanation) -> str:
-    """`1.2 to 1.6 s above 2,600 Hz`."""
+    """`1.2 to 1.6 s above 2,600 Hz`, `everything below 500 Hz`."""
     region, bands_hz = explanation.region, explanation.tiles.bands_hz
     start_s, end_s = (explanation.start_s + explanation.tiles.times_s[place] for place in region[:2])
     low, high = (f"{bands_hz[place]:,.0f}" for place in region[2:])
@@ -148,7 +148,8 @@ def region_name(explanation: Explanation) -> str:
         (False, True): f" above {low} Hz",
         (False, False): f" between {low} and {high} Hz",
     }[is_lowest, is_highest]
-    return f"{start_s:.1f} to {end_s:.1f} s{band}"
+    time = "everything" if region[:2] == (0, len(explanation.tiles.times_s) - 1) else f"{start_s:.1f} to {end_s:.1f} s"
+    return f"{time}{band}"
 
 
 def stretch_names(explanation: Explanation) -> list[str]:

@@ -22,7 +22,7 @@ from intonate.service.state import ServiceState
 from intonate.service.uploads import receive, while_connected
 
 FIELDS = ("model", "label", "start", "end", "offset", "text", "raw", "track")
-# Some 170 copies of one window are answered, and before that each window of the recording once, seconds.
+# Some 180 copies of one window are answered, and before that each window of the recording once, seconds.
 LONGEST_S = 30.0
 # Of the picture under the map.
 COLUMNS, ROWS = 160, 56

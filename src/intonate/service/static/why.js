@@ -44,7 +44,7 @@ export class Why {
     const label = this.labelsOf(model).includes(stretch.label) ? stretch.label : undefined;
     const abort = (this.abort = new AbortController());
     this.#show(
-      el("p", { class: "waits" }, `${model} answers some 170 changed copies of it. `, el("button", { type: "button", class: "quiet", onclick: () => this.close() }, "Cancel")),
+      el("p", { class: "waits" }, `${model} answers some 180 changed copies of it. `, el("button", { type: "button", class: "quiet", onclick: () => this.close() }, "Cancel")),
       el("progress", { "aria-label": "Explaining" }),
     );
     try {
