@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from intonate.bench.compare_page import card, difference_plot
-from intonate.evaluation.page import document, glossary, html_table, limits, panel, percent
+from intonate.evaluation.html import document, glossary, html_table, limits, panel, percent
 from intonate.evaluation.plots import interval_plot
 
 # A model holds where it loses no more than this, and fails where it keeps less than that of what it had over guessing.

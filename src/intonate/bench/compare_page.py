@@ -8,7 +8,8 @@ from html import escape
 from typing import Any
 
 from intonate.evaluation import curves
-from intonate.evaluation.page import NAMES, document, glossary, html_table, panel
+from intonate.evaluation.html import document, glossary, html_table, panel
+from intonate.evaluation.page import NAMES
 from intonate.evaluation.svg import ACCENT, INK, LINE, MUTED, circle, line, picture, text, text_width
 from intonate.evaluation.table import PredictionTable
 

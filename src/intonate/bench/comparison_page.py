@@ -9,7 +9,7 @@ from intonate.bench import comparison_plots
 from intonate.bench.comparison_markdown import Reasons
 from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Section
-from intonate.evaluation.page import document, glossary, html_table, panel, plural
+from intonate.evaluation.html import document, glossary, html_table, panel, plural
 
 _PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,

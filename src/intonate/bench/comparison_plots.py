@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from intonate.bench.comparison_rows import CLEAN, Figure, Row
 from intonate.bench.comparison_tables import distinct, interval, name_of, pairs, shown_noise, snrs
-from intonate.evaluation.page import percent
+from intonate.evaluation.html import percent
 from intonate.evaluation.svg import (
     ACCENT,
     INK,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from intonate.bench.comparison_rows import CLEAN, THE_OTHERS, Figure, Row
 from intonate.errors import CorpusError
-from intonate.evaluation.page import percent
+from intonate.evaluation.html import percent
 from intonate.evaluation.table import CLIP_ALONE, RANDOM_SPLIT, SPEAKER_DISJOINT
 
 DASH = "–"

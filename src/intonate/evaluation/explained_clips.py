@@ -19,7 +19,7 @@ import numpy as np
 
 from intonate.errors import IntonateError
 from intonate.evaluation.explanation_page import curve_plot, little_map
-from intonate.evaluation.page import html_table, plural
+from intonate.evaluation.html import html_table, plural
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation import words
 from intonate.explanation.explain import CHANGES, Explanation

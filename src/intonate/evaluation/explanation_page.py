@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from intonate.errors import require
-from intonate.evaluation.page import document, glossary, html_table, panel
+from intonate.evaluation.html import document, glossary, html_table, panel
 from intonate.evaluation.palette import colour
 from intonate.evaluation.svg import (
     ACCENT,

@@ -10,19 +10,8 @@ from typing import Any
 import numpy as np
 
 from intonate.errors import CorpusError
-from intonate.evaluation.page import (
-    INTERVAL,
-    PLAIN_WORDS,
-    clips_of,
-    condition_name,
-    document,
-    footer,
-    glossary,
-    header,
-    html_table,
-    interval_unit_note,
-    panel,
-)
+from intonate.evaluation.html import clips_of, document, footer, glossary, header, html_table, panel
+from intonate.evaluation.page import INTERVAL, PLAIN_WORDS, condition_name, interval_unit_note
 from intonate.evaluation.ratings import RatingTable, is_group_of_interest, scores, write
 from intonate.evaluation.report import write_folder
 from intonate.evaluation.svg import ACCENT, LINE, MUTED, circle, line, picture, text

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import CorpusError
-from intonate.evaluation.page import condition_name, limits, percent, render
+from intonate.evaluation.html import limits, percent
+from intonate.evaluation.page import condition_name, render
 from intonate.evaluation.protocol import GROUPS, scores
 from intonate.evaluation.table import PredictionTable, write
 
