@@ -78,11 +78,11 @@ def test_panels_tell_what_was_measured(explanation):
     assert f"loses {area:.1f} points on average; in random order {random:.1f}" in panels["Is it true of the model?"]
     assert "Chosen by a rule" in panels["Is it true of the model?"]
     assert words.CAUTION in panels["Is it true of the model?"]
-    mean = 100 * (explanation.changed[0].probability - 2 * explanation.probability) / 2
+    mean = (explanation.changed[0].probability - 2 * explanation.probability) / 2
     row = re.search(rf"{re.escape(next(iter(CHANGES)))}</td>(.*?)</tr>", panels["What a change of the voice does"])
     cells = re.findall(r"<td>(.*?)</td>", row[1])
     flips = 1 + (explanation.changed[0].label != explanation.label)
-    assert (cells[0], cells[2]) == (f"{mean:+.0f}", str(flips))
+    assert (cells[0], cells[2]) == (f"{100 * mean:+.0f}", str(flips))
     assert words.sentences(explanation)[0] in panels["angry, right"]
     assert panels["angry, right"].count("<svg") == 1
     assert panels["Not explained"] == "<p>1 clip: 1.wav: no such file</p>"

@@ -129,6 +129,11 @@ def test_a_client_that_is_generated_from_it_gets_answers(service, tmp_path, monk
     answer = predict(client=client, body=body(audio=audio, top_k=2))
     assert (answer.file, len(answer.scores)) == ("clip.wav", 2)
     assert answer.guess == answer.scores[0].label
+    explain = importlib.import_module("generated_client.api.default.explain").sync
+    body_of = importlib.import_module("generated_client.models").ExplainFilesBody
+    audio = types.File(payload=io.BytesIO(wav()), file_name="clip.wav", mime_type="audio/wav")
+    explanation = explain(client=client.with_timeout(60), body=body_of(audio=audio, label="sad"))
+    assert (explanation.explained, len(explanation.map_), len(explanation.map_[0])) == ("sad", 10, 5)
     broken = types.File(payload=io.BytesIO(b"no sound"), file_name="clip.wav")
     refused = predict(client=client, body=body(audio=broken))
     assert refused.code == "bad_request"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from intonate.errors import IntonateError
-from intonate.evaluation.explanation_page import curve_plot, little_map
+from intonate.evaluation.explanation_page import curve_plot, little_map, points
 from intonate.evaluation.html import html_table, plural
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation import words
@@ -152,14 +152,14 @@ def _changes(clips: ExplainedClips) -> str:
         pairs = [(one, item) for _, one in clips.found for item in one.changed if item.name == name]
         if not pairs:
             continue
-        moves = 100 * np.array([item.probability - one.probability for one, item in pairs])
+        moves = np.array([item.probability - one.probability for one, item in pairs])
         flips = sum(item.label != one.label for one, item in pairs)
-        rows.append([escape(name), f"{moves.mean():+.0f}", f"{np.abs(moves).mean():.0f}", str(flips)])
+        rows.append([escape(name), points(moves.mean()), f"{100 * np.abs(moves).mean():.0f}", str(flips)])
     notes = sorted({note for _, one in clips.found for note in one.notes if note.startswith("left out")})
     return (
         html_table(["change", "points", "size", "flips"], rows)
         + f'<p class="small muted">Points: how far the probability of the answer moves, the mean of {len(clips.found)} '
-        "clips; size: the same without its sign; flips: clips to which another label becomes the likeliest.</p>"
+        "clips; size: the same without its sign; flips: clips for which another label becomes the likeliest.</p>"
         + "".join(f'<p class="small muted">{escape(note)}</p>' for note in notes)
     )
 

@@ -162,13 +162,13 @@ def _map_parts(explanation: Explanation, box: Box) -> list[str]:
 def _side_bar(x: float, middle: float, drop: float, largest_drop: float, tip: str) -> list[str]:
     length = (SIDE - 62) * abs(drop) / largest_drop
     bar = rect(x, middle - 9, length, 18, ACCENT if drop > 0 else WARM, opacity=0.9, radius=2, tip=tip)
-    return [bar, text(x + length + 5, middle, _points(-drop), size=SMALL)]
+    return [bar, text(x + length + 5, middle, points(-drop), size=SMALL)]
 
 
 def _bar_below(middle: float, width: float, top: float, drop: float, largest_drop: float, tip: str) -> list[str]:
     length = (BELOW - 18) * abs(drop) / largest_drop
     shape = rect(middle - width / 2, top, width, length, ACCENT if drop > 0 else WARM, opacity=0.9, radius=2, tip=tip)
-    return [shape, text(middle, top + length + 8, _points(-drop), anchor="middle", size=SMALL)]
+    return [shape, text(middle, top + length + 8, points(-drop), anchor="middle", size=SMALL)]
 
 
 def _spectrogram(tiles: Tiles, columns: int, rows: int) -> bytes:
@@ -210,7 +210,7 @@ def _sounds(explanation: Explanation) -> str:
     return panel("Listen", f'<div class="groups">{players}</div>', "wide")
 
 
-def _points(move: float) -> str:
+def points(move: float) -> str:
     """`+12`, `-3`; `0` without a sign."""
     return f"{100 * move:+.0f}" if round(100 * move) else "0"
 
@@ -234,7 +234,7 @@ def _changes(explanation: Explanation) -> str:
         middle, length = row * (place + 0.5), (right - left) / 2 * abs(move) / largest_move
         parts.append(text(left - 8, middle, item.name, anchor="end"))
         parts.append(rect(zero - length if move < 0 else zero, middle - 7, length, 14, ACCENT, radius=2))
-        parts.append(text(right + 8, middle, _points(move), weight=600))
+        parts.append(text(right + 8, middle, points(move), weight=600))
         parts += _new_label(item, explanation.label, right + 44, middle)
     return picture(width, row * max(1, len(moves)) + 4, "what a change of the voice does to the answer", parts)
 
@@ -285,7 +285,7 @@ def curve_plot(curves: Curves, title: str) -> str:
 
 def _bands(explanation: Explanation) -> str:
     rows = [
-        [escape(name), escape(meaning), f"{100 * value:.0f}", _points(value - explanation.probability)]
+        [escape(name), escape(meaning), f"{100 * value:.0f}", points(value - explanation.probability)]
         for name, meaning, value in zip(
             words.band_names(explanation), words.band_meanings(explanation), explanation.without_band, strict=True
         )
