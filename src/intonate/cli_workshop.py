@@ -124,6 +124,9 @@ def export(
         bool, typer.Option("--waveform-input", help="Also as NAME-waveform.onnx: samples in, its front end inside.")
     ] = False,
     opset: Annotated[int | None, typer.Option(metavar="N", help="In this version of ONNX's operators.")] = None,
+    whole_clips: Annotated[
+        bool, typer.Option("--whole-clips", help="Without masks of padding: quicker for streams and single clips.")
+    ] = False,
     clips: Annotated[
         Path | None,
         typer.Option(metavar="MANIFEST", help="Labelled clips to check --quantize; a run has its validation clips."),
@@ -137,7 +140,7 @@ def export(
 
         return for_export(model, file, clips, fold, seed)
 
-    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input, opset, labelled))
+    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input, opset, whole_clips, labelled))
 
 
 @workshop.command(rich_help_panel=TRAIN)

@@ -20,13 +20,14 @@ def export(
     quantize: str | None = None,
     waveform_input: bool = False,
     opset: int | None = None,
+    whole_clips: bool = False,
     labelled: Callable[[Path], LabelledClips | None] = lambda file: None,
 ) -> str:
     """Write the model file of a run or of a checkpoint, with its card; where asked, also in other forms.
 
     Args:
-        model: a run folder; a checkpoint of others; with `quantize`, `waveform_input` or `opset`, a built-in name or
-            a model file as well.
+        model: a run folder; a checkpoint of others; with `quantize`, `waveform_input`, `opset` or `whole_clips`, a
+            built-in name or a model file as well.
         output: the folder to write to.
         unseen: reports of `intonate evaluate` on corpora that a run's model never saw, for the card.
         fold: which fit of a run.
@@ -35,6 +36,7 @@ def export(
         waveform_input: whether to write one that takes samples as well (`export/waveform.py`).
         opset: the version of ONNX's operators; the other forms are made of the file that has it. None for that which
             the model has.
+        whole_clips: whether to write it without masks of padding (`export/whole_clips.py`); so are the other forms.
         labelled: clips to check what is quantised, for the model file; None where there are none.
 
     Returns:
@@ -51,13 +53,17 @@ def export(
         file = convert(model, output)
     elif Path(model).is_dir():
         file = give(model, output, unseen, fold, seed)
-    elif quantize or waveform_input or opset is not None:
+    elif quantize or waveform_input or whole_clips or opset is not None:
         file = builtin.path_of(model)
     else:
         raise ModelError(
             f"{model} is no folder; give the folder of a run, a checkpoint of others (hf:ORG/NAME or its "
-            "folder), or a model file with --quantize int8, --waveform-input or --opset"
+            "folder), or a model file with --quantize int8, --waveform-input, --whole-clips or --opset"
         )
+    if whole_clips:
+        from intonate.export.whole_clips import write_for_whole_clips
+
+        file = write_for_whole_clips(file, Path(output) / file.name)
     if opset is not None:
         from intonate.export.opset import with_opset
 
