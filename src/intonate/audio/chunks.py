@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from intonate.audio.behind import kind_at, next_file
 from intonate.audio.intact import is_padding
 from intonate.audio.streams import MOST_PARTS, Content, Part
 
@@ -40,10 +41,14 @@ _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _LAYOUTS = {
     b"RIFF": _ChunkLayout("little", 12, 4, 4, 2, b"data"),
     b"RIFX": _ChunkLayout("big", 12, 4, 4, 2, b"data"),
+    b"RF64": _ChunkLayout("little", 12, 4, 4, 2, b"data"),
+    b"BW64": _ChunkLayout("little", 12, 4, 4, 2, b"data"),
     b"FORM": _ChunkLayout("big", 12, 4, 4, 2, b"SSND"),
     b"caff": _ChunkLayout("big", 8, 4, 8, 1, b"data"),
     b"riff": _ChunkLayout("little", 40, 16, 8, 8, _W64_DATA, is_inclusive=True),
 }
+# WAV beyond 4 GB, whose sizes stand in a chunk of their own, `ds64`, at its beginning (EBU Tech 3306).
+_64_BIT_MAGICS = (b"RF64", b"BW64")
 
 
 def parts(content: Content, start: int) -> list[Part]:
@@ -57,16 +62,18 @@ def parts(content: Content, start: int) -> list[Part]:
 
 
 def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
-    """One part, and where the next one may begin."""
+    """One part, and where the next one may begin; None where it is of no such container."""
     magic = content.read(start, 4)
     layout = _LAYOUTS.get(magic)
-    if layout is None:
+    if layout is None or (magic == b"RIFF" and content.read(start + 8, 4) != b"WAVE"):
         return None, content.size
     position = start + layout.head
     while position + layout.id + layout.size <= content.size:
         size = _chunk_size(content, position, layout)
         body = position + layout.id + layout.size
         if content.read(position, layout.id) == layout.data:
+            if magic in _64_BIT_MAGICS and content.read(start + 12, 4) == b"ds64":
+                size = int.from_bytes(content.read(start + 28, 8), "little")
             return _data_part(content, start, position, size, layout)
         position = body + size + -size % layout.align
     # A chunk that ends beyond the file hides the sound behind it.
@@ -76,12 +83,12 @@ def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
 def _data_part(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[Part, int]:
     """The part whose chunk of data stands at `position`, with a header that is true."""
     body, magic = position + layout.id + layout.size, content.read(start, 4)
-    is_known = 0 < size < (UNKNOWN_SIZE if layout.size == 4 else 2**62)
+    is_known = 0 < size < (UNKNOWN_SIZE if layout.size == 4 and magic not in _64_BIT_MAGICS else 2**62)
     end = body + size
     if is_known and end > content.size:
         present_bytes = content.size - body
         # A second recording behind a first that was never closed would be read as its sound.
-        next_start = _next_file_start(content, body, magic)
+        next_start = _next_file_start(content, body)
         if next_start < content.size:
             header = _corrected_header(content, start, position, next_start - body, layout)
             return Part(start + len(header), next_start, header), next_start
@@ -93,7 +100,7 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
             header = _corrected_header(content, start, position, size, layout) if counted < there else b""
             return Part(start + len(header), part_end, header, 1.0 if counted <= there else math.nan), part_end
     # The size is 0, unknown, or wrong: the sound goes on to the next file, or to the end.
-    next_start = _next_file_start(content, body, magic)
+    next_start = _next_file_start(content, body)
     header = (
         b"" if size == next_start - body else _corrected_header(content, start, position, next_start - body, layout)
     )
@@ -105,11 +112,8 @@ def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int 
     for position in dict.fromkeys((end + -end % layout.align, end)):
         is_behind_chunk = False
         while position < content.size:
-            if (
-                content.read(position, 4) in _LAYOUTS
-                or content.read(position, 3) in (b"ID3", b"TAG")
-                or is_padding(content, position, content.size)
-            ):
+            is_tag = content.read(position, 3) in (b"ID3", b"TAG")
+            if is_tag or kind_at(content, position) is not None or is_padding(content, position, content.size):
                 return position
             name = content.read(position, 4)
             next_position = position + layout.id + layout.size
@@ -134,15 +138,10 @@ def _chunk_size(content: Content, position: int, layout: _ChunkLayout) -> int:
     return max(0, size - layout.id - layout.size) if layout.is_inclusive else size
 
 
-def _next_file_start(content: Content, position: int, magic: bytes) -> int:
-    """Where the next file of the same family begins behind `position`; the end of the file where none does."""
-    form = {b"RIFF": b"WAVE", b"RIFX": b"WAVE", b"FORM": b"AIF", b"caff": b"\0\1\0\0", b"riff": b"\x2e\x91\xcf\x11"}
-    offset = 8 if magic in (b"RIFF", b"RIFX", b"FORM") else 4
-    while (position := content.find(magic, position)) >= 0:
-        if content.read(position + offset, 4).startswith(form[magic]):
-            return position
-        position += 1
-    return content.size
+def _next_file_start(content: Content, body: int) -> int:
+    """Where another file begins within what may be data from `body` on; the end of the file where none does."""
+    place = next_file(content, body + 1)
+    return place if place >= 0 else content.size
 
 
 def _corrected_header(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> bytes:
@@ -156,6 +155,10 @@ def _corrected_header(content: Content, start: int, position: int, size: int, la
         header[offset : offset + length] = value.to_bytes(length, layout.order)
 
     extra = layout.id + layout.size if layout.is_inclusive else 0
+    if header[:4] in _64_BIT_MAGICS:
+        write_integer(20, len(header) - 8 + size, 8)
+        write_integer(28, size, 8)
+        return bytes(header)
     write_integer(position - start + layout.id, size + extra, layout.size)
     if layout.head == 12:
         write_integer(4, min(2**32 - 1, len(header) - 8 + size), 4)
@@ -198,7 +201,7 @@ def au_parts(content: Content, start: int) -> list[Part]:
         return [Part(start, content.size)]
     if present_bytes < size < UNKNOWN_SIZE:
         return [Part(start, content.size, promise=size / present_bytes)]
-    if content.read(start + position + size, 4) == b".snd" and size:
-        return [Part(start, start + position + size), *au_parts(content, start + position + size)]
+    if size and kind_at(content, start + position + size) is not None:
+        return [Part(start, start + position + size)]
     header_without_size = header[:8] + b"\xff\xff\xff\xff" + content.read(start, position)[12:]
     return [Part(start + position, content.size, header_without_size)]

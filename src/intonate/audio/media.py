@@ -31,6 +31,12 @@ CODECS = frozenset(
     | {"s302m", "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_dvd", "pcm_bluray"}
     | {f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")}
 )
+# Codecs with a checksum in each frame: one that does not fit is a fault. AC-3 marks such a frame; the others refuse it,
+# but need no frame before it, so that another decoder gives what is left of it.
+MARKING_CODECS = frozenset({"ac3", "eac3"})
+REFUSING_CODECS = frozenset({"flac", "wavpack"})
+# Kinds in which the time stamps only leave a gap where something is lost.
+WITHOUT_GAPS = frozenset({"ogg", "asf"})
 # FFmpeg's own decoder of AMR knows no comfort noise, which is most of what a telephone sends in pauses.
 PREFERRED_DECODERS = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
 # Above 8 channels FFmpeg keeps the planes elsewhere, and PyAV 18 was seen to read beyond them (a damaged AAC header
@@ -135,15 +141,22 @@ class _Track:
     def stream(self) -> Any:
         return self.container.streams.audio[self.number]
 
+    @property
+    def frame_s(self) -> float:
+        """The length of the codec's frames, seconds; 0 where they have none."""
+        context = self.stream.codec_context
+        return (context.frame_size or 0) / context.sample_rate if context and context.sample_rate else 0.0
+
 
 def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: list[str]) -> Reader:
     name = track.name
     faults: list[float] = []
-    blocks = _fill_gaps(_decoded_frames(av, track, faults), track)
+    blocks = _fill_gaps(_decoded_frames(av, track, faults), track, faults)
     # The header may name another rate than the decoder gives (HE-AAC doubles it): ask the first block.
     first_block = next(blocks, None)
     if first_block is None:
-        broken = "is damaged: no sound could be decoded from it" if faults else "holds no samples"
+        is_broken = faults or promise != 1.0
+        broken = "is damaged: no sound could be decoded from it" if is_broken else "holds no samples"
         raise AudioError(f"{name} {broken}")
     rate = check_rate(first_block[0], name)
     promised_s = max(_promised_end_s(track) or 0.0, least / rate) or None
@@ -162,12 +175,13 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
         heard_s = frame_count / rate
         # Padding behind the last frame is no damage.
         count = sum(promised_s is None or fault_s < promised_s for fault_s in faults)
-        slack_s = AVI_SLACK_S if track.kind.name == "avi" else SLACK_S
+        # The last frame of a codec may be filled up.
+        slack_s = max(AVI_SLACK_S if track.kind.name == "avi" else SLACK_S, track.frame_s)
         if promised_s is not None and promised_s - heard_s > slack_s:
             warnings.append(shortfall(name, heard_s, promised_s))
         elif count:
-            pieces = f"{count} piece{'s' * (count > 1)} could not be decoded"
-            warnings.append(f"{name} is damaged: {pieces} in {heard_s:.2f} s, and silence is in their place")
+            pieces = f"{count} piece{'s' * (count > 1)} of {heard_s:.2f} s could not be decoded as they were"
+            warnings.append(f"{name} is damaged: {pieces}, and silence is where nothing was left")
         elif promise != 1.0:
             warnings.append(shortfall(name, heard_s, heard_s * promise))
 
@@ -195,14 +209,18 @@ def _clock_origin_s(track: _Track) -> float:
     return 0.0 if track.kind.name in FROM_ZERO or start is None else start / 1e6
 
 
-def _fill_gaps(frames: Iterator[tuple[int, float | None, Block]], track: _Track) -> Iterator[tuple[int, Block]]:
-    """(rate, block): the frames, with silence where their time stamps leave a gap."""
+def _fill_gaps(
+    frames: Iterator[tuple[int, float | None, Block]], track: _Track, faults: list[float]
+) -> Iterator[tuple[int, Block]]:
+    """(rate, block): the frames, with silence where their time stamps leave a gap, noted where it is a fault."""
     origin_s, clock_s = _clock_origin_s(track), 0.0
     for rate, time_s, block in frames:
         # AVI has no time stamps: all but the first are guesses of FFmpeg.
         if time_s is not None and (track.kind.name != "avi" or not clock_s):
             gap_s = time_s - origin_s - clock_s
             if LEAST_GAP_S < gap_s <= MOST_GAP_S:
+                if clock_s and track.kind.name in WITHOUT_GAPS:
+                    faults.append(clock_s)
                 for start in range(0, round(gap_s * rate), CHUNK_SAMPLES):
                     size = min(CHUNK_SAMPLES, round(gap_s * rate) - start)
                     yield rate, np.zeros((size, block.shape[1]), np.float32)
@@ -221,7 +239,7 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
     """
     # PyAV raises IndexError at a packet of a stream that the header did not name.
     errors = (OSError, ValueError, IndexError, av.FFmpegError)
-    decoder = _decoder(av, track)
+    decoder, lenient_decoder = _decoders(av, track)
     previous_format: Any = None
     resampler: Any = None
     target: Any = None
@@ -233,12 +251,17 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
             continue
         except errors:
             faults.append(decoded_s)
-            if packet.duration and packet.time_base is not None:
+            decoded = []
+            if lenient_decoder is not None:
+                with contextlib.suppress(*errors):
+                    decoded = lenient_decoder.decode(packet)
+            if not decoded and packet.duration and packet.time_base is not None:
                 lost_s += float(packet.duration * packet.time_base)
             if len(faults) > MOST_FAULTS:
                 return
-            continue
         for frame in decoded:
+            if frame.is_corrupt:  # by its checksum, and concealed by the decoder
+                faults.append(decoded_s)
             channels = frame.layout.nb_channels
             if channels > MOST_CHANNELS:
                 raise AudioError(
@@ -279,8 +302,8 @@ def _demuxed_packets(av: Any, track: _Track, errors: tuple[type[Exception], ...]
             faults.append(0.0)  # counts wherever it was
 
 
-def _decoder(av: Any, track: _Track) -> Any:
-    """The codec's decoder, or a better one for the same codec where there is one.
+def _decoders(av: Any, track: _Track) -> tuple[Any, Any]:
+    """The codec's decoder, or a better one for the same codec where there is one; and one that passes over faults.
 
     Raises:
         AudioError: the codec is not among `CODECS`.
@@ -289,12 +312,17 @@ def _decoder(av: Any, track: _Track) -> Any:
     codec = context.name if context else "nothing that is known"
     if codec not in CODECS:
         raise AudioError(f"{track.name} is coded as {codec}, which is not read; convert it first, e.g. by ffmpeg")
-    if codec in PREFERRED_DECODERS:
+    if codec in MARKING_CODECS:
+        context.options = {"err_detect": "crccheck"}
+    if codec in PREFERRED_DECODERS or codec in REFUSING_CODECS:
         with contextlib.suppress(ValueError, av.FFmpegError):
-            preferred_decoder = av.CodecContext.create(PREFERRED_DECODERS[codec], "r")
-            preferred_decoder.extradata = context.extradata
-            return preferred_decoder
-    return context
+            other_decoder = av.CodecContext.create(PREFERRED_DECODERS.get(codec, codec), "r")
+            other_decoder.extradata = context.extradata
+            if codec in PREFERRED_DECODERS:
+                return other_decoder, None
+            context.options = {"err_detect": "crccheck+explode"}
+            return context, other_decoder
+    return context, None
 
 
 def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) -> int:

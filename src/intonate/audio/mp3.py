@@ -10,6 +10,7 @@ import math
 import re
 
 from intonate.audio import intact, mpeg
+from intonate.audio.behind import kind_at
 from intonate.audio.streams import BLOCK_BYTES, MOST_PARTS, Content, Part
 
 _SYNC_PATTERN = re.compile(rb"\xff[\xe2-\xff]|ID3")
@@ -28,6 +29,8 @@ def parts(content: Content, start: int) -> list[Part]:
         position += mpeg.id3_bytes(content.read(position, 10))
         header = mpeg.frame(content.read(position, 4))
         if header is None:
+            if file_parts and kind_at(content, position) is not None:
+                break
             position = _next_frame_start(content, position)
             if position < 0:
                 break
@@ -86,6 +89,7 @@ def _can_end_at(content: Content, end: int) -> bool:
         or following_bytes[:8] == b"APETAGEX"
         or not any(following_bytes)
         or _has_xing(content, end)
+        or (mpeg.frame(following_bytes[:4]) is None and kind_at(content, end) is not None)
     )
 
 
@@ -99,11 +103,11 @@ def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, fl
 
     What stands between two frames and is neither a tag nor zeros was one; so was the last where the file ends in it.
     """
-    frames, promise = 0, 1.0
+    frames, promise, first_header = 0, 1.0, mpeg.frame(content.read(position, 4))
     while position + 4 <= content.size:
         header = mpeg.frame(content.read(position, 4))
         if header is None:
-            if content.read(position, 3) == b"ID3":
+            if content.read(position, 3) == b"ID3" or kind_at(content, position) is not None:
                 return position, frames, promise
             next_start = _next_frame_start(content, position)
             is_tag = content.read(position, 8).startswith((b"TAG", b"APETAGEX", b"LYRICS"))
@@ -114,6 +118,9 @@ def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, fl
             position = next_start
             continue
         if frames and mpeg.xing(content.read(position, 64)) is not None:
+            return position, frames, promise
+        is_other = first_header and (header.layer, header.rate_hz) != (first_header.layer, first_header.rate_hz)
+        if is_other and mpeg.frames_run(content.read(position, 4 * LONGEST_FRAME_BYTES), 0) == 4:
             return position, frames, promise
         position, frames = position + header.size, frames + 1
     return content.size, frames, promise if position <= content.size else math.nan

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from intonate.audio.behind import kind_at
 from intonate.audio.streams import Content, Part
 
 MAGIC = b"OggS\0"
@@ -71,6 +72,8 @@ def parts(content: Content, start: int) -> list[Part]:
         page = content.read(position, 27)
         table = content.read(position + 27, page[26]) if len(page) == 27 else b""
         if page[:5] != MAGIC or len(page) < 27 or len(table) < page[26]:
+            if stream.is_ended and kind_at(content, position) is not None:
+                return [*file_parts, stream.part(content, position)]
             # What stands behind the last page is no sound.
             stream.is_whole = stream.is_whole and stream.is_ended
             position = content.find(MAGIC, position + 1)

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 
 from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
-from intonate.audio.kinds import Kind
 from intonate.audio.media import open_media
 from intonate.audio.raw import open_raw
 from intonate.audio.reader import Block, Reader, check_rate
@@ -90,17 +89,19 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         # Between a tag and the first frame stood more frames.
         pieces[0] = dataclasses.replace(pieces[0], promise=math.nan)
 
-    def part_reader(part: Part) -> Reader:
-        return _open_part(content.view(part), part, name, kind, track, stack)
+    first_reader, other_readers = _open_part(content, pieces[0], name, track, stack), list[Reader]()
+    for piece in pieces[1:]:
+        try:
+            other_readers.append(_open_part(content, piece, name, track, stack))
+        except AudioError as error:
+            size, place = piece.end - piece.start, f"from byte {piece.start} on"
+            first_reader.warnings.append(f"{size} bytes {place} are another file and were not heard: {error}")
+    return _join_readers(first_reader, other_readers) if other_readers else first_reader
 
-    first_part = part_reader(pieces[0])
-    return first_part if len(pieces) == 1 else _join_readers(first_part, [part_reader(part) for part in pieces[1:]])
 
-
-def _open_part(
-    view: BinaryIO, part: Part, name: str, kind: Kind | None, track: int | None, stack: contextlib.ExitStack
-) -> Reader:
+def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, by libsndfile where that knows it, else by PyAV."""
+    view, kind = content.view(part), part.kind
     if kind is not None and not kind.in_sndfile:
         return open_media(view, name, kind, stack, part.promise, track)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ FIRST_LEAP = 1024
 MOST_BREAKS = 200
 # What libsndfile notes about damage that it passed over.
 DAMAGE = re.compile(r"ERROR|reports a hole|Skipped \d+ bytes looking")
+# What it notes where a header counts more than there is, of kinds that it alone knows; and how many samples that were.
+SHORTER = re.compile(r"should be|truncated|does not match")
+COUNT = re.compile(r"(?:Frames|Cols|OneShotHiSamples)\s*: (\d+)")
+COUNTED_FORMATS = frozenset({"AVR", "MPC2K", "MAT4", "MAT5", "SVX", "WVE"})
+# Kinds of which nothing counts the samples: bytes of the header, behind which whole samples stand, of so many bytes.
+HEADER_BYTES = {"IRCAM": 1024, "PAF": 2048}
+SAMPLE_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 32, "PCM_32": 4, "FLOAT": 4}
 # Codecs with a delay may end some samples early without any harm, seconds.
 LOSSY_SLACK_S = 0.06
 # The subtypes of libsndfile that have none begin so.
@@ -68,6 +76,10 @@ def open_sndfile(
         raise AudioError(f"{name} has no channels")
     rate = check_rate(file.samplerate, name)
     frames = file.frames if file.frames < UNKNOWN_FRAMES else None
+    if file.format in COUNTED_FORMATS:
+        least = max([least, *map(int, COUNT.findall(file.extra_info))])
+    if _is_cut(file, view) and least <= file.frames:
+        promise = math.nan
     warnings: list[str] = []
 
     def chunks(first_frame: int) -> Iterator[Block]:
@@ -91,6 +103,19 @@ def open_sndfile(
             warnings.append(f"{name} is damaged: {decoded_s:.2f} s were decoded, not all of them as they were")
 
     return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
+
+
+def _is_cut(file: soundfile.SoundFile, view: BinaryIO) -> bool:
+    """Whether a file of a rare kind is shorter than its header says, or ends within a sample."""
+    if file.format in COUNTED_FORMATS:
+        return SHORTER.search(file.extra_info) is not None
+    sample_bytes = SAMPLE_BYTES.get(file.subtype)
+    if file.format not in HEADER_BYTES or sample_bytes is None:
+        return False
+    position = view.tell()
+    size = view.seek(0, os.SEEK_END)
+    view.seek(position)
+    return bool((size - HEADER_BYTES[file.format]) % (sample_bytes * file.channels))
 
 
 class _ReopenableFile:

@@ -123,6 +123,7 @@ class Part:
         promise: how many times as much its header promises as is there: 1 for all; NaN where more was to come but the
             file does not say how much.
         least: samples per channel that its header promises at the very least.
+        kind: what it is; None where only libsndfile may know.
     """
 
     start: int
@@ -130,6 +131,7 @@ class Part:
     head: bytes = b""
     promise: float = 1.0
     least: int = 0
+    kind: kinds.Kind | None = None
 
 
 # More parts than this are no joined file but an accident (or an attack).
