@@ -1,9 +1,8 @@
 /** The page: what is pressed, what is shown, and in which order. */
 
-import { predict } from "./api.js";
 import { $, announce, el, icon, notice, progress, write } from "./dom.js";
 import { bindDevices, chosenDevice, listDevices, MuteWatch } from "./devices.js";
-import { decode, example, reopen, toSend } from "./files.js";
+import { ask, decode, example, reopen } from "./files.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
 import { LabelMode } from "./label-mode.js";
@@ -13,7 +12,7 @@ import { bindDrop, bindTheme, bindView } from "./look.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { askToken, chosen, connect, dimensionsOf, labelsOf, showConnection, takesText, watch } from "./service.js";
+import { askToken, chosen, connect, modelsOf, showConnection, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
@@ -51,11 +50,7 @@ const labelMode = new LabelMode($("#labelling"), player, {
     show();
   },
 });
-const why = new Why($("#why"), $("#why-open"), {
-  labelsOf,
-  takesText,
-  onPlay: (start, end) => player.play(start, end),
-});
+const why = new Why($("#why"), $("#why-open"), (start, end) => player.play(start, end));
 ribbon.hidden = (time) => labelMode.hides(time);
 const shelf = new Shelf($("#shelf"), {
   onOpen: (session) => {
@@ -97,16 +92,7 @@ function showSession(session) {
   labelMode.close();
   why.close();
   player.load(session.tape);
-  const own = (name) => labelsOf(name).filter((label) => session.labels.includes(label));
-  const dimensionsIn = (name) => [...new Set([...dimensionsOf(name), ...session.timelines.get(name).dimensions])];
-  const isUnlabelled = (name) => dimensionsIn(name).length > 0 && !labelsOf(name).length && !session.timelines.get(name).hasScores;
-  stage.setModels(
-    session.models.map((name) => ({
-      name,
-      labels: own(name).length || isUnlabelled(name) ? own(name) : session.labels,
-      dimensions: dimensionsIn(name),
-    })),
-  );
+  stage.setModels(modelsOf(session));
   $("#label-open").hidden = !session.labels.length;
   $("#session").hidden = false;
   for (const id of ["#play", "[data-save=wav]", "[data-save=session]"]) $(id).disabled = !session.tape;
@@ -131,7 +117,8 @@ function show() {
     stage.show((model) => overall(session, model), phase === "answering" ? THINKING : IDLE, (model) => session.timelines.get(model).trail());
   }
   shelf.show(session, phase !== "idle");
-  if (phase === "idle" && !state.moment) why.offer(session, undefined, labelMode.hidesSome);
+  if (phase !== "idle" || !session) why.offer();
+  else if (!state.moment) why.offer(session, undefined, labelMode.hidesSome);
   if (!session) return;
   write($("#time"), `${clock(ribbon.playhead, true)} / ${clock(seconds(session), true)}`);
   showHeard(session, labelMode.hidesSome, phase === "idle");
@@ -283,25 +270,22 @@ async function answer(file, tape, isKept = true) {
   setPhase("answering");
   if (tape) showSession(session);
   ribbon.fit();
-  const [blob, name] = toSend(file, tape);
-  const warnings = new Set();
   const abort = new AbortController();
   $("#cancel").onclick = () => abort.abort();
   try {
-    for (const { name: model } of models) {
-      const sound = tape ? ` to ${clock(tape.seconds)}` : "";
-      const onUpload = (share) =>
-        share < 1 ? progress(`Sending ${file.name}`, share) : progress(`${model} listens${sound}`);
-      const options = { model, denoise: $("#denoise").checked, onUpload, signal: abort.signal };
-      const answer = await predict(blob, name, options);
-      for (const warning of answer.warnings ?? []) warnings.add(warning.replace("the upload", file.name));
-      takePrediction(session, model, answer);
-      ribbon.refresh();
-    }
+    const warnings = await ask(file, tape, session.models, {
+      denoise: $("#denoise").checked,
+      signal: abort.signal,
+      onProgress: progress,
+      onAnswer: (model, answer) => {
+        takePrediction(session, model, answer);
+        ribbon.refresh();
+      },
+    });
     shelf.add(session);
     showSession(session);
     finishSession();
-    if (warnings.size) notice([...warnings].join(". "), "info", true);
+    if (warnings.length) notice(warnings.join(". "), "info", true);
     else if (!tape) notice("This browser cannot play this file; its answer is complete.");
   } catch (error) {
     leaveSession(before);
@@ -348,10 +332,6 @@ function togglePlaying() {
   setPlaying(player.playing);
 }
 
-function askWhy() {
-  if (state.phase === "idle" && state.session) why.open(state.session, state.moment ? ribbon.playhead : undefined);
-}
-
 function frame() {
   requestAnimationFrame(frame);
   if (player.playing) {
@@ -389,7 +369,7 @@ function wire() {
   on("#far", "click", () => ribbon.zoomBy(1 / 1.6));
   on("#fit", "click", () => ribbon.fit());
   on("#play", "click", togglePlaying);
-  on("#why-open", "click", askWhy);
+  on("#why-open", "click", () => why.open());
   on("#label-open", "click", () => {
     why.close();
     labelMode.open(state.session, seconds(state.session));
@@ -402,7 +382,7 @@ function wire() {
     {
       l: toggleListening, r: recordShort, o: () => $("#open").click(), v: flipView, t: flipTheme, "?": help,
       " ": togglePlaying, "+": () => ribbon.zoomBy(1.6), "=": () => ribbon.zoomBy(1.6), "-": () => ribbon.zoomBy(1 / 1.6),
-      0: () => ribbon.fit(), w: askWhy, escape: () => (why.isOpen ? why.close() : labelMode.close()),
+      0: () => ribbon.fit(), w: () => why.open(), escape: () => (why.isOpen ? why.close() : labelMode.close()),
     },
     (key) => labelMode.isOpen && state.phase === "idle" && labelMode.key(key),
   );

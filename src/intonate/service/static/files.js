@@ -1,8 +1,9 @@
 /** Recordings from disk: decoded in the browser for the ribbon and for playing, sent to the service as they are. */
 
-import { url } from "./api.js";
+import { predict, url } from "./api.js";
 import { fromJson, fromWav } from "./saved.js";
 import { Tape, toInt16 } from "./tape.js";
+import { clock } from "./timeline.js";
 import { wav } from "./writers.js";
 
 // The rate at which a file is kept for playing and drawing, Hz: all of a voice, at half the memory of 48 kHz.
@@ -47,8 +48,26 @@ export async function reopen(file) {
   return session ? [session] : [];
 }
 
+/**
+ * Ask each model about a file: resolves to what is remarkable about it, in sentences.
+ *
+ * @param models names; onProgress gets a sentence and the share that is done, onAnswer a model and its answer.
+ */
+export async function ask(file, tape, models, { denoise, signal, onProgress, onAnswer }) {
+  const [blob, name] = toSend(file, tape);
+  const warnings = new Set();
+  const sound = tape ? ` to ${clock(tape.seconds)}` : "";
+  for (const model of models) {
+    const onUpload = (share) => (share < 1 ? onProgress(`Sending ${file.name}`, share) : onProgress(`${model} listens${sound}`));
+    const answer = await predict(blob, name, { model, denoise, onUpload, signal });
+    for (const warning of answer.warnings ?? []) warnings.add(warning.replace("the upload", file.name));
+    onAnswer(model, answer);
+  }
+  return [...warnings];
+}
+
 /** What is sent for a file: itself, or its sound as WAV where the service may not know the format: [blob, name]. */
-export function toSend(file, tape) {
+function toSend(file, tape) {
   if (PLAIN.test(file.name) || !tape) return [file, file.name];
   return [new Blob([wav(tape.slice(), tape.rate)], { type: "audio/wav" }), `${file.name}.wav`];
 }

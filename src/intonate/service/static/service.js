@@ -21,6 +21,17 @@ export function labelsOf(name) {
   return known.find((model) => model.name === name)?.labels ?? [];
 }
 
+/** What the stage shows of the models of a session: [{name, labels, dimensions}]. */
+export function modelsOf(session) {
+  return session.models.map((name) => {
+    const timeline = session.timelines.get(name);
+    const labels = labelsOf(name).filter((label) => session.labels.includes(label));
+    const dimensions = [...new Set([...dimensionsOf(name), ...timeline.dimensions])];
+    const isUnlabelled = dimensions.length > 0 && !labelsOf(name).length && !timeline.hasScores;
+    return { name, labels: labels.length || isUnlabelled ? labels : session.labels, dimensions };
+  });
+}
+
 /** Whether a model reads what was said, too. */
 export function takesText(name) {
   return known.find((model) => model.name === name)?.text === true;

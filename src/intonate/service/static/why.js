@@ -3,14 +3,17 @@
 import { explain } from "./api.js";
 import { announce, el, write } from "./dom.js";
 import { answerAt, stretchAt } from "./reasons.js";
+import { labelsOf, takesText } from "./service.js";
 import { bandName, TilePicture } from "./tiles.js";
 import { clock, percent } from "./timeline.js";
 import { wav } from "./writers.js";
 
 export class Why {
-  /** @param labelsOf the labels of a model; takesText whether it reads the words; onPlay is called with the start and end of what is explained, seconds. */
-  constructor(node, button, { labelsOf, takesText, onPlay }) {
-    Object.assign(this, { node, button, labelsOf, takesText, onPlay });
+  #offered;
+
+  /** @param onPlay is called with the start and end of what is explained, seconds. */
+  constructor(node, button, onPlay) {
+    Object.assign(this, { node, button, onPlay });
     button.hidden = !explain;
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -23,16 +26,22 @@ export class Why {
     return !this.node.hidden;
   }
 
-  /** What the button would explain now; `timeS` undefined: the whole session. */
+  /** What the button explains from now on; no session: nothing, `timeS` undefined: the whole of it. */
   offer(session, timeS, isHidden) {
     const answer = session?.tape && !isHidden ? answerAt(session, session.models[0], timeS) : undefined;
+    this.#offered = { session, timeS };
     this.button.disabled = !answer;
     this.button.title = answer ? "" : session && !session.tape ? "There is no sound here to ask about" : "";
     write(this.button.firstElementChild, answer?.label ? `Why ${answer.label}?` : "Why?");
   }
 
-  async open(session, timeS, model = session.models[0]) {
-    if (this.button.disabled || this.button.hidden) return;
+  /** Explain what is offered. */
+  open() {
+    const { session, timeS } = this.#offered;
+    if (!this.button.disabled && !this.button.hidden) this.#explain(session, timeS, session.models[0]);
+  }
+
+  async #explain(session, timeS, model) {
     this.#stop();
     const stretch = stretchAt(session, model, timeS);
     this.#build(session, timeS, model, stretch);
@@ -41,7 +50,7 @@ export class Why {
     if (!stretch) return this.#show(el("p", {}, `${model} heard nobody speak here.`));
     const { tape } = session;
     const samples = tape.slice(Math.round(stretch.start * tape.rate), Math.round(stretch.end * tape.rate));
-    const label = this.labelsOf(model).includes(stretch.label) ? stretch.label : undefined;
+    const label = labelsOf(model).includes(stretch.label) ? stretch.label : undefined;
     const abort = (this.abort = new AbortController());
     this.#show(
       el("p", { class: "waits" }, `${model} answers some 180 changed copies of it. `, el("button", { type: "button", class: "quiet", onclick: () => this.close() }, "Cancel")),
@@ -49,7 +58,7 @@ export class Why {
     );
     try {
       const sound = new Blob([wav(samples, tape.rate)], { type: "audio/wav" });
-      const text = this.takesText(model) ? stretch.text : "";
+      const text = takesText(model) ? stretch.text : "";
       const options = { model, label, text, offset: stretch.start, signal: abort.signal };
       const explanation = await explain(sound, options);
       if (!abort.signal.aborted) this.#showAnswer(explanation);
@@ -82,7 +91,7 @@ export class Why {
     this.lead = el("p", { class: "muted" }, stretch ? `${clock(stretch.start, true)} to ${clock(stretch.end, true)}, ${model}` : model);
     this.body = el("div", { class: "reasons" });
     const several = session.models.length > 1;
-    const choose = (name) => el("button", { type: "button", "aria-pressed": String(name === model), onclick: () => this.open(session, timeS, name) }, name);
+    const choose = (name) => el("button", { type: "button", "aria-pressed": String(name === model), onclick: () => this.#explain(session, timeS, name) }, name);
     this.node.replaceChildren(
       el(
         "div",
@@ -115,7 +124,7 @@ export class Why {
     this.picture = new TilePicture(explanation);
     const swatch = (kind, text) => el("li", {}, el("span", { class: `swatch ${kind}` }), text);
     const other = scores[0].label;
-    const isOther = other !== explained && this.labelsOf(model).includes(other);
+    const isOther = other !== explained && labelsOf(model).includes(other);
     const remarks = [isOther && `By itself this sounds ${other} to the model. What follows is about ${explained}`, ...notes];
     this.#show(
       ...remarks.filter(Boolean).map((text) => el("p", { class: "muted small" }, `${text[0].toUpperCase()}${text.slice(1)}.`)),
