@@ -101,11 +101,11 @@ def by_frames(
             first, count = place.start // hop, 1 + len(waveform) // hop
             known_rows = place.memory.find(key, first + reach, first + count - reach)
             if len(known_rows):
-                # Each end is computed with so much of the rest that it does not notice what is missing.
-                next_frame = reach + len(known_rows)
-                head = function(waveform[: 2 * reach * hop], *args, **kwargs)[:reach]
-                tail = function(waveform[(next_frame - reach) * hop :], *args, **kwargs)[reach:]
-                rows = np.concatenate([head, known_rows, tail])
+                # Both ends are computed together, with so much of the rest that they do not notice what is missing.
+                missing_from = reach + len(known_rows)
+                ends = np.concatenate([waveform[: 2 * reach * hop], waveform[(missing_from - reach) * hop :]])
+                end_rows = function(ends, *args, **kwargs)
+                rows = np.concatenate([end_rows[:reach], known_rows, end_rows[3 * reach :]])
             else:
                 rows = function(waveform, *args, **kwargs)
             kept = min(count, place.settled // hop - first) - reach
