@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Site, checked, served
 from test_access import clean
 from test_page import listen, saved, stop, until
+from visits import Site, checked, served
 
 NUMBERS = ["arousal", "dominance", "valence"]
 
