@@ -137,6 +137,20 @@ def test_chunks_behind_the_sound_are_no_sound_even_where_they_are_cut_off(last: 
     assert len(samples) == len(chirp())
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF"])
+def test_a_file_whose_data_has_a_wrong_size_is_counted_by_its_own(kind: str) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, chirp(), RATE_HZ, format=kind, subtype="PCM_16")
+    data = bytearray(buffer.getvalue())
+    place = data.find(b"data" if kind == "WAV" else b"SSND") + 4
+    data[place : place + 4] = b"\xf3\x01\x77\xf3"
+    assert heard(bytes(data))[1] == []
+    samples, warnings = heard(bytes(data[: len(data) // 2]))
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS / 2, abs=0.05)
+    assert len(warnings) == 1
+    assert "of 3.00 s were heard" in warnings[0]
+
+
 def test_samples_that_read_like_the_name_of_a_chunk_are_sound() -> None:
     data = bytearray(wav(data_size=1000))
     body = data.find(b"data") + 8

@@ -104,7 +104,15 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
     header = (
         b"" if size == next_start - body else _corrected_header(content, start, position, next_start - body, layout)
     )
-    return Part(start + len(header), next_start, header), next_start
+    promise = _form_promise(content, start, body, layout) if next_start == content.size else 1.0
+    return Part(start + len(header), next_start, header, promise), next_start
+
+
+def _form_promise(content: Content, start: int, body: int, layout: _ChunkLayout) -> float:
+    """How much more than is there a file promises by its own size, where that of its data is wrong (`Part.promise`)."""
+    size = int.from_bytes(content.read(start + 4, 4), layout.order)
+    is_known = layout.head == 12 and content.read(start, 4) not in _64_BIT_MAGICS and size < UNKNOWN_SIZE
+    return max(1.0, (start + 8 + size - body) / max(1, content.size - body)) if is_known else 1.0
 
 
 def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int | None:
