@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="Of RAVDESS's files, every n-th.")
     parser.add_argument("--hours", type=float, nargs="*", default=[1, 3])
     parser.add_argument("--kinds", nargs="*", default=["flac", "mp3"])
+    parser.add_argument("--model", default="compact", help="That answers, where memory is measured.")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/reading.json")
     given = parser.parse_args()
     clips = sorted(given.corpora.glob("ravdess/*/*.flac"))
@@ -91,7 +92,7 @@ def main() -> None:
         for kind in given.kinds:
             for hours in (1 / 6, *given.hours):
                 path = hours_of_sound(clips[:60], hours, folder / f"long.{kind}")
-                answer = run(PREDICT, ["predict", str(path), "--format", "json"], ROOT / "src")
+                answer = run(PREDICT, ["predict", str(path), "--model", given.model, "--format", "json"], ROOT / "src")
                 memory[f"{60 * hours:.0f} min of {kind.upper()}"] = round(float(answer.stderr.split()[-1]))
                 print(memory, flush=True)
         if memory:

@@ -135,16 +135,22 @@ def _has_last_tag(content: Content, end: int) -> bool:
 def _ends_in_flac(content: Content, start: int, end: int) -> bool:
     """Whether a frame of FLAC begins in [start, end), where the last one must (RFC 9639, 9.1)."""
     tail = content.read(start, end - start)
-    place = len(tail)
-    while (place := tail.rfind(b"\xff", 0, place)) >= 0:
-        head = tail[place : place + 16]
-        if len(head) > 6 and head[1] & 0xFE == 0xF8 and head[2] >> 4 and head[3] >> 4 < 11 and not head[3] & 1:
-            number_bytes = 8 - (head[4] ^ 0xFF).bit_length() if head[4] & 0x80 else 1
-            block_bytes, rate_bytes = {6: 1, 7: 2}.get(head[2] >> 4, 0), {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-            length = 4 + number_bytes + block_bytes + rate_bytes
-            if length < len(head) and _crc8(head[:length]) == head[length]:
+    for sync in (b"\xff\xf8", b"\xff\xf9"):  # of blocks of one size, and of several
+        place = len(tail)
+        while (place := tail.rfind(sync, 0, place)) >= 0:
+            if _is_flac_head(tail[place : place + 16]):
                 return True
     return False
+
+
+def _is_flac_head(head: bytes) -> bool:
+    """Whether the head of a frame of FLAC has a checksum that is right."""
+    if len(head) <= 6 or not head[2] >> 4 or head[3] >> 4 > 10 or head[3] & 1:
+        return False
+    number_bytes = 8 - (head[4] ^ 0xFF).bit_length() if head[4] & 0x80 else 1
+    block_bytes, rate_bytes = {6: 1, 7: 2}.get(head[2] >> 4, 0), {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
+    length = 4 + number_bytes + block_bytes + rate_bytes
+    return length < len(head) and _crc8(head[:length]) == head[length]
 
 
 def _crc8(data: bytes) -> int:
