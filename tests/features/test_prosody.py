@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate.audio.decode import load
+from intonate.features import prosody
 from intonate.features.prosody import VOICED_ABOVE, pitch
 
 RATE_HZ = 16_000
@@ -96,3 +97,13 @@ def test_real_voices_are_heard_as_by_pyin():
         assert both.sum() > 0.5 * voiced.sum(), path
         apart.append(np.median(np.abs(12 * np.log2(ours[both] / theirs[both]))))
     assert np.mean(np.array(apart) < 0.5) >= 0.75, np.round(apart, 2)
+
+
+@pytest.mark.parametrize("hop", [160, 40])
+@pytest.mark.parametrize("samples", [49_999, 96_000, 96_003])
+def test_a_long_sound_is_tracked_block_by_block_as_at_once(samples, hop, monkeypatch):
+    sound = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+    at_once = pitch(sound, RATE_HZ, hop=hop)
+    monkeypatch.setattr(prosody, "BLOCK", 97)
+    for found, expected in zip(pitch(sound, RATE_HZ, hop=hop), at_once, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

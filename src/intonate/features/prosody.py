@@ -20,6 +20,10 @@ WINDOW = 160
 N_FFT = 256
 VOICED_ABOVE = 0.5
 SHORTEST, LONGEST = int(RATE_HZ / HIGHEST_HZ), int(np.ceil(RATE_HZ / LOWEST_HZ))
+# Frames at once: what is computed of them takes 3 kB each, which an hour has no room for.
+BLOCK = 1024
+# How far a frame reaches into the sound on both sides, samples: half a window, and what decimation takes in.
+REACH = 4 * WINDOW // 2 + 16
 
 
 @lru_cache(maxsize=1)
@@ -82,16 +86,26 @@ def pitch(waveform: Float, sample_rate_hz: int, *, hop: int = HOP) -> tuple[Floa
     return rows[:, 0], rows[:, 1]
 
 
-@by_frames(HOP, reach=3)  # half a window is 320 samples, and decimation reaches a few further
+@by_frames(HOP, reach=-(-REACH // HOP))
 def _usual_tracks(waveform: Float) -> Float:
     return _tracks(waveform, HOP)
 
 
 def _tracks(waveform: Float, hop: int) -> Float:
     """`pitch` as one array, (frames, 2)."""
+    reach = -(-REACH // hop)
+    blocks = []
+    for start in range(0, 1 + len(waveform) // hop, BLOCK):
+        first = max(0, start - reach)
+        piece = waveform[first * hop : (start + BLOCK + reach) * hop]
+        frame_rows = cut_frames(_decimate(piece), WINDOW, hop // 4, 1 + len(piece) // hop)
+        blocks.append(_block_tracks(frame_rows[start - first : start - first + BLOCK]))
+    return np.concatenate(blocks)
+
+
+def _block_tracks(frame_rows: Float) -> Float:
+    """Of frames (frames, window): F0 and strength, (frames, 2)."""
     cosines, sines, to_lags = product_matrices()
-    count = 1 + len(waveform) // hop
-    frame_rows = cut_frames(_decimate(waveform), WINDOW, hop // 4, count)
     left, right = frame_rows[:, : WINDOW // 2], frame_rows[:, : WINDOW // 2 - 1 : -1]
     power, odd = (left + right) @ cosines, (left - right) @ sines
     power *= power
@@ -106,7 +120,7 @@ def _tracks(waveform: Float, hop: int) -> Float:
     peaks = inner * ((inner >= strength[:-2]) & (inner >= strength[2:]))
     # The first peak nearly as high as the highest: a period, and not its double.
     best = np.argmax(peaks >= np.float32(0.9) * peaks.max(axis=0), axis=0)
-    frames = np.arange(count)
+    frames = np.arange(len(frame_rows))
     left, top, right = strength[best, frames], strength[best + 1, frames], strength[best + 2, frames]
     bend = left - 2 * top + right
     shift = np.where(np.abs(bend) > 1e-6, 0.5 * (left - right) / np.minimum(bend, -1e-6), 0)
