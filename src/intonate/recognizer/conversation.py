@@ -4,7 +4,7 @@ A *track* is a sound with its turns: each channel of a call is one, with one per
 recording of several people is one, with the turns of all of them (`--speakers`, told apart by `voices.py`). Each turn
 is answered as a recording by itself would be, but normalised by all that its own speaker says in the conversation.
 
-The whole recording is held in memory: 230 MB an hour at 16 kHz, and about a third of that for its features.
+The whole recording is held in memory, 230 MB an hour at 16 kHz, and as much again while its features are computed.
 """
 
 from __future__ import annotations
