@@ -205,3 +205,18 @@ def test_frames_that_are_gone_behind_a_tag_are_told(lost: bytes) -> None:
     samples, warnings = heard(data[:tag] + lost + data[tag:])
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)
     assert len(warnings) == any(lost)
+
+
+def test_a_voice_file_whose_block_is_counted_short_is_whole() -> None:
+    """As SoX writes blocks of 16 bits: 8 bytes too short."""
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    data = bytearray(made("s16.voc"))
+    samples, _ = heard(bytes(data))
+    pcm = np.round(32_767 * samples).astype("<i2").tobytes()
+    size = (12 + len(pcm) - 8).to_bytes(3, "little")
+    one_block = bytes(data[:26]) + b"\x09" + size + bytes(data[30:42]) + pcm + b"\0"
+    found, warnings = heard(one_block)
+    assert warnings == []
+    assert len(found) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+    _, warnings = heard(one_block[: len(one_block) // 2])
+    assert len(warnings) == 1

@@ -316,6 +316,9 @@ def test_the_first_track_in_which_somebody_speaks_is_heard() -> None:
     assert warnings == []
     with pytest.raises(AudioError, match="<bytes> has 2 audio tracks, expected a track from 1 to 2"):
         load(Sound(data, track=3))
+    for single in (recording("one.wav"), (np.zeros(RATE_HZ, np.float32), RATE_HZ)):
+        with pytest.raises(AudioError, match="has 1 audio track, and track 3 was asked for"):
+            load(Sound(single, track=3))
 
 
 # ------------------------------------------------------------------------------------------------ without a header

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from prediction_tables import benchmark, predicted, utterances
+from typer.testing import CliRunner
 
+from intonate.cli import app
 from intonate.errors import CorpusError
 from intonate.evaluation.protocol import scores
-from intonate.evaluation.report import to_text, write_report
+from intonate.evaluation.report import check_folder, to_text, write_report
 from intonate.evaluation.table import PredictionTable, read
 
 VOID = {"meta", "br", "rect", "circle", "line", "polyline"}
@@ -123,3 +126,38 @@ def test_nothing_to_report_is_an_error(table: PredictionTable, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(CorpusError, match="cannot be written"):
         write_report(tmp_path / "file", table, "title", repeats=20)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"file/report \(.*\); expected a folder to write in"):
+        check_folder(tmp_path / "file" / "report")
+    check_folder(tmp_path / "new" / "report")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "command", ["evaluate compact clips.csv", "compare compact standard clips.csv", "doctor clips.csv"]
+)
+def test_commands_with_a_report_look_at_its_folder_first(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("", encoding="utf-8")
+    # The clip is not there: whoever looked at the clips first would say so.
+    Path("clips.csv").write_text("file,emotion,speaker\nmissing.wav,sad,a\n", encoding="utf-8")
+    ran = CliRunner().invoke(app, [*command.split(), "--report", "file/report"])
+    assert "the report cannot be written to file/report" in ran.output.replace("\n", " ")
+
+
+def test_a_class_is_not_confused_with_itself(tmp_path: Path, table: PredictionTable) -> None:
+    right = table.where(statistics=table.statistics[0])
+    labels = np.array(right.labels)
+    wrong = 0.1 / (len(labels) - 1)
+    probabilities = np.where(labels == right.emotion[:, None], 0.9, wrong)
+    mistaken = int(np.flatnonzero(right.emotion == labels[0])[0])
+    probabilities[mistaken] = np.where(labels == labels[1], 0.9, wrong)
+    made = replace(right, label=labels[probabilities.argmax(1)], probabilities=probabilities)
+    page = write_report(tmp_path, made, "almost right", repeats=10).read_text(encoding="utf-8")
+    confusions = page.split("Hardest confusions")[1].split("</table>")[0]
+    assert confusions.count("<tr>") == 2  # the head, and one

@@ -54,7 +54,7 @@ def test_a_stretch_and_a_label_can_be_chosen(service):
         ({"start": "now"}, 400, "field start='now' is not a number of seconds"),
         ({"start": "-1"}, 400, "is not a number of seconds"),
         ({"end": "nan"}, 400, "field end='nan' is not a number of seconds"),
-        ({"start": "2", "end": "1"}, 400, "the end, 1 s, lies before the start, 2 s"),
+        ({"start": "2", "end": "1"}, 400, "the end, 1 s, does not lie after the start, 2 s"),
         ({"timeline": "1"}, 400, "field 'timeline' is not known"),
     ],
 )

@@ -76,9 +76,10 @@ def transport_end(content: Content, start: int, end: int) -> int:
 def voice_blocks_end(content: Content, start: int, end: int) -> int:
     """Where the blocks of a Creative Voice File end, with the one of type 0 or without."""
     position = start + int.from_bytes(content.read(start + 20, 2), "little")
-    while position < end and content.read(position, 1) != b"\0":
+    # SoX counts the head of a block of 16 bits 8 bytes too short; what follows then is the rest of its samples.
+    while position + 9 < end and content.read(position, 1) != b"\0":
         position += 4 + int.from_bytes(content.read(position + 1, 3), "little")
-    return position + (position < end)
+    return position + 1 if position + 9 < end else max(position, end)
 
 
 def riff_end(content: Content, start: int, end: int) -> int:

@@ -180,8 +180,8 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
         if promised_s is not None and promised_s - heard_s > slack_s:
             warnings.append(shortfall(name, heard_s, promised_s))
         elif count:
-            pieces = f"{count} piece{'s' * (count > 1)} of {heard_s:.2f} s could not be decoded as they were"
-            warnings.append(f"{name} is damaged: {pieces}, and silence is where nothing was left")
+            pieces = f"{count} piece{'s' * (count > 1)} could not be decoded"
+            warnings.append(f"{name} is damaged: in {heard_s:.2f} s, {pieces}, and silence is where nothing was left")
         elif promise != 1.0:
             warnings.append(shortfall(name, heard_s, heard_s * promise))
 

@@ -59,6 +59,7 @@ def open_audio(source: Source) -> Iterator[Reader]:
     sound = source if isinstance(source, Sound) else Sound(source)
     name = name_of(sound.source)
     if isinstance(sound.source, tuple):
+        _check_only_track(sound.track, name)
         yield arrays.open_array(sound.source, name)
         return
     with contextlib.ExitStack() as stack:
@@ -66,6 +67,7 @@ def open_audio(source: Source) -> Iterator[Reader]:
         if not content.size:
             raise AudioError(f"{name} is empty (0 bytes)")
         if sound.raw is not None:
+            _check_only_track(sound.track, name)
             yield open_raw(content.view(Part(0, content.size)), name, sound.raw, stack)
             return
         yield _open_file(content, name, sound.track, stack)
@@ -99,13 +101,20 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
     return _join_readers(first_reader, other_readers) if other_readers else first_reader
 
 
+def _check_only_track(track: int | None, name: str) -> None:
+    if track not in (None, 1):
+        raise AudioError(f"{name} has 1 audio track, and track {track} was asked for; leave the track out")
+
+
 def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, by libsndfile where that knows it, else by PyAV."""
     view, kind = content.view(part), part.kind
     if kind is not None and not kind.in_sndfile:
         return open_media(view, name, kind, stack, part.promise, track)
     try:
-        return open_sndfile(view, name, stack, part.promise, part.least)
+        reader = open_sndfile(view, name, stack, part.promise, part.least)
+        _check_only_track(track, name)
+        return reader
     except UnknownFormatError as error:
         if kind is None:
             raise

@@ -22,6 +22,7 @@ from intonate.errors import CorpusError
 from intonate.evaluation import paired
 from intonate.evaluation.bootstrap import intervals, measure
 from intonate.evaluation.protocol import number, view
+from intonate.evaluation.report import check_folder
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import late_fusion
 from intonate.training import data, evaluate
@@ -82,6 +83,7 @@ def command(
         ModelError, CorpusError, AudioError, LabelError: as in `evaluate`; or the card cannot be written.
         RecipeError: there is no sound in the folder of noises.
     """
+    check_folder(Path(report))
     facts, folder = card(model, manifest, noise), Path(report)
     files = {
         "card.json": json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n",

@@ -25,6 +25,7 @@ from intonate.evaluation import curves, outside, paired
 from intonate.evaluation import table as tables
 from intonate.evaluation.matching import match
 from intonate.evaluation.protocol import sorted_names
+from intonate.evaluation.report import check_folder
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import inputs, late_fusion
 from intonate.schema import Utterance
@@ -52,6 +53,7 @@ def command(
     *names, manifest_path = systems if _is_manifest(systems[-1]) else (*systems, "")
     if len(names) < 2:
         raise CorpusError(f"compare takes two systems or more, and was given {', '.join(names) or 'none'}")
+    check_folder(Path(report))
     rows = manifests.read(manifest_path) if manifest_path else None
     tables_by_title: dict[str, PredictionTable] = {}
     notes: list[str] = []

@@ -23,6 +23,7 @@ from intonate.corpora import fingerprints, manifest
 from intonate.corpora.copies import COPY_SHARE
 from intonate.emotions import canonical_or_same
 from intonate.errors import AudioError, CorpusError
+from intonate.evaluation.report import check_folder
 from intonate.schema import Utterance
 
 
@@ -32,6 +33,7 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
     Raises:
         CorpusError: there is nothing to examine, or the report cannot be written.
     """
+    check_folder(Path(report))
     utterances, folds, problems = rows_of(target)
     examination = examine(utterances, problems, folds)
     folder = Path(report)

@@ -28,7 +28,7 @@ from intonate.audio.clean import clean
 from intonate.audio.decode import load
 from intonate.errors import AudioError, CorpusError, LabelError, first_line, require
 from intonate.evaluation import table
-from intonate.evaluation.report import write_report
+from intonate.evaluation.report import check_folder, write_report
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.recognizer import Recognizer
@@ -77,6 +77,7 @@ def evaluate(
         ModelError, CorpusError
         LabelError: none of the model's labels is one of the seven.
     """
+    check_folder(Path(report))
     recognizer = Recognizer(late_fusion.open_model(model))
     groups, folder = label_groups(recognizer.spec), Path(report)
     rows: list[Utterance] = []

@@ -8,7 +8,6 @@ one.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -26,12 +25,13 @@ from intonate.explanation.explain import CHANGES, Explanation
 from intonate.explanation.faithfulness import Curves
 
 HEADING = "Why these answers"
-# Reasons why clips are not explained; more of them are counted.
+# Reasons why clips are not explained, and clips of each; more of them are counted.
 SHOWN_REASONS = 3
 _LEGEND = (
     "In the pictures blue speaks for the answer and orange against it; the frame is the place of the first sentence. "
     f"{words.CAUTION}"
 )
+_FILE = 'Its figures are in <a href="explanations.json">explanations.json</a>.'
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def panels(clips: ExplainedClips) -> list[tuple[str, str]]:
     if not clips.found:
         return [("Nothing is explained", _reasons(clips) + rule)]
     parts = [
-        ("Is it true of the model?", _faithfulness(clips) + rule + f'<p class="small muted">{_LEGEND}</p>'),
+        ("Is it true of the model?", _faithfulness(clips) + rule + f'<p class="small muted">{_LEGEND} {_FILE}</p>'),
         ("What a change of the voice does", _changes(clips)),
         *((_clip_heading(clips.table, row), _clip(clips.table, row, one)) for row, one in clips.found),
     ]
@@ -141,7 +141,8 @@ def _faithfulness(clips: ExplainedClips) -> str:
     ratio = f", {area / random:.1f} times less" if random > 100 * words.LEAST_AREA and area > random else ""
     sentence = (
         f"Over {plural(len(curves), 'clip')}: with up to half of the tiles turned down, first those that the maps "
-        f"point at, the answer loses {area:.1f} points on average; in random order {random:.1f}{ratio}."
+        f"point at, the answer {words.loses(area)} on average; in random order it {words.loses(random)}{ratio}. "
+        "With all of them turned down the clip is only softer, so both lines end near where they began."
     )
     return curve_plot(mean, "deletion, mean of the clips") + f'<p class="small">{escape(sentence)}</p>'
 
@@ -172,6 +173,11 @@ def _clip_heading(table: PredictionTable, row: int) -> str:
 def _clip(table: PredictionTable, row: int, explanation: Explanation) -> str:
     file, start_s = str(table.file[row]), float(table.start[row])
     place = f" from {start_s:g} s" if start_s else ""
+    # Of a long clip one window is explained, and the table has the answer to all of it.
+    whole = float(table.probabilities[row, table.predicted[row]])
+    if abs(whole - explanation.probability) >= 0.01:
+        end_s = explanation.start_s + float(explanation.tiles.times_s[-1])
+        place += f", {explanation.start_s:.1f} to {end_s:.1f} s (of the whole clip {100 * whole:.0f}\u00a0%)"
     first, *others = words.sentences(explanation)
     area, random = 100 * explanation.deletion.area(), 100 * explanation.deletion.random_area()
     return (
@@ -184,12 +190,19 @@ def _clip(table: PredictionTable, row: int, explanation: Explanation) -> str:
 
 
 def _reasons(clips: ExplainedClips) -> str:
-    reasons = Counter(one for one in clips.explanations if isinstance(one, str))
     if not clips.explanations:
         return "<p>There are no clips to choose from.</p>"
-    lines = [f"{plural(count, 'clip')}: {reason}" for reason, count in reasons.most_common(SHOWN_REASONS)]
-    if len(reasons) > SHOWN_REASONS:
-        lines.append(
-            f"and {plural(sum(reasons.values()) - sum(n for _, n in reasons.most_common(SHOWN_REASONS)), 'more clip')}"
-        )
+    files_by_reason: dict[str, list[str]] = {}
+    for file, one in zip(clips.table.file.tolist(), clips.explanations, strict=True):
+        if isinstance(one, str):
+            files_by_reason.setdefault(one.removeprefix(f"{file}: "), []).append(file)
+    ranked = sorted(files_by_reason.items(), key=lambda item: -len(item[1]))
+    lines = [f"{plural(len(files), 'clip')}: {reason} ({_names(files)})" for reason, files in ranked[:SHOWN_REASONS]]
+    if len(ranked) > SHOWN_REASONS:
+        lines.append(f"and {plural(sum(len(files) for _, files in ranked[SHOWN_REASONS:]), 'more clip')}")
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def _names(files: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    return ", ".join(files[:SHOWN_REASONS]) + f" and {len(files) - SHOWN_REASONS} more" * (len(files) > SHOWN_REASONS)

@@ -257,7 +257,7 @@ def _confusion_list(view: Mapping[str, Any], part: PredictionTable) -> str:
     order = np.argsort(-shares, axis=None, kind="stable")[:_SHOWN_CONFUSIONS]
     rows = []
     for truth, predicted in zip(*np.unravel_index(order, shares.shape), strict=True):
-        if counts[truth, predicted]:
+        if shares[truth, predicted]:
             share_text = f"{counts[truth, predicted]} of {counts[truth].sum()}"
             rows.append(
                 [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,23 @@ def write_report(
     return write_folder(Path(folder), figures, html, lambda target: write(table, target / "predictions.csv"))
 
 
+def check_folder(folder: Path) -> None:
+    """See that a report can be written to a folder, before the long work whose result it is; nothing stays behind.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for part in missing:
+            part.rmdir()
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
 def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_table: Callable[[Path], object]) -> Path:
     """Write a report's table, `metrics.json` and `report.html` into a folder, which is made if need be.
 
@@ -81,10 +99,13 @@ def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_tabl
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
         page.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise CorpusError(
-            f"the report cannot be written to {folder} ({error}); expected a folder to write in"
-        ) from error
+        raise _not_written(folder, error) from error
     return page
+
+
+def _not_written(folder: Path, error: OSError) -> CorpusError:
+    reason = error.strerror or str(error)
+    return CorpusError(f"the report cannot be written to {folder} ({reason}); expected a folder to write in")
 
 
 def to_text(results: Mapping[str, Any]) -> str:

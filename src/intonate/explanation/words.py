@@ -155,7 +155,7 @@ def region_name(explanation: Explanation) -> str:
 def stretch_names(explanation: Explanation) -> list[str]:
     """`0.31 to 0.55 s`."""
     edges_s = explanation.start_s + explanation.tiles.times_s
-    return [f"{start:5.2f} to {end:5.2f} s" for start, end in itertools.pairwise(edges_s)]
+    return [f"{start:.2f} to {end:.2f} s" for start, end in itertools.pairwise(edges_s)]
 
 
 def band_names(explanation: Explanation) -> list[str]:
@@ -183,7 +183,8 @@ def faithfulness_sentence(explanation: Explanation) -> str:
 
 def loses(points: float) -> str:
     """`loses 12 points`, `gains 3 points`."""
-    return f"{'loses' if round(points) >= 0 else 'gains'} {abs(points):.0f} points"
+    count = round(abs(points))
+    return f"{'loses' if round(points) >= 0 else 'gains'} {count} point{'s' * (count != 1)}"
 
 
 def _bars(

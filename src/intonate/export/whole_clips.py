@@ -41,7 +41,7 @@ def write_for_whole_clips(source: Path, target: Path) -> Path:
     spec = model.spec
     lengths = {item.lengths for item in spec.inputs if item.lengths}
     if not lengths:
-        raise ModelError(f"{source} takes no lengths, so there are no masks to leave out")
+        raise ModelError(f"{source} has no masks of padding: it takes whole clips already; leave --whole-clips out")
     graph = onnx.load(str(source))
     _drop_masks(graph.graph, lengths)
     if lengths & {name for node in graph.graph.node for name in node.input}:

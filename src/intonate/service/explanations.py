@@ -42,7 +42,7 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     recognizer, track = model_of(fields, state), whole_number(fields, "track")
     start_s, end_s = _seconds(fields, "start") or 0.0, _seconds(fields, "end")
     if end_s is not None and end_s <= start_s:
-        raise RefusedError(400, f"the end, {end_s:g} s, lies before the start, {start_s:g} s")
+        raise RefusedError(400, f"the end, {end_s:g} s, does not lie after the start, {start_s:g} s")
     sound = decode.Sound(audio, fields.get("raw") or None, track)
     options = {
         "label": fields.get("label") or None,
@@ -82,5 +82,5 @@ def _seconds(fields: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         seconds = -1.0
     if seconds is not None and not 0 <= seconds < 1e6:
-        raise RefusedError(400, f"field {name}={text[:20]!r} is not a number of seconds from 0 on")
+        raise RefusedError(400, f"field {name}={text[:20]!r} is not a number of seconds, from 0 to a million")
     return seconds

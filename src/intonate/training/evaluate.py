@@ -19,7 +19,7 @@ from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_l
 from intonate.errors import CorpusError, IntonateError, LabelError, ModelError
 from intonate.evaluation import explained_clips, ratings_page, table
 from intonate.evaluation import ratings as rating_tables
-from intonate.evaluation.report import write_report
+from intonate.evaluation.report import check_folder, write_report
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation.explain import Explanation, explain
 from intonate.features.cache import Change
@@ -70,6 +70,9 @@ def evaluate(
             f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels, by which clips are chosen; explain "
             f"one recording at a time: intonate explain FILE --label {spec.dimensions[0]}"
         )
+    if explained and late_fusion.is_text_model(spec):
+        raise ModelError(f"model {spec.name!r} reads words and hears nothing: no sound to explain; leave --explain out")
+    check_folder(Path(report))
     bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
     title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
     rated = rated_rows(spec, manifest_path)
@@ -310,6 +313,7 @@ def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Cou
     notes.append(
         f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
         + ("too." if whole else "in windows, as by predict, where each is answered alone.")
+        + " Every clip is scored, even where predict would hear no voice." * (not late_fusion.is_text_model(spec))
     )
     if not spec.corpora:
         notes.append(
