@@ -1,6 +1,6 @@
 """Live labels on a dialogue whose truth is known: are they right, do they hold, do utterances end in time?
 
-    python benchmarks/live.py [--corpora ../shared/corpora] [--noise ../shared/noise] [--model NAME] [--turns 24]
+    python benchmarks/live.py [--corpora ../shared/corpora] [--noise ../shared/noise] [--model NAME] [--turns 48]
 
 Turns of held-out actors of RAVDESS (two clips of one emotion each, the pause between them shorter than an utterance's
 end, at one loudness as on a call), two actors taking turns with pauses of 0.8 to 1.8 s, dishes at 15 dB

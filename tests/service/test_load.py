@@ -21,14 +21,19 @@ def pcm(seconds):
 
 
 def test_there_is_room_until_the_processors_are_busy_or_windows_wait():
-    one = Load(2)
-    one.stream_cost = 0.5
+    table = [0.0, 0.0]
+    one, other = Load(2, table, 0), Load(2, table, 1)
+    one.stream_cost = other.stream_cost = 0.5
     assert one.has_room(0)
-    for _ in range(3):
+    for _ in range(2):
         assert one.has_room(1)
         one.admit()
-    assert not one.has_room(3), "three that have just come need 1.5 of 1.8 processors"
+    assert not one.has_room(2), "the two that have just come need 1.0 of the 1.2 processors that a process can use"
+    assert other.has_room(1), "another process can use the rest"
+    other.admit()
+    assert not other.has_room(1), "three need 1.5 of the 1.8 processors that there are"
     one._new.clear()
+    other._new.clear()
     one.lag_s = load.MOST_LAG_S + 0.01
     assert not one.has_room(3)
     assert one.has_room(0), "nobody is kept waiting by the first one"
