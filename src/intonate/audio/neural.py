@@ -23,8 +23,7 @@ from intonate.audio.silero import CHUNK, RATE_HZ, Silero
 
 # How much longer the sound of each hearing is, and the mean probability that a syllable reaches there over 0.2 s and
 # hardly any other sound does: slowed down by a quarter, noises stay furthest below (0.62 at most, a cat). If the first
-# were sure at 0.8, it would not take the one miaow of `benchmarks/voice_activity.py` for a voice, but leave out words over
-# dishes.
+# had to be sure at 0.8, the one miaow of `benchmarks/voice_activity.py` would be no voice, and words over dishes none.
 HEARINGS = ((1.0, 0.7), (1.25, 0.7), (1.5, 0.9))
 SURE_CHUNKS = 6
 # Resampled with so much sound before it, a step begins without a click.
