@@ -271,6 +271,7 @@ class Stream:
         if label != self._label_before and segment.start_s - self._pause_since_s < SHOWN_S:
             # The first word after a long pause waits until the pause was shown.
             label, scores, dimensions = self._label_before, {}, {}
+            self._shown_since_s = end_s
         elif label != self._label_before:
             self._pause_since_s = -math.inf if self._label else segment.start_s
         self._label_before = label
