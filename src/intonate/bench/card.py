@@ -18,11 +18,10 @@ from rich.console import Console
 
 from intonate.augment import background, waveform
 from intonate.bench import card_page
-from intonate.errors import CorpusError
 from intonate.evaluation import paired
 from intonate.evaluation.bootstrap import intervals, measure
 from intonate.evaluation.protocol import number, view
-from intonate.evaluation.report import check_folder
+from intonate.evaluation.report import check_folder, writing_to
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import late_fusion
 from intonate.training import data, evaluate
@@ -90,12 +89,9 @@ def command(
         "card.md": card_page.to_markdown(facts),
         "card.html": card_page.render(facts),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder):
         for name, content in files.items():
             (folder / name).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"the card cannot be written to {folder} ({error}); give another --report") from error
     return f"{card_page.to_text(facts)}\n\n{folder / 'card.html'}"
 
 

@@ -25,7 +25,7 @@ from intonate.evaluation import curves, outside, paired
 from intonate.evaluation import table as tables
 from intonate.evaluation.matching import match
 from intonate.evaluation.protocol import sorted_names
-from intonate.evaluation.report import check_folder
+from intonate.evaluation.report import check_folder, writing_to
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import inputs, late_fusion
 from intonate.schema import Utterance
@@ -65,16 +65,13 @@ def command(
     results = compare(aligned_tables, repeats)
     results["notes"] = [*notes, *align_notes]
     target = Path(report)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
+    with writing_to(target):
         for number, (_, table) in enumerate(aligned_tables.items(), 1):
             tables.write(table, target / f"predictions-{number}.csv")
         (target / "compare.json").write_text(
             json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
         (target / "compare.html").write_text(render(results, aligned_tables), encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"the report cannot be written to {target} ({error}); give another --report") from error
     return f"{to_text(results)}\n\n{target / 'compare.html'}"
 
 

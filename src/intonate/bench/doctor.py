@@ -23,7 +23,7 @@ from intonate.corpora import fingerprints, manifest
 from intonate.corpora.copies import COPY_SHARE
 from intonate.emotions import canonical_or_same
 from intonate.errors import AudioError, CorpusError
-from intonate.evaluation.report import check_folder
+from intonate.evaluation.report import check_folder, writing_to
 from intonate.schema import Utterance
 
 
@@ -37,8 +37,7 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
     utterances, folds, problems = rows_of(target)
     examination = examine(utterances, problems, folds)
     folder = Path(report)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder):
         facts = {
             "clips": len(examination.utterances),
             "findings": [asdict(finding) for finding in examination.findings],
@@ -47,8 +46,6 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
         text = json.dumps(facts, ensure_ascii=False, indent=1)
         (folder / "doctor.json").write_text(text + "\n", encoding="utf-8")
         (folder / "doctor.html").write_text(doctor_page.render(examination, target, folder), encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"the report cannot be written to {folder} ({error}); give another --report") from error
     return f"{doctor_page.to_text(examination)}\n\n{folder / 'doctor.html'}", not examination.faults
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,23 @@ def write_report(
     return write_folder(Path(folder), figures, html, lambda target: write(table, target / "predictions.csv"))
 
 
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Around what writes the files of a report into a folder, which is made if need be.
+
+    Raises:
+        CorpusError: the folder, or a file in it, cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CorpusError(
+            f"the report cannot be written to {folder} ({reason}); expected a folder to write in"
+        ) from error
+
+
 def check_folder(folder: Path) -> None:
     """See that a report can be written to a folder, before the long work whose result it is; nothing stays behind.
 
@@ -67,14 +85,11 @@ def check_folder(folder: Path) -> None:
         CorpusError: it cannot be written.
     """
     missing = [part for part in (folder, *folder.parents) if not part.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder):
         with tempfile.TemporaryFile(dir=folder):
             pass
         for part in missing:
             part.rmdir()
-    except OSError as error:
-        raise _not_written(folder, error) from error
 
 
 def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_table: Callable[[Path], object]) -> Path:
@@ -93,19 +108,12 @@ def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_tabl
         CorpusError: the folder cannot be written.
     """
     page = folder / "report.html"
-    try:
+    with writing_to(folder):
         write_table(folder)
         text = json.dumps(figures, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
         page.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise _not_written(folder, error) from error
     return page
-
-
-def _not_written(folder: Path, error: OSError) -> CorpusError:
-    reason = error.strerror or str(error)
-    return CorpusError(f"the report cannot be written to {folder} ({reason}); expected a folder to write in")
 
 
 def to_text(results: Mapping[str, Any]) -> str:

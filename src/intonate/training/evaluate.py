@@ -19,7 +19,7 @@ from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_l
 from intonate.errors import CorpusError, IntonateError, LabelError, ModelError
 from intonate.evaluation import explained_clips, ratings_page, table
 from intonate.evaluation import ratings as rating_tables
-from intonate.evaluation.report import check_folder, write_report
+from intonate.evaluation.report import check_folder, write_report, writing_to
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation.explain import Explanation, explain
 from intonate.features.cache import Change
@@ -89,11 +89,13 @@ def evaluate(
     pictures = {}
     if numbers is not None:
         pictures["Dimensions"] = ratings_page.panels(rating_tables.scores(numbers), numbers)
-        rating_tables.write(numbers, Path(report) / "dimensions.csv")
+        with writing_to(Path(report)):
+            rating_tables.write(numbers, Path(report) / "dimensions.csv")
     if explained:
         clips = _explained_clips(model_file, utterances, predictions, explained)
         pictures[explained_clips.HEADING] = explained_clips.panels(clips)
-        explained_clips.write(clips, Path(report) / "explanations.json")
+        with writing_to(Path(report)):
+            explained_clips.write(clips, Path(report) / "explanations.json")
     return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures or None)
 
 
