@@ -127,6 +127,9 @@ def export(
     whole_clips: Annotated[
         bool, typer.Option("--whole-clips", help="Without masks of padding: quicker for streams and single clips.")
     ] = False,
+    half_weights: Annotated[
+        bool, typer.Option("--half-weights", help="Weights of 16 bits in the file, of 32 in use: half the size.")
+    ] = False,
     clips: Annotated[
         Path | None,
         typer.Option(metavar="MANIFEST", help="Labelled clips to check --quantize; a run has its validation clips."),
@@ -140,7 +143,8 @@ def export(
 
         return for_export(model, file, clips, fold, seed)
 
-    print(export_model(model, output, unseen or (), fold, seed, quantize, waveform_input, opset, whole_clips, labelled))
+    forms = (quantize, waveform_input, opset, whole_clips, half_weights)
+    print(export_model(model, output, unseen or (), fold, seed, *forms, labelled))
 
 
 @workshop.command(rich_help_panel=TRAIN)
