@@ -75,7 +75,7 @@ function setPhase(phase) {
   for (const id of ["#record", "#open", "#example"]) $(id).disabled = phase !== "idle";
   for (const input of document.querySelectorAll("#options input, #options select, #models input")) input.disabled = phase !== "idle";
   const running = phase === "live" || phase === "recording" || phase === "answering" || phase === "stopping";
-  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is off.");
+  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is not running now.");
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
   $("#progress").hidden = !(phase === "recording" || phase === "answering");
   $("#after").hidden = phase !== "idle";
