@@ -1,7 +1,7 @@
 """A model file whose weights take 16 bits each: half the size, and computed with as before, in 32 bits.
 
-On opening, onnxruntime widens them once; answers differ by the rounding of the weights alone. (`--quantize fp16` computes
-in 16 bits, too: for devices that are quicker at it.)
+On opening, onnxruntime widens them once; answers differ by the rounding of the weights alone. (`--quantize fp16`
+computes in 16 bits, too: for devices that are quicker at it.)
 """
 
 from __future__ import annotations
