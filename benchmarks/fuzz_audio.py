@@ -5,9 +5,11 @@
 Twelve formats are made by ffmpeg from one chirp of 3 s. An input is one of them with some of: bytes changed, a
 stretch overwritten, deleted or repeated, the end cut off, its header hit. Each is loaded in a worker process with a
 deadline, so that a crash or a hang of a decoder is counted and not the end of the run. An answer is *shortened* if it
-is more than 0.15 s shorter than what the whole file gives, and must carry a warning. Bare AAC (ADTS) has no length,
-and nothing in it counts its frames: where whole ones are gone nothing can be seen, which is counted as *traceless*.
-All that is neither whole, refused in one sentence nor shortened with a warning is listed.
+is more than 0.15 s shorter than what the whole file gives, and must carry a warning. Two kinds of damage leave no
+trace, and are counted as *traceless* only where that is seen: bare AAC (ADTS) has no length, so if whole frames are
+gone, all that are left follow each other up to the end and must all be heard; AIFF and CAF name their sample rate once,
+so if that is another, all samples must be heard at it. All that is neither whole, refused in one sentence nor shortened
+with a warning is listed.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import math
 import multiprocessing
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -42,8 +46,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "wma": ("-c:a", "wmav2"),
     "mkv": ("-c:a", "aac"),
 }
-# Formats of which frames, or samples, can go without a trace: nothing in them counts what they hold.
-UNCOUNTED = frozenset({"aac"})
+# Where AIFF and CAF name their rate, as ffmpeg writes them, and bytes of their header.
+RATE_AT, HEADER_BYTES = {"aiff": 28, "caf": 20}, {"aiff": 54, "caf": 130}
+AAC_FRAME_SAMPLES = 1024
 
 
 def seeds() -> dict[str, bytes]:
@@ -84,6 +89,34 @@ def damage(data: bytes, draw: np.random.Generator) -> tuple[bytes, str]:
         else:
             out[at:at] = out[at : at + size]
     return bytes(out), "+".join(sorted(set(kinds)))
+
+
+def named_rate_hz(data: bytes, suffix: str) -> float:
+    """The rate that an AIFF (80 bits) or a CAF (64) names."""
+    at = RATE_AT[suffix]
+    if suffix == "caf":
+        return float(struct.unpack(">d", data[at : at + 8])[0])
+    exponent, mantissa = struct.unpack(">HQ", data[at : at + 10])
+    return math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
+
+
+def adts_frames(data: bytes) -> int:
+    """How many frames of ADTS a file consists of; 0 where there is anything else in it."""
+    position = count = 0
+    while data[position : position + 1] == b"\xff" and len(data) >= position + 7:
+        position += (data[position + 3] & 3) << 11 | data[position + 4] << 3 | data[position + 5] >> 5
+        count += 1
+    return count if position == len(data) else 0
+
+
+def is_traceless(data: bytes, suffix: str, seconds: float) -> bool:
+    """Whether all that a damaged file has is heard, and nothing in it says that there was more."""
+    if suffix == "aac":
+        return 0 < adts_frames(data) * AAC_FRAME_SAMPLES / RATE_HZ < seconds + SHORTER_S
+    if suffix not in RATE_AT:
+        return False
+    rate_hz, samples = named_rate_hz(data, suffix), (len(data) - HEADER_BYTES[suffix]) / 2
+    return rate_hz > RATE_HZ and seconds * rate_hz > 0.99 * samples
 
 
 def worker(pipe: multiprocessing.connection.Connection) -> None:
@@ -154,7 +187,7 @@ def main() -> None:
             _, seconds, warnings, is_finite = outcome
             if seconds < whole_s[suffix] - SHORTER_S:
                 name = "shortened with a warning" if warnings else "shortened without a warning"
-                if not warnings and suffix in UNCOUNTED:
+                if not warnings and is_traceless(data, suffix, seconds):
                     name = "shortened, traceless"
             else:
                 name = "whole with a warning" if warnings else "whole"

@@ -1,5 +1,6 @@
 """Several channels as one: nothing that is said on any of them is lost."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ def test_a_channel_that_only_hums_or_hisses_is_left_out(speech: np.ndarray) -> N
         mono, warnings = mixed(speech, other)
         np.testing.assert_allclose(mono, speech, atol=1e-6)
         assert warnings == ["<array>: channel 2 is only noise, and left out of the mix"]
+
+
+def test_a_channel_that_is_noise_for_some_of_the_time_is_told(speech: np.ndarray) -> None:
+    long = np.resize(speech, 60 * RATE_HZ)
+    other = np.concatenate([noise(30 * RATE_HZ), np.roll(long, RATE_HZ)[: 30 * RATE_HZ]])
+    _, warnings = mixed(long, other)
+    # Pieces are as long as they are read.
+    assert any(
+        re.search("channel 2 is only noise in [12]\\d of 60 s, and left out of the mix there", w) for w in warnings
+    )
 
 
 def test_two_voices_are_both_kept_and_told(speech: np.ndarray) -> None:

@@ -81,6 +81,27 @@ def test_the_short_way_agrees_with_the_long_one(name):
     assert has_voice(sound, RATE) == voice_frames(sound, RATE).any()
 
 
+@pytest.mark.corpora
+@pytest.mark.parametrize("gain", [1, 0.1, 0.01])
+@pytest.mark.parametrize("length_s", [2, 4])
+def test_a_miaow_is_no_voice(gain, length_s):
+    path = SHARED / "noise" / "dude_miaowing.flac"
+    if not path.is_file():
+        pytest.skip("the noises are not in ../shared/noise")
+    noise = load(path) * np.float32(gain)
+    for start in range(0, len(noise) - length_s * RATE, length_s * RATE):
+        assert not has_voice(noise[start : start + length_s * RATE], RATE), start / RATE
+
+
+def test_soft_and_loud_speakers_of_a_long_recording_are_both_heard():
+    """Each is heard at the level of what is said near it, not at that of the loudest hour."""
+    pause = np.zeros(40 * RATE, np.float32)
+    loud, soft = tiny.speech(2.0), tiny.speech(2.0, seed=1) * np.float32(0.002)
+    frames = voice_frames(np.concatenate([loud, pause, soft]), RATE)
+    assert frames[:200].mean() > 0.5
+    assert frames[4200:].mean() > 0.5
+
+
 def test_a_word_alone():
     assert all(has_voice(tiny.speech(0.3, seed=seed), RATE) for seed in range(4))
 

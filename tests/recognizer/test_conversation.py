@@ -56,6 +56,7 @@ def test_the_other_side_that_leaks_is_not_counted(recognizer, call):
     leaking = call + 0.05 * call[:, ::-1]
     answer = recognizer.predict((leaking, RATE), channels="each")
     assert [segment.speaker for segment in answer.segments] == ["Left", "Right"]
+    assert any("another channel that leaks into it" in warning for warning in answer.warnings)
 
 
 @pytest.mark.parametrize("options", [{"channels": "each"}, {"speakers": "auto"}, {"speakers": 2}])

@@ -92,7 +92,9 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
         if next_start < content.size:
             header = _corrected_header(content, start, position, next_start - body, layout)
             return Part(start + len(header), next_start, header), next_start
-        return Part(start, content.size, promise=size / present_bytes if present_bytes > 0 else math.inf), content.size
+        promise = size / present_bytes if present_bytes > 0 else math.inf
+        promise = max(promise, _aiff_promise(content, start, position, layout))
+        return Part(start, content.size, promise=promise), content.size
     if is_known:
         part_end = _end_of_last_chunk(content, end, layout)
         if part_end is not None:
@@ -104,7 +106,11 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
     header = (
         b"" if size == next_start - body else _corrected_header(content, start, position, next_start - body, layout)
     )
-    promise = _form_promise(content, start, body, layout) if next_start == content.size else 1.0
+    promise = 1.0
+    if next_start == content.size:
+        promise = max(_form_promise(content, start, body, layout), _aiff_promise(content, start, position, layout))
+        is_wrong = layout.size == 8 and size and not _is_unknown(size) and promise == 1.0
+        promise = math.nan if is_wrong else promise
     return Part(start + len(header), next_start, header, promise), next_start
 
 
@@ -146,6 +152,11 @@ def _chunk_size(content: Content, position: int, layout: _ChunkLayout) -> int:
     return max(0, size - layout.id - layout.size) if layout.is_inclusive else size
 
 
+def _is_unknown(size: int) -> bool:
+    """Whether a size of 64 bits is as large as a signed or an unsigned number can be, but for a header."""
+    return 2**63 - 2**16 < size < 2**63 or size > 2**64 - 2**16
+
+
 def _next_file_start(content: Content, body: int) -> int:
     """Where another file begins within what may be data from `body` on; the end of the file where none does."""
     place = next_file(content, body + 1)
@@ -179,8 +190,12 @@ def _corrected_header(content: Content, start: int, position: int, size: int, la
 
 def _aiff_frames(header: bytes | bytearray, common: int, size: int) -> int:
     """The samples per channel that fill AIFF's data, by its chunk COMM."""
+    return max(0, size - 8) // _aiff_frame_bytes(header, common)
+
+
+def _aiff_frame_bytes(header: bytes | bytearray, common: int) -> int:
     channels, bits = (int.from_bytes(header[common + place : common + place + 2], "big") for place in (8, 14))
-    return max(0, size - 8) // max(1, channels * -(-bits // 8))
+    return max(1, channels * -(-bits // 8))
 
 
 def _aiff_counts(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[int, int]:
@@ -192,7 +207,20 @@ def _aiff_counts(content: Content, start: int, position: int, size: int, layout:
         return 0, 0
     # Data may begin behind an offset, which is nearly always 0.
     offset = int.from_bytes(content.read(position + layout.id + layout.size, 4), "big")
-    return int.from_bytes(header[common + 10 : common + 14], "big"), _aiff_frames(header, common, size - offset)
+    counted, there = (
+        int.from_bytes(header[common + 10 : common + 14], "big"),
+        _aiff_frames(header, common, size - offset),
+    )
+    # As many as would fill what SoX writes for an unknown size, or more than any file has.
+    is_unknown = abs(counted * _aiff_frame_bytes(header, common) - UNKNOWN_SIZE) < 2**16 or counted >= UNKNOWN_SIZE
+    return (0, 0) if is_unknown else (counted, there)
+
+
+def _aiff_promise(content: Content, start: int, position: int, layout: _ChunkLayout) -> float:
+    """How much more than is there AIFF's chunk COMM promises, where the size of its data is wrong (`Part.promise`)."""
+    body = position + layout.id + layout.size
+    counted, there = _aiff_counts(content, start, position, content.size - body, layout)
+    return max(1.0, counted / max(1, there))
 
 
 def au_parts(content: Content, start: int) -> list[Part]:

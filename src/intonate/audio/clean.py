@@ -124,14 +124,18 @@ def loudness(waveform: Waveform, sample_rate_hz: int, target_dbfs: float = -23.0
     0 dBFS is the RMS of a full-scale square wave. Only frames within 25 dB of the loudest count, so that pauses
     do not make a recording louder.
     """
-    power = frame_power(waveform, sample_rate_hz)
-    active = _active_frames(power, ACTIVE_BELOW_DB)
-    if not active.any():
+    gain = gain_to(target_dbfs, frame_power(waveform, sample_rate_hz))
+    if gain is None:
         return waveform
-    gain = 10 ** (target_dbfs / 20) / np.sqrt(power[active].mean())
     peak_gain = peak / float(np.abs(waveform).max())
     # Rounding must not lift the highest sample over the limit.
     return np.asarray(np.clip(waveform * np.float32(min(gain, peak_gain)), -peak, peak), np.float32)
+
+
+def gain_to(target_dbfs: float, power: NDArray[np.float64]) -> float | None:
+    """The factor that brings the frames of speech, by the power of each, to an RMS; None where all is silence."""
+    active = _active_frames(power, ACTIVE_BELOW_DB)
+    return float(10 ** (target_dbfs / 20) / np.sqrt(power[active].mean())) if active.any() else None
 
 
 def denoise(

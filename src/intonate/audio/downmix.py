@@ -7,6 +7,7 @@ channels are compared, in pieces of `PIECE_S`, before they are added.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -33,7 +34,8 @@ class Downmix:
         self._name, self._rate_hz = name, sample_rate_hz
         self._inverted_channels: set[int] = set()
         self._channels_in_mix: set[int] = set()
-        self._noisy_channels: set[int] = set()
+        self._noisy_samples: Counter[int] = Counter()  # channel -> samples in which it was left out
+        self._samples = 0
         self._has_different_sounds = False
         self._channel_count = 1
 
@@ -57,12 +59,17 @@ class Downmix:
     def warnings(self) -> list[str]:
         """A sentence each about channels that were turned, left out, or hold different sounds."""
         sentences = []
-        empty_channels = set(range(self._channel_count)) - self._channels_in_mix - self._noisy_channels
+        noisy_channels = set(self._noisy_samples)
+        empty_channels = set(range(self._channel_count)) - self._channels_in_mix - noisy_channels
         if self._inverted_channels:
             channels = _channel_list(self._inverted_channels)
             sentences.append(f"{self._name}: {channels} in opposite phase to channel 1, and turned before the mix")
-        if unused_noisy := self._noisy_channels - self._channels_in_mix:
+        if unused_noisy := noisy_channels - self._channels_in_mix:
             sentences.append(f"{self._name}: {_channel_list(unused_noisy)} only noise, and left out of the mix")
+        for channel in sorted(noisy_channels & self._channels_in_mix):
+            seconds, total = (n / self._rate_hz for n in (self._noisy_samples[channel], self._samples))
+            part = f"only noise in {seconds:.0f} of {total:.0f} s, and left out of the mix there"
+            sentences.append(f"{self._name}: {_channel_list({channel})} {part}")
         if empty_channels and self._channels_in_mix:
             sentences.append(f"{self._name}: {_channel_list(empty_channels)} silent, and left out of the mix")
         if self._has_different_sounds:
@@ -71,6 +78,7 @@ class Downmix:
 
     def _mix_piece(self, piece: Block) -> Block:
         """One piece (samples, channels) as (samples,)."""
+        self._samples += len(piece)
         if (piece[:, 1:] == piece[:, :1]).all():
             self._channels_in_mix.update(range(piece.shape[1]) if piece.any() else ())
             return piece[:, 0]
@@ -88,7 +96,7 @@ class Downmix:
             speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
             noisy = [channel for channel, share in shares.items() if not share and speaking]
             weights[noisy] = 0.0
-            self._noisy_channels.update(noisy)
+            self._noisy_samples.update(dict.fromkeys(noisy, len(piece)))
             self._has_different_sounds |= len(speaking) > 1
         self._channels_in_mix.update(np.flatnonzero(weights).tolist())
         return np.asarray(piece @ (weights / np.abs(weights).sum()).astype(np.float32), np.float32)

@@ -20,6 +20,7 @@ import numpy as np
 from intonate.audio.activity import has_speech
 from intonate.audio.kinds import Kind
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
+from intonate.audio.walks import is_closed
 from intonate.errors import AudioError, MissingExtraError, require
 
 CODECS = frozenset(
@@ -54,6 +55,8 @@ SLACK_S = 0.15
 AVI_SLACK_S = 0.5
 # Kinds without a length of their own: FFmpeg guesses it from the bit rate.
 NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722"})
+# Where the header of a container tells whether it was closed.
+HEAD_BYTES = 2**16
 # Kinds whose time stamps count from zero; the clock of the others starts anywhere.
 FROM_ZERO = frozenset({"mp4", "mov", "matroska"})
 # What may be missing of a file that cannot be opened.
@@ -90,6 +93,8 @@ def open_media(
     """
     av = _require_av(name, kind)
     warnings: list[str] = []
+    has_length = kind.name not in NO_LENGTH and is_closed(kind.name, view.read(HEAD_BYTES))
+    view.seek(0)
     container = _open_container(av, view, name, kind, promise)
     stack.callback(container.close)
     count = len(container.streams.audio)
@@ -107,7 +112,7 @@ def open_media(
         stack.callback(container.close)
     else:
         chosen = track or 1
-    return _track_reader(av, _Track(container, chosen - 1, name, kind), promise, least, warnings)
+    return _track_reader(av, _Track(container, chosen - 1, name, kind, has_length), promise, least, warnings)
 
 
 def _require_av(name: str, kind: Kind) -> Any:
@@ -130,12 +135,13 @@ def _open_container(av: Any, view: BinaryIO, name: str, kind: Kind, promise: flo
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    """An audio track of an open container, by its number from 0 on."""
+    """An audio track of an open container, by its number from 0 on; `has_length` if that knows how long it is."""
 
     container: Any
     number: int
     name: str
     kind: Kind
+    has_length: bool = True
 
     @property
     def stream(self) -> Any:
@@ -192,7 +198,7 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
 def _promised_end_s(track: _Track) -> float | None:
     """When the track ends as its container says, seconds; None where it does not say."""
     stream, container = track.stream, track.container
-    if track.kind.name in NO_LENGTH:
+    if not track.has_length:
         return None
     if stream.duration is not None and stream.duration > 0:
         start_s = float((stream.start_time or 0) * stream.time_base) - _clock_origin_s(track)

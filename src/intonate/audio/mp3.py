@@ -18,6 +18,12 @@ _SYNC_PATTERN = re.compile(rb"\xff[\xe2-\xff]|ID3")
 LONGEST_FRAME_BYTES = 1441
 # Two numbers of 12 bits.
 LONGEST_LAME_CUT = 2 * 4095
+# Encoders add less at both ends together; a header that says more is damaged.
+MOST_LAME_CUT = 3 * 1152
+# So many frames are looked at, to see whether as many as a Xing header says fit into the bytes that it says.
+LIKELY_FRAMES = 64
+# How much longer frames are on average elsewhere, of a constant and of a variable bit rate.
+LONGER = {True: 1.05, False: 2.0}
 # What a decoder of layer III holds back; and some leave a frame more.
 DECODER_CUT = 529
 
@@ -37,10 +43,14 @@ def parts(content: Content, start: int) -> list[Part]:
             continue
         frame_bytes = content.read(position, header.size)
         xing = mpeg.xing(frame_bytes)
-        if xing and xing.frames and xing.bytes and _can_end_at(content, position + xing.bytes):
+        if xing and (xing.cut or 0) > MOST_LAME_CUT:
+            frame_bytes = mpeg.without_cut(frame_bytes, xing)
+            xing = mpeg.xing(frame_bytes)
+        is_likely = xing is not None and _is_likely(content, position + header.size, xing)
+        if xing and is_likely and xing.frames and xing.bytes and _can_end_at(content, position + xing.bytes):
             end = position + xing.bytes
-            file_parts.append(Part(position, end, least=_least_samples(xing, header)))
-        elif xing and xing.frames and xing.bytes and position + xing.bytes > content.size:
+            file_parts.append(Part(position + len(frame_bytes), end, frame_bytes, least=_least_samples(xing, header)))
+        elif xing and is_likely and xing.frames and xing.bytes and position + xing.bytes > content.size:
             # Cut off. The number of frames stays: it is the promise.
             xing_frame = mpeg.mended_xing(frame_bytes, xing, xing.frames, content.size - position)
             least = _least_samples(xing, header)
@@ -48,18 +58,35 @@ def parts(content: Content, start: int) -> list[Part]:
             end = content.size
         else:
             end, frames, promise = _frames_end_and_count(content, position)
-            if xing and xing.frames_at + 4 <= len(frame_bytes):
+            if xing and xing.frames is not None and xing.frames_at + 4 <= len(frame_bytes):
                 # The first frame is the header's own, and not counted. A promise of more stays.
-                xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames or 0), end - position)
+                xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames), end - position)
                 least = _least_samples(mpeg.xing(xing_frame), header)
-                file_parts.append(Part(position + len(frame_bytes), end, xing_frame, least=least))
+                promise = 1.0 if is_likely else promise
+                file_parts.append(Part(position + len(frame_bytes), end, xing_frame, promise, least))
             elif header.layer == 3:
-                xing_frame = mpeg.new_xing(content.read(position, 4), frames, end - position)
-                file_parts.append(Part(position, end, xing_frame, promise))
+                first = 1 if xing else 0  # of a header that counts no frames
+                xing_frame = mpeg.new_xing(content.read(position, 4), frames - first, end - position)
+                file_parts.append(Part(position + first * len(frame_bytes), end, xing_frame, promise))
             else:
                 file_parts.append(Part(position, end, promise=promise))
         position = end
     return file_parts
+
+
+def _is_likely(content: Content, position: int, xing: mpeg.Xing) -> bool:
+    """Whether a Xing header promises about as many frames as there are, by the first ones, which begin at `position`.
+
+    One that promises fewer hides the end of its recording.
+    """
+    start, count = position, 0
+    while count < LIKELY_FRAMES and (header := mpeg.frame(content.read(position, 4))) is not None:
+        position, count = position + header.size, count + 1
+    if not (count and xing.frames and xing.bytes):
+        return True
+    return (
+        xing.bytes / xing.frames <= LONGER[xing.is_constant] * (position - start) / count + LONGEST_FRAME_BYTES / count
+    )
 
 
 def _least_samples(xing: mpeg.Xing | None, header: mpeg.Frame) -> int:
@@ -123,7 +150,8 @@ def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, fl
         if is_other and mpeg.frames_run(content.read(position, 4 * LONGEST_FRAME_BYTES), 0) == 4:
             return position, frames, promise
         position, frames = position + header.size, frames + 1
-    return content.size, frames, promise if position <= content.size else math.nan
+    is_whole = position <= content.size and not any(content.read(position, 4))
+    return content.size, frames, promise if is_whole else math.nan
 
 
 def _next_frame_start(content: Content, position: int, end: int | None = None) -> int:

@@ -98,6 +98,8 @@ class Xing:
 
     Attributes:
         cut: samples that a decoder leaves off at the ends, as LAME and FFmpeg write it behind; None where they did not.
+        cut_at: where that stands.
+        is_constant: whether the bit rate is.
     """
 
     frames: int | None
@@ -105,6 +107,8 @@ class Xing:
     frames_at: int
     bytes_at: int
     cut: int | None
+    cut_at: int
+    is_constant: bool
 
 
 def xing(frame_bytes: bytes) -> Xing | None:
@@ -119,7 +123,8 @@ def xing(frame_bytes: bytes) -> Xing | None:
     frames_at = position + 8
     bytes_at = frames_at + (4 if flags & 1 else 0)
     # Behind it a table of 100 places and a quality; then the name of the encoder, and two numbers of 12 bits.
-    lame = frame_bytes[bytes_at + sum(size for bit, size in ((2, 4), (4, 100), (8, 4)) if flags & bit) :]
+    lame_at = bytes_at + sum(size for bit, size in ((2, 4), (4, 100), (8, 4)) if flags & bit)
+    lame = frame_bytes[lame_at : lame_at + 24]
     numbers = int.from_bytes(lame[21:24], "big") if lame[:4] in (b"LAME", b"Lavc", b"Lavf") else None
     return Xing(
         int.from_bytes(frame_bytes[frames_at : frames_at + 4], "big") if flags & 1 else None,
@@ -127,6 +132,8 @@ def xing(frame_bytes: bytes) -> Xing | None:
         frames_at,
         bytes_at,
         None if numbers is None else (numbers >> 12) + (numbers & 0xFFF),
+        lame_at + 21,
+        frame_bytes[position : position + 4] == b"Info",
     )
 
 
@@ -138,6 +145,11 @@ def mended_xing(frame_bytes: bytes, header: Xing, frames: int, size: int) -> byt
     if header.bytes is not None:
         mended[header.bytes_at : header.bytes_at + 4] = size.to_bytes(4, "big")
     return bytes(mended)
+
+
+def without_cut(frame_bytes: bytes, header: Xing) -> bytes:
+    """A first frame whose Xing header leaves nothing off at the ends."""
+    return frame_bytes[: header.cut_at] + bytes(3) + frame_bytes[header.cut_at + 3 :]
 
 
 def new_xing(header: bytes, frames: int, size: int) -> bytes:

@@ -1,16 +1,17 @@
 """The neural voice activity detector: Silero's network, asked so that it neither misses a scream nor believes a jingle.
 
 The network was made for speech at usual levels and pitches. So what it hears is brought to one level first, less its
-offset, and where it finds nothing it hears it again: slowed down as a tape would be, which lowers the voice by a third,
-and by a fifth. In one hearing it misses some shouts and screams. Its probability also rises at a jingle or a cat, for a
-moment: a stretch counts only where six chunks in a row are nearly sure, in one of the hearings. It is asked only where
-the sound moves at all; digital silence and steady hum cost next to nothing.
+offset, and where it finds nothing it hears it again: slowed down as a tape would be, which lowers the voice by a third.
+In one hearing it misses some shouts and screams. Its probability also rises at a jingle, a cat or a plate, for a
+moment: a stretch counts only where so many chunks in a row are as likely as the hearing asks for. It is asked only
+where the sound moves at all; digital silence and steady hum cost next to nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +22,29 @@ from intonate.audio.energy import HOP_S
 from intonate.audio.resample import resample
 from intonate.audio.silero import CHUNK, RATE_HZ, Silero
 
-# How much longer the sound of each hearing is, and the mean probability that a syllable reaches there over 0.2 s and
-# hardly any other sound does: slowed down by a quarter, noises stay furthest below (0.62 at most, a cat). If the first
-# had to be sure at 0.8, the one miaow of `benchmarks/voice_activity.py` would be no voice, and words over dishes none.
-HEARINGS = ((1.0, 0.7), (1.25, 0.7), (1.5, 0.9))
-SURE_CHUNKS = 6
+
+class Ear(NamedTuple):
+    """One hearing: how much longer the sound is, and how likely speech must be, on average, in so many chunks of it."""
+
+    stretch: float
+    chunks: int
+    sure: float
+
+
+# A syllable of 0.2 s that is quite sure; or, slowed down, half a second that is likelier than not: a miaow and a plate
+# may be as sure as a syllable, but are over sooner than a sentence, and a scream goes on though it is never sure.
+EARS = (Ear(1.0, 6, 0.7), Ear(1.5, 24, 0.6))
+# Of a whole recording, which is heard at one level. The six noises, in pieces of 1, 2 and 4 s, reach 0.91, 0.56 and
+# 0.57 there (a plate, a cat, a plate). A stream's first must ask for less, or words over dishes are none.
+RECORDING_EARS = (Ear(1.0, 6, 0.9), Ear(1.25, 12, 0.65), Ear(1.5, 24, 0.6))
 # Resampled with so much sound before it, a step begins without a click.
 MARGIN_S = 0.02
 # Silero's own thresholds: speech from here on, until it falls below the second.
 ON, OFF = 0.5, 0.35
 # The level of speech at which the network finds most of it and least else.
-TARGET_DBFS = -20.0
+TARGET_DBFS, LOUDEST = -20.0, 8.0
+# That of a recording, in which no step is louder than it should be.
+RECORDING_DBFS = -14.0
 # A network that begins in the middle of a word may miss it: it begins a quarter of a second before what moves. Where
 # nothing comes before or after, silence does (music sounds more like a voice then, so not before anything longer).
 LEAD_IN_CHUNKS = 8
@@ -48,15 +61,16 @@ class Neural:
         self,
         sample_rate_hz: int = RATE_HZ,
         has_lead_in: bool = False,
-        hearings: Sequence[tuple[float, float]] = HEARINGS,
+        ears: Sequence[Ear] = EARS,
     ) -> None:
         """`has_lead_in` for a recording that is no longer than a word."""
         self._rate_hz = sample_rate_hz
-        self._hearings = [Hearing(stretch, sure, has_lead_in) for stretch, sure in hearings]
+        self._hearings = [Hearing(ear, has_lead_in) for ear in ears]
         self._sample_count = 0  # at RATE_HZ
         self._was_moving = False
 
-    def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
+    def __call__(self, window: Waveform, new_samples: int, gain: float | None = None) -> NDArray[np.bool_]:
+        """As `voice.Detector`; `gain` brings the window to the level that suits, None for that of the window itself."""
         hop = round(HOP_S * self._rate_hz)
         frames = -(-len(window) // hop)
         moves = bool(moving_frames(window, self._rate_hz)[-max(1, new_samples // hop) :].any())
@@ -69,7 +83,7 @@ class Neural:
         is_heard = moves or self._was_moving
         self._was_moving = moves
         if is_heard:
-            window = _at_standard_level(window)
+            window = _at_standard_level(window, gain)
         answer = np.zeros(frames, np.bool_)
         for hearing in self._hearings:
             # What one hearing takes for speech needs no other.
@@ -83,10 +97,10 @@ class Neural:
 
 
 class Hearing:
-    """Where a stream is speech to the network, by a probability of `sure`, if it is played `stretch` times as long."""
+    """Where a stream is speech to the network in one hearing."""
 
-    def __init__(self, stretch: float, sure: float, has_lead_in: bool) -> None:
-        self._stretch, self._sure = stretch, sure
+    def __init__(self, ear: Ear, has_lead_in: bool) -> None:
+        self._stretch, self._chunks, self._sure = ear
         self._network = Silero()
         self._runs: list[list[int]] = []  # [start, end) of speech, in samples of the stretched sound
         self._needs_lead_in = has_lead_in
@@ -96,7 +110,8 @@ class Hearing:
         """Leave out what is new. The network keeps its state: begun anew, it takes clinking dishes for a voice."""
         self._is_new = True
         self._pending_samples = np.zeros(0, np.float32)  # heard, but less than a chunk
-        self._recent_probabilities: deque[float] = deque(maxlen=SURE_CHUNKS)
+        self._recent_probabilities: deque[float] = deque(maxlen=self._chunks)
+        self._recent_starts: deque[int | None] = deque(maxlen=self._chunks)  # of the speech that each belongs to
         self._speech_start: int | None = None  # where the speech under way began
         self._is_confirmed = False
 
@@ -130,13 +145,16 @@ class Hearing:
                 self._speech_start, self._is_confirmed = None, False
             else:
                 self._speech_start = chunk_start if self._speech_start is None else self._speech_start
+            self._recent_starts.append(self._speech_start)
+            if self._speech_start is not None:
                 if (
                     not self._is_confirmed
-                    and len(self._recent_probabilities) == SURE_CHUNKS
+                    and len(self._recent_probabilities) == self._chunks
                     and np.mean(self._recent_probabilities) >= self._sure
                 ):
                     self._is_confirmed = True
-                    self._runs.append([self._speech_start, chunk_start + CHUNK])
+                    start = min(start for start in self._recent_starts if start is not None)
+                    self._runs.append([start, chunk_start + CHUNK])
                 if self._is_confirmed:
                     self._runs[-1][1] = chunk_start + CHUNK
             chunk_start += CHUNK
@@ -152,7 +170,9 @@ class Hearing:
         return probabilities
 
 
-def _at_standard_level(window: Waveform) -> Waveform:
+def _at_standard_level(window: Waveform, gain: float | None) -> Waveform:
     """The window at `RATE_HZ` with its speech at the level that suits the network; it may pass full scale."""
     centred = dc(window, RATE_HZ)
-    return loudness(centred, RATE_HZ, TARGET_DBFS, peak=8.0)
+    if gain is None:
+        return loudness(centred, RATE_HZ, TARGET_DBFS, peak=LOUDEST)
+    return np.asarray(np.clip(centred * np.float32(gain), -LOUDEST, LOUDEST))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 
 from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
+from intonate.audio.doubts import doubt
 from intonate.audio.media import open_media
 from intonate.audio.raw import open_raw
 from intonate.audio.reader import Block, Reader, check_rate
@@ -87,7 +88,10 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         if (sync := next((place for place in starts if place is not None), None)) is not None:
             start, kind = sync, kinds.MP3
     pieces = parts.of(content, kind, start)
-    if tag_end not in (0, start) and not intact.is_padding(content, min(tag_end, start), max(tag_end, start)):
+    is_broken_tag = start > tag_end == 0 and head[:3] == b"ID3"
+    if is_broken_tag or (
+        tag_end not in (0, start) and not intact.is_padding(content, min(tag_end, start), max(tag_end, start))
+    ):
         # Between a tag and the first frame stood more frames.
         pieces[0] = dataclasses.replace(pieces[0], promise=math.nan)
 
@@ -107,6 +111,14 @@ def _check_only_track(track: int | None, name: str) -> None:
 
 
 def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
+    """One part, and a word about a header that contradicts itself."""
+    reader = _open_decoder(content, part, name, track, stack)
+    if part.kind is not None and (text := doubt(content.view(part), part.kind.name)):
+        reader.warnings.append(f"{name} {text}")
+    return reader
+
+
+def _open_decoder(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, by libsndfile where that knows it, else by PyAV."""
     view, kind = content.view(part), part.kind
     if kind is not None and not kind.in_sndfile:

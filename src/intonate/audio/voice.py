@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.activity import LEAST_SPEECH_S, speech_frames
-from intonate.audio.energy import HOP_S
-from intonate.audio.neural import HEARINGS, Neural
+from intonate.audio.clean import dc, gain_to
+from intonate.audio.energy import HOP_S, frame_power
+from intonate.audio.neural import EARS, RECORDING_DBFS, RECORDING_EARS, Ear, Neural
 from intonate.catalogue import check_name
 from intonate.errors import AudioError
 
@@ -27,6 +28,8 @@ NAMES = ("neural", "energy")
 LEAD_IN_BELOW_S = 0.6
 # A recording is heard in the steps of a stream, so that both find the same speech.
 WINDOW_S, STEP_S = 2.0, 0.5
+# It is heard at the level of its speech within so long before and after: one voice, or two who talk to each other.
+LEVEL_S = 15.0
 # Softer than this without speech is silence, louder is noise: a quiet room through a laptop's microphone lies below.
 NOISE_DBFS = -50.0
 SILENCE, NOISE = "silence", "noise"
@@ -73,33 +76,34 @@ def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
     """
     hop = round(HOP_S * sample_rate_hz)
     is_speech = np.zeros(-(-len(waveform) // hop), np.bool_)
-    for start, frames in _detect_in_steps(waveform, sample_rate_hz):
-        is_speech[start // hop :][: len(frames)] = frames
+    if has_voice(waveform, sample_rate_hz):
+        for start, frames in _detect_in_steps(waveform, sample_rate_hz, (*EARS, *RECORDING_EARS[1:])):
+            is_speech[start // hop :][: len(frames)] = frames
     return is_speech
 
 
 def has_voice(waveform: Waveform, sample_rate_hz: int) -> bool:
-    """Whether somebody speaks in a waveform (samples,): as `voice_frames`, but done at the first syllable."""
+    """Whether somebody speaks in a waveform (samples,), done at the first syllable that is surely one."""
+    # A word alone is too short for the second hearing; the first must do.
+    ears = EARS if len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz else RECORDING_EARS
     # Hearing by hearing: nearly every voice is found by the first, long before the second has heard all.
-    return any(
-        bool(frames.any())
-        for hearing in HEARINGS
-        for _, frames in _detect_in_steps(waveform, sample_rate_hz, (hearing,))
-    )
+    return any(bool(frames.any()) for ear in ears for _, frames in _detect_in_steps(waveform, sample_rate_hz, (ear,)))
 
 
 def _detect_in_steps(
-    waveform: Waveform, sample_rate_hz: int, hearings: Sequence[tuple[float, float]] = HEARINGS
+    waveform: Waveform, sample_rate_hz: int, ears: Sequence[Ear]
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
-    has_lead_in = len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz
-    detect = Neural(sample_rate_hz, has_lead_in, hearings)
+    detect = Neural(sample_rate_hz, len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz, ears)
     step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
+    power = frame_power(dc(waveform, sample_rate_hz), sample_rate_hz) if len(waveform) else np.zeros(0)
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
         # From a multiple of the steps, so that the frames of all windows are the same.
         window_start = max(0, start + step - window)
-        yield window_start, detect(waveform[window_start:end], end - start)
+        near = (round((place / sample_rate_hz + side) / HOP_S) for place, side in ((start, -LEVEL_S), (end, LEVEL_S)))
+        gain = gain_to(RECORDING_DBFS, power[max(0, next(near)) : next(near)])
+        yield window_start, detect(waveform[window_start:end], end - start, gain or 1.0)
 
 
 def unvoiced_label(level: float) -> str:

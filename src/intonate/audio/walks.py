@@ -19,6 +19,21 @@ _MATROSKA_IDS = frozenset(
 )
 _ASF_PROPERTIES = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65"
 _ASF_DATA = b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+# Of a RIFF that was never closed, or written to a pipe.
+UNKNOWN_SIZES = (0, 0xFFFF_FFFF)
+
+
+def is_closed(kind: str, head: bytes) -> bool:
+    """Whether the lengths in the header of an AVI or ASF file are its own, and not what was guessed before its end.
+
+    Args:
+        kind: the kind's name.
+        head: its first 64 KiB.
+    """
+    if kind == "avi":
+        return int.from_bytes(head[4:8], "little") not in UNKNOWN_SIZES
+    properties = head.find(_ASF_PROPERTIES)
+    return kind != "asf" or properties < 0 or not int.from_bytes(head[properties + 88 : properties + 92], "little") & 1
 
 
 def matroska_end(content: Content, start: int, end: int) -> int:
@@ -43,7 +58,7 @@ def matroska_end(content: Content, start: int, end: int) -> int:
         else:
             break
     if segment_end:
-        return max(end + 1, segment_end) if position < segment_end else segment_end
+        return segment_end if position == segment_end else max(end + 1, segment_end)
     return position if position >= end or kind_at(content, position) is not None else end + 1
 
 
@@ -59,13 +74,13 @@ def flv_end(content: Content, start: int, end: int) -> int:
 
 
 def avi_end(content: Content, start: int, end: int) -> int:
-    """Where the chunks of an AVI file end (one RIFF per gigabyte); one that was never closed has a size of 0."""
+    """Where the chunks of an AVI file end (one RIFF per gigabyte), closed or not."""
     position, riff, is_closed = start, start, True
     while position < end:
         head = content.read(position, 12)
         name, size = head[:4], int.from_bytes(head[4:8], "little")
         if name == b"RIFF" and head[8:11] == b"AVI" and (position == start or head[11:] != b" "):
-            is_closed, position = is_closed and size > 0, position + 12
+            is_closed, position = is_closed and size not in UNKNOWN_SIZES, position + 12
             riff = riff_end(content, position - 12, end)
         elif is_closed and position >= riff:
             return position

@@ -200,6 +200,12 @@ def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> li
             for turn in turns
             if not any(_leaks(turn, waveform, other_waveform, rate_hz) for other_waveform in other_waveforms)
         ]
+        leak_s = sum(turn.end_s - turn.start_s for turn in turns if turn not in turns_here)
+        if leak_s:
+            warnings.append(
+                f"{decode.name_of(sound.source)}: {leak_s:.1f} s on channel {place + 1} are another channel that leaks "
+                "into it, and are no turns of their own"
+            )
         if not turns_here:
             warnings.append(f"{decode.name_of(sound.source)}: nobody speaks on channel {place + 1}")
         tracks.append(_Track(sound, waveform, turns_here))
