@@ -220,3 +220,17 @@ def test_a_voice_file_whose_block_is_counted_short_is_whole() -> None:
     assert len(found) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
     _, warnings = heard(one_block[: len(one_block) // 2])
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("name", ["surround.m4a", "surround.webm"])
+@pytest.mark.parametrize(("layout", "count"), [("7.1", 8), ("hexadecagonal", 16)])
+def test_eight_channels_and_more(name: str, layout: str, count: int) -> None:
+    """PyAV crashes the process where it gives a plane to each of eight channels."""
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    codec = ("-c:a", "libopus", "-mapping_family", "255") if name.endswith("webm") else ("-c:a", "aac")
+    pan = "|".join([layout, *(f"c{channel}=c0" for channel in range(count))])
+    data = recording(f"{count}-{name}", "-af", f"pan={pan}", "-ar", "48000", *codec)
+    samples, warnings = heard(data)
+    assert not any("damaged" in warning for warning in warnings)
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+    assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)

@@ -40,9 +40,10 @@ REFUSING_CODECS = frozenset({"flac", "wavpack"})
 WITHOUT_GAPS = frozenset({"ogg", "asf"})
 # FFmpeg's own decoder of AMR knows no comfort noise, which is most of what a telephone sends in pauses.
 PREFERRED_DECODERS = {"amrnb": "libopencore_amrnb", "amrwb": "libopencore_amrwb"}
-# Above 8 channels FFmpeg keeps the planes elsewhere, and PyAV 18 was seen to read beyond them (a damaged AAC header
-# that claimed 28): a crash of the process, not an exception.
-MOST_CHANNELS = 8
+# A file of more channels is damaged: those of Ambisonics of the seventh order.
+MOST_CHANNELS = 64
+# With a plane for each of eight channels or more, PyAV 18 reads beyond them, and the process crashes.
+MOST_PLANES = 7
 # Time stamps tremble by less (WebM's are whole milliseconds; one lost packet of Opus is 20 ms), seconds.
 LEAST_GAP_S = 0.08
 # A clock that jumps by more ran on while nothing was recorded, or is damaged, seconds.
@@ -275,9 +276,10 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
                 )
             if (frame_format := (frame.sample_rate, frame.layout.name, frame.format.name)) != previous_format:
                 target = target or (frame.layout, frame.sample_rate)
+                sample_format = "fltp" if target[0].nb_channels <= MOST_PLANES else "flt"
                 previous_format, resampler = (
                     frame_format,
-                    av.AudioResampler(format="fltp", layout=target[0], rate=target[1]),
+                    av.AudioResampler(format=sample_format, layout=target[0], rate=target[1]),
                 )
             time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
             frame.pts = None
@@ -287,7 +289,9 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
             lost_s = 0.0
             decoded_s += frame.samples / frame.sample_rate
             for piece in resampler.resample(frame):
-                yield piece.sample_rate, time_s, np.asarray(piece.to_ndarray().T, np.float32)
+                samples = piece.to_ndarray()
+                block = samples.T if piece.format.is_planar else samples.reshape(-1, piece.layout.nb_channels)
+                yield piece.sample_rate, time_s, np.asarray(block, np.float32)
                 time_s = None
 
 
