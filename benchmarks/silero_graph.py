@@ -3,8 +3,8 @@
     python benchmarks/silero_graph.py        # needs the extra `train`
 
 The graph computes what Silero's network (version 6, 16 kHz) does, for all the chunks that are there in one run:
-magnitudes of four frames of a chunk, four convolutions over them, a recurrent cell from chunk to chunk, a sigmoid. The
-convolutions are written as products of matrices, which are quicker at four frames.
+magnitudes of four frames of a chunk, four convolutions over them, a recurrent cell from chunk to chunk, a sigmoid. A
+convolution over so few frames is one product with a matrix, zeros where the kernel does not reach.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from intonate.audio.silero import FRAME, GRAPH, STATE
+from intonate.audio.silero import CONVOLUTIONS, FRAMES, GRAPH, HOP, STATE
 from intonate.errors import require
 from intonate.export.nodes import Graph, Value
 
-BINS, FRAMES = FRAME // 2 + 1, 4
-# (channels in, channels out, stride, frames that come in) of each convolution, of width three.
-CONVOLUTIONS = ((BINS, 128, 1, 4), (128, 64, 2, 4), (64, 64, 2, 2), (64, STATE, 1, 1))
-INPUTS = {"frames": ("chunks x 4", FRAME), "hidden": (1, 1, STATE), "cell": (1, 1, STATE)}
+BINS = HOP + 1
+CHANNELS = (BINS, 128, 64, 64, STATE)  # of the frames, and of what each convolution makes of them
+FOLDED = ("chunks", FRAMES, HOP)
+INPUTS = {"even": FOLDED, "odd": FOLDED, "hidden": (1, 1, STATE), "cell": (1, 1, STATE)}
+WIDTHS = [frames * channels for (frames, _), channels in zip((*CONVOLUTIONS, (1, 1)), CHANNELS, strict=True)]
 WEIGHTS = {
-    "basis": (FRAME, 2 * BINS),
-    **{f"kernel{layer}": (3 * width_in, width_out) for layer, (width_in, width_out, _, _) in enumerate(CONVOLUTIONS)},
-    **{f"bias{layer}": (width_out,) for layer, (_, width_out, _, _) in enumerate(CONVOLUTIONS)},
+    "cosines": (HOP, BINS),
+    "sines": (HOP, BINS),
+    **{f"kernel{layer}": (WIDTHS[layer], WIDTHS[layer + 1]) for layer in range(len(CONVOLUTIONS))},
+    **{f"bias{layer}": (WIDTHS[layer + 1],) for layer in range(len(CONVOLUTIONS))},
     "input_weight": (1, 4 * STATE, STATE),
     "hidden_weight": (1, 4 * STATE, STATE),
     "gate_bias": (1, 8 * STATE),
@@ -49,16 +51,14 @@ def graph() -> bytes:
     """The ONNX file."""
     network = Graph()
     helper = network.onnx.helper
-    frames, *_ = (network.input(name, np.float32, shape) for name, shape in INPUTS.items())
+    even, odd, *_ = (network.input(name, np.float32, shape) for name, shape in INPUTS.items())
     weights = {name: Value(network, name, np.float32) for name in WEIGHTS}
-    spectrum = frames @ weights["basis"]
-    power = spectrum.slice(0, BINS, 1).square() + spectrum.slice(BINS, 2 * BINS, 1).square()
-    rows = power.apply("Sqrt").reshape(-1, FRAMES, BINS)
-    for layer, (_, _, stride, frame_count) in enumerate(CONVOLUTIONS):
-        padded = network.node("Pad", rows, np.array([0, 1, 0, 0, 1, 0]), dtype=np.float32)
-        last = stride * ((frame_count - 1) // stride) + 1
-        shifted = [padded.slice(shift, shift + last, 1, stride) for shift in range(3)]
-        rows = (network.concat(shifted, axis=2) @ weights[f"kernel{layer}"] + weights[f"bias{layer}"]).apply("Relu")
+    power = (even @ weights["cosines"]).square() + (odd @ weights["sines"]).square()
+    rows = power.apply("Sqrt").reshape(-1, WIDTHS[0])
+    for layer in range(len(CONVOLUTIONS)):
+        layer_weights = weights[f"kernel{layer}"], weights[f"bias{layer}"]
+        rows = network.node("Gemm", rows, *layer_weights, dtype=np.float32).apply("Relu")
+    rows = rows.reshape(-1, 1, STATE)
     lstm_inputs = [rows.name, "input_weight", "hidden_weight", "gate_bias", "", "hidden", "cell"]
     lstm_outputs = [Value(network, name, np.float32) for name in ("states", "last_hidden", "last_cell")]
     network.nodes.append(
@@ -66,7 +66,8 @@ def graph() -> bytes:
     )
     states, hidden, cell = lstm_outputs
     states = states.reshape(-1, STATE).apply("Relu")
-    probabilities = (states @ weights["output_weight"] + weights["output_bias"]).apply("Sigmoid")
+    output_weights = weights["output_weight"], weights["output_bias"]
+    probabilities = network.node("Gemm", states, *output_weights, dtype=np.float32).apply("Sigmoid")
     for (name, shape), value in zip(OUTPUTS.items(), (probabilities, hidden, cell), strict=True):
         network.output(name, value, shape)
 

