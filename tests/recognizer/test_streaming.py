@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from intonate.errors import AudioError, LabelError, ModelError
 from intonate.recognizer import builtin, recording
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
-from intonate.recognizer.streaming import SHOWN_S, SWITCH_BY
+from intonate.recognizer.streaming import PAUSE_S, SHOWN_S, STEP_S, SWITCH_BY, TICK_S
 from intonate.schema import Pool
 
 CORPORA = Path(__file__).parents[2] / "../shared/corpora"
@@ -276,6 +277,23 @@ def test_what_is_shown_is_shown_for_a_second(recognizer, lengths):
     found = segments(events_of(recognizer.stream(RATE, activity="energy"), talk(*spans)))
     starts = [one.start_s for before, one in itertools.pairwise(found) if before.label != one.label]
     assert all(later - earlier >= SHOWN_S - 1e-6 for earlier, later in itertools.pairwise(starts))
+
+
+@pytest.mark.parametrize("hop_s", [0.1, 0.5, 0.7, 2.0])
+def test_activity_is_asked_in_long_steps_and_an_end_is_found_at_once(recognizer, hop_s):
+    stream = recognizer.stream(RATE, activity="energy", hop_s=hop_s)
+    stream._detect = Mock(wraps=stream._detect, least_s=stream._detect.least_s)
+    waveform, ends = talk(3.0, -1.1), []
+    for start in range(0, len(waveform), RATE // 20):
+        events = stream.push(waveform[start:][: RATE // 20])
+        ends += [(start / RATE + 0.05, event.end_s) for event in events if event.type == "final"]
+    stream.finish()
+    steps_s = [call.args[1] / RATE for call in stream._detect.call_args_list]
+    assert sum(steps_s) == pytest.approx(4.1)
+    assert max(steps_s) <= STEP_S + 1e-6
+    assert len(steps_s) <= max(4.1 / hop_s, 4.1 / 0.45) + 4
+    ((found_s, end_s),) = ends
+    assert PAUSE_S - 1e-6 <= found_s - end_s <= PAUSE_S + TICK_S + 0.06
 
 
 def test_a_short_pause_does_not_end_an_utterance(recognizer):

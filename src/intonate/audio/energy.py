@@ -34,8 +34,11 @@ def frame_power(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[n
     energy = np.zeros(blocks + WINDOW_BLOCKS)
     energy[:whole_blocks] = np.einsum("ij,ij->i", rows, rows)
     energy[whole_blocks] = np.dot(tail, tail)
-    starts = np.arange(0, blocks, HOP_BLOCKS)
-    return np.asarray(sum(energy[starts + shift] for shift in range(WINDOW_BLOCKS)) / (WINDOW_BLOCKS * block))
+    power = energy[:blocks:HOP_BLOCKS].copy()
+    for shift in range(1, WINDOW_BLOCKS):
+        power += energy[shift : blocks + shift : HOP_BLOCKS]
+    power /= WINDOW_BLOCKS * block
+    return power
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -40,8 +40,9 @@ SPEECH = "speech"
 # The first answer comes after this much sound, not after a whole window: two seconds of nothing look broken, and a
 # single word is over by then. Such short windows never go into the speaker's statistics.
 FIRST_S = 1.0
-# How often voice activity is asked, at the least: an utterance is found to have ended this late.
-TICK_S = 0.25
+# Voice activity is asked as often as recordings are heard, and sooner where an utterance may have ended: that is found
+# this late at the most.
+STEP_S, TICK_S = 0.5, 0.25
 # It looks back this far for the background and the level.
 ACTIVITY_WINDOW_S = 2.0
 # Time constant of the smoothing of log-probabilities: after it a new emotion has 63 % of the weight.
@@ -154,10 +155,10 @@ class Stream:
             self._scores(np.ones(len(self._spec.labels)))  # raises before any sound is there
         self._tokens = inputs.token_ids(self._spec, None)
         check_windows(window_s, hop_s)
-        tick_s = hop_s / math.ceil(hop_s / TICK_S - 1e-9)
+        self._tick_s = hop_s / math.ceil(hop_s / TICK_S - 1e-9)
         history_s = max(window_s, WHOLE_S + 2 * MARGIN_S + PAUSE_S)
         rate_hz = self._spec.sample_rate_hz
-        self._buffer = WindowBuffer(sample_rate_hz, rate_hz, max(tick_s, 0.1), max(tick_s, 0.1), tick_s, history_s)
+        self._buffer = WindowBuffer(sample_rate_hz, rate_hz, STEP_S, self._tick_s, self._tick_s, history_s)
         self._frames = FrameMemory()
         self._detect = detector(activity, rate_hz)
         self._activity_window = np.zeros(0, np.float32)
@@ -227,7 +228,16 @@ class Stream:
             events.append(self._segment_event(window.end_s))
         if self._utterance is not None and window.end_s - self._utterance.end_s >= PAUSE_S:
             events += self._final_events()
+        self._buffer.delay(self._next_tick_s(window.end_s))
         return events
+
+    def _next_tick_s(self, now_s: float) -> float:
+        """When the next segment or the end of the utterance may be due, in whole ticks from now."""
+        due_s = self._next_end_s
+        if self._utterance is not None:
+            due_s = min(due_s, self._utterance.end_s + PAUSE_S)
+        ticks = math.ceil((due_s - now_s) / self._tick_s - 1e-6)
+        return now_s + self._tick_s * min(max(1, ticks), int(STEP_S / self._tick_s + 1e-6))
 
     def _follow_utterance(self, frames: NDArray[np.bool_], now_s: float) -> None:
         """Begin an utterance, or move its end; `frames` end now."""

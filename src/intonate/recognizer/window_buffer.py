@@ -102,6 +102,10 @@ class WindowBuffer:
         """Whether so many more samples complete a window."""
         return self.received + samples >= round(self._next_end_s * self._from_hz)
 
+    def delay(self, end_s: float) -> None:
+        """Let the next window end then, with all that is new in it: nobody needs one before."""
+        self._next_end_s = end_s
+
     def last_window(self) -> StreamWindow | None:
         """The window at the very end, if anything came after the last one."""
         end_s = self.received / self._from_hz
