@@ -113,7 +113,13 @@ def unvoiced_label(level: float) -> str:
 
 def level_dbfs(samples: Waveform) -> float:
     """RMS about its mean (an offset is no sound), in dB of full scale; `QUIETEST_DBFS` at least."""
-    return power_dbfs(float(np.var(samples, dtype=np.float64)) if len(samples) else 0.0)
+    return power_dbfs(sound_power(samples) if len(samples) else 0.0)
+
+
+def sound_power(samples: Waveform) -> float:
+    """The mean square about the mean."""
+    centred = samples - np.float32(samples.mean(dtype=np.float64))
+    return float(centred @ centred) / len(samples)
 
 
 def power_dbfs(power: float) -> float:

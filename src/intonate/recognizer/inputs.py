@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import features
+from intonate.audio.clean import clean
 from intonate.errors import ModelError, first_line, require
+from intonate.features.frame_memory import FrameMemory, place_within, remembering
 from intonate.features.normalise import SpeakerStatistics, distance, normalise
 from intonate.recognizer.model_file import TOKENS
 from intonate.schema import ModelInput, ModelSpec
@@ -69,6 +71,32 @@ def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.i
             features_by_key[key] = np.asarray(front_end(waveform, spec.sample_rate_hz, **item.params))
         clip[item.name] = features_by_key[key]
     return clip
+
+
+def clean_and_extract(
+    spec: ModelSpec,
+    waveform: NDArray[np.float32],
+    tokens: NDArray[np.int64] | None = None,
+    memory: FrameMemory | None = None,
+    first: int = 0,
+    settled: int | None = None,
+) -> tuple[Clip, int]:
+    """The same for one that is cleaned here, and how many samples are left of it.
+
+    Args:
+        spec: the model's.
+        waveform: (samples,) float32 at the spec's rate.
+        tokens: as in `extract`.
+        memory: frames of the sound that the waveform is a piece of, those of other pieces; None where it stands alone.
+        first: its first sample, from the start of that sound.
+        settled: samples of that sound that will not change any more; None for all that is there.
+    """
+    sound = clean(waveform, spec.sample_rate_hz, spec.clean)
+    start = None if memory is None else place_within(sound, waveform)
+    if memory is None or start is None:
+        return extract(spec, sound, tokens), len(sound)
+    with remembering(memory, sound, first + start, first + len(waveform) if settled is None else settled):
+        return extract(spec, sound, tokens), len(sound)
 
 
 def familiarity(spec: ModelSpec, clip: Clip) -> float | None:

@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.clean import clean
 from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
 from intonate.audio.voice import NOISE, detector, has_voice, level_dbfs, unvoiced_label
 from intonate.cancellation import check
 from intonate.emotions import merge_scores
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
+from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, own_words, recording
 from intonate.recognizer.answer import clip_prediction, dimensions_of, events_of, prediction
@@ -316,7 +316,7 @@ class Recognizer:
         normalised with itself in the statistics, but not counted in those of the windows after it.
         """
         rate_hz, counted_end_s, detected_end_s = self.spec.sample_rate_hz, 0.0, 0.0
-        detect = detector(None, rate_hz)
+        detect, frames = detector(None, rate_hz), FrameMemory()
         for start_s, waveform in recording.windows(blocks, rate_hz, self.spec.pool):
             end_s = start_s + len(waveform) / rate_hz
             is_counted = start_s >= counted_end_s
@@ -326,7 +326,8 @@ class Recognizer:
                 clip = self._clip_for_events(waveform, request)
             else:
                 window_request = request.for_window(start_s, end_s)
-                clip = self._extract_clip(waveform, window_request, speaker if is_counted else speaker.copy())
+                statistics, first = speaker if is_counted else speaker.copy(), round(start_s * rate_hz)
+                clip = self._extract_clip(waveform, window_request, statistics, frames, first)
                 counted_end_s = end_s if is_counted else counted_end_s
             familiarity = None if clip is None else clip.familiarity
             yield Window(start_s, end_s, speech, None, level_dbfs(waveform), familiarity), clip
@@ -342,12 +343,18 @@ class Recognizer:
             return None
         return self._extract_clip(waveform, request, SpeakerStatistics())._replace(familiarity=None, has_speech=False)
 
-    def _extract_clip(self, waveform: Waveform, request: Request, speaker: SpeakerStatistics) -> SpeechClip:
-        """The normalised clip of a piece of speech, which is added to `speaker`."""
+    def _extract_clip(
+        self,
+        waveform: Waveform,
+        request: Request,
+        speaker: SpeakerStatistics,
+        frames: FrameMemory | None = None,
+        first: int = 0,
+    ) -> SpeechClip:
+        """The normalised clip of a piece of speech, which is added to `speaker`; `frames` and `first` as for inputs."""
         spec = self.spec
-        sound = clean(waveform, spec.sample_rate_hz, spec.clean)
-        clip = inputs.extract(spec, sound, request.tokens)
-        familiarity, sound_s = inputs.familiarity(spec, clip), len(sound) / spec.sample_rate_hz
+        clip, samples = inputs.clean_and_extract(spec, waveform, request.tokens, frames, first)
+        familiarity, sound_s = inputs.familiarity(spec, clip), samples / spec.sample_rate_hz
         if request.fixed_speaker is None:
             inputs.update_speaker(spec, clip, speaker)
         speaker = speaker if request.fixed_speaker is None else request.fixed_speaker

@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.clean import clean
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import Waveform
-from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, unvoiced_label
+from intonate.audio.voice import QUIETEST_DBFS, SILENCE, detector, power_dbfs, sound_power, unvoiced_label
 from intonate.errors import AudioError
-from intonate.features.frame_memory import FrameMemory, place_within, remembering
+from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.answer import dimensions_of
@@ -219,7 +218,7 @@ class Stream:
         # Of what came before, the detector knows more by now.
         earlier_frames = self._voiced_frames[: max(0, len(self._voiced_frames) + new_frames - len(frames))]
         self._voiced_frames = np.concatenate([earlier_frames, frames])[-math.ceil((self.window_s + 1) / HOP_S) :]
-        self._segment.power += float(np.square(new_sound - new_sound.mean(dtype=np.float64), dtype=np.float64).sum())
+        self._segment.power += sound_power(new_sound) * len(new_sound)
         self._segment.samples += len(new_sound)
         self._follow_utterance(frames, window.end_s)
         events = []
@@ -304,12 +303,8 @@ class Stream:
 
     def _extract(self, first: int, waveform: Waveform) -> inputs.Clip:
         """The front ends' output for a piece of the stream from sample `first` on."""
-        sound = clean(waveform, self._spec.sample_rate_hz, self._spec.clean)
-        start = place_within(sound, waveform)
-        if start is None:
-            return inputs.extract(self._spec, sound, self._tokens)
-        with remembering(self._frames, sound, first + start, self._buffer.settled):
-            return inputs.extract(self._spec, sound, self._tokens)
+        settled = self._buffer.settled
+        return inputs.clean_and_extract(self._spec, waveform, self._tokens, self._frames, first, settled)[0]
 
     def _clip_probabilities(self, clip: inputs.Clip, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""
