@@ -10,6 +10,7 @@ from running import Running, closing, form, receive, wav
 from intonate.cancellation import check
 from intonate.service import load, predictions
 from intonate.service.load import LagClock, Load, trial_cost
+from intonate.service.sessions import Session
 from intonate.service.state import ServiceState
 
 RATE = 16_000
@@ -95,6 +96,13 @@ def test_a_stream_that_is_behind_says_so_and_answers_pings(recognizer, monkeypat
             await asyncio.sleep(0.8)
         return await in_pool(self, work, *args)
 
+    push, piece_sizes = Session.push, []
+
+    def counted(self, samples):
+        piece_sizes.append(len(samples))
+        return push(self, samples)
+
+    monkeypatch.setattr(Session, "push", counted)
     monkeypatch.setattr(ServiceState, "in_stream_pool", slowly)
     sound = pcm(4.0)
     with Running(recognizer) as service, service.stream(QUERY) as ws:
@@ -115,6 +123,8 @@ def test_a_stream_that_is_behind_says_so_and_answers_pings(recognizer, monkeypat
     behind = [event["seconds"] for event in events if event["type"] == "behind"]
     assert behind[0] >= 1
     assert behind[-1] == 0
+    assert sum(piece_sizes) <= len(sound) // 2
+    assert len(piece_sizes) <= 14, "forty messages: those that come while a window is computed are one piece"
     assert [event["seq"] for event in events if "seq" in event] == list(range(1, 1 + sum("seq" in e for e in events)))
 
 

@@ -30,7 +30,7 @@ from intonate.service.state import ServiceState
 
 # Sound is processed in pieces this long, so that others get their turn, and seldom in shorter ones: what comes in tens
 # of milliseconds is put together first, until it completes a window.
-PIECE_S = 0.25
+PIECE_S = 0.5
 # What a message that waits takes beside its sound.
 MESSAGE_BYTES = 128
 
@@ -83,7 +83,8 @@ class _Connection:
         self._queue: asyncio.Queue[tuple[float, bytes | str | Exception]] = asyncio.Queue()
         self._pending_bytes = 0  # of the queue, of what is processed now, and of what is not queued yet
         self._width = ENCODINGS[self._query.format].width
-        self._unqueued = bytearray()  # less than a window, and perhaps the beginning of a sample
+        self._unqueued = bytearray()  # less than a window, what comes while one is computed, a piece of a sample
+        self._due_at = 0.0  # since when there is a window in it; 0 for not yet
         self._has_room = asyncio.Event()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._waiting_since = time.monotonic()  # for the next message
@@ -205,7 +206,7 @@ class _Connection:
             self._end_after_queue(error)
 
     def _collect(self, session: Session, data: bytes) -> None:
-        """Put sound to what came before, and queue it where it completes a window, or the window before is computed.
+        """Put sound to what came before, and queue it where it completes a window and none is computed.
 
         Raises:
             AudioError: the connection begins like something else than samples.
@@ -216,15 +217,22 @@ class _Connection:
         is_idle = self._pending_bytes == len(self._unqueued)
         self._unqueued += data
         self._pending_bytes += len(data)
-        samples = len(self._unqueued) // self._width
-        if not is_idle or samples >= PIECE_S * session.rate_hz or session.completes(samples):
+        if not self._due_at and self._is_due(session):
+            self._due_at = time.monotonic()
+        if is_idle and self._due_at:
             self._queue_sound()
+
+    def _is_due(self, session: Session) -> bool:
+        """Whether what is not queued completes a window, or is much."""
+        samples = len(self._unqueued) // self._width
+        return samples >= PIECE_S * session.rate_hz or session.completes(samples)
 
     def _queue_sound(self) -> None:
         """Queue the whole samples that wait for it."""
         whole_bytes = len(self._unqueued) - len(self._unqueued) % self._width
         if whole_bytes:
-            self._queue.put_nowait((time.monotonic(), bytes(self._unqueued[:whole_bytes])))
+            self._queue.put_nowait((self._due_at or time.monotonic(), bytes(self._unqueued[:whole_bytes])))
+            self._due_at = 0.0
             del self._unqueued[:whole_bytes]
             self._pending_bytes += MESSAGE_BYTES
 
@@ -259,6 +267,8 @@ class _Connection:
             if isinstance(item, bytes):
                 await self._process_all(session, item, arrived_at)
                 self._pending_bytes -= len(item) + MESSAGE_BYTES
+                if self._is_due(session):  # what came meanwhile, in one piece
+                    self._queue_sound()
                 self._has_room.set()
                 await self._tell_lag(session)
             elif isinstance(item, str):
