@@ -94,8 +94,8 @@ def scores_at_thresholds(truth: dict[str, Bools], scores: dict[str, Floats], lab
 
 
 def probabilities_of_text(recognizer: Recognizer, rows: Sequence[Utterance]) -> Floats:
-    tokens = [inputs.token_ids(recognizer.spec, row.text) for row in rows]
-    return recognizer.probabilities([inputs.extract(recognizer.spec, np.zeros(0, np.float32), ids) for ids in tokens])
+    words = [inputs.of_words(recognizer.spec, row.text) for row in rows]
+    return recognizer.probabilities([inputs.extract(recognizer.spec, np.zeros(0, np.float32), one) for one in words])
 
 
 def regression(train: Sequence[Utterance], truth: Bools, asked: Sequence[Sequence[Utterance]]) -> list[Floats]:

@@ -86,7 +86,7 @@ def contents() -> str:
 
 
 def catalogue(room: str) -> str:
-    """A table of what can be named in a recipe: the name, what it is, and its parameters with their defaults."""
+    """A table of what can be named in a recipe, of `features.text` too: the name, and what it is."""
     lines = ["| name | what it is |", "| --- | --- |"]
     for name, where in sorted(import_module(f"intonate.{room}").CATALOGUE.items()):
         module_name, attribute = where.split(":")
@@ -101,7 +101,7 @@ def catalogue(room: str) -> str:
 def read_source(app: Any, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += contents()
-    source[0] = re.sub(r"<!-- catalogue of (\w+) -->", lambda match: catalogue(match[1]), source[0])
+    source[0] = re.sub(r"<!-- catalogue of ([\w.]+) -->", lambda match: catalogue(match[1]), source[0])
 
 
 def finish(app: Any, error: Exception | None) -> None:

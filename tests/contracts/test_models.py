@@ -108,10 +108,10 @@ def text_for(recognizer: Recognizer) -> str | None:
 def clips_of(recognizer: Recognizer, lengths_s: tuple[float, ...]) -> list[serving.Clip]:
     """Ready for the graph, each alone."""
     spec, rng = recognizer.spec, np.random.default_rng(1)
-    tokens = serving.token_ids(spec, text_for(recognizer))
+    words = serving.of_words(spec, text_for(recognizer))
     clips = []
     for length_s in lengths_s:
-        clip = serving.extract(spec, toy.voice("happy", 1, rng, length_s), tokens)
+        clip = serving.extract(spec, toy.voice("happy", 1, rng, length_s), words)
         speaker = serving.SpeakerStatistics()
         serving.update_speaker(spec, clip, speaker)
         clips.append(serving.normalise_clip(spec, clip, speaker))

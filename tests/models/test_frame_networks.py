@@ -51,6 +51,18 @@ def test_descriptors_are_heard_beside_the_frames(name):
     assert ((one - other).abs().amax(dim=1) > 1e-3).all()
 
 
+@pytest.mark.parametrize("name", [name for name in BUILT if name != "resnet34"])
+def test_linguistic_features_stand_beside_the_descriptors(name):
+    network = network_of(name, {"frames": COLUMNS, "descriptors": 3, "linguistic": 2})
+    frames, lengths = torch.randn(2, 40, COLUMNS), torch.tensor([40, 25])
+    zeros, ones = (torch.full((2, 3), value) for value in (0.0, 1.0))
+    with torch.no_grad():
+        answers = [network(frames, lengths, *vectors) for vectors in ((zeros, zeros[:, :2]), (zeros, ones[:, :2]))]
+        swapped = network(frames, lengths, ones, zeros[:, :2])
+    assert ((answers[0] - answers[1]).abs().amax(dim=1) > 1e-3).all()
+    assert ((answers[0] - swapped).abs().amax(dim=1) > 1e-3).all()
+
+
 @pytest.mark.parametrize("name", BUILT)
 def test_the_file_answers_the_same_at_any_length(name, tmp_path):
     rng = np.random.default_rng(0)

@@ -15,8 +15,8 @@ LENGTHS_S = (1.2, 2.1, 3.4)
 
 def probes(spec: ModelSpec) -> list[inputs.Clip]:
     """Clips of three lengths, as the graph takes them: a buzz of 140 Hz in syllables, with noise far below."""
-    tokens = inputs.token_ids(spec, "kids are talking by the door") if inputs.takes_text(spec) else None
-    clips = [inputs.extract(spec, sound, tokens) for sound in sounds(spec.sample_rate_hz)]
+    words = inputs.of_words(spec, "kids are talking by the door") if inputs.takes_text(spec) else None
+    clips = [inputs.extract(spec, sound, words) for sound in sounds(spec.sample_rate_hz)]
     return [inputs.normalise_clip(spec, clip, SpeakerStatistics()) for clip in clips]
 
 

@@ -87,7 +87,7 @@ def waveform_graph(model: ModelFile, optional_speaker: bool = True) -> Any:
         ModelError: as in `waveform_model`.
     """
     onnx, spec = require("onnx", "train"), model.spec
-    if any(item.front_end == "tokens" for item in spec.inputs):
+    if inputs.takes_text(spec):
         raise ModelError(f"model {spec.name!r} reads words, and a graph of samples cannot; give one that listens only")
     if spec.pieces:
         raise ModelError(f"model {spec.name!r} writes words down, for which its graph has an output that is not kept")

@@ -13,7 +13,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from intonate.models.contract import Network
-from intonate.models.rows import Head, halved, mask_of
+from intonate.models.rows import Head, beside, halved, mask_of, vector_width
 
 
 class CNN(Network):
@@ -21,7 +21,8 @@ class CNN(Network):
 
     Args:
         classes: number of outputs.
-        columns: {"frames": columns of a frame}, and "descriptors" where there is such a vector.
+        columns: {"frames": columns of a frame}, and "descriptors" and "linguistic" where there are
+            such vectors.
         channels: widths of the convolutions.
         kernel: frames that each sees; odd.
         dropout: before the output.
@@ -47,15 +48,21 @@ class CNN(Network):
         )
         # A last pair of one frame alone is a pair all the same: ceil(n / 2) frames are left.
         self.halve = nn.MaxPool1d(2, ceil_mode=True)
-        self.head = Head(classes, widths[-1], columns.get("descriptors", 0), dropout)
+        self.head = Head(classes, widths[-1], vector_width(columns), dropout)
 
-    def forward(self, frames: Tensor, frames_lengths: Tensor, descriptors: Tensor | None = None) -> Tensor:
-        """(batch, frames, columns), (batch,), (batch, descriptors) -> (batch, classes)."""
+    def forward(
+        self,
+        frames: Tensor,
+        frames_lengths: Tensor,
+        descriptors: Tensor | None = None,
+        linguistic: Tensor | None = None,
+    ) -> Tensor:
+        """(batch, frames, columns), (batch,), (batch, descriptors) and (batch, linguistic) -> (batch, classes)."""
         x, lengths = frames.transpose(1, 2), frames_lengths
         for stage in self.stages:
             # Beyond the end of a clip are zeros, and a ReLU is never less: padding wins no maximum.
             x = stage(x * mask_of(lengths, x.shape[2])[:, None])
             x = self.halve(x * mask_of(lengths, x.shape[2])[:, None])
             lengths = halved(lengths, 2)
-        logits: Tensor = self.head(x.transpose(1, 2), lengths, descriptors)
+        logits: Tensor = self.head(x.transpose(1, 2), lengths, beside(descriptors, linguistic))
         return logits

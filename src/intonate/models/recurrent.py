@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from intonate.errors import RecipeError
 from intonate.models.contract import Network
-from intonate.models.rows import Head, backwards
+from intonate.models.rows import Head, backwards, beside, vector_width
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -27,7 +27,8 @@ class Recurrent(Network):
 
     Args:
         classes: number of outputs.
-        columns: {"frames": columns of a frame}, and "descriptors" where there is such a vector.
+        columns: {"frames": columns of a frame}, and "descriptors" and "linguistic" where there are
+            such vectors.
         cell: `lstm` or `gru`.
         width: units of a layer, in each direction.
         layers: one above the other.
@@ -59,10 +60,16 @@ class Recurrent(Network):
             CELLS[cell](inside, width, batch_first=True) for inside in widths[: layers * bidirectional]
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = Head(classes, directions * width, columns.get("descriptors", 0), dropout)
+        self.head = Head(classes, directions * width, vector_width(columns), dropout)
 
-    def forward(self, frames: Tensor, frames_lengths: Tensor, descriptors: Tensor | None = None) -> Tensor:
-        """(batch, frames, columns), (batch,), (batch, descriptors) -> (batch, classes)."""
+    def forward(
+        self,
+        frames: Tensor,
+        frames_lengths: Tensor,
+        descriptors: Tensor | None = None,
+        linguistic: Tensor | None = None,
+    ) -> Tensor:
+        """(batch, frames, columns), (batch,), (batch, descriptors) and (batch, linguistic) -> (batch, classes)."""
         x = frames
         for place, forth in enumerate(self.forth):
             x = self.dropout(x) if place else x
@@ -70,5 +77,5 @@ class Recurrent(Network):
             if len(self.back):
                 outputs.append(backwards(self.back[place](backwards(x, frames_lengths))[0], frames_lengths))
             x = torch.cat(outputs, dim=2)
-        logits: Tensor = self.head(x, frames_lengths, descriptors)
+        logits: Tensor = self.head(x, frames_lengths, beside(descriptors, linguistic))
         return logits

@@ -5,8 +5,13 @@ Everything here leaves an answer as it is, however much a clip is padded, and ex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
+
+# Inputs that are one vector of the whole clip, beside frames.
+VECTORS = ("descriptors", "linguistic")
 
 
 def mask_of(lengths: Tensor, rows: int) -> Tensor:
@@ -45,6 +50,17 @@ class AttentivePooling(nn.Module):
         mean = (weight * x).sum(dim=1)
         spread = (weight * (x - mean[:, None]) ** 2).sum(dim=1)
         return torch.cat([mean, torch.sqrt(spread + 1e-5)], dim=1)
+
+
+def vector_width(columns: Mapping[str, int]) -> int:
+    """How wide the vectors of the whole clip are together; 0 where there is none."""
+    return sum(columns.get(name, 0) for name in VECTORS)
+
+
+def beside(*vectors: Tensor | None) -> Tensor | None:
+    """Those of the vectors (batch, width) that are there, side by side; None where none is."""
+    given = [vector for vector in vectors if vector is not None]
+    return torch.cat(given, dim=1) if given else None
 
 
 class Head(nn.Module):

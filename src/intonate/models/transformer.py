@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from intonate.errors import RecipeError
 from intonate.models.contract import Network
-from intonate.models.rows import Head, halved, mask_of
+from intonate.models.rows import Head, beside, halved, mask_of, vector_width
 
 # What stands in for minus infinity where nobody looks: finite in half precision.
 PADDING_SCORE = -1e4
@@ -63,7 +63,8 @@ class Transformer(Network):
 
     Args:
         classes: number of outputs.
-        columns: {"frames": columns of a frame}, and "descriptors" where there is such a vector.
+        columns: {"frames": columns of a frame}, and "descriptors" and "linguistic" where there are
+            such vectors.
         width: of the rows; a multiple of twice the heads.
         layers: one above the other.
         heads: of each layer's attention.
@@ -93,10 +94,16 @@ class Transformer(Network):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(Layer(width, heads, hidden, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.head = Head(classes, width, columns.get("descriptors", 0), dropout)
+        self.head = Head(classes, width, vector_width(columns), dropout)
 
-    def forward(self, frames: Tensor, frames_lengths: Tensor, descriptors: Tensor | None = None) -> Tensor:
-        """(batch, frames, columns), (batch,), (batch, descriptors) -> (batch, classes)."""
+    def forward(
+        self,
+        frames: Tensor,
+        frames_lengths: Tensor,
+        descriptors: Tensor | None = None,
+        linguistic: Tensor | None = None,
+    ) -> Tensor:
+        """(batch, frames, columns), (batch,), (batch, descriptors) and (batch, linguistic) -> (batch, classes)."""
         x, lengths = frames.transpose(1, 2), frames_lengths
         for convolution in (self.first, self.second):
             x = F.gelu(convolution(x * mask_of(lengths, x.shape[2])[:, None]))
@@ -106,5 +113,5 @@ class Transformer(Network):
         padding_scores = PADDING_SCORE * (1 - mask_of(lengths, x.shape[1]))[:, None, None, :]
         for layer in self.layers:
             x = layer(x, padding_scores)
-        logits: Tensor = self.head(self.norm(x), lengths, descriptors)
+        logits: Tensor = self.head(self.norm(x), lengths, beside(descriptors, linguistic))
         return logits

@@ -107,7 +107,7 @@ def _describe(model: ClipModel, position: int, source: Source, request: Request)
     speech = voice_frames(waveform, spec.sample_rate_hz)
     if not speech.any():
         return None
-    clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.tokens)
+    clip = inputs.extract(spec, clean(waveform, spec.sample_rate_hz, spec.clean), request.words)
     inputs.update_speaker(spec, clip, statistics)
     probabilities = model.probabilities([inputs.normalise_clip(spec, clip, statistics)])[0]
     label = int(probabilities.argmax()) if len(probabilities) else 0

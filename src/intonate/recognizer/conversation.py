@@ -272,8 +272,8 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
     waveform = track.waveform[offset : max(offset + 1, round(turn.end_s * rate_hz))]
     pieces, counted_end = [], 0
     for start, end in recording.recording_cuts(len(waveform), rate_hz, pool):
-        tokens = request.for_window((offset + start) / rate_hz, (offset + end) / rate_hz).tokens
-        clip = inputs.extract(spec, clean(waveform[start:end], rate_hz, spec.clean), tokens)
+        words = request.for_window((offset + start) / rate_hz, (offset + end) / rate_hz).words
+        clip = inputs.extract(spec, clean(waveform[start:end], rate_hz, spec.clean), words)
         pieces.append(_Piece(number, turn.speaker, clip, start >= counted_end))
         counted_end = end if start >= counted_end else counted_end
     return pieces

@@ -1,4 +1,4 @@
-"""From a clean waveform to what the graph takes: front ends, tokens, normalisation, padding.
+"""From a clean waveform to what the graph takes: front ends of sound and of words, normalisation, padding.
 
 A *clip* here is {input name: array}, the front ends' output for one piece of sound.
 """
@@ -16,24 +16,25 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.audio.clean import clean
 from intonate.errors import ModelError, first_line, require
+from intonate.features import text as text_features
 from intonate.features.frame_memory import FrameMemory, place_within, remembering
 from intonate.features.normalise import SpeakerStatistics, distance, normalise
-from intonate.recognizer.model_file import TOKENS
+from intonate.features.text import TOKENS, is_text
 from intonate.schema import ModelInput, ModelSpec
 
 Clip = dict[str, NDArray[Any]]
 
 
 def takes_text(spec: ModelSpec) -> bool:
-    return any(item.front_end == TOKENS for item in spec.inputs)
+    return any(is_text(item.front_end) for item in spec.inputs)
 
 
-def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
-    """The tokens of `text`, (tokens,); None for a model without a text input.
+def of_words(spec: ModelSpec, text: str | None) -> Clip:
+    """The inputs that are made of `text`; none for a model without.
 
     Raises:
         ModelError: the model needs a text and there is none, or takes none and there is one.
-        MissingExtraError: `tokenizers` is not installed.
+        MissingExtraError: the library that reads it is not installed.
     """
     if not takes_text(spec):
         if text is not None:
@@ -41,10 +42,17 @@ def token_ids(spec: ModelSpec, text: str | None) -> NDArray[np.int64] | None:
                 f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text), or let a "
                 f"text model read it as well: --model {spec.name}+text"
             )
-        return None
+        return {}
     if text is None and spec.text_required:
         raise ModelError(f'model {spec.name!r} needs the words as well: give them with --text "…" (text=… in Python)')
-    return np.asarray(_tokenizer(spec.tokenizer).encode(text or "").ids, np.int64)
+    return {item.name: encode_text(spec, item, text or "") for item in spec.inputs if is_text(item.front_end)}
+
+
+def encode_text(spec: ModelSpec, item: ModelInput, text: str) -> NDArray[Any]:
+    """One input of words: (tokens,) int64, or (columns,) float32 of a front end of words."""
+    if item.front_end == TOKENS:
+        return np.asarray(_tokenizer(spec.tokenizer).encode(text).ids, np.int64)
+    return text_features.get(item.front_end)(text, **item.params)
 
 
 @lru_cache(maxsize=4)
@@ -56,14 +64,21 @@ def _tokenizer(definition: str) -> Any:
         raise ModelError(f"the model's tokenizer cannot be read: {first_line(error)}") from error
 
 
-def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.int64] | None = None) -> Clip:
-    """The front ends' output for one clean waveform (samples,) at the spec's rate, not yet normalised."""
+def extract(spec: ModelSpec, waveform: NDArray[np.float32], words: Clip | None = None) -> Clip:
+    """The front ends' output for one clean waveform (samples,) at the spec's rate, not yet normalised.
+
+    Args:
+        spec: of the model.
+        waveform: the sound.
+        words: the inputs that are made of what was said (`of_words`); None for what an empty text gives.
+    """
     clip: Clip = {}
+    words = of_words(spec, "") if words is None and takes_text(spec) else words or {}
     # Members of an ensemble may take the same features, each normalised in its own way: they are computed once.
     features_by_key: Clip = {}
     for item in spec.inputs:
-        if item.front_end == TOKENS:
-            clip[item.name] = np.zeros(0, np.int64) if tokens is None else tokens
+        if is_text(item.front_end):
+            clip[item.name] = words[item.name]
             continue
         key = f"{item.front_end} {json.dumps(item.params, sort_keys=True)}"
         if key not in features_by_key:
@@ -76,7 +91,7 @@ def extract(spec: ModelSpec, waveform: NDArray[np.float32], tokens: NDArray[np.i
 def clean_and_extract(
     spec: ModelSpec,
     waveform: NDArray[np.float32],
-    tokens: NDArray[np.int64] | None = None,
+    words: Clip | None = None,
     memory: FrameMemory | None = None,
     first: int = 0,
     settled: int | None = None,
@@ -86,7 +101,7 @@ def clean_and_extract(
     Args:
         spec: the model's.
         waveform: (samples,) float32 at the spec's rate.
-        tokens: as in `extract`.
+        words: as in `extract`.
         memory: frames of the sound that the waveform is a piece of, those of other pieces; None where it stands alone.
         first: its first sample, from the start of that sound.
         settled: samples of that sound that will not change any more; None for all that is there.
@@ -94,9 +109,9 @@ def clean_and_extract(
     sound = clean(waveform, spec.sample_rate_hz, spec.clean)
     start = None if memory is None else place_within(sound, waveform)
     if memory is None or start is None:
-        return extract(spec, sound, tokens), len(sound)
+        return extract(spec, sound, words), len(sound)
     with remembering(memory, sound, first + start, first + len(waveform) if settled is None else settled):
-        return extract(spec, sound, tokens), len(sound)
+        return extract(spec, sound, words), len(sound)
 
 
 def familiarity(spec: ModelSpec, clip: Clip) -> float | None:

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.features.text import is_text
 from intonate.recognizer import builtin, inputs
-from intonate.recognizer.model_file import BATCHINGS, TOKENS, ModelFile, read_model
+from intonate.recognizer.model_file import BATCHINGS, ModelFile, read_model
 from intonate.recognizer.probabilities import softmax
 from intonate.schema import ModelSpec
 
@@ -91,6 +92,11 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
         raise ModelError(f"{name} cannot be: {voice.spec.name!r} reads a text already; give it one with --text")
     if not is_text_model(text.spec):
         raise ModelError(f"{name} cannot be: {text.spec.name!r} is no text model; the voice comes first: compact+text")
+    if not text.spec.tokenizer:
+        raise ModelError(
+            f"{name} cannot be: {text.spec.name!r} takes counts and scores of words, and only a model that takes the "
+            "words themselves can stand beside a voice; or train both in one (recipe cnn-linguistic)"
+        )
     if set(voice.spec.labels) != set(text.spec.labels):
         raise ModelError(
             f"{name} cannot be: {voice.spec.name!r} answers {', '.join(voice.spec.labels)}, "
@@ -115,8 +121,8 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
         scores={},
         pieces=(),
     )
-    empty_text = inputs.token_ids(spec, None)
-    return LateFusion(voice.path, spec, voice, text, weight, 0 if empty_text is None else len(empty_text))
+    (empty_text,) = inputs.of_words(spec, None).values()
+    return LateFusion(voice.path, spec, voice, text, weight, len(empty_text))
 
 
 def open_model(
@@ -137,7 +143,7 @@ def open_model(
 
 def is_text_model(spec: ModelSpec) -> bool:
     """Whether a model takes text and no sound."""
-    return all(item.front_end == TOKENS for item in spec.inputs)
+    return all(is_text(item.front_end) for item in spec.inputs)
 
 
 def _label_prior(spec: ModelSpec) -> NDArray[np.float64]:

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
+from intonate.features import text as text_features
+from intonate.features.text import TOKENS
 from intonate.onnx_session import open_session
 from intonate.published.protobuf import fields
 from intonate.recognizer.probabilities import softmax
@@ -30,7 +32,6 @@ SPEC_KEY = "intonate.spec"
 METADATA_FIELD = 14
 # Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
 ENCODER_KEY = "intonate.encoder."
-TOKENS = "tokens"
 # How clips may share a batch, from any to none with another (`ModelSpec.batching`).
 BATCHINGS = ("any", "equal_length", "one")
 NORMALISATIONS = ("corpus", "clip", "speaker")
@@ -164,6 +165,8 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
         if item.front_end == TOKENS:
             if not spec.tokenizer:
                 return f"input {item.name!r} wants tokens, but the spec has no tokenizer"
+        elif text_features.is_text(item.front_end):
+            text_features.get(item.front_end)  # as below
         else:
             features.get(item.front_end)  # raises, with the nearest known name
         if item.normalisation is not None and item.normalisation.kind not in NORMALISATIONS:

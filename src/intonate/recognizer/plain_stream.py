@@ -40,7 +40,7 @@ class PlainStream:
         """Pieces of `window_s` seconds; `labels` is a merge of the emotions, `p4-4` in the published system."""
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels
         label_scores(self._spec.labels, np.ones(len(self._spec.labels)), labels)  # raises before any sound is there
-        self._tokens = inputs.token_ids(self._spec, None)
+        self._words = inputs.of_words(self._spec, None)
         check_windows(window_s, window_s)
         self._buffer = WindowBuffer(sample_rate_hz, self._spec.sample_rate_hz, window_s, window_s, window_s)
         self._is_finished = False
@@ -72,7 +72,7 @@ class PlainStream:
         piece, level = window.waveform[-new_samples:], level_dbfs(window.waveform[-new_samples:])
         if level < 20 * math.log10(QUIET_RMS):
             return Event("segment", window.new_start_s, window.end_s, QUIET_LABEL, {}, SILENCE, {}, level)
-        clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._tokens)
+        clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._words)
         speaker = SpeakerStatistics()
         inputs.update_speaker(self._spec, clip, speaker)
         probabilities = self._recognizer.answers([inputs.normalise_clip(self._spec, clip, speaker)])[0]

@@ -169,7 +169,8 @@ class Recognizer:
         if not text.strip():
             raise ModelError("there is nothing to read: the text is empty")
         request = self._request(text, False, labels, None)
-        clip = inputs.extract(self.spec, np.zeros(0, np.float32), request.tokens)
+        words = inputs.extract(self.spec, np.zeros(0, np.float32), request.words)
+        clip = inputs.normalise_clip(self.spec, words, SpeakerStatistics())
         return prediction(self.spec, "", self.answers([clip])[0], (), request)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
@@ -235,7 +236,7 @@ class Recognizer:
         if request.channels == "each" and request.speakers is not None:
             raise AudioError("with channels each, every channel is one speaker; leave out the speakers")
         if transcribe is None or transcribe is False:
-            return dataclasses.replace(request, tokens=inputs.token_ids(self.spec, text))
+            return dataclasses.replace(request, words=inputs.of_words(self.spec, text))
         if text is not None:
             raise ModelError("the words are either given (text) or transcribed (transcribe); leave out one of them")
         return dataclasses.replace(request, transcriber=transcriber(transcribe))
@@ -353,7 +354,7 @@ class Recognizer:
     ) -> SpeechClip:
         """The normalised clip of a piece of speech, which is added to `speaker`; `frames` and `first` as for inputs."""
         spec = self.spec
-        clip, samples = inputs.clean_and_extract(spec, waveform, request.tokens, frames, first)
+        clip, samples = inputs.clean_and_extract(spec, waveform, request.words, frames, first)
         familiarity, sound_s = inputs.familiarity(spec, clip), samples / spec.sample_rate_hz
         if request.fixed_speaker is None:
             inputs.update_speaker(spec, clip, speaker)

@@ -53,7 +53,7 @@ class Request:
     labels: str | None
     speaker: SpeakerStatistics | None = None  # of earlier recordings; each recording is added
     fixed_speaker: SpeakerStatistics | None = None  # of all recordings; nothing is added
-    tokens: NDArray[np.int64] | None = None
+    words: Clip | None = None  # the inputs that are made of what was said
     batch_size: int = 16
     whole: bool = False
     transcriber: Transcriber | None = None
@@ -73,7 +73,7 @@ class Request:
             return self
         transcript = self.transcriber(source)
         return dataclasses.replace(
-            self, text=transcript.text, transcript=transcript, tokens=self._token_ids(transcript.text)
+            self, text=transcript.text, transcript=transcript, words=self._words(transcript.text)
         )
 
     def with_transcript(self, transcript: Transcript) -> Request:
@@ -89,13 +89,13 @@ class Request:
         return dataclasses.replace(self, speakers=None, voice=voice, fixed_speaker=voice.statistics)
 
     def for_window(self, start_s: float, end_s: float) -> Request:
-        """The request for a window of the recording, with the tokens of the words in it."""
-        if self.transcript is None or self.tokens is None:
+        """The request for a window of the recording, with the words in it."""
+        if self.transcript is None or not self.words:
             return self
-        return dataclasses.replace(self, tokens=self._token_ids(self.transcript.text_between(start_s, end_s)))
+        return dataclasses.replace(self, words=self._words(self.transcript.text_between(start_s, end_s)))
 
-    def _token_ids(self, text: str) -> NDArray[np.int64] | None:
-        return inputs.token_ids(self.spec, text) if inputs.takes_text(self.spec) else None
+    def _words(self, text: str) -> Clip | None:
+        return inputs.of_words(self.spec, text) if inputs.takes_text(self.spec) else None
 
     def scores(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
         """{label: probability}, best first, merged if the request has a merge."""

@@ -152,7 +152,7 @@ class Stream:
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels
         if labels is not None:
             self._scores(np.ones(len(self._spec.labels)))  # raises before any sound is there
-        self._tokens = inputs.token_ids(self._spec, None)
+        self._words = inputs.of_words(self._spec, None)
         check_windows(window_s, hop_s)
         self._tick_s = hop_s / math.ceil(hop_s / TICK_S - 1e-9)
         history_s = max(window_s, WHOLE_S + 2 * MARGIN_S + PAUSE_S)
@@ -304,7 +304,7 @@ class Stream:
     def _extract(self, first: int, waveform: Waveform) -> inputs.Clip:
         """The front ends' output for a piece of the stream from sample `first` on."""
         settled = self._buffer.settled
-        return inputs.clean_and_extract(self._spec, waveform, self._tokens, self._frames, first, settled)[0]
+        return inputs.clean_and_extract(self._spec, waveform, self._words, self._frames, first, settled)[0]
 
     def _clip_probabilities(self, clip: inputs.Clip, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 import intonate
+from intonate.recognizer import inputs
 from intonate.service import description, explanations, live, predictions, reference
 from intonate.service.guard import Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
@@ -173,7 +174,7 @@ def _models_response(settings: Settings) -> dict[str, Any]:
                 "corpora": list(model.spec.corpora),
                 "licence": model.spec.licence,
                 "scores": dict(model.spec.scores),
-                "text": any(item.front_end == "tokens" for item in model.spec.inputs),
+                "text": inputs.takes_text(model.spec),
                 "text_required": model.spec.text_required,
                 "window": 2.0,
                 "hop": 0.5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from rich.progress import track
 from intonate.emotions import merge, merge_scores, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features import encoded
+from intonate.features import text as text_features
 from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, default_folder
 from intonate.features.normalise import Moments
-from intonate.recognizer.model_file import TOKENS
+from intonate.features.text import TOKENS, is_text
+from intonate.recognizer.inputs import encode_text
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import encoders, ratings
 from intonate.training.recipe import Input, Recipe
@@ -248,29 +251,36 @@ def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) ->
         name: (item.front_end, encoders.with_digests(item.front_end, item.params))
         for name, item in recipe.inputs.items()
     }
-    return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, tokenize)
+    words: dict[str, Callable[[str], Array]] = {}
+    for name, (front_end, params) in inputs.items():
+        if front_end == TOKENS and tokenize is None:
+            raise RecipeError(
+                "an input is 'tokens', but this model brings no tokenizer; choose a model that reads text"
+            )
+        if front_end == TOKENS and tokenize is not None:
+            words[name] = tokenize
+        elif is_text(front_end):
+            words[name] = partial(text_features.get(front_end), **params)
+    return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, words)
 
 
-def by_spec(spec: ModelSpec, tokenize: Callable[[str], Array] | None = None) -> ClipAnalysis:
+def by_spec(spec: ModelSpec) -> ClipAnalysis:
     """The analysis that a finished model asks for."""
     for (
         name
     ) in spec.encoders:  # this process has them from the model file; those that analyse beside it find them there
         encoded.keep(encoded.graph_of(name))
     inputs = {item.name: (item.front_end, item.params) for item in spec.inputs}
-    return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, tokenize)
+    words = {item.name: partial(encode_text, spec, item) for item in spec.inputs if is_text(item.front_end)}
+    return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, words)
 
 
 def _clip_analysis(
     sample_rate_hz: int,
     steps: Sequence[Mapping[str, Any]],
     inputs: Mapping[str, tuple[str, Mapping[str, Any]]],
-    tokenize: Callable[[str], Array] | None,
+    words: Mapping[str, Callable[[str], Array]],
 ) -> ClipAnalysis:
-    text_inputs = [name for name, (front_end, _) in inputs.items() if front_end == TOKENS]
-    if text_inputs and tokenize is None:
-        raise RecipeError("an input is 'tokens', but this model brings no tokenizer; choose a model that reads text")
-    words = {name: tokenize for name in text_inputs if tokenize is not None}
     sound = {name: front_end for name, front_end in inputs.items() if name not in words}
     return ClipAnalysis(Analysis(sample_rate_hz, steps, sound), words)
 
@@ -294,6 +304,20 @@ def bar(console: Console, words: str) -> Any:
 def speaker_inputs(inputs: Mapping[str, Input]) -> list[str]:
     """The inputs that a recipe normalises by speaker."""
     return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
+
+
+def refuse_without_words(utterances: Sequence[Utterance], recipe: Recipe) -> None:
+    """Features of words need words; a tokenizer says by itself whether it does.
+
+    Raises:
+        RecipeError: an input is made of what was said, and no utterance has a text.
+    """
+    names = [name for name, item in recipe.inputs.items() if is_text(item.front_end) and item.front_end != TOKENS]
+    if names and not any(row.text for row in utterances):
+        raise RecipeError(
+            f"inputs.{names[0]} is made of what was said, and no row has a text; fill the text column of the "
+            "manifest, or write the words down with intonate transcribe"
+        )
 
 
 def refuse_without_speakers(examples: Examples, recipe: Recipe) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def numbers_of(
     spec = model.spec
     scales = {name: scale or spec.scales.get(name, (0.0, 1.0)) for name in spec.dimensions}
     speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    analysis = data.by_spec(spec, partial(_tokens, spec))
+    analysis = data.by_spec(spec)
     examples = data.prepare(
         utterances, "", analysis, speaker_inputs, bar, folder=data.cache_folder(None), scales=scales
     )
@@ -230,7 +229,7 @@ def answers(
     """
     spec, merge_name = model.spec, merge_of(model.spec)
     speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    analysis = data.by_spec(spec, partial(_tokens, spec))
+    analysis = data.by_spec(spec)
     examples = data.prepare(
         utterances, merge_name, analysis, speaker_inputs, bar, folder=data.cache_folder(None), change=change
     )
@@ -300,11 +299,6 @@ def merge_of(spec: ModelSpec) -> str:
         f"model {spec.name!r} answers {', '.join(spec.labels)}, none of which is an emotion that a corpus could be "
         f"labelled with ({', '.join(EMOTIONS)}); add its spelling to intonate.emotions.ALIASES"
     )
-
-
-def _tokens(spec: ModelSpec, text: str) -> data.Array:
-    tokens = inputs.token_ids(spec, text)
-    return np.zeros(0, np.int64) if tokens is None else tokens
 
 
 def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str], whole: bool) -> list[str]:

@@ -83,6 +83,7 @@ def _train(recipe: Recipe, folder: Path) -> None:
             search.check(recipe, utterances, split)
     if queue:
         network.check_model(recipe)
+        data.refuse_without_words(utterances, recipe)
         tokenizer = network.tokenizer_of(recipe, train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
         analysis, speaker_inputs = data.by_recipe(recipe, encode), data.speaker_inputs(recipe.inputs)
@@ -271,7 +272,7 @@ def _spec(
         pool=recipe.pooling(),
         output="log_probabilities" if len(fitted_model.present) else "logits",
         tokenizer=tokenizer,
-        text_required=bool(tokenizer),
+        text_required=recipe.reads(),
         prior=_prior(recipe, examples, split, fitted_model),
         encoders=encoders.origins(recipe),
         languages=tuple(sorted({row.language for row in rows if row.language})),

@@ -9,7 +9,7 @@ from rich.console import Console
 from intonate.corpora import copies, splits
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
-from intonate.recognizer.model_file import TOKENS
+from intonate.features.text import is_text
 from intonate.schema import Utterance
 from intonate.training.recipe import Recipe
 
@@ -37,7 +37,7 @@ def jobs_of(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Job]:
 
 def without_copies(recipe: Recipe, utterances: Sequence[Utterance], jobs: Sequence[Job]) -> list[Job]:
     """The same jobs with no recording on two sides, whatever it is called; says what is left out."""
-    if all(item.front_end == TOKENS for item in recipe.inputs.values()):
+    if all(is_text(item.front_end) for item in recipe.inputs.values()):
         return list(jobs)
     group, _ = copies.same_recordings(utterances)
     splits_apart = [copies.kept_apart(split, group) for _, split, _ in jobs]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.features.cache import keys_of
-from intonate.recognizer.model_file import TOKENS
+from intonate.features.text import is_text
 from intonate.schema import Utterance
 from intonate.training.recipe import Recipe
 
@@ -42,7 +42,7 @@ def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
     text without a sound, the name of its line stands for the content.
     """
     digest = hashlib.sha256()
-    has_sound = any(item.front_end != TOKENS for item in recipe.inputs.values())
+    has_sound = any(not is_text(item.front_end) for item in recipe.inputs.values())
     keys = keys_of(utterances, hashed=True) if has_sound else [Path(row.path).name for row in utterances]
     for row, key in zip(utterances, keys, strict=True):
         words = f"\t{row.text}" if recipe.reads() else ""

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field, PositiveFloat, ValidationError, model_val
 
 from intonate.corpora import balance
 from intonate.errors import RecipeError, did_you_mean
-from intonate.recognizer.model_file import TOKENS
+from intonate.features.text import is_text
 from intonate.schema import Pool
 from intonate.training import recipe_files
 from intonate.training.fit_options import RecipePart, Training
@@ -182,7 +182,7 @@ class Recipe(RecipePart):
 
     def reads(self) -> bool:
         """Whether the model is given what was said."""
-        return any(item.front_end == TOKENS for item in self.inputs.values())
+        return any(is_text(item.front_end) for item in self.inputs.values())
 
     def pooling(self) -> Pool:
         return Pool(**self.pool)

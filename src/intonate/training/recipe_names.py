@@ -14,8 +14,9 @@ from intonate.augment.spectrogram import SpectrogramAugment
 from intonate.corpora import sets
 from intonate.emotions import merge
 from intonate.errors import ModelError, RecipeError, did_you_mean
+from intonate.features import text as text_features
+from intonate.features.text import TOKENS
 from intonate.models.contract import is_network
-from intonate.recognizer.model_file import TOKENS
 from intonate.schema import Pool
 from intonate.training import translators
 from intonate.training.fit_options import Training
@@ -24,7 +25,7 @@ from intonate.training.recipe import Recipe
 # What the training gives to every model, and to every front end, and no recipe may set.
 MODEL_ARGUMENTS = ("self", "classes", "columns", "seed", "_")
 TRANSLATOR_ARGUMENTS = ("speech", "seed", "folder")
-FRONT_END_ARGUMENTS = ("waveform", "samples", "sample_rate_hz")
+FRONT_END_ARGUMENTS = ("waveform", "samples", "sample_rate_hz", "text")
 
 
 def check(recipe: Recipe) -> None:
@@ -54,7 +55,7 @@ def check(recipe: Recipe) -> None:
         _refuse_unknown(
             f"inputs.{name}.augment", item.augment, (field.name for field in dataclasses.fields(SpectrogramAugment))
         )
-        if item.front_end != TOKENS:
+        if item.front_end != TOKENS:  # whose tokenizer is the model's
             _check_front_end(f"inputs.{name}.params", item.front_end, item.params)
         if item.front_end in features.IMAGES and (item.normalise or item.augment or item.noise):
             raise RecipeError(f"inputs.{name} is an image: give it params only, the network takes it as it is")
@@ -122,9 +123,10 @@ def _check_inputs(recipe: Recipe, build: Any) -> None:
 def _check_front_end(location: str, name: str, params: Mapping[str, Any]) -> None:
     """The front end is known, and its parameters; and so is the one that it is made of (`of`), if any."""
     try:
-        parameters = _parameters(features.get(name), FRONT_END_ARGUMENTS)
+        front_end = text_features.get(name) if text_features.is_text(name) else features.get(name)
     except ModelError as error:
         raise RecipeError(str(error)) from None
+    parameters = _parameters(front_end, FRONT_END_ARGUMENTS)
     _refuse_unknown(location, params, parameters)
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in params:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from intonate.errors import CorpusError
@@ -78,7 +76,7 @@ def of_manifest(manifest: str | Path, model: str | Path) -> LabelledClips:
 def _labelled(
     spec: ModelSpec, utterances: Sequence[Utterance], merge: str, name: str, shortest_s: float = 0.0
 ) -> LabelledClips:
-    analysis, bar = data.by_spec(spec, partial(_tokens, spec)), data.bar(Console(stderr=True), "listening")
+    analysis, bar = data.by_spec(spec), data.bar(Console(stderr=True), "listening")
     examples = data.prepare(utterances, merge, analysis, (), bar, shortest_s, data.cache_folder(None))
     clips = []
     for clip in examples.clips:
@@ -87,7 +85,3 @@ def _labelled(
         clips.append(inputs.normalise_clip(spec, clip, alone))
     truth = np.array([spec.labels.index(examples.labels[target]) for target in examples.targets])
     return LabelledClips(name, clips, truth)
-
-
-def _tokens(spec: ModelSpec, text: str) -> NDArray[np.int64]:
-    return np.asarray(inputs.token_ids(spec, text), np.int64)
