@@ -1,9 +1,13 @@
 """Features of words beside the sound and alone, from a recipe to the answers of a file."""
 
+import dataclasses
+import json
+
 import pytest
 import toy
 
 from intonate.errors import ModelError, RecipeError
+from intonate.export.card import card
 from intonate.recognizer import late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
@@ -45,6 +49,22 @@ def test_it_goes_by_the_words(trained, toy_corpus):
     ]
     guesses = [answer.guess for answer in answers]
     assert guesses == list(toy.MANNER) if kind == "words" else len(set(guesses)) > 1
+
+
+def test_its_card_says_what_it_is_given(trained):
+    kind, folder = trained
+    spec = read_model(folder / "model.onnx").spec
+    row = {"group": "all", "name": "all", "clips": 12, "speakers": 1, "statistics": "clip alone"}
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row |= {"uar": figure, "uar_restricted": figure, "accuracy": figure}
+    spec = dataclasses.replace(spec, scores={"held_out_speakers": [row], "unseen_corpora": []})
+    text = card(spec, json.loads((folder / "run.json").read_text()), 10_000)
+    if kind == "both":
+        assert "It reads what is said as well" in text
+    else:
+        assert "counts and scores of words (`linguistic`)" in text
+        assert "the same sentences with every emotion, words tell nothing" in text
+        assert "GoEmotions (Demszky" not in text
 
 
 def test_without_words_it_says_that_it_needs_them(trained, toy_corpus):

@@ -128,6 +128,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         *(f"It begins with {origin} of {WHISPER}, as published." for origin in spec.encoders.values()),
         *filter(None, [record.get("description")]),
         "It hears how something is said, as actors would say it. It does not know what anyone feels.",
+        *(["It reads what is said as well, and cannot answer without."] if spec.text_required else []),
         "## Licence of the weights",
         spec.licence,
         _split_headline(record),
