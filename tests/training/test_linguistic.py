@@ -85,6 +85,19 @@ def test_a_corpus_without_words_is_refused_before_anything_is_heard(kind, toy_co
         train(recipe(tmp_path, toy_corpus, kind), runs=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("front_end", "match"),
+    [
+        ({"front_end": "linguistc"}, "front end 'linguistc' is not known; did you mean 'linguistic'"),
+        ({"front_end": "pooled", "params": {"of": "linguistic"}}, "front end 'linguistic' is not known"),
+    ],
+)
+def test_words_are_no_sound_and_a_name_that_is_near_is_offered(front_end, match, toy_corpus, tmp_path):
+    path = toy.recipe(tmp_path / "r.yaml", toy_corpus, inputs={"words": front_end}, model=KINDS["words"]["model"])
+    with pytest.raises(RecipeError, match=match):
+        train(path, runs=tmp_path)
+
+
 def test_an_unknown_parameter_is_named(toy_corpus, tmp_path):
     inputs = {"linguistic": WORDS | {"params": {"language": "de"}}}
     path = toy.recipe(tmp_path / "r.yaml", toy_corpus, inputs=inputs, model={"name": "logistic_regression"})

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from intonate import features
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
-from intonate.features import text as text_features
-from intonate.features.text import TOKENS
+from intonate.features.text import TOKENS, is_text
 from intonate.onnx_session import open_session
 from intonate.published.protobuf import fields
 from intonate.recognizer.probabilities import softmax
@@ -162,13 +161,10 @@ def _disagreement(spec: ModelSpec, session: Any) -> str:
     if not spec.temperature > 0 or not 0 < spec.pool.hop_s <= spec.pool.window_s or not spec.sample_rate_hz > 0:
         return "its temperature, sample rate, window and hop must be above zero, and the hop no longer than the window"
     for item in spec.inputs:
-        if item.front_end == TOKENS:
-            if not spec.tokenizer:
-                return f"input {item.name!r} wants tokens, but the spec has no tokenizer"
-        elif text_features.is_text(item.front_end):
-            text_features.get(item.front_end)  # as below
-        else:
+        if not is_text(item.front_end):
             features.get(item.front_end)  # raises, with the nearest known name
+        elif item.front_end == TOKENS and not spec.tokenizer:
+            return f"input {item.name!r} wants tokens, but the spec has no tokenizer"
         if item.normalisation is not None and item.normalisation.kind not in NORMALISATIONS:
             return f"normalisation {item.normalisation.kind!r} of input {item.name!r} is not known"
 

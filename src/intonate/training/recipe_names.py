@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from intonate import features, models
 from intonate.audio.clean import check_steps
 from intonate.augment import waveform
 from intonate.augment.spectrogram import SpectrogramAugment
+from intonate.catalogue import check_name
 from intonate.corpora import sets
 from intonate.emotions import merge
-from intonate.errors import ModelError, RecipeError, did_you_mean
+from intonate.errors import RecipeError, did_you_mean
 from intonate.features import text as text_features
-from intonate.features.text import TOKENS
+from intonate.features.text import TOKENS, is_text
 from intonate.models.contract import is_network
 from intonate.schema import Pool
 from intonate.training import translators
@@ -26,6 +27,7 @@ from intonate.training.recipe import Recipe
 MODEL_ARGUMENTS = ("self", "classes", "columns", "seed", "_")
 TRANSLATOR_ARGUMENTS = ("speech", "seed", "folder")
 FRONT_END_ARGUMENTS = ("waveform", "samples", "sample_rate_hz", "text")
+FRONT_ENDS = (*features.CATALOGUE, *text_features.CATALOGUE, TOKENS)
 
 
 def check(recipe: Recipe) -> None:
@@ -55,8 +57,7 @@ def check(recipe: Recipe) -> None:
         _refuse_unknown(
             f"inputs.{name}.augment", item.augment, (field.name for field in dataclasses.fields(SpectrogramAugment))
         )
-        if item.front_end != TOKENS:  # whose tokenizer is the model's
-            _check_front_end(f"inputs.{name}.params", item.front_end, item.params)
+        _check_front_end(f"inputs.{name}.params", item.front_end, item.params)
         if item.front_end in features.IMAGES and (item.normalise or item.augment or item.noise):
             raise RecipeError(f"inputs.{name} is an image: give it params only, the network takes it as it is")
     if is_network(build):
@@ -120,19 +121,21 @@ def _check_inputs(recipe: Recipe, build: Any) -> None:
             raise RecipeError(f"model {recipe.model.name!r} needs an input {name!r}; add it under inputs")
 
 
-def _check_front_end(location: str, name: str, params: Mapping[str, Any]) -> None:
-    """The front end is known, and its parameters; and so is the one that it is made of (`of`), if any."""
-    try:
-        front_end = text_features.get(name) if text_features.is_text(name) else features.get(name)
-    except ModelError as error:
-        raise RecipeError(str(error)) from None
+def _check_front_end(
+    location: str, name: str, params: Mapping[str, Any], known_names: Collection[str] = FRONT_ENDS
+) -> None:
+    """The front end is known, and its parameters; and so is the one that it is made of (`of`), of sound, if any."""
+    check_name(name, known_names, "front end", RecipeError)
+    if name == TOKENS:  # made by the tokenizer of the model
+        return
+    front_end = text_features.get(name) if is_text(name) else features.get(name)
     parameters = _parameters(front_end, FRONT_END_ARGUMENTS)
     _refuse_unknown(location, params, parameters)
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in params:
             raise RecipeError(f"{location} lacks {key!r}, which the front end {name!r} cannot do without")
     if "of" in parameters:
-        _check_front_end(f"{location}.params", params["of"], params.get("params") or {})
+        _check_front_end(f"{location}.params", params["of"], params.get("params") or {}, features.CATALOGUE)
 
 
 def _parameters(
