@@ -68,6 +68,7 @@ CONTENTS = {
             "docs/add-a-corpus",
             "docs/add-a-model",
             "docs/dimensions",
+            "docs/several-labels",
             "docs/augmentation",
         ),
         *("docs/cleaning", "docs/speech-encoders", "docs/imagenet", "benchmarks/README", "benchmarks/RESULTS"),
