@@ -100,3 +100,23 @@ def test_a_folder_is_listed_by_content_and_the_rest_is_counted(tmp_path: Path) -
     assert [path.name for path in found.files] == ["a.flac", "b.3ga", "c.weba", "voice_message"]
     assert found.left_out == {".txt": 1, ".jpg": 1, "": 1}
     assert found.left_out_sentence() == "3 files were left out, not known as sound: 1 without suffix, 1 .jpg, 1 .txt"
+
+
+def test_links_of_a_folder_are_followed_once_and_dead_ones_are_told(tmp_path: Path) -> None:
+    written(tmp_path / "elsewhere.flac")
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    (tmp_path / "elsewhere.flac").rename(other / "a.flac")
+    (folder / "linked").symlink_to(other)
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    (folder / "here.wav").symlink_to("../.git/annex/objects/x/y.wav")
+    (folder / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    found = listing(folder)
+    assert [path.name for path in found.files] == ["gone.wav", "here.wav", "a.flac"]
+    assert found.left_out == {".txt": 1}
+    with pytest.raises(AudioError, match=r"a link to a file that is not there$"):
+        load(found.files[0])
+    with pytest.raises(AudioError, match="git annex get"):
+        load(found.files[1])

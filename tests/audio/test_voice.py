@@ -102,6 +102,21 @@ def test_soft_and_loud_speakers_of_a_long_recording_are_both_heard():
     assert frames[4200:].mean() > 0.5
 
 
+@pytest.mark.corpora
+@pytest.mark.parametrize("softer_db", [-20, -40])
+def test_a_soft_voice_behind_a_loud_beep_is_heard(softer_db):
+    paths = sorted((SHARED / "corpora").glob("ravdess/Actor_*/*.flac"))
+    if not paths:
+        pytest.skip("RAVDESS is not in ../shared/corpora")
+    beep, pause = 0.9 * tone(1000)[:RATE].astype(np.float32), np.zeros(RATE, np.float32)
+    for path in paths[:: len(paths) // 6]:
+        spoken = load(path)
+        soft = spoken / np.abs(spoken).max() * np.float32(10 ** (softer_db / 20))
+        frames = voice_frames(np.concatenate([beep, pause, soft]), RATE)
+        assert not frames[:150].any(), path.name
+        assert frames[200:].mean() > 0.1, path.name
+
+
 def test_a_word_alone():
     assert all(has_voice(tiny.speech(0.3, seed=seed), RATE) for seed in range(4))
 

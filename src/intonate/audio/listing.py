@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,11 @@ def listing(path: str | os.PathLike[str]) -> Listing:
         return Listing((root,), {})
     paths: list[Path] = []
     left_out: Counter[str] = Counter()
-    for file in sorted(root.rglob("*")):
-        if file.name.startswith(".") or not file.is_file():
+    for file in sorted(_files(root)):
+        is_dead_link = file.is_symlink() and not file.exists()  # git-annex has one for each sound that is not here
+        if file.name.startswith(".") or not (is_dead_link or file.is_file()):
             continue
-        if file.suffix.lower() in AUDIO_SUFFIXES or _is_sound(file):
+        if file.suffix.lower() in AUDIO_SUFFIXES or (not is_dead_link and _is_sound(file)):
             paths.append(file)
         else:
             left_out[file.suffix.lower()] += 1
@@ -67,6 +68,16 @@ def listing(path: str | os.PathLike[str]) -> Listing:
 def find(path: str | os.PathLike[str]) -> list[Path]:
     """The files of `listing`."""
     return list(listing(path).files)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """All that lies under a folder, also behind links to folders, each of which is walked through once."""
+    visited = {os.path.realpath(root)}
+    for folder, names, files in os.walk(root, followlinks=True):
+        targets = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
+        names[:] = [name for name in sorted(names) if targets[name] not in visited]
+        visited.update(targets.values())
+        yield from (Path(folder, name) for name in files)
 
 
 def _is_sound(file: Path) -> bool:

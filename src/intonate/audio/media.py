@@ -288,7 +288,12 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
                 yield target[1], None, silence
             lost_s = 0.0
             decoded_s += frame.samples / frame.sample_rate
-            for piece in resampler.resample(frame):
+            try:
+                pieces = resampler.resample(frame)
+            except errors:  # a damaged frame of many channels, which cannot be made the first one's
+                faults.append(decoded_s)
+                previous_format, pieces = None, []
+            for piece in pieces:
                 samples = piece.to_ndarray()
                 block = samples.T if piece.format.is_planar else samples.reshape(-1, piece.layout.nb_channels)
                 yield piece.sample_rate, time_s, np.asarray(block, np.float32)

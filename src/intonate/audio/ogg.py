@@ -40,7 +40,9 @@ class _Stream:
         position = int.from_bytes(page[6:14], "little")
         self.is_beginning = bool(page[5] & BEGINS)
         self.is_ended = self.is_ended or (bool(page[5] & ENDS) and is_all_there)
-        self.is_whole = self.is_whole and number == self.numbers.get(stream, number - 1) + 1
+        # A page of a stream that never began has a damaged header.
+        is_known = not self.numbers or stream in self.numbers or bool(page[5] & BEGINS)
+        self.is_whole = self.is_whole and is_known and number == self.numbers.get(stream, number - 1) + 1
         self.numbers[stream] = number
         if 0 < position < NO_POSITION:
             self.first_position = self.first_position or position

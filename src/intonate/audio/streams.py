@@ -107,6 +107,9 @@ def _open_error_message(path: str, name: str, error: Exception) -> str:
             f"the text {path[:SHOWN_CHARACTERS]!r}… of {len(path)} characters is not a path but a sound ({kind.name}) "
             "in base64; decode it first: base64.b64decode(text)"
         )
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        fetch = "; fetch the sounds with: git annex get or datalad get" if "annex" in os.readlink(path) else ""
+        return f"{name} is a link to a file that is not there{fetch}"
     if isinstance(error, FileNotFoundError):
         return f"{name} does not exist"
     reason = error.strerror if isinstance(error, OSError) else error

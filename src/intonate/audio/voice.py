@@ -30,6 +30,8 @@ LEAD_IN_BELOW_S = 0.6
 WINDOW_S, STEP_S = 2.0, 0.5
 # It is heard at the level of its speech within so long before and after: one voice, or two who talk to each other.
 LEVEL_S = 15.0
+# But no step is softer than so, or nobody would be heard beside the beep of an answering machine, dB.
+SOFTER_DB = -20.0
 # Softer than this without speech is silence, louder is noise: a quiet room through a laptop's microphone lies below.
 NOISE_DBFS = -50.0
 SILENCE, NOISE = "silence", "noise"
@@ -95,15 +97,18 @@ def _detect_in_steps(
 ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     """(first sample, frames from there on) as a recording goes by."""
     detect = Neural(sample_rate_hz, len(waveform) < LEAD_IN_BELOW_S * sample_rate_hz, ears)
-    step, window = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S))
+    step, window, hop = (round(seconds * sample_rate_hz) for seconds in (STEP_S, WINDOW_S, HOP_S))
     power = frame_power(dc(waveform, sample_rate_hz), sample_rate_hz) if len(waveform) else np.zeros(0)
     for start in range(0, len(waveform), step):
         end = min(start + step, len(waveform))
         # From a multiple of the steps, so that the frames of all windows are the same.
         window_start = max(0, start + step - window)
-        near = (round((place / sample_rate_hz + side) / HOP_S) for place, side in ((start, -LEVEL_S), (end, LEVEL_S)))
-        gain = gain_to(RECORDING_DBFS, power[max(0, next(near)) : next(near)])
-        yield window_start, detect(waveform[window_start:end], end - start, gain or 1.0)
+        near, far = (
+            gain_to(RECORDING_DBFS, power[max(0, round(first / hop - side)) : round(end / hop + side)])
+            for first, side in ((window_start, 0), (start, LEVEL_S / HOP_S))
+        )
+        gain = max(far or 0.0, (near or 0.0) * 10 ** (SOFTER_DB / 20))
+        yield window_start, detect(waveform[window_start:end], end - start, gain)
 
 
 def unvoiced_label(level: float) -> str:
