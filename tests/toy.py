@@ -100,6 +100,14 @@ def with_words(path: Path, folder: Path) -> dict[str, object]:
     return {"manifest": str(path), "labels": "4", "split": "speakers-4", "folds": [1], "cache": ""}
 
 
+def with_several_labels(path: Path, folder: Path) -> str:
+    """A manifest of the toy corpus in which a clip may be loud, fast, both or neither."""
+    labels = {"angry": ("loud", "fast"), "happy": ("fast",), "neutral": ("loud",), "sad": ()}
+    spoken = corpora.read("folder", folder).utterances
+    manifest.write(path, [replace(utterance, labels=labels[utterance.emotion]) for utterance in spoken])
+    return str(path)
+
+
 def recipe(path: Path, folder: Path, **parts: object) -> Path:
     """A YAML recipe of a small `compact` on the toy corpus; `parts` replace its parts."""
     raw = {

@@ -107,7 +107,8 @@ class ModelSpec:
         scores: held-out figures, {name: figure}.
         dimensions: numbers beside the labels, or instead: `arousal`, `valence`…, from 0 to 1; they follow the labels.
         scales: {dimension: the lowest and highest rating, which are 0 and 1}; empty where not known.
-        multi_label: several labels may be true at once: scores from 0 to 1, which need not sum to one.
+        multi_label: several labels may be true at once: scores from 0 to 1, which need not sum to one. Those that reach
+            `abstain_below` count as true.
         events: sounds beside the words (`laughter`, `applause`…), each from 0 to 1; they follow the dimensions.
         spoken_languages: ISO codes of the languages that it tells apart, each from 0 to 1; they follow the events.
         pieces: what the numbers in the graph's second output (batch, steps) stand for: pieces of words, `▁` where one

@@ -49,6 +49,8 @@ class Utterance:
         text: what was said, or empty.
         soft_labels: {canonical emotion: share of the raters}, or empty.
         ratings: {`valence`, `arousal`, `dominance`…: mean rating on the corpus's own scale}, or empty.
+        labels: of a corpus that may give a clip several, all of this one, emotions under their canonical names; () for
+            none of them, None where there is nothing of the kind.
     """
 
     path: str
@@ -66,6 +68,7 @@ class Utterance:
     text: str = ""
     soft_labels: Mapping[str, float] = field(default_factory=dict)
     ratings: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
 
 
 class Answer:
@@ -74,6 +77,7 @@ class Answer:
     __slots__ = ()
     label: str
     scores: Mapping[str, float]
+    labels: tuple[str, ...] | None
 
     @property
     def abstained(self) -> bool:
@@ -91,8 +95,9 @@ class Answer:
         return UNSURE if self.abstained else self.label
 
     def label_dict(self) -> dict[str, Any]:
-        """`label`, `guess` and `abstained`, as they stand in JSON."""
-        return {"label": self.shown_label, "guess": self.guess, "abstained": self.abstained}
+        """`label`, `guess` and `abstained`, as they stand in JSON; `labels` too, of a model that gives several."""
+        several = {} if self.labels is None else {"labels": list(self.labels)}
+        return {"label": self.shown_label, "guess": self.guess, "abstained": self.abstained, **several}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Segment(Answer):
         speaker: who speaks, where speakers or channels were told apart.
         dimensions: {`arousal`, `valence`…: 0 to 1}, of a model with them; empty in silence.
         events: {`laughter`, `applause`…: 0.5 to 1}, of a model with them, where nobody speaks too.
+        labels: of a model that may give several at once, all that are likely enough, best first; else None.
     """
 
     start_s: float
@@ -119,6 +125,7 @@ class Segment(Answer):
     speaker: str = ""
     dimensions: Mapping[str, float] = field(default_factory=dict)
     events: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,7 @@ class Speaker(Answer):
         scores: {label: probability}, best first: the mean of the turns by their length.
         speech_s: seconds of speech.
         clips: from how many recordings the voice was learnt.
+        labels: as in the segments.
     """
 
     name: str
@@ -138,6 +146,7 @@ class Speaker(Answer):
     scores: Mapping[str, float]
     speech_s: float
     clips: int = 1
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +165,7 @@ class Prediction(Answer):
         warnings: a sentence each about what was not heard: a damaged piece, a missing end, a channel left out.
         speakers: who speaks, where speakers or channels were told apart: the segments are their turns, which may
             overlap. Of clips that were grouped by voice, whose this one is.
-        dimensions, events: as in the segments, of all of the recording.
+        dimensions, events, labels: as in the segments, of all of the recording.
         language: ISO code of what is spoken, of a model that tells it; empty where nobody speaks.
     """
 
@@ -173,6 +182,7 @@ class Prediction(Answer):
     dimensions: Mapping[str, float] = field(default_factory=dict)
     events: Mapping[str, float] = field(default_factory=dict)
     language: str = ""
+    labels: tuple[str, ...] | None = None
 
     @property
     def duration_s(self) -> float:

@@ -80,6 +80,8 @@ def shrunk(path: Path, corpus: Path, root: Path) -> list[str]:
         changes |= {"translate.to": "", "translate.fill": False}
         if whole.translate.name == "cyclegan":
             changes["translate.params"] = {"steps": 1, "layers": [8], "critic_layers": [8]}
+    if whole.task == "multi_label":
+        changes |= {"data.corpora": {}, "data.manifest": toy.with_several_labels(root / "several.csv", corpus)}
     if whole.search:
         # As many groups as the toy corpus has speakers to train on.
         changes |= {"search.trials": 1, "search.groups": min(whole.search.groups, 2)}
@@ -119,8 +121,9 @@ def test_its_model_is_fitted(path, toy_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "report", lambda *words: None)
     fit.train(path, shrunk(path, toy_corpus, tmp_path), runs=tmp_path / "runs")
     (one,) = fitted
-    if recipe.load(path).task == "dimensions":
-        assert -1 <= one.facts["validation_ccc"] <= 1
+    figures = {"dimensions": "validation_ccc", "multi_label": "validation_map"}
+    if figure := figures.get(recipe.load(path).task):
+        assert -1 <= one.facts[figure] <= 1
     else:
         assert 0 <= one.facts["validation_uar"] <= 1
     build = models.get(recipe.load(path).model.name)

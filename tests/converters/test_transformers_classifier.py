@@ -237,9 +237,14 @@ def test_several_labels_at_once_are_scores_of_their_own(hubert, tmp_path):
     scores = pipeline({"raw": samples, "sampling_rate": rate_hz}, function_to_apply="sigmoid")
     renamed = {"neu": "neutral", "hap": "happy", "ang": "angry", "sad": "sad"}
     wanted = {renamed[entry["label"]]: entry["score"] for entry in scores}
-    answer = load_model(convert(folder, tmp_path / "out")).predict(clip).scores
-    assert answer == pytest.approx(wanted, abs=1e-4)
-    assert sum(answer.values()) != pytest.approx(1, abs=1e-3)
+    file = convert(folder, tmp_path / "out")
+    answer = load_model(file).predict(clip)
+    assert answer.scores == pytest.approx(wanted, abs=1e-4)
+    assert sum(answer.scores.values()) != pytest.approx(1, abs=1e-3)
+    assert answer.labels == tuple(label for label, score in answer.scores.items() if wanted[label] >= 0.5)
+    card = file.with_suffix(".md").read_text()
+    assert "Several labels may be true at once" in card
+    assert "it never abstains" not in card
 
 
 def test_labels_are_canonical_where_that_leaves_them_different():

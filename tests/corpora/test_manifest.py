@@ -39,6 +39,7 @@ FULL = {
     "text": "dwie\nlinie; ś",
     "soft_labels": {"happy": 0.75, "neutral": 0.25},
     "ratings": {"valence": 4.5, "arousal": 3.0},
+    "labels": ("happy", "on hold, again"),
 }
 
 
@@ -113,8 +114,8 @@ def test_a_manifest_of_before_ratings_is_read(tmp_path):
     touch(tmp_path, "a.wav")
     manifest.write(tmp_path / "m.csv", [Utterance(str(tmp_path / "a.wav"), "sad", "sad", "", "mine")])
     lines = (tmp_path / "m.csv").read_text().splitlines()
-    assert lines[0].endswith(",soft_labels,ratings")
-    (tmp_path / "old.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    assert lines[0].endswith(",soft_labels,ratings,labels")
+    (tmp_path / "old.csv").write_text("\n".join(line.rsplit(",", 2)[0] for line in lines))
     assert manifest.read(tmp_path / "old.csv") == manifest.read(tmp_path / "m.csv")
 
 
@@ -135,6 +136,31 @@ def test_an_unknown_emotion_is_named_with_its_line(tmp_path):
         manifest.read(table(tmp_path, "file,emotion\na.wav,sad\na.wav,hapy\n"))
 
 
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("joy; laughing", ("happy", "laughing")),
+        ("Laughing|on hold|", ("Laughing", "on hold")),
+        ('"sad, sadness,bored"', ("sad", "boredom")),
+        ('"[""happy"", ""a, b""]"', ("happy", "a, b")),
+        ("\"['happy', 'laughing']\"", ("happy", "laughing")),
+        ("[]", ()),
+        ("", None),
+    ],
+)
+def test_several_labels_as_people_write_them(tmp_path, cell, labels):
+    touch(tmp_path, "a.wav")
+    (row,) = manifest.read(table(tmp_path, f"file,labels\na.wav,{cell}\n"))
+    assert row.labels == labels
+    assert manifest.read(table(tmp_path, f"file,emotion,labels\na.wav,sad,{cell}\n"))[0].labels == labels
+
+
+def test_a_single_label_that_is_an_emotion_is_one(tmp_path):
+    touch(tmp_path, "a.wav")
+    rows = manifest.read(table(tmp_path, "file,labels\na.wav,joy\na.wav,laughing\na.wav,joy; sad\n"))
+    assert [row.emotion for row in rows] == ["happy", "", ""]
+
+
 def test_missing_files_are_listed_at_once(tmp_path):
     rows = "".join(f"gone{number}.wav,sad\n" for number in range(12))
     with pytest.raises(CorpusError, match=r"names 12 files that do not exist: .*gone0\.wav.*gone9\.wav and 2 more"):
@@ -152,6 +178,8 @@ def test_missing_files_are_listed_at_once(tmp_path):
         ("file,emotion,start,end\na.wav,sad,2,1\n", "ends at 1 s, not after its start at 2 s"),
         ("file,emotion,soft_labels\na.wav,sad,sad\n", "soft_labels is not JSON"),
         ("file,emotion,soft_labels\na.wav,sad,[1]\n", "soft_labels is not JSON"),
+        ("file,labels\na.wav,[happy]\n", "line 2: labels is .*; expected happy; laughing, or a list like"),
+        ("file,labels\na.wav,\"['a|b']\"\n", "line 2: labels is"),
         ("file,emotion,ratings\na.wav,sad,high\n", 'line 2: ratings is not JSON like {"valence"'),
     ],
 )

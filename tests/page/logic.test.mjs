@@ -353,3 +353,31 @@ test("what is explained of a long session is bounded, and an unsure answer is ex
     assert.equal(label, "angry");
   }
 });
+
+test("several labels at once: the ribbon is cut where one comes or goes, and every file has them all", () => {
+  const timeline = new Timeline();
+  const both = [{ label: "happy", score: 0.9 }, { label: "laughing", score: 0.7 }];
+  const one = [{ label: "happy", score: 0.8 }, { label: "laughing", score: 0.2 }];
+  timeline.add(hop(0.5, "happy", { scores: both, labels: ["happy", "laughing"] }));
+  timeline.add(hop(1, "happy", { scores: both, labels: ["laughing", "happy"] }));
+  timeline.add(hop(1.5, "happy", { scores: one, labels: ["happy"] }));
+  timeline.add({ start: 1.5, end: 2, state: "silence", label: "silence", labels: [], scores: [] });
+  const runs = timeline.runs();
+  assert.deepEqual(runs.map(({ end, labels }) => [end, labels]), [[1, ["happy", "laughing"]], [1.5, ["happy"]], [2, []]]);
+  assert.equal(inWords(timeline.at(0.2)), "happy 90\u00a0%, laughing 70\u00a0%");
+  assert.equal(inWords(timeline.at(1.2)), "happy, 80\u00a0% sure");
+  const answer = { file: "a.wav", model: "m", label: "happy", labels: ["happy", "laughing"], guess: "happy", abstained: false, scores: both, transcript: "", runs };
+  const shape = JSON.parse(writers.json([answer]));
+  assert.deepEqual(shape.labels, ["happy", "laughing"]);
+  assert.deepEqual(shape.segments.map(({ labels }) => labels), [["happy", "laughing"], ["happy"], []]);
+  const [head, first] = writers.csv([answer], ["happy", "laughing"]).split("\n");
+  assert.ok(head.includes(",score,labels,happy,laughing,"));
+  assert.ok(first.includes(",happy; laughing,"));
+  assert.ok(writers.srt([answer]).includes("happy 90%, laughing 70%"));
+  const live = session.newSession({ kind: "live", name: "s", models: ["m"], labels: ["happy", "laughing"] });
+  for (const [end, labels] of [[1, ["happy", "laughing"]], [2, ["happy"]], [3, ["happy"]]]) {
+    session.take(live, { type: "segment", model: "m", start: end - 1, end, state: "speech", label: "happy", labels, scores: one });
+  }
+  assert.deepEqual(session.overall(live, "m").labels, ["happy"]);
+  assert.equal(session.answers(live)[0].runs.length, 2);
+});

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 
 import numpy as np
@@ -10,9 +11,10 @@ import soundfile
 import tiny
 from rich.console import Console
 
+from intonate.corpora import manifest
 from intonate.errors import LabelError, ModelError
 from intonate.recognizer.model_file import read_model
-from intonate.recognizer.recognizer import load_model
+from intonate.recognizer.recognizer import Failure, load_model
 from intonate.terminal import formats, page
 from intonate.terminal.formats import Layout
 
@@ -113,6 +115,81 @@ def test_several_labels_at_once_need_not_sum_to_one(tmp_path):
     assert all(0 <= score <= 1 for score in scores.values())
     assert sum(scores.values()) != pytest.approx(1, abs=1e-3)
     assert list(scores.values()) == sorted(scores.values(), reverse=True)
+
+
+@pytest.fixture
+def several(tmp_path):
+    """A model that may give several labels at once, with a threshold between the scores of what it hears."""
+    tiny.write(tmp_path / "tiny.onnx", tiny.spec(multi_label=True))
+    values = sorted(load_model(tmp_path / "tiny.onnx").predict((tiny.speech(2.0), 16_000)).scores.values())
+    tiny.write(tmp_path / "several.onnx", tiny.spec(multi_label=True, abstain_below=(values[-2] + values[-3]) / 2))
+    return load_model(tmp_path / "several.onnx")
+
+
+def test_labels_that_are_likely_enough(several, tmp_path):
+    answer = several.predict((tiny.speech(2.0), 16_000))
+    assert len(answer.labels) == 2
+    assert answer.labels == tuple(answer.scores)[:2]
+    assert (answer.label, answer.abstained) == (answer.labels[0], False)
+    assert answer.segments[0].labels == answer.labels
+    # As short as a syllable, or with a threshold that nothing reaches: none, and unsure.
+    tiny.write(tmp_path / "strict.onnx", tiny.spec(multi_label=True, abstain_below=1.1))
+    strict = load_model(tmp_path / "strict.onnx").predict((tiny.speech(2.0), 16_000))
+    assert (strict.labels, strict.shown_label, strict.guess) == ((), "unsure", answer.label)
+    silent = several.predict((np.zeros(32_000, np.float32), 16_000))
+    assert (silent.labels, silent.label) == ((), "silence")
+    tiny.write(tmp_path / "one.onnx", tiny.spec())
+    one = load_model(tmp_path / "one.onnx").predict((tiny.speech(2.0), 16_000))
+    assert one.labels is None
+    assert "labels" not in one.to_dict()
+
+
+def test_every_format_tells_all_labels(several, tmp_path):
+    soundfile.write(tmp_path / "clip.wav", tiny.speech(2.0), 16_000)
+    answer = several.predict(tmp_path / "clip.wav")
+    first, second = answer.labels
+    layout = Layout(several.spec.labels, single=True, several=True)
+    as_json = json.loads("".join(formats.as_json([answer], layout)))
+    assert as_json["labels"] == as_json["segments"][0]["labels"] == [first, second]
+    (row,) = csv.DictReader(io.StringIO("".join(formats.as_csv([answer], layout))))
+    assert row["labels"] == f"{first}; {second}"
+    assert manifest.parse_labels(row["labels"], "") == (first, second)
+    failure = list(csv.DictReader(io.StringIO("".join(formats.as_csv([Failure("a", "broken")], layout)))))
+    assert failure[0]["error"] == "broken"
+    assert f"{first} " in (subtitle := "".join(formats.as_srt([answer], layout)))
+    assert f", {second} " in subtitle
+    console = Console(file=io.StringIO(), width=100)
+    page.show(console, answer, timeline=True)
+    headline, *_, stretch = console.file.getvalue().strip().splitlines()
+    assert f"{first} {answer.scores[first]:.0%}, {second} {answer.scores[second]:.0%}" in headline
+    assert f"{first} + {second}" in stretch
+
+
+def test_a_timeline_is_cut_where_any_label_comes_or_goes(several):
+    sound = np.concatenate([tiny.speech(6.0), 0.05 * tiny.speech(6.0), tiny.speech(6.0)])
+    segments = several.predict((sound, 16_000)).segments
+    spoken = [segment for segment in segments if segment.speech]
+    for segment in spoken:
+        wanted = [label for label, score in segment.scores.items() if score >= several.spec.abstain_below]
+        assert segment.labels == tuple(wanted)
+    pairs = [(left, right) for left, right in itertools.pairwise(segments) if left.end_s == right.start_s]
+    assert all((left.label, left.labels) != (right.label, right.labels) for left, right in pairs)
+
+
+def test_streams_and_conversations_tell_all_labels(several):
+    sound = np.concatenate([tiny.speech(4.0), np.zeros(16_000 * 3, np.float32)])
+    stream = several.stream(16_000)
+    events = [*stream.push(sound), *stream.finish()]
+    for event in events:
+        wanted = [label for label, score in event.scores.items() if score >= several.spec.abstain_below]
+        assert event.to_dict()["labels"] == wanted
+    assert any(len(event.labels) > 1 for event in events)
+    told = several.predict((np.stack([sound, 0 * sound], axis=1), 16_000), channels="each").to_dict()
+    assert told["labels"] == told["speakers"][0]["labels"]
+    assert all("labels" in segment for segment in told["segments"])
+    for merged in ({"labels": "4"}, {"plain": True, "labels": "4"}):
+        with pytest.raises(LabelError, match="several labels at once"):
+            several.stream(16_000, **merged)
 
 
 def test_a_graph_that_lacks_a_dimension(tmp_path):

@@ -101,14 +101,15 @@ def _about(
     """
     recognizer = load_model(model)
     recognizer.predict_many([], **options)  # said before any file is listed
-    labels = merged_labels(options["labels"]) if "labels" in options else recognizer.spec.labels
+    spec = recognizer.spec
+    labels = merged_labels(options["labels"]) if "labels" in options else spec.labels
     return {
         "version": tables.VERSION,
         "sources": sources,
         "model": model or builtin.DEFAULT,
         "model_hash": model_hash(model),
         "options": options,
-        "columns": tables.columns(labels, recognizer.spec.dimensions, recognizer.spec.events),
+        "columns": tables.columns(labels, spec.dimensions, spec.events, spec.multi_label),
         "cut": shard_files or FILES,
         "jsonl": jsonl,
     }

@@ -21,23 +21,27 @@ COMPRESSION = "zstd"
 LABEL = {"label": "string", "guess": "string", "abstained": "bool"}
 
 
-def columns(labels: Sequence[str], dimensions: Sequence[str], events: Sequence[str] = ()) -> dict[str, Any]:
+def columns(
+    labels: Sequence[str], dimensions: Sequence[str], events: Sequence[str] = (), several: bool = False
+) -> dict[str, Any]:
     """{column: type} as JSON: a name of pyarrow's, a list of one type, or {field: type}.
 
     The columns are: `file`, and `start` and `end` (seconds) where a stretch of it was asked for; `hash` (SHA-256) and
     `bytes` of what was read; `duration` (seconds); `label`, where the model abstains `unsure`, and `guess`, its best
-    label all the same; `scores`; `dimensions`, `events` and `language` of a model that has them; `segments`;
+    label all the same; `labels`, all of them, of a model that may give several at once; `scores`; `dimensions`,
+    `events` and `language` of a model that has them; `segments`;
     `speakers`; `transcript`; `warnings`; `familiarity`; `model` and `model_hash`; `error`, null where there is an
     answer.
     """
+    label = LABEL | ({"labels": ["string"]} if several else {})
     scores, numbers, sounds = (dict.fromkeys(names, "double") for names in (labels, dimensions, events))
-    segment: dict[str, Any] = {"start": "double", "end": "double", **LABEL, "scores": scores}
+    segment: dict[str, Any] = {"start": "double", "end": "double", **label, "scores": scores}
     segment |= {"dimensions": numbers} if numbers else {}
     segment |= {"events": sounds} if sounds else {}
     segment |= {"speech": "bool", "text": "string", "speaker": "string"}
-    speaker = {"speaker": "string", **LABEL, "scores": scores, "speech": "double"}
+    speaker = {"speaker": "string", **label, "scores": scores, "speech": "double"}
     table: dict[str, Any] = {"file": "string", "start": "double", "end": "double", "hash": "string", "bytes": "int64"}
-    table |= {"duration": "double", **LABEL, "scores": scores}
+    table |= {"duration": "double", **label, "scores": scores}
     table |= {"dimensions": numbers} if numbers else {}
     table |= {"events": sounds, "language": "string"} if sounds else {}
     table |= {"segments": [segment], "speakers": [speaker], "transcript": "string", "warnings": ["string"]}

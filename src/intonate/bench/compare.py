@@ -154,7 +154,8 @@ def _is_manifest(name: str) -> bool:
         return False
     columns = {name.lower() for name in _header(path)}
     answer_columns = set(outside.ALIASES["label"]) - {"label", "emotion"}
-    return "emotion" in columns and not columns & answer_columns and not any(name.startswith("p:") for name in columns)
+    has_truth = not columns.isdisjoint(("emotion", "labels"))
+    return has_truth and not columns & answer_columns and not any(name.startswith("p:") for name in columns)
 
 
 def _title(name: str, titles: Mapping[str, Any]) -> str:

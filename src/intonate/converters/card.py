@@ -15,6 +15,7 @@ def card(name: str, description: Description) -> str:
     spec = description.spec
     renamings = "; ".join(f"{output_name} is `{label}`" for output_name, label in description.outputs.items())
     longest = f"A recording up to {spec.pool.longest_s:g} s is answered whole, as its own code would answer it; a "
+    abstains = "it is unsure where no label reaches one half" if spec.multi_label else "it never abstains"
     return "\n\n".join(
         [
             f"# {spec.name}",
@@ -27,7 +28,7 @@ def card(name: str, description: Description) -> str:
             "## Licence of the weights",
             spec.licence,
             "## Scores",
-            "None are known here. Its probabilities are not calibrated, it never abstains, and which speakers it was "
-            "trained on is not recorded: test it with `intonate evaluate` on a corpus that it cannot have seen.",
+            f"None are known here. Its probabilities are not calibrated, {abstains}, and which speakers it was trained "
+            "on is not recorded: test it with `intonate evaluate` on a corpus that it cannot have seen.",
         ]
     ) + "\n"  # fmt: skip

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
-from intonate.converters.transformers_classifier import CONFIG, LONGEST_S, extractor_of, named_labels
+from intonate.converters.transformers_classifier import (
+    CONFIG,
+    LONGEST_S,
+    SIGMOIDS,
+    extractor_of,
+    named_labels,
+    sigmoids_of,
+)
 from intonate.converters.transformers_inputs import WAVEFORM, sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -70,9 +77,11 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(sound.item,),
         sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
         pool=Pool(longest_s=LONGEST_S),
+        **({} if numbers else sigmoids_of(config)),
     )
     architecture = str((config.get("architectures") or ["a head of its own"])[0])
     remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
+    remark = SIGMOIDS if spec.multi_label else remark
     return Description(spec, architecture, dict(zip(raw_labels(config), outputs, strict=True)), remark)
 
 

@@ -28,6 +28,13 @@ def recognises(checkpoint: Checkpoint) -> bool:
     return checkpoint.has(CONFIG)
 
 
+# Of a checkpoint that was trained so.
+SIGMOIDS = (
+    "Several labels may be true at once, or none: each has a score of its own (a sigmoid), they need not sum to one, "
+    "and a label counts from one half on."
+)
+
+
 def describe(checkpoint: Checkpoint) -> Description:
     """What will come of it.
 
@@ -44,10 +51,19 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(sound.item,),
         sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
         pool=Pool(longest_s=min(LONGEST_S, sound.longest_s or LONGEST_S)),
-        # As transformers' own pipeline has it: a sigmoid of each.
-        multi_label=config.get("problem_type") == "multi_label_classification",
+        **sigmoids_of(config),
     )
-    return Description(spec, config["architectures"][0], dict(zip(raw, labels, strict=True)))
+    remark = SIGMOIDS if spec.multi_label else ""
+    return Description(spec, config["architectures"][0], dict(zip(raw, labels, strict=True)), remark)
+
+
+def sigmoids_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spec says of a checkpoint that may give several labels at once; nothing of another.
+
+    As the pipeline of transformers has it, a sigmoid of each; from one half on a label counts, as its loss has it.
+    """
+    is_several = config.get("problem_type") == "multi_label_classification"
+    return {"multi_label": True, "abstain_below": 0.5} if is_several else {}
 
 
 def named_labels(config: Mapping[str, Any], name: str) -> list[str]:

@@ -3,20 +3,23 @@
 Columns `file,start,end,emotion,speaker,…`; `file` is relative to the manifest's own folder, `start` and `end` are
 seconds (`end` empty for the end of the file), `soft_labels` and `ratings` are JSON. Reading takes any CSV that has at
 least a file and an emotion column, under the names that people give them. Ratings may also stand in columns of their
-own (arousal, valence, dominance), and a row that has any needs no emotion.
+own (arousal, valence, dominance), and a row that has any needs no emotion. Nor does one with a cell in the column
+`labels`, which has several at once: `happy; laughing`, `happy|laughing`, or a list; `[]` is a clip with none of them.
 """
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from intonate.corpora.overlap import first_few
-from intonate.emotions import canonical
+from intonate.emotions import EMOTIONS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
@@ -36,6 +39,7 @@ COLUMNS = (
     "text",
     "soft_labels",
     "ratings",
+    "labels",
 )
 # Column -> other names that it goes by, in lower case.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -47,6 +51,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "start": ("start_s",),
     "end": ("end_s",),
     "language": ("lang",),
+    "labels": ("emotions",),
 }
 # Ratings that may have columns of their own, and other names of these; MSP-Podcast's are the last.
 RATINGS: dict[str, tuple[str, ...]] = {
@@ -57,6 +62,8 @@ RATINGS: dict[str, tuple[str, ...]] = {
 # What the side of a split that a row belongs to is called; a table need not have one.
 FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
 GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
+# Between the labels of a clip that has several.
+LABEL_SEPARATORS = re.compile(r"[;,|]")
 # The corpus of rows that name none.
 OWN = "table"
 
@@ -82,10 +89,11 @@ def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None
                     "age": number(utterance.age),
                     "soft_labels": json.dumps(dict(utterance.soft_labels)) if utterance.soft_labels else "",
                     "ratings": json.dumps(dict(utterance.ratings)) if utterance.ratings else "",
+                    "labels": "" if utterance.labels is None else json.dumps(utterance.labels, ensure_ascii=False),
                     **{
                         column: getattr(utterance, column)
                         for column in COLUMNS
-                        if column not in ("file", "start", "end", "age", "soft_labels", "ratings")
+                        if column not in ("file", "start", "end", "age", "soft_labels", "ratings", "labels")
                     },
                 }
             )
@@ -180,8 +188,8 @@ def _column_positions(header: list[str], path: Path) -> dict[str, int]:
     for rating, other_names in RATINGS.items():
         if found := [positions[name] for name in (rating, *other_names) if name in positions]:
             columns[rating] = found[0]
-    is_rated = not columns.keys().isdisjoint(("ratings", *RATINGS))
-    for required_column in ("file",) if is_rated else ("file", "emotion"):
+    needs_no_emotion = not columns.keys().isdisjoint(("labels", "ratings", *RATINGS))
+    for required_column in ("file",) if needs_no_emotion else ("file", "emotion"):
         if required_column not in columns:
             names = ", ".join((required_column, *ALIASES[required_column]))
             raise CorpusError(
@@ -197,8 +205,13 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
         raise CorpusError(f"{location}: the file column is empty")
     ratings = _parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location)
     ratings |= {name: _parse_number(cell[name], name, location) for name in RATINGS if cell.get(name)}
+    labels = parse_labels(cell.get("labels", ""), location)
     try:
-        emotion = "" if ratings and not cell.get("emotion") else canonical(cell.get("emotion", ""))
+        emotion = cell.get("emotion", "")
+        if emotion or ("emotion" in columns and not ratings and labels is None):
+            emotion = canonical(emotion)
+        elif labels and len(labels) == 1 and labels[0] in EMOTIONS:
+            emotion = labels[0]
         shares = _parse_json_numbers(
             cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location
         )
@@ -228,7 +241,32 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
         text=cell.get("text", ""),
         soft_labels=soft_labels,
         ratings=ratings,
+        labels=labels,
     )
+
+
+def parse_labels(text: str, location: str) -> tuple[str, ...] | None:
+    """Several labels at once, in their order, emotions under their canonical names; None for an empty cell.
+
+    >>> parse_labels("joy; laughing", "")
+    ('happy', 'laughing')
+
+    Raises:
+        CorpusError: it begins like a list and is none.
+    """
+    if not text:
+        return None
+    names = LABEL_SEPARATORS.split(text)
+    if text.startswith("["):
+        try:
+            names = ast.literal_eval(text)  # as JSON and as pandas write lists of texts
+        except (ValueError, SyntaxError):
+            names = [None]
+    if not all(isinstance(name, str) and "|" not in name for name in names):
+        raise CorpusError(
+            f'{location}: labels is {text!r}; expected happy; laughing, or a list like ["happy", "laughing"]'
+        )
+    return tuple(dict.fromkeys(canonical_or_same(name.strip()) for name in names if name.strip()))
 
 
 def _parse_number(text: str, column: str, location: str) -> float:

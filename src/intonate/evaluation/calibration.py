@@ -6,9 +6,10 @@ Both are chosen on validation speakers, never on the test set.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from intonate.errors import CorpusError
-from intonate.evaluation.metrics import Floats, Ints
+from intonate.evaluation.metrics import Floats, Ints, hits, macro_f1_of_hits
 from intonate.recognizer.probabilities import softmax
 
 
@@ -57,6 +58,24 @@ def temperature_and_threshold(logits: Floats, truth: Ints, coverage: float) -> t
     scale = temperature(logits, truth)
     threshold = abstain_threshold(softmax(logits / scale), truth, coverage=coverage)
     return round(scale, 4), round(threshold, 4)
+
+
+def binary_temperature_and_threshold(logits: Floats, present: NDArray[np.bool_]) -> tuple[float, float]:
+    """The same where several labels may be true: the score from which one counts, for the highest macro-F1.
+
+    The temperature is that of two classes, yes and no, over all labels and rows. The threshold is one for all labels,
+    in steps of a twentieth; of several that are as good the one nearest to one half.
+
+    Args:
+        logits: (N, C).
+        present: (N, C), which are true.
+    """
+    flat = np.asarray(logits, np.float64).ravel()
+    scale = temperature(np.stack([np.zeros_like(flat), flat], axis=1), present.ravel().astype(np.int64))
+    scores = 1 / (1 + np.exp(-np.clip(logits / scale, -700, 700)))
+    steps = sorted((step / 20 for step in range(1, 20)), key=lambda step: abs(step - 0.5))
+    threshold = max(steps, key=lambda step: float(macro_f1_of_hits(hits(present, scores >= step).sum(axis=0))))
+    return round(scale, 4), threshold
 
 
 def abstain_threshold(

@@ -158,6 +158,55 @@ def macro_auc(probabilities: Floats, truth: Ints, weights: Floats | None = None)
     return np.asarray(means if weights is not None else means[0])
 
 
+def hits(present: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> Floats:
+    """What F1 of several labels at once is computed from, of each row, (N, C, 3): true and chosen, true, chosen."""
+    return np.stack([present & chosen, present, chosen], axis=-1).astype(np.float64)
+
+
+def f1_of_hits(sums: Floats) -> Floats:
+    """F1 per label from summed `hits` (…, C, 3); zero where a label is neither true nor chosen."""
+    return _ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+
+
+def macro_f1_of_hits(sums: Floats) -> Floats:
+    """The mean F1 of the labels that occur, from summed `hits` (…, C, 3)."""
+    is_present = sums[..., 1] > 0
+    return _ratio((f1_of_hits(sums) * is_present).sum(axis=-1), is_present.sum(axis=-1))
+
+
+def micro_f1_of_hits(sums: Floats) -> Floats:
+    """F1 of all labels together, from summed `hits` (…, C, 3)."""
+    return f1_of_hits(sums.sum(axis=-2))
+
+
+def average_precision(scores: Floats, present: NDArray[np.bool_], weights: Floats | None = None) -> Floats:
+    """Average precision of each label: the mean of the precision at every clip that has it, the best scores first.
+
+    Clips of one score are taken together, as in scikit-learn.
+
+    Args:
+        scores: (N, C).
+        present: (N, C), whether it is true.
+        weights: (R, N) how often each row counts in each of R resamples; None for once.
+
+    Returns:
+        (C,), or (R, C) with weights; NaN for a label that no clip has.
+    """
+    clip_weights = np.ones((1, len(scores))) if weights is None else weights
+    found = np.full((len(clip_weights), scores.shape[1]), np.nan)
+    for column, (values, is_true) in enumerate(zip(scores.T, present.T, strict=True)):
+        if not is_true.any():
+            continue
+        order = np.argsort(-values, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(values[order]) < 0])
+        sorted_weights = clip_weights[:, order]
+        hits = np.add.reduceat(sorted_weights * is_true[order], starts, axis=1)
+        precisions = _ratio(np.cumsum(hits, axis=1), np.cumsum(np.add.reduceat(sorted_weights, starts, axis=1), axis=1))
+        total = hits.sum(axis=1)
+        found[:, column] = np.where(total > 0, _ratio((precisions * hits).sum(axis=1), total), np.nan)
+    return found if weights is not None else found[0]
+
+
 def calibration_bins(probabilities: Floats, truth: Ints, predicted: Ints | None = None) -> Floats:
     """(15, 3): rows, summed confidence and right answers in each of 15 bins of equal width of the best probability.
 

@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,7 +61,7 @@ class RatingTable:
 
     def __post_init__(self) -> None:
         shape = (len(self.file), len(self.dimensions))
-        if any(len(getattr(self, name)) != len(self) for name in COLUMNS) or {
+        if any(len(getattr(self, name)) != len(self) for name in columns_of(type(self))) or {
             self.truth.shape,
             self.answer.shape,
         } != {shape}:
@@ -73,16 +73,20 @@ class RatingTable:
     def __len__(self) -> int:
         return len(self.file)
 
-    def take(self, rows: ArrayLike) -> RatingTable:
+    def take(self: Table, rows: ArrayLike) -> Table:
         """The rows of a boolean mask or of indices."""
         indices = np.asarray(rows)
-        taken = {name: getattr(self, name)[indices] for name in (*COLUMNS, "truth", "answer")}
+        taken = {name: getattr(self, name)[indices] for name in (*columns_of(type(self)), "truth", "answer")}
         return dataclasses.replace(self, **taken)
 
 
-COLUMNS: tuple[str, ...] = tuple(
-    entry.name for entry in dataclasses.fields(RatingTable) if entry.name not in ("dimensions", "truth", "answer")
-)
+Table = TypeVar("Table", bound=RatingTable)
+
+
+def columns_of(kind: type[RatingTable]) -> tuple[str, ...]:
+    """The columns of a kind of table with one value to a row."""
+    names = (entry.name for entry in dataclasses.fields(kind))
+    return tuple(name for name in names if name not in ("dimensions", "truth", "answer"))
 
 
 def tabulate(
@@ -100,12 +104,12 @@ def tabulate(
     )
 
 
-def concatenate(tables: Iterable[RatingTable]) -> RatingTable:
+def concatenate(tables: Iterable[Table]) -> Table:
     """One table of several with the same dimensions (folds, seeds, statistics)."""
     parts = list(tables)
     if len({part.dimensions for part in parts}) != 1:
         raise CorpusError("tables of ratings with different dimensions cannot be joined; score them one by one")
-    names = (*COLUMNS, "truth", "answer")
+    names = (*columns_of(type(parts[0])), "truth", "answer")
     joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return dataclasses.replace(parts[0], **joined)
 
@@ -114,18 +118,24 @@ def write(table: RatingTable, path: Path | str) -> Path:
     """Write the table as CSV (UTF-8, a header, empty fields where nothing is known)."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    columns = [cell_texts(name, getattr(table, name)) for name in COLUMNS]
+    names = columns_of(type(table))
+    columns = [cell_texts(name, getattr(table, name)) for name in names]
     numbers = np.hstack([table.truth, table.answer]).tolist()
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(mark + name for mark in (TRUTH, ANSWER) for name in table.dimensions)])
+        writer.writerow([*names, *(mark + name for mark in (TRUTH, ANSWER) for name in table.dimensions)])
         for fields, row in zip(zip(*columns, strict=True), numbers, strict=True):
             writer.writerow([*fields, *("" if value != value else repr(value) for value in row)])
     return target
 
 
 def read(path: Path | str) -> RatingTable:
-    """Read a table back.
+    """Read a table of ratings back; errors as of `read_as`."""
+    return read_as(path, RatingTable)
+
+
+def read_as(path: Path | str, kind: type[Table]) -> Table:
+    """Read a table of a kind back.
 
     Raises:
         CorpusError: the file is missing or is no such table.
@@ -140,10 +150,10 @@ def read(path: Path | str) -> RatingTable:
             values = [[row[mark + name] or "nan" for name in dimensions] for row in body]
             return np.array(values, np.float64).reshape(len(body), len(dimensions))
 
-        columns = {name: parse_cells(name, [row[name] for row in body]) for name in COLUMNS}
-        return RatingTable(**columns, dimensions=dimensions, truth=numbers(TRUTH), answer=numbers(ANSWER))
+        columns = {name: parse_cells(name, [row[name] for row in body]) for name in columns_of(kind)}
+        return kind(**columns, dimensions=dimensions, truth=numbers(TRUTH), answer=numbers(ANSWER))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"{path} is no table of ratings that intonate wrote ({error})") from error
+        raise CorpusError(f"{path} is no table of such answers that intonate wrote ({error})") from error
 
 
 def scores(
@@ -162,6 +172,12 @@ def scores(
         {dimension: {figure: {value, low, high}}}, "groups": {corpus, language, gender, age: {name: {"utterances",
         "speakers", "unit", "overall"}}}}], "times"}`; what is not defined is None.
     """
+    found = by_condition(table, lambda part: view(part, repeats, seed))
+    return {"dimensions": list(table.dimensions), "conditions": found, "times": dict(times or {})}
+
+
+def by_condition(table: Table, view_of: Callable[[Table], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `view_of` tells of each pair of protocol and statistics, and in `groups` of each group of rows in it."""
     made = dict.fromkeys(zip(table.protocol.tolist(), table.statistics.tolist(), strict=True))
     protocols, statistics = sorted_names(table.protocol), sorted_names(table.statistics)
     order = sorted(made, key=lambda pair: (protocols.index(pair[0]), statistics.index(pair[1])))
@@ -170,13 +186,12 @@ def scores(
         part = table.take((table.protocol == protocol) & (table.statistics == statistic))
         groups = {
             kind: {
-                name: view(part.take(group_of(part, kind) == name), repeats, seed)
-                for name in sorted_names(group_of(part, kind))
+                name: view_of(part.take(group_of(part, kind) == name)) for name in sorted_names(group_of(part, kind))
             }
             for kind in GROUPS
         }
-        found.append({"protocol": protocol, "statistics": statistic, **view(part, repeats, seed), "groups": groups})
-    return {"dimensions": list(table.dimensions), "conditions": found, "times": dict(times or {})}
+        found.append({"protocol": protocol, "statistics": statistic, **view_of(part), "groups": groups})
+    return found
 
 
 def view(table: RatingTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -197,9 +212,13 @@ def view(table: RatingTable, repeats: int = 1000, seed: int = 0) -> dict[str, An
             }
             for figure, of in FIGURES.items()
         }
+    return {**counts_of(table), "unit": unit, "overall": overall}
+
+
+def counts_of(table: RatingTable) -> dict[str, int]:
+    """Of how many clips and speakers a table is."""
     clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
-    speakers = set(table.speaker.tolist()) - {""}
-    return {"utterances": len(clips), "speakers": len(speakers), "unit": unit, "overall": overall}
+    return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
 
 def is_group_of_interest(groups: Mapping[str, Any]) -> bool:

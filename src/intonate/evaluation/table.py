@@ -186,7 +186,8 @@ class PredictionTable:
 COLUMNS: tuple[str, ...] = tuple(
     entry.name for entry in dataclasses.fields(PredictionTable) if entry.name not in ("labels", "probabilities")
 )
-_FLOATS = ("start", "end", "age")
+# `threshold` is of tables of several labels at once (`multi_label.py`).
+_FLOATS = ("start", "end", "age", "threshold")
 
 
 def tabulate(

@@ -14,7 +14,7 @@ from typing import Any
 
 from intonate.errors import ModelError
 from intonate.evaluation import protocol, table
-from intonate.export import ratings_card
+from intonate.export import labels_card, ratings_card
 from intonate.export.onnx import sign
 from intonate.export.text_card import text_card
 from intonate.recognizer.late_fusion import is_text_model
@@ -54,7 +54,12 @@ def give(
     unseen_folders = [Path(folder) for folder in unseen_reports]
     spec = read_model(fit / "model.onnx").spec
     scores: dict[str, Any] = {}
-    if spec.labels:
+    if spec.multi_label:
+        scores["labels"] = labels_card.rows(fit / "labels.csv")
+        scores["labels_of_unseen_corpora"] = [
+            row for folder in unseen_folders for row in labels_card.rows(folder / "labels.csv")
+        ]
+    elif spec.labels:
         scores["held_out_speakers"] = held_out_scores(table.read(fit / "predictions.csv"))
         scores["unseen_corpora"] = [
             row for folder in unseen_folders for row in held_out_scores(table.read(folder / "predictions.csv"))
@@ -108,6 +113,8 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The model card, in Markdown."""
     if is_text_model(spec):
         return text_card(spec, record, size_bytes)
+    if spec.multi_label:
+        return labels_card.card(spec, record, size_bytes)
     if not spec.labels:
         return ratings_card.card(spec, record, size_bytes)
     held_out, unseen_rows = spec.scores["held_out_speakers"], spec.scores["unseen_corpora"]

@@ -108,6 +108,8 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
 
 def _refuse_differences(files: Sequence[ModelFile]) -> None:
     first_file, *other_files = files
+    if several := [file for file in files if file.spec.multi_label]:
+        raise ModelError(f"{several[0].path} gives several labels at once, and an ensemble chooses one; leave it out")
     for other_file in other_files:
         if unshared_labels := sorted({*first_file.spec.labels} ^ {*other_file.spec.labels}):
             raise ModelError(

@@ -60,16 +60,30 @@ def sections(spec: ModelSpec) -> list[str]:
 
 def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     """The card of a model with dimensions and no labels, in Markdown."""
+    return short_card(
+        spec,
+        record,
+        size_bytes,
+        f"Says how a voice sounds, in numbers: {', '.join(spec.dimensions)}.",
+        "It says how raters like those of its corpora would rate an utterance. It does not know what anyone feels.",
+        sections(spec),
+    )
+
+
+def short_card(
+    spec: ModelSpec, record: Mapping[str, Any], size_bytes: int, answers: str, caution: str, figures: Sequence[str]
+) -> str:
+    """A card around what the model answers, what that is not, and its figures, in Markdown."""
     parts = [
         f"# {spec.name}",
-        f"Says how a voice sounds, in numbers: {', '.join(spec.dimensions)}. Trained on {', '.join(spec.corpora)} "
+        f"{answers} Trained on {', '.join(spec.corpora)} "
         f"(languages: {', '.join(spec.languages) or 'not known'}). {record.get('parameters', 0):,} parameters, "
         f"{size_bytes / 1e6:.1f} MB.",
         *filter(None, [record.get("description")]),
-        "It says how raters like those of its corpora would rate an utterance. It does not know what anyone feels.",
+        caution,
         "## Licence of the weights",
         spec.licence,
-        *sections(spec),
+        *figures,
         f"Split: {record.get('split', 'not known')}.",
         "## What it must not be used for",
         "Decisions about people: hiring, work, schooling, policing, health, credit, insurance. Other languages, ages, "

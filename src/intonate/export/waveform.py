@@ -187,6 +187,8 @@ def _normalised(graph: Graph, features: Value, normalisation: Normalisation, mom
 def _scores(graph: Graph, logits: Value, spec: ModelSpec) -> Value:
     """Calibrated probabilities of the labels, and the outputs behind them: `ModelFile.run`."""
     labels = len(spec.labels)
+    if not labels:
+        return logits.clip(0.0, 1.0)
     calibrated = logits.slice(0, labels, axis=1) / spec.temperature
     scores = calibrated.apply("Sigmoid") if spec.multi_label else calibrated.apply("Softmax", axis=1)
     if len(spec.outputs) == labels:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from intonate.recognizer import clip_voices
 from intonate.recognizer.request import QueuedClip, Request
-from intonate.recognizer.timeline import label_or_unsure, likely, overall_unvoiced_label
+from intonate.recognizer.timeline import label_or_unsure, labels_of, likely, overall_unvoiced_label
 from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcript, with_words
 
@@ -53,6 +53,7 @@ def prediction(
         dimensions=dimensions_of(spec, mean),
         events=_loudest_events(segments),
         language=language_of(spec, mean),
+        labels=labels_of(scores, spec, threshold),
     )
     return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)
 
@@ -84,6 +85,7 @@ def clip_prediction(
         speech=mean is not None,
         dimensions=dimensions_of(spec, mean),
         events=likely(events_of(spec, answer)),
+        labels=labels_of(scores, spec, threshold),
     )
     answer_of_recording = prediction(spec, item.file, mean, (segment,), request, item.warnings, threshold)
     return dataclasses.replace(answer_of_recording, familiarity=None if clip is None else clip.familiarity)

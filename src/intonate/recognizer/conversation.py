@@ -29,7 +29,7 @@ from intonate.recognizer import inputs, recording, voices
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.request import Request
-from intonate.recognizer.timeline import label_or_unsure
+from intonate.recognizer.timeline import label_or_unsure, labels_of
 from intonate.schema import Prediction, Segment, Speaker
 from intonate.transcripts.recognisers import with_words
 
@@ -133,7 +133,8 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         for turn, answer in zip(track.turns, answers, strict=True):
             scores = request.scores(answer)
             label = label_or_unsure(scores, spec.abstain_below)
-            turn_segments.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker))
+            labels = labels_of(scores, spec)
+            turn_segments.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker, labels=labels))
             means.append((turn.speaker, turn.end_s - turn.start_s, answer))
         if track_request.transcript is not None:
             turn_segments = list(with_words(turn_segments, track_request.transcript))
@@ -143,8 +144,9 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
     if not means:
         level = max((level_dbfs(track.waveform) for track in tracks), default=-np.inf)
         end_s = max((len(track.waveform) for track in tracks), default=0) / spec.sample_rate_hz
-        segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False)]
-    summary = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0)
+        none = labels_of({}, spec)
+        segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False, labels=none)]
+    summary = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0, labels=none)
     names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
     return Prediction(
         label=summary.guess,
@@ -155,6 +157,7 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         model=spec.name,
         file=recording.file_of(source),
         warnings=tuple(dict.fromkeys(warnings)),
+        labels=summary.labels,
         speakers=tuple(_speaker_summary(name, [mean for mean in means if mean[0] == name], request) for name in names),
     )
 
@@ -282,7 +285,8 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
 def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
     lengths_s = [seconds for _, seconds, _ in means]
     scores = request.scores(np.average([answer for *_, answer in means], axis=0, weights=lengths_s))
-    return Speaker(name, label_or_unsure(scores, request.spec.abstain_below), scores, sum(lengths_s))
+    label = label_or_unsure(scores, request.spec.abstain_below)
+    return Speaker(name, label, scores, sum(lengths_s), labels=labels_of(scores, request.spec))
 
 
 def _joined_text(segments: Sequence[Segment]) -> str:

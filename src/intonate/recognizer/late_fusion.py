@@ -97,6 +97,8 @@ def fuse(voice: ModelFile, text: ModelFile, weight: float = TEXT_WEIGHT) -> Late
             f"{name} cannot be: {text.spec.name!r} takes counts and scores of words, and only a model that takes the "
             "words themselves can stand beside a voice; or train both in one (recipe cnn-linguistic)"
         )
+    if several := [part.spec.name for part in (voice, text) if part.spec.multi_label]:
+        raise ModelError(f"{name} cannot be: {several[0]!r} gives several labels at once; two models share one choice")
     if set(voice.spec.labels) != set(text.spec.labels):
         raise ModelError(
             f"{name} cannot be: {voice.spec.name!r} answers {', '.join(voice.spec.labels)}, "

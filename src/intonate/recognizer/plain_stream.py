@@ -21,7 +21,7 @@ from intonate.recognizer import inputs
 from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.streaming import SPEECH, Event
-from intonate.recognizer.timeline import label_scores
+from intonate.recognizer.timeline import label_scores, labels_of
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 
 PIECE_S = 2.0
@@ -71,7 +71,8 @@ class PlainStream:
         new_samples = max(1, round((window.end_s - window.new_start_s) * self._spec.sample_rate_hz))
         piece, level = window.waveform[-new_samples:], level_dbfs(window.waveform[-new_samples:])
         if level < 20 * math.log10(QUIET_RMS):
-            return Event("segment", window.new_start_s, window.end_s, QUIET_LABEL, {}, SILENCE, {}, level)
+            none = labels_of({}, self._spec)
+            return Event("segment", window.new_start_s, window.end_s, QUIET_LABEL, {}, SILENCE, {}, level, labels=none)
         clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._words)
         speaker = SpeakerStatistics()
         inputs.update_speaker(self._spec, clip, speaker)
@@ -89,4 +90,5 @@ class PlainStream:
             level,
             window.end_s - window.new_start_s,
             dimensions_of(self._spec, probabilities),
+            labels=labels_of(scores, self._spec),
         )

@@ -21,7 +21,6 @@ from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
 from intonate.audio.voice import NOISE, detector, has_voice, level_dbfs, unvoiced_label
 from intonate.cancellation import check
-from intonate.emotions import merge_scores
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
@@ -33,7 +32,7 @@ from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import Window, segments_of
+from intonate.recognizer.timeline import Window, check_merge, segments_of
 from intonate.schema import ModelSpec, Prediction
 from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber
 
@@ -186,8 +185,10 @@ class Recognizer:
             LabelError: as in `predict`.
             ModelError: the model needs a text.
         """
-        if not self.spec.labels and (plain or options.get("labels")):
-            raise LabelError(f"model {self.spec.name!r} has no labels that could be merged or told piece by piece")
+        if not self.spec.labels and plain:
+            raise LabelError(f"model {self.spec.name!r} has no labels that could be told piece by piece")
+        if options.get("labels"):
+            check_merge(self.spec, options["labels"])
         return PlainStream(self, sample_rate_hz, **options) if plain else Stream(self, sample_rate_hz, **options)
 
     def probabilities(self, clips: Sequence[Clip], batch_size: int = 16) -> NDArray[np.float64]:
@@ -220,10 +221,8 @@ class Recognizer:
         channels: str | int = "mix",
         speakers: str | int | None = None,
     ) -> Request:
-        if labels is not None and not self.spec.labels:
-            raise LabelError(f"model {self.spec.name!r} has no labels that could be merged into {labels!r}")
         if labels is not None:
-            merge_scores(self.spec.labels, [1.0] * len(self.spec.labels), labels)  # raises before any sound is read
+            check_merge(self.spec, labels)
         request = Request(
             self.spec,
             text,
@@ -299,9 +298,7 @@ class Recognizer:
         windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
         dimensions_of_output = partial(dimensions_of, self.spec)
-        segments = segments_of(
-            windows, self.spec.pool.hop_s, request.scores, self.spec.abstain_below, dimensions_of_output
-        )
+        segments = segments_of(windows, self.spec, request.scores, dimensions_of_output)
         mean = np.mean(probabilities, axis=0) if probabilities else None
         request = own_words.with_transcript(request, self._model, source)
         answer = prediction(self.spec, file, mean, segments, request, tuple(warnings))

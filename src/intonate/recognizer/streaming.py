@@ -30,7 +30,7 @@ from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.probabilities import softmax
 from intonate.recognizer.recording import recording_cuts
-from intonate.recognizer.timeline import label_or_unsure, label_scores
+from intonate.recognizer.timeline import label_or_unsure, label_scores, labels_of
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 from intonate.schema import UNSURE, Answer, listed
 
@@ -81,6 +81,7 @@ class Event(Answer):
         dimensions: {`arousal`, `valence`…: 0 to 1} of a model that has them, smoothed in a segment; they go on and end
             as the scores do.
         familiarity: of an utterance, as in `Prediction`; None where it is long, or the model does not tell.
+        labels: as in `Segment`, by the scores.
     """
 
     type: str
@@ -94,6 +95,7 @@ class Event(Answer):
     speech_s: float = 0.0
     dimensions: Scores = field(default_factory=dict)
     familiarity: float | None = None
+    labels: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape, as in `Prediction.to_dict`."""
@@ -284,7 +286,10 @@ class Stream:
         elif label != self._label_before:
             self._pause_since_s = -math.inf if self._label else segment.start_s
         self._label_before = label
-        return Event("segment", segment.start_s, end_s, label, scores, state, raw, level, speech_s, dimensions)
+        labels = labels_of(scores, self._spec)
+        return Event(
+            "segment", segment.start_s, end_s, label, scores, state, raw, level, speech_s, dimensions, labels=labels
+        )
 
     def _window_probabilities(self, start_s: float, end_s: float) -> NDArray[np.float64] | None:
         """The probabilities of a window; None where there is no speech.
@@ -365,6 +370,7 @@ class Stream:
                 speech_s=utterance.speech_s,
                 dimensions=dimensions_of(self._spec, mean),
                 familiarity=familiarity,
+                labels=labels_of(scores, self._spec),
             )
         ]
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from intonate.audio.voice import NOISE, QUIETEST_DBFS, SILENCE, unvoiced_label
 from intonate.emotions import merge_scores
-from intonate.schema import UNSURE, Segment
+from intonate.errors import LabelError
+from intonate.schema import UNSURE, ModelSpec, Segment
 
 # Where a model that has no labels hears somebody.
 SPEECH = "speech"
@@ -67,34 +68,36 @@ class Window:
 
 def segments_of(
     windows: Sequence[Window],
-    hop_s: float,
+    spec: ModelSpec,
     scores_of: Callable[[NDArray[np.float64]], Scores],
-    abstain_below: float,
     dimensions_of: Callable[[NDArray[np.float64]], Scores] = lambda _: {},
 ) -> tuple[Segment, ...]:
     """The timeline of a recording.
 
     Args:
         windows: in order; the recording ends where the last one ends.
-        hop_s: length of a stretch, seconds.
+        spec: of the model: how long a stretch is, and which best probability is labelled `unsure`.
         scores_of: what a window has -> {label: probability}, best first.
-        abstain_below: a best probability under this is labelled `unsure`.
         dimensions_of: what a window has -> {dimension: 0 to 1}. Of a model without labels every stretch is a segment.
     """
     stretches: list[_Stretch] = []
-    for start_s, end_s, covering in _stretches(windows, hop_s):
+    for start_s, end_s, covering in _stretches(windows, spec.pool.hop_s):
         probabilities = [window.probabilities for window in covering if window.probabilities is not None]
         has_speech = any(window.has_speech(start_s, end_s) for window in covering)
         is_answered = bool(probabilities) and has_speech
         answer = np.mean(probabilities, axis=0) if is_answered else _unvoiced(covering)
         stretches.append((start_s, end_s, answer, likely(_mean_events(covering))))
 
-    def label(stretch: _Stretch) -> str:
-        answer = stretch[2]
-        return answer if isinstance(answer, str) else label_or_unsure(scores_of(answer), abstain_below)
+    def key(stretch: _Stretch) -> tuple[str, list[str], list[str]]:
+        """The label, the labels where there may be several, and the events: what neighbours must share to be one."""
+        answer, events = stretch[2:]
+        if isinstance(answer, str):
+            return answer, [], sorted(events)
+        scores = scores_of(answer)
+        return label_or_unsure(scores, spec.abstain_below), sorted(labels_of(scores, spec) or ()), sorted(events)
 
     timeline = []
-    for (name, events), group in itertools.groupby(stretches, lambda stretch: (label(stretch), sorted(stretch[3]))):
+    for (name, _, events), group in itertools.groupby(stretches, key):
         members = list(group)
         # Of a model without labels every window stays by itself: its dimensions move.
         for run in [[member] for member in members] if name == SPEECH else [members]:
@@ -105,7 +108,7 @@ def segments_of(
             dimensions = {} if mean is None else dimensions_of(mean)
             segment = Segment(run[0][0], run[-1][1], name, scores, speech=bool(means), dimensions=dimensions)
             sounds = likely({event: max(stretch[3][event] for stretch in run) for event in events})
-            timeline.append(dataclasses.replace(segment, events=sounds))
+            timeline.append(dataclasses.replace(segment, events=sounds, labels=labels_of(scores, spec)))
     return tuple(timeline)
 
 
@@ -142,6 +145,20 @@ def label_or_unsure(scores: Scores, abstain_below: float) -> str:
     return best_label if scores[best_label] >= abstain_below else UNSURE
 
 
+def labels_of(scores: Scores, spec: ModelSpec, threshold: float | None = None) -> tuple[str, ...] | None:
+    """The labels that are likely enough, best first, of a model that may give several at once; None of another.
+
+    Args:
+        scores: {label: score}, best first.
+        spec: of the model.
+        threshold: a score under this is not enough; None for the model's own.
+    """
+    if not spec.multi_label:
+        return None
+    threshold = spec.abstain_below if threshold is None else threshold
+    return tuple(label for label, score in scores.items() if score >= threshold)
+
+
 def _stretches(windows: Sequence[Window], hop_s: float) -> Iterator[tuple[float, float, Sequence[Window]]]:
     """(start, end, the windows that cover it) for each stretch."""
     duration_s = windows[-1].end_s
@@ -154,6 +171,22 @@ def _stretches(windows: Sequence[Window], hop_s: float) -> Iterator[tuple[float,
         while windows[first].end_s <= start_s and first + 1 < last:
             first += 1
         yield start_s, end_s, windows[first:last]
+
+
+def check_merge(spec: ModelSpec, merge: str) -> None:
+    """See that a model's labels can be merged, before any sound is read.
+
+    Raises:
+        LabelError: it has none, gives several at once, or the merge is not known or has no place for any of them.
+    """
+    if not spec.labels:
+        raise LabelError(f"model {spec.name!r} has no labels that could be merged into {merge!r}")
+    if spec.multi_label:
+        raise LabelError(
+            f"model {spec.name!r} gives several labels at once, whose scores cannot be summed into {merge!r}; leave "
+            "the merge out"
+        )
+    merge_scores(spec.labels, [1.0] * len(spec.labels), merge)
 
 
 def label_scores(labels: tuple[str, ...], probabilities: NDArray[np.float64], merge: str | None) -> dict[str, float]:

@@ -169,6 +169,7 @@ def _models_response(settings: Settings) -> dict[str, Any]:
             {
                 "name": name,
                 "labels": list(model.spec.labels),
+                "multi_label": model.spec.multi_label,
                 "dimensions": list(model.spec.dimensions),
                 "languages": list(model.spec.languages),
                 "corpora": list(model.spec.corpora),

@@ -46,6 +46,7 @@ LABEL = {
     "abstained": _described(YES_NO, "Whether the label is unsure."),
     "scores": _list(_reference("Score")),
 }
+LABELS = {"labels": _described(_list(TEXT), "All that are likely enough, of a model that may give several at once.")}
 TIMES = {name: _described(NUMBER, "Seconds.") for name in ("start", "end")}
 HERTZ = {"low_hz": NUMBER, "high_hz": NUMBER}
 WITHOUT = _described(SHARE, "Of the explained answer, with this turned down by 20 dB.")
@@ -59,7 +60,7 @@ SCHEMAS: dict[str, Schema] = {
             **LABEL,
             "score": _described(SHARE, "Of the best label; 0 without speech."),
         },
-        {"text": TEXT, "speaker": TEXT, **DIMENSIONS},
+        {"text": TEXT, "speaker": TEXT, **LABELS, **DIMENSIONS},
     ),
     "Speaker": _object(
         {
@@ -67,7 +68,8 @@ SCHEMAS: dict[str, Schema] = {
             **LABEL,
             "speech": _described(NUMBER, "Seconds."),
             "clips": {"type": "integer", "minimum": 1},
-        }
+        },
+        LABELS,
     ),
     "Prediction": _object(
         {
@@ -81,6 +83,7 @@ SCHEMAS: dict[str, Schema] = {
         {
             "speakers": _list(_reference("Speaker")),
             "familiarity": _described(SHARE, "How much it is like what the model was trained on."),
+            **LABELS,
             **DIMENSIONS,
         },
     ),
@@ -128,6 +131,9 @@ SCHEMAS: dict[str, Schema] = {
         {
             "name": TEXT,
             "labels": _list(TEXT),
+            "multi_label": _described(
+                YES_NO, "Whether it may give several labels at once: scores need not sum to one."
+            ),
             "dimensions": _described(_list(TEXT), "Numbers from 0 to 1, beside the labels or instead of them."),
             "languages": _list(TEXT),
             "corpora": _list(TEXT),

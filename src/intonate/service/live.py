@@ -173,6 +173,7 @@ class _Connection:
             "model": name,
             "models": {name: list(models[name].spec.labels) for name in session.streams},
             "labels": list(models[name].spec.labels),
+            "multi_label": models[name].spec.multi_label,
             "dimensions": list(models[name].spec.dimensions),
             "window": stream.window_s,
             "hop": stream.hop_s,

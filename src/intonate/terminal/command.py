@@ -103,6 +103,7 @@ def predict(
         is_single,
         channels == "each" or speakers is not None,
         (*recognizer.spec.dimensions, *recognizer.spec.events),
+        recognizer.spec.multi_label,
     )
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout)
     for sentence in [*notes, *(failure.error for failure in failures)]:
@@ -169,7 +170,8 @@ def read(
     is_piped = list(texts) == [STANDARD_INPUT]
     lines = (line.strip() for line in sys.stdin) if is_piped else texts
     answers = (recognizer.predict_text(line, labels=labels) for line in lines if line or not is_piped)
-    layout = Layout(_answerable_labels(recognizer, labels), top_k, single=not is_piped and len(texts) == 1)
+    is_single, several = not is_piped and len(texts) == 1, recognizer.spec.multi_label
+    layout = Layout(_answerable_labels(recognizer, labels), top_k, single=is_single, several=several)
     with _open_output(None) as out:
         _write(answers, out, style, layout)
 
@@ -185,7 +187,7 @@ def models() -> None:
         default = "  (the default)" if name == builtin.DEFAULT else ""
         console.print(f"[bold]{name}[/bold]{default}")
         for key, value in {
-            "labels": ", ".join(spec.labels),
+            "labels": ", ".join(spec.labels) + " (several at once)" * spec.multi_label,
             "dimensions": ", ".join(spec.dimensions),
             "events": ", ".join(spec.events),
             "languages": ", ".join(spec.languages),

@@ -28,6 +28,7 @@ class Layout:
         single: one object in the JSON instead of an array.
         speakers: tell them: a row per turn in the CSV, and a column with who speaks.
         dimensions: every dimension and event that can be answered, for the columns of the CSV behind the labels.
+        several: the model may give several labels at once: a column with all of them in the CSV.
     """
 
     labels: tuple[str, ...]
@@ -36,6 +37,7 @@ class Layout:
     single: bool = False
     speakers: bool = False
     dimensions: tuple[str, ...] = ()
+    several: bool = False
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -58,8 +60,12 @@ def as_jsonl(answers: Answers, layout: Layout) -> Iterator[str]:
 
 
 def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
-    """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`."""
-    first_columns = ("file", "start", "end", "label", "guess", "abstained", "score")
+    """One row per file, or with a timeline one per segment; a column per label, empty beyond `top_k`.
+
+    Where a model may give several labels at once, the column `labels` has all of them, as a manifest has them.
+    """
+    several_column = ("labels",) if layout.several else ()
+    first_columns = ("file", "start", "end", "label", "guess", "abstained", "score", *several_column)
     last_columns = ("transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
@@ -67,7 +73,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     yield _row([*first_columns, *numbers, *last_columns, *speaker_column])
     for answer in answers:
         if isinstance(answer, Failure):
-            yield _row([answer.file, *[""] * (len(numbers) + 8), answer.error, "", *("" for _ in speaker_column)])
+            cells = [""] * (len(first_columns) + len(numbers) + 1)
+            yield _row([answer.file, *cells, answer.error, "", *("" for _ in speaker_column)])
             continue
         recording = Segment(
             0.0,
@@ -76,10 +83,12 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             answer.scores,
             dimensions=answer.dimensions,
             events=answer.events,
+            labels=answer.labels,
         )
         for segment in answer.segments if is_timeline else (recording,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
             best_score = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
+            several = ("; ".join(segment.labels or ()),) if layout.several else ()
             scores |= {**segment.dimensions, **segment.events}
             columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
@@ -87,7 +96,7 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
             last_columns = (transcript, answer.model, "", "; ".join(answer.warnings))
             speaker = (segment.speaker,) if speaker_column else ()
-            yield _row([answer.file, *times, *label, best_score, *columns, *last_columns, *speaker])
+            yield _row([answer.file, *times, *label, best_score, *several, *columns, *last_columns, *speaker])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -139,7 +148,7 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 
 
 def _cue(segment: Segment, layout: Layout) -> str:
-    best_scores = list(segment.scores.items())[: layout.top_k or 1]
+    best_scores = list(segment.scores.items())[: layout.top_k or max(1, len(segment.labels or ()))]
     text = ", ".join(
         f"{label} {score:.0%}" for label, score in (*best_scores, *segment.dimensions.items(), *segment.events.items())
     )

@@ -89,7 +89,7 @@ def _headline(answer: Prediction) -> Text:
         )
     if not answer.scores:
         return _coloured_text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
-    guess_text = f"{answer.guess} {answer.scores[answer.guess]:.0%}"
+    guess_text = _listing({label: answer.scores[label] for label in answer.labels or (answer.guess,)})
     is_unfamiliar = answer.familiarity is not None and answer.familiarity <= UNFAMILIAR
     note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_unfamiliar else "", "dim")
     if answer.abstained:
@@ -153,8 +153,8 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
 
 
 def _segment_text(segment: Segment) -> str:
-    """The label, and the best guess where it is unsure."""
-    name = f"{UNSURE} ({segment.guess})" if segment.abstained else segment.label
+    """The label, or all of them; the best guess where it is unsure."""
+    name = f"{UNSURE} ({segment.guess})" if segment.abstained else " + ".join(segment.labels or (segment.label,))
     return f"{segment.speaker}  {name}" if segment.speaker else name
 
 

@@ -64,7 +64,9 @@ class Clips(Dataset[dict[str, Any]]):
         self._whole: dict[tuple[Voice, str], Moments] = {}
         self.repeats = _occurrences(rows)
         self.voices = self._voices() if training and self.options.other_voices else []
-        self.shares = shares(examples, recipe.data.labels) if training and self.options.soft_labels else None
+        soft = training and self.options.soft_labels
+        # Of several labels at once, the validation has to know all of them, too.
+        self.shares = shares(examples, recipe.data.labels) if soft or examples.multi_label else None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -22,7 +22,7 @@ from intonate.features.normalise import Moments
 from intonate.features.text import TOKENS, is_text
 from intonate.recognizer.inputs import encode_text
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import encoders, ratings
+from intonate.training import encoders, multi_label, ratings
 from intonate.training.recipe import Input, Recipe
 
 SAMPLE_RATE_HZ = 16_000
@@ -39,7 +39,7 @@ class Examples:
     Attributes:
         utterances: the rows, merged labels not yet applied.
         labels: the merged labels, in order of the outputs; none where only dimensions are learnt.
-        targets: (clips,) index into `labels`; 0 where there are none.
+        targets: (clips,) index into `labels`, of several the rarest; 0 where there are none.
         clips: {input: array} per clip.
         allowed: (clips, labels) bool; the labels that the clip's corpus has at all.
         mates: speaker -> the clips of that speaker, copies too.
@@ -49,7 +49,9 @@ class Examples:
         number: (clips,) which copy a clip is, from 1; 0 for a recording. Copies come after all recordings.
         copies: (recordings, copies) the clips that are copies of each recording; -1 where it has none.
         ratings: (clips, dimensions) from 0 to 1; NaN where nobody rated.
-        dimensions: their names.
+        present: (clips, labels) which labels each clip has.
+        dimensions: the names of the rated ones.
+        multi_label: whether a clip may have several labels, or none.
     """
 
     utterances: Sequence[Utterance]
@@ -63,7 +65,9 @@ class Examples:
     number: NDArray[np.int64]
     copies: NDArray[np.int64]
     ratings: NDArray[np.float32]
+    present: NDArray[np.bool_]
     dimensions: tuple[str, ...] = ()
+    multi_label: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -102,7 +106,7 @@ class ClipAnalysis:
 
 def shares(examples: Examples, merge_name: str) -> NDArray[np.float32]:
     """(clips, labels) what each row's soft_labels give each label of the merge; all to its one label without them."""
-    label_shares = np.eye(len(examples.labels), dtype=np.float32)[examples.targets]
+    label_shares = examples.present.astype(np.float32)
     for row, utterance in enumerate(examples.utterances):
         if utterance.soft_labels:
             emotions, values = zip(*utterance.soft_labels.items(), strict=True)
@@ -129,11 +133,13 @@ def prepare(
     folder: Path | None = None,
     change: Change | None = None,
     scales: ratings.Scales | None = None,
+    several: bool = False,
 ) -> Examples:
     """Analyse every utterance.
 
     Args:
-        utterances: rows that the merge has a place for (`with_labels`), or that are rated (`ratings.rows`).
+        utterances: rows that the merge has a place for (`with_labels`), or that are rated (`ratings.rows`), or that
+            have several labels (`multi_label.rows`).
         merge_name: a merge of `intonate.emotions`; empty for dimensions alone.
         analysis: what to make of them (`by_recipe`, `by_spec`).
         speaker_inputs: the inputs that are normalised by speaker.
@@ -142,6 +148,7 @@ def prepare(
         folder: where features are kept (`cache_folder`); None for nowhere.
         change: what is done to every sound before it is cleaned (`intonate.augment.waveform.change`).
         scales: {dimension: lowest and highest rating}, of the dimensions that are learnt or judged.
+        several: whether a clip may have several labels, or none.
 
     Raises:
         AudioError: a file cannot be used.
@@ -161,12 +168,17 @@ def prepare(
         clip_features = [clip_features[place] for place in long_enough]
     clips = _clips(clip_features, utterances, analysis)
     labels = merged_labels(merge_name) if merge_name else ()
-    targets = np.array([labels.index(target_of(row, merge_name)) if labels else 0 for row in utterances])
+    if several:
+        present = multi_label.truth(utterances, merge_name)
+        targets = multi_label.rarest(present)
+    else:
+        targets = np.array([labels.index(target_of(row, merge_name)) if labels else 0 for row in utterances])
+        present = np.eye(len(labels), dtype=bool)[targets] if labels else np.zeros((len(utterances), 0), bool)
     corpora = np.array([utterance.corpus for utterance in utterances])
     speakers = np.array([utterance.speaker for utterance in utterances])
     allowed = np.zeros((len(clips), len(labels)), bool)
-    for corpus in np.unique(corpora) if labels else ():
-        allowed[np.ix_(corpora == corpus, np.unique(targets[corpora == corpus]))] = True
+    for corpus in np.unique(corpora):
+        allowed[corpora == corpus] = present[corpora == corpus].any(axis=0)
     return Examples(
         utterances=utterances,
         labels=labels,
@@ -179,7 +191,9 @@ def prepare(
         number=np.zeros(len(clips), np.int64),
         copies=np.zeros((len(clips), 0), np.int64),
         ratings=ratings.targets(utterances, scales or {}),
+        present=present,
         dimensions=tuple(scales or ()),
+        multi_label=several,
     )
 
 
@@ -224,6 +238,7 @@ def expand(
         moments=_moments([*examples.clips, *clips], examples.moments),
         number=np.concatenate([examples.number, number]),
         ratings=np.concatenate([examples.ratings, examples.ratings[originals]]),
+        present=np.concatenate([examples.present, examples.present[originals]]),
         copies=copies,
     )
 

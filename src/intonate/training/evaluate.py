@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
-from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own, transcripts
 from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_labels, target_of
 from intonate.errors import CorpusError, IntonateError, LabelError, ModelError
@@ -27,6 +25,8 @@ from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import data, scoring
+from intonate.training.evaluate_several import report_of_several
+from intonate.training.evaluated_rows import in_windows, notes_on
 
 
 def evaluate(
@@ -40,7 +40,7 @@ def evaluate(
     """Answer every row of a manifest and write the report.
 
     A model with dimensions is judged by the rows that have ratings, a model with labels by those with an emotion; one
-    with both by either, in one report.
+    with both by either, in one report. A model that may give several labels at once is judged by the rows with labels.
 
     Rows whose emotion the model has no label for are left out and counted; where speakers may have been trained on,
     the report says so, for their figures flatter.
@@ -71,9 +71,16 @@ def evaluate(
         )
     if explained and late_fusion.is_text_model(spec):
         raise ModelError(f"model {spec.name!r} reads words and hears nothing: no sound to explain; leave --explain out")
+    if explained and spec.multi_label:
+        raise ModelError(
+            f"model {spec.name!r} gives several labels at once, and clips are chosen by one; explain one recording at "
+            "a time: intonate explain FILE --label LABEL"
+        )
     check_folder(Path(report))
     bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
     title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
+    if spec.multi_label:
+        return report_of_several(model_file, manifest_path, Path(report), title, protocol, bar, whole)
     rated = rated_rows(spec, manifest_path)
     numbers = numbers_of(model_file, rated, protocol, bar, root, whole, scale) if rated else None
     if not spec.labels:
@@ -82,7 +89,7 @@ def evaluate(
                 f"{manifest_path} has no ratings of {', '.join(spec.dimensions)}, which is what {spec.name!r} gives; "
                 "expected a column of each, or a column ratings"
             )
-        return ratings_page.write_report(Path(report), numbers, title, notes=_notes(spec, rated, Counter(), whole))
+        return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, Counter(), whole))
     utterances, notes = labelled_rows(spec, manifest_path, whole)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
     pictures = {}
@@ -161,7 +168,7 @@ def numbers_of(
     for statistics in scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,):
         output = scorer.answers(rows, statistics)
         if statistics == table.CLIP_ALONE:
-            output = _in_windows(model, utterances, output, whole)
+            output = in_windows(model, utterances, output, whole)
         answer = output[:, first : first + len(spec.dimensions)]
         tables.append(
             rating_tables.tabulate(
@@ -186,19 +193,19 @@ def labelled_rows(
         CorpusError: the manifest cannot be read, or no row can be used.
         LabelError: none of the model's labels is an emotion that is known.
     """
-    # Labels of one's own are no emotions that a manifest could name.
-    has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
-    rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
-    if inputs.takes_text(spec):
-        rows = transcripts.fill(rows, manifest_path)
     if not spec.labels:
         raise LabelError(
             f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels; give a model with labels"
         )
     merge_name = merge_of(spec)
+    # Labels of one's own are no emotions that a manifest could name.
+    has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
+    rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
+    if inputs.takes_text(spec):
+        rows = transcripts.fill(rows, manifest_path)
     omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.with_labels(rows, merge_name)
-    return utterances, _notes(spec, utterances, omitted_counts, whole)
+    return utterances, notes_on(spec, utterances, omitted_counts, whole)
 
 
 def answers(
@@ -242,7 +249,7 @@ def answers(
                 utterances,
                 [examples.labels[target] for target in examples.targets],
                 examples.labels,
-                _in_windows(model, utterances, scorer.probabilities(all_rows, statistics), whole or change is not None)
+                in_windows(model, utterances, scorer.probabilities(all_rows, statistics), whole or change is not None)
                 if statistics == table.CLIP_ALONE
                 else scorer.probabilities(all_rows, statistics),
                 statistics=statistics,
@@ -257,30 +264,6 @@ def answers(
     )
 
 
-def _in_windows(
-    model: ModelFile | late_fusion.LateFusion,
-    utterances: Sequence[Utterance],
-    probabilities: NDArray[np.float64],
-    whole: bool,
-) -> NDArray[np.float64]:
-    """The answers (rows, labels or all outputs), to recordings too long to be answered whole as `predict` has them.
-
-    Where nobody speaks in any window, the answer to the whole stays.
-    """
-    rate, recognizer = model.spec.sample_rate_hz, Recognizer(model)
-    for row, utterance in enumerate(utterances if not whole and not inputs.takes_text(model.spec) else ()):
-        end_s = duration_s(utterance.path) if utterance.end_s is None else utterance.end_s
-        if end_s - utterance.start_s <= model.spec.pool.longest_s:
-            continue
-        waveform = load(utterance.path, rate, start_s=utterance.start_s, end_s=utterance.end_s)
-        answer = recognizer.predict((waveform, rate))
-        if found := {**answer.scores, **answer.dimensions}:
-            names = model.spec.outputs[: probabilities.shape[1]]
-            known = [place for place, name in enumerate(names) if name in found]
-            probabilities[row, known] = [found[names[place]] for place in known]
-    return probabilities
-
-
 def merge_of(spec: ModelSpec) -> str:
     """The merge whose labels are the model's: the one it was trained with, else the first with the same labels.
 
@@ -288,8 +271,12 @@ def merge_of(spec: ModelSpec) -> str:
     that the model has no label for are left out, and a label that is no emotion of ours is never right.
 
     Raises:
-        LabelError: none of the model's labels is an emotion that is known.
+        LabelError: none of the model's labels is an emotion that is known, or it gives several at once.
     """
+    if spec.multi_label:
+        raise LabelError(
+            f"model {spec.name!r} gives several labels at once, and here clips have one; judge it by intonate evaluate"
+        )
     if spec.merge in MERGES and merged_labels(spec.merge) == tuple(sorted(spec.labels)):
         return spec.merge
     name = merge_with_labels(spec.labels)
@@ -299,27 +286,3 @@ def merge_of(spec: ModelSpec) -> str:
         f"model {spec.name!r} answers {', '.join(spec.labels)}, none of which is an emotion that a corpus could be "
         f"labelled with ({', '.join(EMOTIONS)}); add its spelling to intonate.emotions.ALIASES"
     )
-
-
-def _notes(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str], whole: bool) -> list[str]:
-    notes = []
-    if omitted_counts:
-        emotion_counts = ", ".join(f"{count} {emotion}" for emotion, count in omitted_counts.most_common())
-        notes.append(f"Left out, for the model has no such label: {emotion_counts}.")
-    notes.append(
-        f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
-        + ("too." if whole else "in windows, as by predict, where each is answered alone.")
-        + " Every clip is scored, even where predict would hear no voice." * (not late_fusion.is_text_model(spec))
-    )
-    if not spec.corpora:
-        notes.append(
-            "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "
-            "flatter it."
-        )
-    training_speakers = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
-    if training_speakers:
-        notes.append(
-            f"{len(training_speakers)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
-            "their figures flatter the model."
-        )
-    return notes

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,23 @@ from intonate.augment import waveform
 from intonate.corpora import manifest, sets, transcripts
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
-from intonate.evaluation import calibration, metrics, table
-from intonate.evaluation import ratings as rating_tables
+from intonate.evaluation import calibration, table
 from intonate.export import onnx as export
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, encoders, fitting, network, provenance, ratings, recipe_names, scoring, strangers
+from intonate.training import (
+    data,
+    encoders,
+    fitting,
+    multi_label,
+    network,
+    provenance,
+    ratings,
+    recipe_names,
+    scoring,
+    strangers,
+)
+from intonate.training.fit_tables import write_tables
 from intonate.training.fitting import normalised_clip
 from intonate.training.jobs import fit_name, jobs_of, train_texts, without_copies
 from intonate.training.recipe import Recipe, load
@@ -72,7 +83,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 
 def _train(recipe: Recipe, folder: Path) -> None:
-    utterances = _usable(recipe, _read_utterances(recipe))
+    recipe, utterances = _usable(recipe, _read_utterances(recipe))
     jobs = jobs_of(recipe, utterances)
     _claim(folder, recipe)
     queue = [job for job in jobs if not (folder / fit_name(job) / "run.json").exists()]
@@ -97,6 +108,7 @@ def _train(recipe: Recipe, folder: Path) -> None:
             recipe.data.shortest_s,
             cache_folder,
             scales=recipe.data.ratings,
+            several=recipe.task == "multi_label",
         )
         data.refuse_without_speakers(examples, recipe)
         if examples.too_short:
@@ -117,11 +129,16 @@ def _train(recipe: Recipe, folder: Path) -> None:
     scoring.report(folder, recipe, fit_folders)
 
 
-def _usable(recipe: Recipe, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """The rows that have what is learnt: a label of the merge, or a rating."""
+def _usable(recipe: Recipe, utterances: Sequence[Utterance]) -> tuple[Recipe, list[Utterance]]:
+    """The recipe with the labels that it left open, and the rows that have what is learnt."""
     if recipe.task == "dimensions":
-        return ratings.rows(utterances, recipe.data.ratings, recipe.data.labels)
-    return data.with_labels(utterances, recipe.data.labels)
+        return recipe, ratings.rows(utterances, recipe.data.ratings, recipe.data.labels)
+    if recipe.task == "labels":
+        return recipe, data.with_labels(utterances, recipe.data.labels)
+    rows = multi_label.rows(utterances, recipe.data.manifest)
+    recipe = recipe.having({"data.labels": recipe.data.labels or multi_label.merge_of(rows)})
+    multi_label.check(rows, recipe.data.labels)
+    return recipe, rows
 
 
 def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utterance], str]:
@@ -131,7 +148,7 @@ def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utteranc
         CorpusError: a corpus is not where the recipe says.
         RecipeError: there is no such fit.
     """
-    utterances = _usable(recipe, _read_utterances(recipe))
+    recipe, utterances = _usable(recipe, _read_utterances(recipe))
     for job_fold, split, job_seed in jobs_of(recipe, utterances):
         if (job_fold, job_seed) == (fold, seed):
             return [utterances[row] for row in split.validation], split.name
@@ -141,7 +158,7 @@ def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utteranc
 def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: fitting.Fitted) -> tuple[float, ...]:
     """The share of each label in what a network is fitted to; empty where balancing makes them even."""
     is_even = len(fitted_model.present) or recipe.training.balance or recipe.data.balance is not None
-    if is_even or not examples.labels:
+    if is_even or not examples.labels or examples.multi_label:
         return ()
     soft = recipe.training.soft_labels
     label_shares = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
@@ -225,7 +242,7 @@ def _fit(
     start_s = time.perf_counter()
     answers = {statistics: scorer.answers(split.test, statistics, seed) for statistics in scoring.statistics_of(spec)}
     facts["test_s"] = (time.perf_counter() - start_s) / len(answers)
-    score_text = _write_tables(recipe, examples, split, fold, seed, spec, answers, folder, facts)
+    score_text = write_tables(recipe, examples, split, fold, seed, spec, answers, folder, facts)
     facts["test_clips"] = len(split.test)
     if examples.too_short:
         facts["too_short_clips"] = examples.too_short
@@ -281,6 +298,7 @@ def _spec(
         licence=recipe.card.licence,
         dimensions=examples.dimensions,
         scales=dict(recipe.data.ratings),
+        multi_label=examples.multi_label,
         recipe_hash=recipe.hash(),
         intonate_version=intonate.__version__,
     )
@@ -288,71 +306,16 @@ def _spec(
 
 def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples, split: Split) -> ModelSpec:
     """Temperature and abstain threshold from the validation speakers, each clip alone."""
-    logits = np.log(np.maximum(scorer.probabilities(split.validation, table.CLIP_ALONE), 1e-12))
+    probabilities = scorer.probabilities(split.validation, table.CLIP_ALONE)
+    logits = np.log(np.maximum(probabilities, 1e-12))
+    if spec.multi_label:
+        logits = logits - np.log(np.maximum(1 - probabilities, 1e-12))
+        scale, threshold = calibration.binary_temperature_and_threshold(logits, examples.present[split.validation])
+        return replace(spec, temperature=scale, abstain_below=threshold)
     truth = examples.targets[split.validation]
     # Unsure on the least certain tenth: those are wrong far more often than right on speakers never heard.
     temperature, threshold = calibration.temperature_and_threshold(logits, truth, coverage=0.9)
     return replace(spec, temperature=temperature, abstain_below=threshold)
-
-
-def _write_tables(
-    recipe: Recipe,
-    examples: data.Examples,
-    split: Split,
-    fold: int,
-    seed: int,
-    spec: ModelSpec,
-    answers: Mapping[str, NDArray[np.float64]],
-    folder: Path,
-    facts: dict[str, Any],
-) -> str:
-    """predictions.csv of labels, dimensions.csv of dimensions, `test_uar` and `test_ccc` of the facts; all in words."""
-    rows = [
-        replace(examples.utterances[row], path=_portable_path(examples.utterances[row].path, recipe))
-        for row in split.test
-    ]
-    protocol = split.name if split.speakers_overlap else f"speaker-disjoint ({recipe.data.split})"
-    made: dict[str, Any] = {"protocol": protocol, "fold": fold, "seed": seed}
-    words, count = [], len(spec.labels)
-    if spec.labels:
-        emotions = [examples.labels[target] for target in examples.targets[split.test]]
-        predictions = table.concatenate(
-            table.tabulate(
-                rows,
-                emotions,
-                examples.labels,
-                output[:, :count],
-                statistics=statistics,
-                abstain_below=spec.abstain_below,
-                **made,
-            )
-            for statistics, output in answers.items()
-        )
-        table.write(predictions, folder / "predictions.csv")
-        facts["test_uar"] = scoring.uar_by_statistics(predictions)
-        words.append("UAR: " + ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items()))
-    if spec.dimensions:
-        truth = examples.ratings[split.test].astype(np.float64)
-        numbers = [
-            rating_tables.tabulate(rows, spec.dimensions, truth, output[:, count:], statistics=statistics, **made)
-            for statistics, output in answers.items()
-        ]
-        rating_tables.write(rating_tables.concatenate(numbers), folder / "dimensions.csv")
-        facts["test_ccc"] = {
-            statistics: dict(zip(spec.dimensions, metrics.concordance(truth, output[:, count:]).tolist(), strict=True))
-            for statistics, output in answers.items()
-        }
-        for statistics, figures in facts["test_ccc"].items():
-            words.append(f"CCC, {statistics}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-    return "; ".join(words)
-
-
-def _portable_path(path: str, recipe: Recipe) -> str:
-    """The path below its corpus's folder, with the corpus's name in front: the same on every machine."""
-    for name, root in recipe.data.corpora.items():
-        if Path(path).is_relative_to(root):
-            return f"{name}/{Path(path).relative_to(root).as_posix()}"
-    return manifest.relative(path, Path(recipe.data.manifest).parent)
 
 
 def _clips_of_three_lengths(examples: data.Examples, rows: NDArray[np.int64]) -> list[int]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from intonate.evaluation.metrics import concordance, uar_over_corpora
+from intonate.evaluation.metrics import average_precision, concordance, uar_over_corpora
 from intonate.models.contract import Network
 from intonate.training.fit_options import Training
 
@@ -38,6 +38,12 @@ def masked_cross_entropy(logits: Tensor, soft: Tensor, allowed: Tensor) -> Tenso
     """Cross-entropy over the classes that each row's corpus has; the logits of the others get no gradient."""
     logs = F.log_softmax(logits.float().masked_fill(~allowed, MASKED), dim=1)
     return -(soft * logs).sum(dim=1).mean()
+
+
+def masked_binary_cross_entropy(logits: Tensor, soft: Tensor, allowed: Tensor) -> Tensor:
+    """Binary cross-entropy of every label that each row's corpus has, their mean; the others get no gradient."""
+    losses = F.binary_cross_entropy_with_logits(logits.float(), soft, reduction="none")
+    return (losses * allowed).sum() / allowed.sum().clamp(min=1)
 
 
 def concordance_loss(values: Tensor, ratings: Tensor) -> Tensor:
@@ -74,6 +80,7 @@ class Classifier(L.LightningModule):
         steps: number of optimiser steps in all, for the schedule.
         corpora: for each training row its corpus: the validation UAR is the mean over corpora.
         dimensions: how many of the outputs, the last ones, are no logits but numbers from 0 to 1.
+        multi_label: whether several labels may be true at once: each is a question of its own.
     """
 
     def __init__(
@@ -84,9 +91,10 @@ class Classifier(L.LightningModule):
         corpora: np.ndarray,
         seed: int = 0,
         dimensions: int = 0,
+        multi_label: bool = False,
     ) -> None:
         super().__init__()
-        self.dimensions = dimensions
+        self.dimensions, self.multi_label = dimensions, multi_label
         self.network, self.options, self.steps, self.corpora, self.seed = network, options, steps, corpora, seed
         self._argument_names = set(network.input_names())
         self._validation_outputs: list[tuple[Tensor, ...]] = []
@@ -114,7 +122,8 @@ class Classifier(L.LightningModule):
     ) -> Tensor:
         """The loss of the labels and of the dimensions, whose numbers are taken `times` as large."""
         labels = allowed.shape[1]
-        losses = [masked_cross_entropy(output[:, :labels], soft, allowed)] if labels else []
+        label_loss = masked_binary_cross_entropy if self.multi_label else masked_cross_entropy
+        losses = [label_loss(output[:, :labels], soft, allowed)] if labels else []
         if self.dimensions:
             losses.append(concordance_loss(times * output[:, labels:], batch["ratings"]))
         return torch.stack(losses).sum()
@@ -130,7 +139,10 @@ class Classifier(L.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
         allowed = batch["allowed"]
-        soft = soft_targets(batch.get("shares", batch["target"]), allowed, self.options.label_smoothing)
+        if self.multi_label:  # each label by itself is smoothed towards one half
+            soft = batch["shares"] * (1 - self.options.label_smoothing) + self.options.label_smoothing / 2
+        else:
+            soft = soft_targets(batch.get("shares", batch["target"]), allowed, self.options.label_smoothing)
         if torch.rand(()) < self.options.mixup:
             batch, soft, allowed = mixed(batch, soft, allowed)
         loss = self._loss(batch, soft, allowed) + self.network.penalty()
@@ -142,15 +154,22 @@ class Classifier(L.LightningModule):
         logits = output[:, :labels].masked_fill(~batch["allowed"], MASKED)
         # Of a model without dimensions there are no ratings, (batch, 0).
         numbers, ratings = output[:, labels:], batch.get("ratings", output[:, labels:])
-        self._validation_outputs.append((batch["target"], batch["row"], logits, numbers, ratings))
+        shares = batch["shares"] if self.multi_label else logits
+        self._validation_outputs.append((batch["target"], batch["row"], logits, numbers, ratings, shares))
 
     def on_validation_epoch_end(self) -> None:
-        target, row, logits, numbers, ratings = (
+        target, row, logits, numbers, ratings, shares = (
             torch.cat(parts).cpu() for parts in zip(*self._validation_outputs, strict=True)
         )
         self._validation_outputs.clear()
         figures, losses = [], []
-        if labels := logits.shape[1]:
+        if self.multi_label:
+            precisions = average_precision(logits.double().numpy(), shares.numpy() > 0)
+            # Where no validation clip has any label there is nothing to choose by.
+            figures.append(float(np.nanmean(precisions)) if np.isfinite(precisions).any() else 0.0)
+            self.log("validation/map", figures[0], prog_bar=True)
+            losses.append(masked_binary_cross_entropy(logits, shares, logits > MASKED))
+        elif labels := logits.shape[1]:
             predicted = logits.argmax(dim=1).numpy()
             figures.append(uar_over_corpora(target.numpy(), predicted, self.corpora[row.numpy()], labels))
             self.log("validation/uar", figures[0], prog_bar=True)
@@ -164,7 +183,7 @@ class Classifier(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What is frozen is as it was when the network was built, and may be a hundred times what learns."""
-        for name in ("validation/uar", "validation/ccc", "validation/score"):
+        for name in ("validation/uar", "validation/map", "validation/ccc", "validation/score"):
             if name in self.trainer.callback_metrics:
                 checkpoint[name] = float(self.trainer.callback_metrics[name])
         frozen = self._frozen()

@@ -30,8 +30,8 @@ from intonate.training.fit_options import Training
 from intonate.training.module import Classifier
 from intonate.training.recipe import Recipe
 
-# What the kept epoch is chosen by: of labels, and of dimensions, with labels or without.
-SCORE, SCORE_OF_DIMENSIONS = "validation/uar", "validation/score"
+# What the kept epoch is chosen by: of labels; and of all else, where it is the mean of what figures there are.
+SCORE, GENERAL_SCORE = "validation/uar", "validation/score"
 
 
 def wants_lengths(recipe: Recipe, name: str) -> bool:
@@ -95,7 +95,7 @@ def fit(
 
     Returns:
         The network with the kept weights, and facts about the training: parameters, epochs, `validation_uar` of labels
-        and `validation_ccc` of dimensions (the mean over them).
+        (`validation_map` where there may be several) and `validation_ccc` of dimensions (the mean over them).
     """
     options = recipe.training
     torch.manual_seed(seed)
@@ -107,8 +107,10 @@ def fit(
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
     epoch_steps = math.ceil(len(train_loader) / options.accumulate)
     epochs = max(1, round(options.steps / epoch_steps)) if options.steps else options.epochs
-    module = Classifier(network, options, epoch_steps * epochs, corpora, seed, len(examples.dimensions))
-    monitor = SCORE_OF_DIMENSIONS if examples.dimensions else SCORE
+    module = Classifier(
+        network, options, epoch_steps * epochs, corpora, seed, len(examples.dimensions), examples.multi_label
+    )
+    monitor = GENERAL_SCORE if examples.dimensions or examples.multi_label else SCORE
     checkpoints = folder / "checkpoints"
     scores: list[float] = []
     last_checkpoint = checkpoints / "last.ckpt"
@@ -130,7 +132,7 @@ def fit(
         checkpoint = torch.load(checkpoints / f"{options.keep}.ckpt", map_location="cpu", weights_only=True)
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"])
-        found = {name: checkpoint[name] for name in (SCORE, "validation/ccc") if name in checkpoint}
+        found = {name: checkpoint[name] for name in (SCORE, "validation/map", "validation/ccc") if name in checkpoint}
     else:
         found = {monitor: max(scores) if options.keep == "best" else scores[-1]}
     facts = {

@@ -47,7 +47,8 @@ def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
     for row, key in zip(utterances, keys, strict=True):
         words = f"\t{row.text}" if recipe.reads() else ""
         rated = "".join(f"\t{name} {row.ratings.get(name)}" for name in recipe.data.ratings)
-        facts = f"{key}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}{rated}\n"
+        several = f"\t{row.labels}" if recipe.task == "multi_label" else ""
+        facts = f"{key}\t{row.start_s}\t{row.end_s}\t{row.emotion}\t{row.speaker}{words}{rated}{several}\n"
         digest.update(facts.encode())
     return digest.hexdigest()[:12]
 

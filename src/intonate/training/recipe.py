@@ -81,7 +81,11 @@ class Data(RecipePart):
     corpora: dict[str, str] = Field(default={}, description="catalogue name -> folder on disk")
     set: str = Field(default="", description="of these corpora, what a published system was trained on: p0, p3, p4-en…")
     manifest: str = Field(default="", description="a CSV written by `intonate manifest`, instead of `corpora`")
-    labels: str = Field(default="", description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…")
+    labels: str = Field(
+        default="",
+        description="a merge of intonate.emotions: 8, 7, emodb-7, 6, 5, 4, valence…, or own:bored|on hold; empty "
+        "for all that a manifest has, with `task: multi_label`",
+    )
     ratings: dict[str, tuple[float, float]] = Field(
         default={},
         description="with `task: dimensions`: each one and its raters' scale: {arousal: [1, 7]}",
@@ -160,9 +164,10 @@ class Card(RecipePart):
 
 
 class Recipe(RecipePart):
-    task: Literal["labels", "dimensions"] = Field(
+    task: Literal["labels", "multi_label", "dimensions"] = Field(
         default="labels",
-        description="dimensions: numbers from data.ratings; labels too where data.labels is given",
+        description="dimensions: numbers from data.ratings; labels too where data.labels is given. multi_label: "
+        "several labels of a clip at once, from the column labels of data.manifest",
     )
     name: str = Field(pattern=r"^[\w][\w.+-]*$", description="of the run's folder: letters, digits, and . _ + - within")
     data: Data

@@ -67,14 +67,19 @@ def check(recipe: Recipe) -> None:
 
 
 def _check_task(recipe: Recipe) -> None:
-    """There are labels or ratings to learn from, and nothing that works on labels where there are none."""
+    """There are labels or ratings to learn from, and nothing that works on one label to a clip where there is none."""
+    if recipe.task == "labels" and not recipe.data.labels:
+        raise RecipeError("the key 'data.labels' is missing; name a merge, or train numbers with task: dimensions")
+    if recipe.task != "dimensions" and recipe.data.ratings:
+        raise RecipeError("data.ratings needs task: dimensions; add it, or leave the ratings out")
     if recipe.task == "labels":
-        if not recipe.data.labels:
-            raise RecipeError("the key 'data.labels' is missing; name a merge, or train numbers with task: dimensions")
-        if recipe.data.ratings:
-            raise RecipeError("data.ratings needs task: dimensions; add it, or leave the ratings out")
         return
-    if not recipe.data.ratings:
+    if recipe.task == "multi_label" and not recipe.data.manifest:
+        raise RecipeError(
+            "task: multi_label needs data.manifest, a table with a column labels, as in happy; laughing: a corpus has "
+            "one emotion to a clip"
+        )
+    if recipe.task == "dimensions" and not recipe.data.ratings:
         raise RecipeError("task: dimensions needs data.ratings, each with its scale, as in {arousal: [1, 7]}")
     for name, (low, high) in recipe.data.ratings.items():
         if not low < high:
@@ -83,19 +88,21 @@ def _check_task(recipe: Recipe) -> None:
             )
     if not is_network(models.get(recipe.model.name)):
         raise RecipeError(
-            f"task: dimensions needs a network, and {recipe.model.name!r} is none; choose head or compact"
+            f"task: {recipe.task} needs a network, and {recipe.model.name!r} is none; choose head or compact"
         )
+    has_classes = recipe.task == "dimensions" and bool(recipe.data.labels)
     unfit = {
         "model.views": recipe.model.views is not None,
         "translate": recipe.translate is not None,
         "search": recipe.search is not None,
         "training.leave_out": bool(recipe.training.leave_out),
-        "data.balance": recipe.data.balance is not None and not recipe.data.labels,
-        "training.soft_labels": recipe.training.soft_labels and not recipe.data.labels,
+        "data.balance": recipe.data.balance is not None and not has_classes,
+        "training.soft_labels": recipe.training.soft_labels and not has_classes,
     }
     for key, is_set in unfit.items():
         if is_set:
-            raise RecipeError(f"{key} works on labels and cannot be used with task: dimensions; leave it out")
+            kind = "labels" if recipe.task == "dimensions" else "one label to a clip"
+            raise RecipeError(f"{key} works on {kind} and cannot be used with task: {recipe.task}; leave it out")
 
 
 def _check_search(recipe: Recipe, build: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.evaluation import metrics, ratings, table
+from intonate.evaluation import metrics, multi_label, ratings, table
 from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
 from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.late_fusion import LateFusion
@@ -99,7 +99,7 @@ def _search_notes(fit_folders: Sequence[Path], records: Sequence[Mapping[str, An
 
 def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
     """`report/` of all finished fits of a run together: metrics.json, the table of answers, report.html."""
-    from intonate.evaluation import ratings_page
+    from intonate.evaluation import multi_label_page, ratings_page
     from intonate.evaluation.report import write_report
 
     records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in fit_folders]
@@ -116,6 +116,11 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
     )
     pictures = {"What the translation did": panels} if panels else {}
     times = {key: sum(record[key] for record in records) for key in ("train_s", "test_s")}
+    if recipe.task == "multi_label":
+        kept = multi_label.LabelTable
+        answers = ratings.concatenate(ratings.read_as(path / multi_label_page.TABLE, kept) for path in fit_folders)
+        multi_label_page.write_report(folder / "report", answers, recipe.name, times, notes)
+        return
     if recipe.task == "dimensions":
         numbers = ratings.concatenate(ratings.read(path / "dimensions.csv") for path in fit_folders)
         if not recipe.data.labels:

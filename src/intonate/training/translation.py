@@ -201,5 +201,6 @@ def _with_clips(examples: Examples, origins: Indices, clips: Sequence[Mapping[st
         targets=np.concatenate([examples.targets, examples.targets[origins]]),
         clips=[*examples.clips, *map(dict, clips)],
         allowed=np.concatenate([examples.allowed, examples.allowed[origins]]),
+        present=np.concatenate([examples.present, examples.present[origins]]),
         number=np.concatenate([examples.number, np.zeros(len(origins), np.int64)]),
     )

@@ -23,14 +23,16 @@ def for_export(
 ) -> LabelledClips | None:
     """What there is to check a model file with: a manifest, or the validation clips of the run that it comes from.
 
-    None without either, where a sentence on standard error tells what a run lacks; and for a model without labels.
+    None without either, where a sentence on standard error tells what a run lacks; and for a model without labels, or
+    with several at once.
 
     Raises:
         CorpusError: the manifest cannot be used.
     """
     if manifest is not None:
         return of_manifest(manifest, file)
-    if not (Path(model) / "recipe.yaml").is_file() or not read_model(file).spec.labels:
+    spec = read_model(file).spec
+    if not (Path(model) / "recipe.yaml").is_file() or not spec.labels or spec.multi_label:
         return None
     try:
         return of_run(model, fold, seed, file)

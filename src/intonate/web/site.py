@@ -74,8 +74,6 @@ def _refuse_foreign(out: Path) -> None:
 
 def _refuse_unheard(file: ModelFile) -> None:
     spec = file.spec
-    if not spec.labels:
-        raise ModelError(f"model {spec.name!r} has no labels, and the page shows labels; give another one")
     if unknown_steps := [entry["step"] for entry in spec.clean if entry["step"] not in STEPS]:
         raise ModelError(
             f"model {spec.name!r} cleans its sound by {unknown_steps[0]!r}, which the page cannot; "
@@ -125,6 +123,8 @@ def _entry(file: ModelFile, graph: Any) -> dict[str, Any]:
         "name": spec.name,
         "file": f"models/{spec.name}.onnx",
         "labels": list(spec.labels),
+        "multi_label": spec.multi_label,
+        "dimensions": list(spec.dimensions),
         "licence": spec.licence,
         "sample_rate_hz": spec.sample_rate_hz,
         "clean": [dict(entry) for entry in spec.clean],

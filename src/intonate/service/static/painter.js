@@ -4,7 +4,7 @@ import { hatching } from "./hatching.js";
 import { colour, inkOn } from "./palette.js";
 import { lineOf } from "./plane.js";
 import { ticks } from "./scale.js";
-import { clock } from "./timeline.js";
+import { clock, nameOf } from "./timeline.js";
 
 // Heights, CSS pixels.
 const WAVE = 76;
@@ -151,7 +151,7 @@ function labelLane(scene, { model, top, height }) {
     const unsure = run.label === "unsure";
     g.fillStyle = unsure ? scene.hatch : colour(run.label);
     box(g, from, top, wide, height);
-    const text = unsure ? "unsure" : run.label;
+    const text = unsure ? "unsure" : nameOf(run);
     const nameEnds = name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
     if (nameEnds) shared.flush(nameEnds);
     else shared.take(run, from, wide);
@@ -261,7 +261,11 @@ function riverLane(scene, model, { top, height }) {
   g.fillStyle = ink.line;
   g.fillRect(0, top + height - 1, scene.width, 1);
   for (const group of spoken(inSight(scene, model))) {
-    const points = pointsOf(scene, group).map(({ at, stretch }) => ({ at, scores: new Map(stretch.scores.map(({ label, score }) => [label, score])) }));
+    const points = pointsOf(scene, group).map(({ at, stretch }) => {
+      // Where several labels may be true at once they add up to more than the river is high.
+      const total = Math.max(1, stretch.scores.reduce((sum, { score }) => sum + score, 0));
+      return { at, scores: new Map(stretch.scores.map(({ label, score }) => [label, score / total])) };
+    });
     const base = points.map(() => top + height);
     for (const label of current.labels) {
       const upper = points.map(({ scores }, i) => base[i] - (scores.get(label) ?? 0) * height);

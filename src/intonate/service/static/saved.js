@@ -14,7 +14,7 @@ export function sessionFile(session) {
   const { kind, name, models, labels, windowS, timelines, overall, finals, given } = session;
   const stretches = [...timelines].map(([model, timeline]) => [
     model,
-    timeline.stretches.map(({ eventStart, end, state, label, scores, raw, level, dimensions }) => ({ start: eventStart, end, state, label, scores, raw, level, dimensions })),
+    timeline.stretches.map(({ eventStart, end, state, label, labels, scores, raw, level, dimensions }) => ({ start: eventStart, end, state, label, labels, scores, raw, level, dimensions })),
   ]);
   const answers = { format: FORMAT, version: 1, kind, name, models, labels, windowS, stretches, overall: [...overall], finals: [...finals], given: [...given] };
   const text = new TextEncoder().encode(JSON.stringify(answers));

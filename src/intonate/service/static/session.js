@@ -63,11 +63,11 @@ export function overall(session, model) {
   const timeline = session.timelines.get(model);
   const prediction = session.overall.get(model);
   if (prediction) {
-    const { label, abstained, scores, dimensions } = prediction;
+    const { label, labels, abstained, scores, dimensions } = prediction;
     const state = label === "silence" || label === "noise" ? label : "speech";
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
     const score = scores[0]?.score ?? 0;
-    return { label: abstained ? "unsure" : label, state, scores, score, dimensions, familiarity: prediction.familiarity };
+    return { label: abstained ? "unsure" : label, labels, state, scores, score, dimensions, familiarity: prediction.familiarity };
   }
   if (!timeline.stretches.length) return undefined;
   const spoken = timeline.stretches.filter(({ state }) => state === "speech");
@@ -78,7 +78,15 @@ export function overall(session, model) {
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
   const [longest] = [...held].sort((a, b) => b[1] - a[1])[0];
   const label = longest === "unsure" ? longest : (scores[0]?.label ?? longest);
-  return { label, state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
+  return { label, labels: lasting(spoken), state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
+}
+
+/** The labels that were there for half of the speech, of a model that may give several at once; else undefined. */
+function lasting(spoken) {
+  if (!spoken.some(({ labels }) => labels)) return undefined;
+  const total = spoken.reduce((sum, { start, end }) => sum + end - start, 0), held = new Map();
+  for (const { labels = [], start, end } of spoken) for (const label of labels) held.set(label, (held.get(label) ?? 0) + end - start);
+  return [...held].filter(([, seconds]) => seconds >= total / 2).sort((a, b) => b[1] - a[1]).map(([label]) => label);
 }
 
 /** How much the utterances are like what a model learnt from, 0 to 1, weighted by length; undefined where it does not tell. */

@@ -3,7 +3,7 @@
 import { el, write } from "./dom.js";
 import { colour } from "./palette.js";
 import { Numbers } from "./plane.js";
-import { percent } from "./timeline.js";
+import { percent, percents } from "./timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const RADIUS = 54;
@@ -81,8 +81,10 @@ class State {
     }
   }
 
-  #also({ scores, label, state }, kind) {
+  #also({ scores, label, labels, state }, kind) {
     if (kind === "quiet") return state === "noise" || label === "noise" ? "Something is heard, but no speech." : "Nobody speaks.";
+    // Of several labels at once those that are there; else the nearest that are not.
+    if (labels?.length) return labels.length > 1 ? `with ${percents({ scores, labels: labels.filter((name) => name !== label) })}` : "";
     const rest = scores.filter((entry) => entry.label !== label && entry.score >= 0.05).slice(0, 2);
     const listed = rest.map((entry) => `${entry.label} ${percent(entry.score)}`).join(", ");
     if (kind === "unsure") return listed ? `Could be ${listed}.` : "No clear answer.";

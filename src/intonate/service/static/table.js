@@ -1,7 +1,7 @@
 /** The ribbon as text: a table that a screen reader reads and anyone can copy. */
 
 import { el } from "./dom.js";
-import { clock, percent } from "./timeline.js";
+import { clock, nameOf, percent } from "./timeline.js";
 
 // More rows than this would make the page slow; the CSV has them all.
 const MOST_ROWS = 500;
@@ -16,7 +16,7 @@ export function table(session) {
   const hasScores = !names.length || rows.some(({ scores }) => scores.length);
   const head = ["From", "To", several && "Model", "Sounds", hasScores && "Sure", ...names].filter(Boolean);
   const cells = (run) => [
-    clock(run.start, true), clock(run.end, true), ...(several ? [run.model] : []), run.label,
+    clock(run.start, true), clock(run.end, true), ...(several ? [run.model] : []), nameOf(run),
     ...(hasScores ? [run.speech && run.scores.length ? percent(run.score) : ""] : []), ...names.map((name) => run.dimensions?.[name]?.toFixed(2) ?? ""),
   ];
   const body = rows.slice(0, MOST_ROWS).map((run) => el("tr", {}, ...cells(run).map((text) => el("td", {}, text))));

@@ -7,8 +7,8 @@ export const SPEECH = "speech";
 const SAME_S = 0.002;
 
 /**
- * A stretch: {start, end, windowStart, state, label, score, scores, raw, dimensions}, times in seconds; `scores` best
- * first, `dimensions` {name: 0 to 1} or undefined.
+ * A stretch: {start, end, windowStart, state, label, labels, score, scores, raw, dimensions}, times in seconds; `scores`
+ * best first, `dimensions` {name: 0 to 1} or undefined, `labels` of a model that may give several at once, else undefined.
  * Windows overlap (2 s every 0.5 s); a stretch begins where the one before it ends, so that each moment has one answer.
  */
 export class Timeline {
@@ -24,10 +24,10 @@ export class Timeline {
   }
 
   /** Take an event of the stream. A resumed session may say a thing twice: the newest word wins. */
-  add({ start, end, state, label, scores = [], raw = [], level, dimensions }, windowS = 0) {
+  add({ start, end, state, label, labels, scores = [], raw = [], level, dimensions }, windowS = 0) {
     const at = this.#firstEndingAfter(end - SAME_S);
     const stretch = {
-      start, end, label, scores, raw, level, dimensions,
+      start, end, label, labels, scores, raw, level, dimensions,
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
       state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
@@ -71,12 +71,13 @@ export class Timeline {
     for (const stretch of stretches) {
       const last = runs.at(-1);
       const speech = stretch.state === "speech";
-      const same = last && last.label === stretch.label && last.speech === speech && !(speech && stretch.label === SPEECH);
+      const same = last && nameOf(last) === nameOf(stretch) && last.speech === speech && !(speech && stretch.label === SPEECH);
       if (same && stretch.start - last.end < SAME_S) {
         last.end = stretch.end;
         last.parts.push(stretch);
       } else {
-        runs.push({ start: stretch.start, end: stretch.end, label: stretch.label, speech, parts: [stretch] });
+        const { start, end, label, labels } = stretch;
+        runs.push({ start, end, label, ...(labels && { labels }), speech, parts: [stretch] });
       }
     }
     return runs.map(({ parts, ...run }) => ({ ...run, ...weighted(parts) }));
@@ -121,10 +122,15 @@ function meanDimensions(stretches, lengths) {
   return Object.fromEntries(Object.keys(told[0].dimensions).map((name) => [name, mean(name)]));
 }
 
-/** What every answer says: `label`, which is `unsure` where the model abstained, and its best `guess` all the same. */
-export function labelled({ label, scores }) {
+/** What every answer says: `label`, which is `unsure` where the model abstained, its best `guess`, and several `labels`. */
+export function labelled({ label, labels, scores }) {
   const abstained = label === "unsure";
-  return { label, guess: abstained ? (scores[0]?.label ?? label) : label, abstained };
+  return { label, guess: abstained ? (scores[0]?.label ?? label) : label, abstained, ...(labels && { labels }) };
+}
+
+/** What a stretch is called: its label, or all of them in an order that does not hop. */
+export function nameOf({ label, labels = [] }) {
+  return labels.length > 1 ? [...labels].sort().join(" + ") : label;
 }
 
 /** Scores, best first. */
@@ -141,8 +147,14 @@ export function inWords(stretch) {
   if (!stretch.scores.length && stretch.label === SPEECH) return `${SPEECH}${numbers}`;
   const sure = `${percent(stretch.score)} sure${numbers}`;
   const best = stretch.scores[0]?.label;
+  if ((stretch.labels ?? []).length > 1) return `${percents(stretch)}${numbers}`;
   if (stretch.label !== "unsure") return `${stretch.label}, ${sure}`;
   return best && best !== "unsure" ? `unsure, closest is ${best}, ${percent(stretch.score)}` : "unsure";
+}
+
+/** All labels of a stretch with their scores: "happy 91 %, laughing 74 %". */
+export function percents({ labels, scores }) {
+  return scores.filter(({ label }) => labels.includes(label)).map(({ label, score }) => `${label} ${percent(score)}`).join(", ");
 }
 
 /** 0.614 -> "61 %" (with a space that does not break). */

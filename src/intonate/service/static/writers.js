@@ -1,6 +1,6 @@
 /** A session as files: WAV, JSON, CSV, SRT, in the shapes that `intonate predict` writes. Pure. */
 
-import { labelled } from "./timeline.js";
+import { labelled, percents } from "./timeline.js";
 
 /** 16-bit mono WAV (RIFF, 44-byte header) as an ArrayBuffer. */
 export function wav(samples, rate) {
@@ -25,11 +25,12 @@ export function wav(samples, rate) {
 
 /** One object for one model, an array for several. */
 export function json(answers) {
-  const shaped = answers.map(({ file, model, label, guess, abstained, scores, dimensions, runs, transcript, familiarity }) => ({
+  const shaped = answers.map(({ file, model, label, labels, guess, abstained, scores, dimensions, runs, transcript, familiarity }) => ({
     file,
     label,
     guess,
     abstained,
+    ...(labels && { labels }),
     scores,
     ...numbers(dimensions),
     segments: runs.map((run) => ({
@@ -49,10 +50,11 @@ function numbers(dimensions) {
   return { dimensions: Object.fromEntries(Object.entries(dimensions).map(([name, value]) => [name, round(value, 6)])) };
 }
 
-/** A row per segment, a column per label, and behind them one per dimension. */
+/** A row per segment, a column per label, and behind them one per dimension; `labels` where there may be several at once. */
 export function csv(answers, labels) {
   const names = [...new Set(answers.flatMap(({ runs }) => runs.flatMap(({ dimensions }) => Object.keys(dimensions ?? {}))))];
-  const head = ["file", "start", "end", "label", "guess", "abstained", "score", ...labels, ...names, "transcript", "model"];
+  const several = answers.some(({ runs }) => runs.some((run) => run.labels));
+  const head = ["file", "start", "end", "label", "guess", "abstained", "score", ...(several ? ["labels"] : []), ...labels, ...names, "transcript", "model"];
   const rows = answers.flatMap(({ file, model, runs, transcript }) =>
     runs.map((run) => {
       const scores = new Map(run.scores.map(({ label, score }) => [label, score.toFixed(6)]));
@@ -60,7 +62,8 @@ export function csv(answers, labels) {
       const times = [run.start.toFixed(3), run.end.toFixed(3)];
       const fixed = [file, ...times, label, guess, String(abstained), run.speech ? run.score.toFixed(6) : ""];
       const told = names.map((name) => run.dimensions?.[name]?.toFixed(6) ?? "");
-      return [...fixed, ...labels.map((label) => scores.get(label) ?? ""), ...told, transcript, model];
+      const all = several ? [(run.labels ?? []).join("; ")] : [];
+      return [...fixed, ...all, ...labels.map((label) => scores.get(label) ?? ""), ...told, transcript, model];
     }),
   );
   return [head, ...rows].map((row) => row.map(cell).join(",") + "\n").join("");
@@ -76,7 +79,8 @@ export function srt(answers) {
   return cues.map((cue, i) => `${i + 1}\n${srtTime(cue.start)} --> ${srtTime(cue.end)}\n${cue.text}\n\n`).join("");
 }
 
-function words({ label, score, scores, dimensions }) {
+function words({ label, labels = [], score, scores, dimensions }) {
+  if (labels.length > 1) return percents({ labels, scores }).replaceAll("\u00a0", "");
   if (!scores.length && dimensions) return Object.entries(dimensions).map(([name, value]) => `${name} ${value.toFixed(2)}`).join(", ");
   const best = scores[0] ? `${scores[0].label} ${Math.round(scores[0].score * 100)}%` : "";
   if (label === "unsure") return best ? `unsure (${best})` : "unsure";

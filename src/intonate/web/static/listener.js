@@ -2,7 +2,7 @@
 
 import { clean } from "./clean.js";
 import { count, HOP_S, LEAST_WITH_HANGOVER_S, powerDbfs, speechFrames, unvoicedLabel, variance } from "./energy.js";
-import { listed } from "./recording.js";
+import { dimensionsOf, labelsOf, listed, SPEECH } from "./recording.js";
 import { resample } from "./resample.js";
 
 export const WINDOW_S = 2, STREAM_HOP_S = 0.5;
@@ -27,6 +27,7 @@ export class Listener {
   #label = "";
   #sure = false;
   #shown = [];
+  #dimensions;
   #shownSince = -Infinity;
   #speechEnd = -Infinity;
   #pauseSince = -Infinity;
@@ -111,18 +112,19 @@ export class Listener {
     } else if (end - this.#speechEnd <= HELD_S && this.#label) {
       [state, speech] = ["silence", 0]; // never noise between words
     } else {
-      [this.#label, this.#shown, this.#sure, speech] = ["", [], false, 0];
+      [this.#label, this.#shown, this.#sure, this.#dimensions, speech] = ["", [], false, undefined, 0];
     }
     let label = this.#label ? (this.#sure ? this.#label : "unsure") : state;
-    let shown = this.#shown;
+    let shown = this.#shown, dimensions = this.#dimensions;
     if (label !== this.#labelBefore && start - this.#pauseSince < SHOWN_S) {
-      [label, shown] = [this.#labelBefore, []]; // the first word after a long pause waits until the pause was shown
+      [label, shown, dimensions] = [this.#labelBefore, [], undefined]; // the first word after a long pause waits until the pause was shown
     } else if (label !== this.#labelBefore) {
       this.#pauseSince = this.#label ? -Infinity : start;
     }
     this.#labelBefore = label;
     const raw = scores ? listed(this.model.labels, scores) : [];
-    return { type: "segment", start, end, label, scores: shown, state, raw, level, speech };
+    const labels = labelsOf(shown, this.model);
+    return { type: "segment", start, end, label, ...labels, scores: shown, state, raw, level, speech, ...(dimensions && { dimensions }) };
   }
 
   async #windowScores(start, end) {
@@ -134,14 +136,18 @@ export class Listener {
     return scores;
   }
 
-  #updateLabel(probabilities, now) {
-    const logs = Float64Array.from(probabilities, (value) => Math.log(Math.max(value, 1e-6)));
+  #updateLabel(values, now) {
+    const { labels, multi_label: several } = this.model;
+    const logs = Float64Array.from(values.slice(0, labels.length), (value) => Math.log(Math.max(value, 1e-6)));
     const keep = this.#logs ? Math.exp(-STREAM_HOP_S / SMOOTHING_S) : 0;
+    const told = dimensionsOf(values, this.model), before = this.#dimensions ?? {};
+    this.#dimensions = told && Object.fromEntries(Object.entries(told).map(([name, value]) => [name, keep * (before[name] ?? value) + (1 - keep) * value]));
     this.#logs = this.#logs ? logs.map((value, i) => keep * this.#logs[i] + (1 - keep) * value) : logs;
-    const highest = Math.max(...this.#logs);
+    if (!labels.length) return void ([this.#label, this.#sure] = [SPEECH, true]);
+    const highest = several ? 0 : Math.max(...this.#logs);
     const odds = this.#logs.map((value) => Math.exp(value - highest));
-    const total = odds.reduce((sum, value) => sum + value, 0);
-    const scores = listed(this.model.labels, odds.map((value) => value / total));
+    const total = several ? 1 : odds.reduce((sum, value) => sum + value, 0);
+    const scores = listed(labels, odds.map((value) => value / total));
     const [best] = scores;
     const sure = best.score >= this.model.abstain_below - (this.#sure ? SWITCH_BY : 0);
     const current = scores.find((entry) => entry.label === this.#label)?.score ?? -1;

@@ -5,10 +5,14 @@ import {
   count, hasSpeech, HOP_S, LEAST_SPEECH_S, LEAST_WITH_HANGOVER_S, levelDbfs, speechFrames, unvoicedLabel,
 } from "./energy.js";
 
+// Where a model that has no labels hears somebody.
+export const SPEECH = "speech";
+
 /**
  * @param samples Float32Array at the model's rate.
  * @param model an entry of models.json.
- * @param run `async (samples, moments) => {scores, moments}`: the graph; moments undefined for nothing heard before.
+ * @param run `async (samples, moments) => {scores, moments}`: the graph; its scores are those of the labels and, behind
+ *   them, the dimensions; moments undefined for nothing heard before.
  * @param between awaited before each window; it may throw, to stop.
  * @returns {label, guess, scores: [{label, score}], segments, abstained, warnings}, as the service's JSON.
  */
@@ -18,25 +22,45 @@ export async function predictRecording(samples, model, run, between = async () =
   const windows = await answeredWindows(samples, model, run, between);
   const segments = segmentsOf(windows, model);
   const answered = windows.filter(({ scores }) => scores).map(({ scores }) => scores);
-  const mean = answered.length ? average(answered) : undefined;
-  const scores = mean ? listed(model.labels, mean) : [];
-  const abstained = isUnsure(scores, model), guess = scores[0]?.label ?? overallUnvoiced(segments);
-  return { label: abstained ? "unsure" : guess, guess, scores, segments, abstained, warnings: [] };
+  const whole = answered.length ? answerOf(average(answered), model) : unspoken(overallUnvoiced(segments), model);
+  return { ...whole, segments, warnings: [] };
 }
 
 async function wholeAnswer(samples, model, run) {
   const rate = model.sample_rate_hz, end = samples.length / rate;
   if (!hasSpeech(samples, rate)) {
-    const label = unvoicedLabel(levelDbfs(samples));
-    const segments = [{ start: 0, end, label, scores: [], score: 0 }];
-    return { label, guess: label, scores: [], segments, abstained: false, warnings: [] };
+    const answer = unspoken(unvoicedLabel(levelDbfs(samples)), model);
+    return { ...answer, segments: [segment(0, end, answer)], warnings: [] };
   }
   const sound = clean(samples, rate, model.clean);
-  const scores = listed(model.labels, (await run(sound)).scores);
-  const abstained = sound.length / rate < model.unsure_below_s || isUnsure(scores, model);
-  const label = abstained ? "unsure" : scores[0].label;
-  const segments = [{ start: 0, end, label, scores, score: scores[0].score }];
-  return { label, guess: scores[0].label, scores, segments, abstained, warnings: [] };
+  // Of what is too short nothing is ever sure.
+  const threshold = sound.length / rate < model.unsure_below_s ? Infinity : model.abstain_below;
+  const answer = answerOf((await run(sound)).scores, model, threshold);
+  return { ...answer, segments: [segment(0, end, answer)], warnings: [] };
+}
+
+/** What scores and dimensions say, as `recognizer/answer.py`; under `threshold` the best label is no answer. */
+export function answerOf(values, model, threshold = model.abstain_below) {
+  const scores = listed(model.labels, values);
+  const abstained = scores.length > 0 && scores[0].score < threshold;
+  const guess = scores[0]?.label ?? SPEECH;
+  const dimensions = dimensionsOf(values, model);
+  return { label: abstained ? "unsure" : guess, guess, abstained, ...labelsOf(scores, model, threshold), scores, ...(dimensions && { dimensions }) };
+}
+
+const unspoken = (label, model) => ({ label, guess: label, abstained: false, ...labelsOf([], model), scores: [] });
+
+const segment = (start, end, { label, labels, scores, dimensions }) =>
+  ({ start, end, label, ...(labels && { labels }), scores, score: scores[0]?.score ?? 0, ...(dimensions && { dimensions }) });
+
+/** {labels}: all that are likely enough, of a model that may give several at once; {} of another. */
+export function labelsOf(scores, model, threshold = model.abstain_below) {
+  return model.multi_label ? { labels: scores.filter(({ score }) => score >= threshold).map(({ label }) => label) } : {};
+}
+
+/** {name: 0 to 1} behind the labels, or undefined. */
+export function dimensionsOf(values, { labels, dimensions }) {
+  return dimensions.length ? Object.fromEntries(dimensions.map((name, i) => [name, values[labels.length + i]])) : undefined;
 }
 
 /** [start, end) in samples: `audio/segments.windows`. */
@@ -79,18 +103,19 @@ export function segmentsOf(windows, model) {
     const answered = covering.filter(({ scores }) => scores).map(({ scores }) => scores);
     const spoken = answered.length && covering.some((window) => speaksWithin(window, start, end));
     const mean = spoken ? average(answered) : undefined;
-    const scores = mean ? listed(model.labels, mean) : [];
-    const label = mean ? (isUnsure(scores, model) ? "unsure" : scores[0].label) : unvoiced(covering);
+    const { label, labels } = mean ? answerOf(mean, model) : unspoken(unvoiced(covering), model);
+    const key = JSON.stringify([label, [...(labels ?? [])].sort()]);
     const last = segments.at(-1);
-    if (last?.label === label) {
+    // Of a model without labels every stretch stays by itself: its numbers move.
+    if (last?.key === key && label !== SPEECH) {
       last.end = end;
       last.parts.push([mean, end - start]);
-    } else segments.push({ start, end, label, parts: [[mean, end - start]] });
+    } else segments.push({ start, end, key, label, parts: [[mean, end - start]] });
   }
-  return segments.map(({ parts, ...segment }) => {
+  return segments.map(({ start, end, label, parts }) => {
     const means = parts.filter(([mean]) => mean);
-    const scores = means.length ? listed(model.labels, average(means.map(([mean]) => mean), means.map(([, length]) => length))) : [];
-    return { ...segment, scores, score: scores[0]?.score ?? 0 };
+    const answer = means.length ? answerOf(average(means.map(([mean]) => mean), means.map(([, length]) => length)), model) : unspoken(label, model);
+    return segment(start, end, { ...answer, label });
   });
 }
 
@@ -108,8 +133,6 @@ function overallUnvoiced(segments) {
   const noise = segments.filter(({ label }) => label === "noise").reduce((sum, { start, end }) => sum + end - start, 0);
   return noise > (segments.at(-1).end - segments[0].start) / 2 ? "noise" : "silence";
 }
-
-const isUnsure = (scores, model) => scores.length > 0 && scores[0].score < model.abstain_below;
 
 /** Means of rows, weighted. */
 function average(rows, weights = rows.map(() => 1)) {

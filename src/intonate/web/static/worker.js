@@ -54,9 +54,9 @@ async function open() {
   return { models: list.models, default: list.models[0].name };
 }
 
-/** The graph of a model: `(samples, moments) => {scores, moments}`. */
+/** The graph of a model: `(samples, moments) => {scores, moments}`, the dimensions behind the scores of the labels. */
 function runner(name) {
-  const { session, labels, moments: columns } = models.get(name);
+  const { session, labels, dimensions, moments: columns } = models.get(name);
   return async (samples, moments) => {
     const feeds = { waveform: new ort.Tensor("float32", samples, [1, samples.length]) };
     for (const [input, size] of Object.entries(columns)) {
@@ -64,7 +64,7 @@ function runner(name) {
     }
     const answer = await session.run(feeds);
     const heard = Object.fromEntries(Object.keys(columns).map((input) => [input, answer[`${input}_out`].data.slice()]));
-    return { scores: answer.scores.data.slice(0, labels.length), moments: heard };
+    return { scores: answer.scores.data.slice(0, labels.length + dimensions.length), moments: heard };
   };
 }
 

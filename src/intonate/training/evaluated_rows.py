@@ -1,0 +1,63 @@
+"""What evaluations of finished models share: answers to long recordings in windows, and remarks on the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intonate.audio.decode import duration_s, load
+from intonate.recognizer import inputs, late_fusion
+from intonate.recognizer.model_file import ModelFile
+from intonate.recognizer.recognizer import Recognizer
+from intonate.schema import ModelSpec, Utterance
+
+
+def in_windows(
+    model: ModelFile | late_fusion.LateFusion,
+    utterances: Sequence[Utterance],
+    probabilities: NDArray[np.float64],
+    whole: bool,
+) -> NDArray[np.float64]:
+    """The answers (rows, labels or all outputs), to recordings too long to be answered whole as `predict` has them.
+
+    Where nobody speaks in any window, the answer to the whole stays.
+    """
+    rate, recognizer = model.spec.sample_rate_hz, Recognizer(model)
+    for row, utterance in enumerate(utterances if not whole and not inputs.takes_text(model.spec) else ()):
+        end_s = duration_s(utterance.path) if utterance.end_s is None else utterance.end_s
+        if end_s - utterance.start_s <= model.spec.pool.longest_s:
+            continue
+        waveform = load(utterance.path, rate, start_s=utterance.start_s, end_s=utterance.end_s)
+        answer = recognizer.predict((waveform, rate))
+        if found := {**answer.scores, **answer.dimensions}:
+            names = model.spec.outputs[: probabilities.shape[1]]
+            known = [place for place, name in enumerate(names) if name in found]
+            probabilities[row, known] = [found[names[place]] for place in known]
+    return probabilities
+
+
+def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str], whole: bool) -> list[str]:
+    notes = []
+    if omitted_counts:
+        emotion_counts = ", ".join(f"{count} {emotion}" for emotion, count in omitted_counts.most_common())
+        notes.append(f"Left out, for the model has no such label: {emotion_counts}.")
+    notes.append(
+        f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
+        + ("too." if whole else "in windows, as by predict, where each is answered alone.")
+        + " Every clip is scored, even where predict would hear no voice." * (not late_fusion.is_text_model(spec))
+    )
+    if not spec.corpora:
+        notes.append(
+            "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "
+            "flatter it."
+        )
+    training_speakers = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
+    if training_speakers:
+        notes.append(
+            f"{len(training_speakers)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
+            "their figures flatter the model."
+        )
+    return notes
