@@ -138,7 +138,7 @@ class Speaker(Answer):
         scores: {label: probability}, best first: the mean of the turns by their length.
         speech_s: seconds of speech.
         clips: from how many recordings the voice was learnt.
-        labels: as in the segments.
+        labels, dimensions: as in the segments.
     """
 
     name: str
@@ -147,6 +147,7 @@ class Speaker(Answer):
     speech_s: float
     clips: int = 1
     labels: tuple[str, ...] | None = None
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +238,13 @@ def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:
         "scores": listed(speaker.scores, top_k),
         "speech": round(speaker.speech_s, 2),
         "clips": speaker.clips,
+        **_numbers(speaker),
     }
 
 
-def _numbers(answer: Segment | Prediction) -> dict[str, dict[str, float]]:
+def _numbers(answer: Segment | Prediction | Speaker) -> dict[str, dict[str, float]]:
     """`dimensions` and `events`, as they stand in JSON: only where there are any."""
-    kinds = {"dimensions": answer.dimensions, "events": answer.events}
+    kinds = {"dimensions": answer.dimensions, "events": {} if isinstance(answer, Speaker) else answer.events}
     return {kind: {name: round(value, 6) for name, value in values.items()} for kind, values in kinds.items() if values}
 
 

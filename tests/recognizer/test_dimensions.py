@@ -50,6 +50,23 @@ def test_a_long_one_has_a_trace(model):
         assert len(spoken) >= 6
 
 
+def test_in_a_call_every_turn_and_speaker_has_them(model):
+    sound = tiny.speech(3.0)
+    call = np.stack([np.concatenate([sound, 0 * sound]), np.concatenate([0 * sound, sound])], axis=1)
+    answer = model.predict((call, 16_000), channels="each")
+    assert [speaker.name for speaker in answer.speakers] == ["Left", "Right"]
+    for told in (answer, *answer.speakers, *answer.segments):
+        assert tuple(told.dimensions) == NUMBERS
+    shape = answer.to_dict()
+    assert all(set(part["dimensions"]) == set(NUMBERS) for part in (shape, *shape["speakers"], *shape["segments"]))
+    console = Console(file=io.StringIO(), width=100)
+    page.show(console, answer)
+    lines = [line for line in console.file.getvalue().splitlines() if "s of speech" in line]
+    assert len(lines) == 2
+    if not model.spec.labels:
+        assert all("arousal 0." in line or "arousal 1." in line for line in lines)
+
+
 def test_silence_has_none(model):
     answer = model.predict((np.zeros(32_000, np.float32), 16_000))
     assert (answer.label, dict(answer.dimensions)) == ("silence", {})

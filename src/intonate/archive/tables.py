@@ -39,7 +39,8 @@ def columns(
     segment |= {"dimensions": numbers} if numbers else {}
     segment |= {"events": sounds} if sounds else {}
     segment |= {"speech": "bool", "text": "string", "speaker": "string"}
-    speaker = {"speaker": "string", **label, "scores": scores, "speech": "double"}
+    speaker: dict[str, Any] = {"speaker": "string", **label, "scores": scores, "speech": "double"}
+    speaker |= {"dimensions": numbers} if numbers else {}
     table: dict[str, Any] = {"file": "string", "start": "double", "end": "double", "hash": "string", "bytes": "int64"}
     table |= {"duration": "double", **label, "scores": scores}
     table |= {"dimensions": numbers} if numbers else {}
@@ -80,6 +81,7 @@ def row(
                 **speaker.label_dict(),
                 "scores": dict(speaker.scores),
                 "speech": speaker.speech_s,
+                "dimensions": dict(speaker.dimensions) or None,
             }
             for speaker in answer.speakers
         ],

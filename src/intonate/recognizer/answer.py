@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intonate.recognizer import clip_voices
+from intonate.recognizer.outputs import dimensions_of, events_of, language_of
 from intonate.recognizer.request import QueuedClip, Request
 from intonate.recognizer.timeline import label_or_unsure, labels_of, likely, overall_unvoiced_label
 from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
@@ -98,23 +98,3 @@ def _loudest_events(segments: tuple[Segment, ...]) -> dict[str, float]:
         for name, share in segment.events.items():
             shares[name] = max(share, shares.get(name, 0.0))
     return likely(shares)
-
-
-def dimensions_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:
-    """{dimension: 0 to 1} of one answer (outputs,); empty for None."""
-    values = [] if answer is None else answer[len(spec.labels) :].tolist()
-    return dict(zip(spec.dimensions, values, strict=False))
-
-
-def events_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:
-    """{event: 0 to 1} of one answer (outputs,); empty for None."""
-    first = len(spec.labels) + len(spec.dimensions)
-    values = [] if answer is None else answer[first:].tolist()
-    return dict(zip(spec.events, values, strict=False))
-
-
-def language_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> str:
-    """The likeliest language of one answer (outputs,); empty for None, and where the model tells none."""
-    if answer is None or not spec.spoken_languages:
-        return ""
-    return spec.spoken_languages[int(np.argmax(answer[-len(spec.spoken_languages) :]))]

@@ -76,7 +76,9 @@ def with_voice(answer: Prediction, voice: Voice) -> Prediction:
         return answer
     segments = tuple(dataclasses.replace(segment, speaker=voice.name) for segment in answer.segments)
     speech_s = sum(segment.end_s - segment.start_s for segment in segments if segment.speech)
-    speaker = Speaker(voice.name, answer.shown_label, answer.scores, speech_s, voice.clips)
+    speaker = Speaker(
+        voice.name, answer.shown_label, answer.scores, speech_s, voice.clips, answer.labels, answer.dimensions
+    )
     return dataclasses.replace(answer, segments=segments, speakers=(speaker,))
 
 

@@ -28,6 +28,7 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs, recording, voices
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.inputs import Clip
+from intonate.recognizer.outputs import dimensions_of
 from intonate.recognizer.request import Request
 from intonate.recognizer.timeline import label_or_unsure, labels_of
 from intonate.schema import Prediction, Segment, Speaker
@@ -133,8 +134,17 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         for turn, answer in zip(track.turns, answers, strict=True):
             scores = request.scores(answer)
             label = label_or_unsure(scores, spec.abstain_below)
-            labels = labels_of(scores, spec)
-            turn_segments.append(Segment(turn.start_s, turn.end_s, label, scores, speaker=turn.speaker, labels=labels))
+            turn_segments.append(
+                Segment(
+                    turn.start_s,
+                    turn.end_s,
+                    label,
+                    scores,
+                    speaker=turn.speaker,
+                    dimensions=dimensions_of(spec, answer),
+                    labels=labels_of(scores, spec),
+                )
+            )
             means.append((turn.speaker, turn.end_s - turn.start_s, answer))
         if track_request.transcript is not None:
             turn_segments = list(with_words(turn_segments, track_request.transcript))
@@ -158,6 +168,7 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         file=recording.file_of(source),
         warnings=tuple(dict.fromkeys(warnings)),
         labels=summary.labels,
+        dimensions=summary.dimensions,
         speakers=tuple(_speaker_summary(name, [mean for mean in means if mean[0] == name], request) for name in names),
     )
 
@@ -254,7 +265,7 @@ def _leaks(turn: Turn, waveform: Waveform, other_waveform: Waveform, rate_hz: in
 
 
 def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> list[NDArray[np.float64]]:
-    """The answer (classes,) to each turn, normalised by all that its speaker says."""
+    """The answer (outputs,) to each turn, normalised by all that its speaker says."""
     spec, statistics = model.spec, dict[str, SpeakerStatistics]()
     pieces = [piece for number in range(len(track.turns)) for piece in _pieces(number, track, request)]
     for piece in pieces:
@@ -262,7 +273,7 @@ def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> li
         if piece.is_counted:
             inputs.update_speaker(spec, piece.clip, speaker)
     clips = [inputs.normalise_clip(spec, piece.clip, statistics[piece.speaker]) for piece in pieces]
-    answers = model.probabilities(clips, request.batch_size)
+    answers = model.answers(clips, request.batch_size)
     numbers = np.array([piece.turn for piece in pieces], np.intp)
     return [answers[numbers == number].mean(axis=0) for number in range(len(track.turns))]
 
@@ -284,9 +295,11 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
 
 def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
     lengths_s = [seconds for _, seconds, _ in means]
-    scores = request.scores(np.average([answer for *_, answer in means], axis=0, weights=lengths_s))
-    label = label_or_unsure(scores, request.spec.abstain_below)
-    return Speaker(name, label, scores, sum(lengths_s), labels=labels_of(scores, request.spec))
+    mean, spec = np.average([answer for *_, answer in means], axis=0, weights=lengths_s), request.spec
+    scores = request.scores(mean)
+    label = label_or_unsure(scores, spec.abstain_below)
+    labels, dimensions = labels_of(scores, spec), dimensions_of(spec, mean)
+    return Speaker(name, label, scores, sum(lengths_s), labels=labels, dimensions=dimensions)
 
 
 def _joined_text(segments: Sequence[Segment]) -> str:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from intonate.audio.decode import Source, Waveform
 from intonate.errors import ModelError
 from intonate.recognizer import builtin, inputs
-from intonate.recognizer.answer import language_of
 from intonate.recognizer.late_fusion import LateFusion
 from intonate.recognizer.model_file import ModelFile, read_model
+from intonate.recognizer.outputs import language_of
 from intonate.recognizer.request import Request
 from intonate.schema import ModelSpec
 from intonate.transcripts.pieces import words_of

@@ -18,8 +18,8 @@ from intonate.audio.voice import SILENCE, level_dbfs
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
-from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.outputs import dimensions_of
 from intonate.recognizer.streaming import SPEECH, Event
 from intonate.recognizer.timeline import label_scores, labels_of
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows

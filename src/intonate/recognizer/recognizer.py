@@ -25,9 +25,10 @@ from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, own_words, recording
-from intonate.recognizer.answer import clip_prediction, dimensions_of, events_of, prediction
+from intonate.recognizer.answer import clip_prediction, prediction
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
+from intonate.recognizer.outputs import dimensions_of, events_of
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice

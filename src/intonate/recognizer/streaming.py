@@ -26,8 +26,8 @@ from intonate.errors import AudioError
 from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
-from intonate.recognizer.answer import dimensions_of
 from intonate.recognizer.clip_model import ClipModel
+from intonate.recognizer.outputs import dimensions_of
 from intonate.recognizer.probabilities import softmax
 from intonate.recognizer.recording import recording_cuts
 from intonate.recognizer.timeline import label_or_unsure, label_scores, labels_of

@@ -69,7 +69,7 @@ SCHEMAS: dict[str, Schema] = {
             "speech": _described(NUMBER, "Seconds."),
             "clips": {"type": "integer", "minimum": 1},
         },
-        LABELS,
+        {**LABELS, **DIMENSIONS},
     ),
     "Prediction": _object(
         {

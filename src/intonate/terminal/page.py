@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from intonate.audio.voice import NOISE, SILENCE
 from intonate.recognizer.recognizer import Failure
-from intonate.schema import UNSURE, Prediction, Segment
+from intonate.schema import UNSURE, Prediction, Segment, Speaker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,12 +84,10 @@ def _headline(answer: Prediction) -> Text:
     name = answer.file or answer.transcript
     prefix: list[str | tuple[str, str]] = [(name, "dim"), "  "] if name else []
     if not answer.scores and answer.dimensions:
-        return _coloured_text(
-            *prefix, (", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()), "bold")
-        )
+        return _coloured_text(*prefix, (_guess_text(answer), "bold"))
     if not answer.scores:
         return _coloured_text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
-    guess_text = _listing({label: answer.scores[label] for label in answer.labels or (answer.guess,)})
+    guess_text = _guess_text(answer)
     is_unfamiliar = answer.familiarity is not None and answer.familiarity <= UNFAMILIAR
     note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_unfamiliar else "", "dim")
     if answer.abstained:
@@ -97,10 +95,17 @@ def _headline(answer: Prediction) -> Text:
     return _coloured_text(*prefix, (guess_text, f"bold {_colour(answer.label)}"), note)
 
 
+def _guess_text(answer: Prediction | Speaker) -> str:
+    """The best label, or all that are likely enough; the dimensions of a model without labels."""
+    if not answer.scores:
+        return ", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()) or answer.label
+    return _listing({label: answer.scores[label] for label in answer.labels or (answer.guess,)})
+
+
 def _print_speakers(console: Console, answer: Prediction) -> None:
     width = max(len(speaker.name) for speaker in answer.speakers)
     for speaker in answer.speakers:
-        guess_text = f"{speaker.guess} {next(iter(speaker.scores.values())):.0%}"
+        guess_text = _guess_text(speaker)
         label_text = f"{UNSURE}  at best {guess_text}" if speaker.abstained else guess_text
         colour = _colour(speaker.label)
         name = f"  {speaker.name:<{width}}  "
