@@ -150,7 +150,7 @@ class Hearing:
                 if (
                     not self._is_confirmed
                     and len(self._recent_probabilities) == self._chunks
-                    and np.mean(self._recent_probabilities) >= self._sure
+                    and sum(self._recent_probabilities) >= self._sure * self._chunks
                 ):
                     self._is_confirmed = True
                     start = min(start for start in self._recent_starts if start is not None)
