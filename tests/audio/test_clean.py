@@ -173,3 +173,10 @@ def test_trim_of_real_speech_keeps_the_speech() -> None:
         outside = np.concatenate([waveform[:start], waveform[end:]])
         assert np.sum(outside**2) < 0.01 * np.sum(waveform**2)
     assert 0.3 < np.median(shares) < 0.8  # RAVDESS clips are about half silence
+
+
+def test_an_offset_does_not_keep_trim_from_its_work() -> None:
+    waveform = padded(noise(0.5, -20), noise(0.5, -80))
+    start, end = trim_bounds(waveform, RATE)
+    assert trim_bounds(waveform + np.float32(0.3), RATE) == pytest.approx((start, end), abs=RATE // 50)
+    assert end - start < len(waveform)

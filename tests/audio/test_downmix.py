@@ -41,6 +41,26 @@ def test_opposite_phases_do_not_sum_to_silence(speech: np.ndarray, level: float)
     assert warnings == ["<array>: channel 2 is in opposite phase to channel 1, and turned before the mix"]
 
 
+def test_a_phase_that_is_turned_for_a_while(speech: np.ndarray) -> None:
+    other = np.tile(speech, 4)
+    other[2 * len(speech) :] *= -1
+    mono, warnings = mixed(np.tile(speech, 4), other)
+    for start in range(0, len(mono), len(speech)):
+        assert np.abs(mono[start : start + len(speech)]).max() > 0.9 * np.abs(speech).max()
+    assert warnings == ["<array>: channel 2 is in opposite phase to channel 1, and turned before the mix"]
+
+
+def test_a_voice_far_softer_than_the_other_is_no_empty_channel(speech: np.ndarray) -> None:
+    silence, soft = np.zeros_like(speech), speech[::-1] * np.float32(0.005)
+    mono, warnings = mixed(np.concatenate([speech, silence]), np.concatenate([silence, soft]))
+    assert np.abs(mono[len(speech) :]).max() > 0.001
+    assert warnings == ["<array>: its channels hold different sounds, and were mixed into one"]
+    # What leaks is not.
+    mono, warnings = mixed(speech, speech * np.float32(0.002))
+    np.testing.assert_allclose(mono, speech, atol=1e-6)
+    assert warnings == ["<array>: channel 2 is silent, and left out of the mix"]
+
+
 def test_an_empty_channel_does_not_halve_the_other(speech: np.ndarray) -> None:
     for other in (np.zeros_like(speech), noise(len(speech), 1e-6)):
         mono, warnings = mixed(other, speech)

@@ -26,6 +26,8 @@ Waveform = NDArray[np.float32]
 
 # `loudness` measures frames this close to the loudest one: speech without its pauses (compare ITU-T P.56).
 ACTIVE_BELOW_DB = 25.0
+# `trim`: so many samples, from all over, tell the offset.
+OFFSET_SAMPLES = 4096
 # `denoise`: Hann windows of 32 ms every 8 ms; the quietest tenth of the frames is taken for noise alone.
 DENOISE_WINDOW_S, QUIETEST_SHARE = 0.032, 0.1
 # `high_pass`: length of its impulse response; shorter ones do not tell 60 Hz from 90.
@@ -76,9 +78,12 @@ def trim_bounds(
     """Where the sound starts and ends: [start, end) in samples.
 
     Leading and trailing frames (25 ms every 10 ms) whose RMS is more than `below_db` under the loudest frame's are
-    outside, but for `margin_s` seconds on each side. All-zero sound is inside as a whole.
+    outside, but for `margin_s` seconds on each side. All-zero sound is inside as a whole. An offset is no sound:
+    it is what half of the samples lie above.
     """
-    power = frame_power(waveform, sample_rate_hz)
+    some = waveform[:: 1 + len(waveform) // OFFSET_SAMPLES]
+    offset = np.median(some) if len(some) else np.float32(0)
+    power = frame_power(waveform - offset, sample_rate_hz)
     active = np.flatnonzero(_active_frames(power, below_db))
     if not len(active):
         return 0, len(waveform)

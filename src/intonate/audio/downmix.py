@@ -21,6 +21,10 @@ Block = NDArray[np.float32]
 PIECE_S = 10.0
 # Correlation of two channels: below the first they are one sound with opposite phases; above the second the same sound.
 OPPOSITE, SAME = -0.5, 0.5
+# Phases are compared second by second: some recorders turn one for a while.
+PHASE_S = 1.0
+# What leaks into a channel is more like its source than so.
+SOFT_SAME = 0.1
 # A channel is left out as noise only beside one on which somebody speaks for this share of a piece.
 SPOKEN_SHARE = 0.15
 # A channel this far under the loudest one is empty: the crosstalk of a good converter, dB.
@@ -82,15 +86,13 @@ class Downmix:
         if (piece[:, 1:] == piece[:, :1]).all():
             self._channels_in_mix.update(range(piece.shape[1]) if piece.any() else ())
             return piece[:, 0]
+        piece = self._in_phase(piece)
         power = np.einsum("sc,sc->c", piece, piece, dtype=np.float64)
         weights = np.where(power > power.max() * 10 ** (EMPTY_DB / 10), 1.0, 0.0)
+        weights[self._soft_voices(piece, power, weights)] = 1.0
         live = np.flatnonzero(weights)
         product = np.einsum("sc,sd->cd", piece[:, live], piece[:, live], dtype=np.float64)
         correlation = product / np.sqrt(np.outer(power[live], power[live]))
-        for place, channel in enumerate(live[1:], start=1):
-            if correlation[0, place] < OPPOSITE:
-                weights[channel] = -1.0
-                self._inverted_channels.add(int(channel))
         if (np.abs(correlation) < SAME).any():
             shares = {int(c): float(speech_frames(piece[:, c], self._rate_hz).mean()) for c in live}
             speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
@@ -99,7 +101,31 @@ class Downmix:
             self._noisy_samples.update(dict.fromkeys(noisy, len(piece)))
             self._has_different_sounds |= len(speaking) > 1
         self._channels_in_mix.update(np.flatnonzero(weights).tolist())
-        return np.asarray(piece @ (weights / np.abs(weights).sum()).astype(np.float32), np.float32)
+        return np.asarray(piece @ (weights / weights.sum()).astype(np.float32), np.float32)
+
+    def _in_phase(self, piece: Block) -> Block:
+        """The piece with each channel turned, second by second, where it is the first one in opposite phase."""
+        turned, size = piece, round(PHASE_S * self._rate_hz)
+        for start in range(0, len(piece), size):
+            second = piece[start : start + size]
+            power = np.einsum("sc,sc->c", second, second, dtype=np.float64)
+            product = np.einsum("s,sc->c", second[:, 0], second, dtype=np.float64)
+            is_opposite = product < OPPOSITE * np.sqrt(power[0] * power)
+            if is_opposite.any():
+                turned = piece.copy() if turned is piece else turned
+                turned[start : start + size] *= np.where(is_opposite, np.float32(-1), np.float32(1))
+                self._inverted_channels.update(np.flatnonzero(is_opposite).tolist())
+        return turned
+
+    def _soft_voices(self, piece: Block, power: NDArray[np.float64], weights: NDArray[np.float64]) -> list[int]:
+        """Channels so soft beside the loudest that they may be empty, on which there is speech that is not its echo."""
+        loudest = piece[:, int(power.argmax())]
+        return [
+            int(channel)
+            for channel in np.flatnonzero((weights == 0) & (power > 0))
+            if abs(float(np.dot(loudest, piece[:, channel]))) < SOFT_SAME * np.sqrt(power.max() * power[channel])
+            and speech_frames(piece[:, channel], self._rate_hz).mean() >= SPOKEN_SHARE
+        ]
 
 
 def _channel_list(channels: set[int]) -> str:

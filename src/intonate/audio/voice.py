@@ -72,6 +72,8 @@ def detector(name: str | None, sample_rate_hz: int) -> Detector:
 def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
     """Whether somebody speaks, per 10 ms of a recording: (ceil(samples / 10 ms),) bool.
 
+    Where there surely is a voice, as `has_voice` has it, less sure syllables are its too.
+
     Args:
         waveform: (samples,) float32, full scale ±1, at any level.
         sample_rate_hz: its rate.
@@ -79,7 +81,7 @@ def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
     hop = round(HOP_S * sample_rate_hz)
     is_speech = np.zeros(-(-len(waveform) // hop), np.bool_)
     if has_voice(waveform, sample_rate_hz):
-        for start, frames in _detect_in_steps(waveform, sample_rate_hz, (*EARS, *RECORDING_EARS[1:])):
+        for start, frames in _detect_in_steps(waveform, sample_rate_hz, (EARS[0], *RECORDING_EARS[1:])):
             is_speech[start // hop :][: len(frames)] = frames
     return is_speech
 
