@@ -108,13 +108,15 @@ class Downmix:
         turned, size = piece, round(PHASE_S * self._rate_hz)
         for start in range(0, len(piece), size):
             second = piece[start : start + size]
-            power = np.einsum("sc,sc->c", second, second, dtype=np.float64)
-            product = np.einsum("s,sc->c", second[:, 0], second, dtype=np.float64)
-            is_opposite = product < OPPOSITE * np.sqrt(power[0] * power)
-            if is_opposite.any():
-                turned = piece.copy() if turned is piece else turned
-                turned[start : start + size] *= np.where(is_opposite, np.float32(-1), np.float32(1))
-                self._inverted_channels.update(np.flatnonzero(is_opposite).tolist())
+            for channel in range(1, piece.shape[1]):
+                product = float(np.dot(second[:, 0], second[:, channel]))
+                # Rarely below zero, so that the powers are seldom needed.
+                if product < 0 and product < OPPOSITE * np.linalg.norm(second[:, 0]) * np.linalg.norm(
+                    second[:, channel]
+                ):
+                    turned = piece.copy(order="K") if turned is piece else turned
+                    turned[start : start + size, channel] *= -1
+                    self._inverted_channels.add(channel)
         return turned
 
     def _soft_voices(self, piece: Block, power: NDArray[np.float64], weights: NDArray[np.float64]) -> list[int]:
