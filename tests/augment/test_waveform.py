@@ -79,7 +79,7 @@ def test_any_draw_is_finite_pure_and_repeatable(name, sounds, samples, amplitude
     np.testing.assert_array_equal(clip, before, err_msg="the clip itself is left alone")
     np.testing.assert_array_equal(apply(clip, RATE_HZ, drawn), changed)
     assert draw([step(name, sounds)], np.random.default_rng(seed)) == drawn
-    if name not in ("stretch", "speed"):
+    if name not in ("stretch", "speed", "excerpt"):
         assert len(changed) == samples
 
 

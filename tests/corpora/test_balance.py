@@ -96,7 +96,7 @@ def recipe_of(tmp_path, toy_corpus, model=FOREST, split="random-80-20", **more):
 def test_a_recipe_balances_what_is_fitted_and_nothing_else(tmp_path, toy_corpus, monkeypatch):
     """P3's leak (copies made before the validation part was cut) cannot come back: who is split, and who is fitted."""
     split, fitted, scored = [], [], []
-    folds, matrix, table = splits.folds, fitting._matrix, fit._write_tables
+    folds, matrix, table = splits.folds, fitting._matrix, fit.write_tables
 
     def watched_folds(name, utterances, seed=0):
         split.append([row.path for row in utterances])
@@ -112,7 +112,7 @@ def test_a_recipe_balances_what_is_fitted_and_nothing_else(tmp_path, toy_corpus,
 
     monkeypatch.setattr(splits, "folds", watched_folds)
     monkeypatch.setattr(fitting, "_matrix", watched_matrix)
-    monkeypatch.setattr(fit, "_write_tables", watched_table)
+    monkeypatch.setattr(fit, "write_tables", watched_table)
     fit.train(recipe_of(tmp_path, toy_corpus, balance={"to": "count", "count": 30}), runs=tmp_path / "runs")
     for paths in split:
         assert len(paths) == len(set(paths)) == 48, "recordings are split, each of them once"

@@ -13,7 +13,8 @@ from intonate.errors import ModelError, RecipeError
 from intonate.export.card import _split_headline, _split_sentence
 from intonate.recognizer.builtin import path_of
 from intonate.training import provenance
-from intonate.training.fit import _portable_path, _read_utterances
+from intonate.training.fit import _read_utterances
+from intonate.training.fit_tables import _portable_path
 from intonate.training.recipe import load
 
 

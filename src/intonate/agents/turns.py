@@ -39,6 +39,7 @@ class Emotion(Answer):
         label: the best label; `unsure` where the model abstains, `silence` or `noise` without speech.
         scores: {label: probability}, best first; empty without speech.
         familiarity: how near the turn lies to what the model was trained on, 0 to 1; None where nobody measured it.
+        labels: all that are likely enough, of a model that may give several at once; None of another.
     """
 
     start_s: float
@@ -46,6 +47,7 @@ class Emotion(Answer):
     label: str
     scores: Mapping[str, float]
     familiarity: float | None
+    labels: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, in the words of the stream's events."""
@@ -128,7 +130,7 @@ class Turns:
         waveform = sound.astype(np.float32) / 32768
         answer = self._recognizer.predict((waveform, rate_hz), labels=self._labels, speaker=self.speaker)
         start_s = max(0.0, end_s - len(sound) / rate_hz)
-        return Emotion(start_s, end_s, answer.shown_label, answer.scores, answer.familiarity)
+        return Emotion(start_s, end_s, answer.shown_label, answer.scores, answer.familiarity, answer.labels)
 
     def _forget(self, longest_s: float) -> None:
         """Drop the oldest blocks that are not needed for the newest `longest_s`."""

@@ -5,6 +5,7 @@ import { fft } from "./fft.js";
 
 const ACTIVE_BELOW_DB = 25;
 const HIGH_PASS_S = 0.1;
+const OFFSET_SAMPLES = 4096;
 
 /** Apply steps in order: `[{step: "trim", below_db: 40, margin_s: 0.1}, …]`. */
 export function clean(samples, rate, steps) {
@@ -21,12 +22,21 @@ function active(power, belowDb) {
 }
 
 function trim(samples, rate, { below_db: belowDb = 40, margin_s: marginS = 0.1 }) {
-  const frames = active(framePower(samples, rate), belowDb);
+  const offset = offsetOf(samples);
+  const frames = active(framePower(samples.map((value) => value - offset), rate), belowDb);
   const first = frames.indexOf(1), last = frames.lastIndexOf(1);
   if (first < 0) return samples;
   const [hop, window] = frameSizes(rate);
   const margin = Math.round(marginS * rate);
   return samples.slice(Math.max(0, first * hop - margin), Math.min(samples.length, last * hop + window + margin));
+}
+
+/** What half of the samples lie above: an offset is no sound. */
+function offsetOf(samples) {
+  const stride = 1 + Math.floor(samples.length / OFFSET_SAMPLES);
+  const some = samples.filter((_, i) => i % stride === 0).sort();
+  const half = Math.floor(some.length / 2);
+  return some.length % 2 ? some[half] : Math.fround((some[half - 1] + some[half]) / 2);
 }
 
 function loudness(samples, rate, { target_dbfs: target = -23, peak = 1 }) {

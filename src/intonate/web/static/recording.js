@@ -59,7 +59,7 @@ export function labelsOf(scores, model, threshold = model.abstain_below) {
 }
 
 /** {name: 0 to 1} behind the labels, or undefined. */
-export function dimensionsOf(values, { labels, dimensions }) {
+export function dimensionsOf(values, { labels, dimensions = [] }) {
   return dimensions.length ? Object.fromEntries(dimensions.map((name, i) => [name, values[labels.length + i]])) : undefined;
 }
 
