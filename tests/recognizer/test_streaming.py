@@ -20,10 +20,10 @@ from intonate.audio import decode
 from intonate.audio.resample import resample
 from intonate.audio.voice import detector
 from intonate.errors import AudioError, LabelError, ModelError
-from intonate.recognizer import builtin, recording
+from intonate.recognizer import builtin, inputs, recording
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
-from intonate.recognizer.streaming import PAUSE_S, SHOWN_S, STEP_S, SWITCH_BY, TICK_S
+from intonate.recognizer.streaming import MARGIN_S, PAUSE_S, SHOWN_S, STEP_S, SWITCH_BY, TICK_S
 from intonate.schema import Pool
 
 CORPORA = Path(__file__).parents[2] / "../shared/corpora"
@@ -413,6 +413,24 @@ def test_a_known_speaker_goes_on(recognizer):
     count = speaker.get("mel").count
     events_of(recognizer.stream(RATE, activity="energy", speaker=speaker), tiny.speech(4.0))
     assert speaker.get("mel").count == 2 * count
+
+
+def test_an_utterance_is_answered_by_itself_and_by_its_voice_half_each(recognizer):
+    sound = talk(2.0, -2.0, 2.5)
+    events = events_of(recognizer.stream(RATE, activity="energy"), sound)
+    finals = [event for event in events if event.type == "final"]
+    voice = SpeakerStatistics()
+    for final in finals:
+        start, end = (round(time_s * RATE) for time_s in (max(0.0, final.start_s - MARGIN_S), final.end_s + MARGIN_S))
+        clip, _ = inputs.clean_and_extract(recognizer.spec, sound[start:end])
+        answers = []
+        for speaker in (SpeakerStatistics(), voice):
+            inputs.update_speaker(recognizer.spec, clip, speaker)
+            answers.append(recognizer.answers([inputs.normalise_clip(recognizer.spec, clip, speaker)])[0])
+        expected = dict(zip(recognizer.spec.labels, np.mean(answers, axis=0), strict=True))
+        assert dict(final.scores) == pytest.approx(expected, abs=1e-4)
+    assert len(finals) == 2
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
 
 
 def test_listen_to_a_file(tmp_path, tiny_model, capsys):

@@ -133,7 +133,7 @@ class Stream:
     """One voice, live. Not safe to share between threads; the recognizer behind it is.
 
     Attributes:
-        speaker: the statistics of the speaker so far.
+        speaker: the statistics of the speaker so far, of windows.
         activity: the voice activity detector, `neural` or `energy`.
         window_s: length of a window, seconds.
         hop_s: distance of the windows, seconds.
@@ -175,6 +175,7 @@ class Stream:
         self._utterance: _Utterance | None = None
         self._is_finished = False
         self.speaker = SpeakerStatistics() if speaker is None else speaker
+        self._utterances = self.speaker.copy()  # the statistics of whole utterances
         self.activity, self.window_s, self.hop_s = self._detect.name, window_s, hop_s
 
     @property
@@ -375,13 +376,20 @@ class Stream:
         ]
 
     def _recording_answer(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float | None]:
-        """The probabilities and familiarity of a stretch as of a recording: whole, or the mean of its windows."""
+        """The probabilities and familiarity of a stretch as of a recording: whole, or the mean of its windows.
+
+        Half of the answer is to the stretch alone: whoever spoke before may have been someone else.
+        """
         rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
         start, waveform = self._buffer.cut(max(0.0, start_s), end_s)
         cuts = recording_cuts(len(waveform), rate_hz, pool)
         clips = [self._extract(start + first, waveform[first:last]) for first, last in cuts]
         known = [share for clip in clips if (share := inputs.familiarity(self._spec, clip)) is not None]
-        answers = [self._clip_probabilities(clip, self.speaker.copy()) for clip in clips]
+        answers = [
+            self._clip_probabilities(clip, speaker)
+            for clip in clips
+            for speaker in (SpeakerStatistics(), self._utterances)
+        ]
         return np.asarray(np.mean(answers, axis=0)), float(np.mean(known)) if known else None
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
