@@ -49,6 +49,7 @@ def test_lines_and_a_way_through_the_plane(numbers, scheme):
     assert page.get_attribute(".plane svg", "aria-label") == f"Arousal {arousal}, valence {valence}"
     assert page.is_hidden("#label-open")
     page.click("#as-table summary")
+    page.wait_for_selector("#as-table th")
     clean(page)
     assert page.locator("#as-table th").all_inner_texts() == ["From", "To", "Sounds", *NUMBERS]
     answer = json.loads(saved(page, "json")[1])

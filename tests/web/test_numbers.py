@@ -109,6 +109,7 @@ def test_lines_and_a_way_through_the_plane(numbers, scheme):
     assert page.get_attribute(".plane svg", "aria-label") == f"Arousal {arousal}, valence {valence}"
     if page.get_attribute("#as-table", "open") is None:
         page.click("#as-table summary")
+    page.wait_for_selector("#as-table th")
     assert page.locator("#as-table th").all_inner_texts() == ["From", "To", "Sounds", *NUMBERS]
     assert numbers.server.requests == []
 
