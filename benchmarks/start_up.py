@@ -1,6 +1,7 @@
 """How big the core install is, and how soon it answers: measured on a new virtual environment with nothing else in it.
 
     python benchmarks/start_up.py > benchmarks/results/start_up.json
+    python benchmarks/start_up.py -c constraints.txt            # with the versions that are tested: options are pip's
 
 Makes the environment in a temporary folder (pip needs its packages: network or a cache), then starts new processes,
 interleaved, with a warm disk cache. Run it on an idle machine.
@@ -44,7 +45,7 @@ def main() -> None:
         venv.create(folder, with_pip=True)
         programs = Path(folder) / ("Scripts" if os.name == "nt" else "bin")
         python = str(programs / "python")
-        subprocess.run([python, "-m", "pip", "install", "-q", str(ROOT)], check=True, stdout=sys.stderr)
+        subprocess.run([python, "-m", "pip", "install", "-q", *sys.argv[1:], str(ROOT)], check=True, stdout=sys.stderr)
         site_packages = subprocess.check_output(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
         )

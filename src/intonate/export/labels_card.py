@@ -16,27 +16,14 @@ def rows(path: str | Path) -> list[dict[str, Any]]:
     """Of a kept table: one row per statistics and group with the figures of all labels, one per label with its own."""
     found = []
     for condition in multi_label.scores(ratings.read_as(path, multi_label.LabelTable))["conditions"]:
-        statistics = condition["statistics"]
-        groups = {"all": {"all": condition}} | condition["groups"]
+        found += [head | ratings_card.rounded(overall) for head, overall in ratings_card.groups_of(condition)]
         found += [
             {
-                "statistics": statistics,
-                "group": kind,
-                "name": name,
-                "clips": group["utterances"],
-                "speakers": group["speakers"],
-                **_rounded(group["overall"]),
-            }
-            for kind in ratings_card.GROUPS
-            for name, group in groups[kind].items()
-        ]
-        found += [
-            {
-                "statistics": statistics,
+                "statistics": condition["statistics"],
                 "group": "label",
                 "name": label,
                 "clips": figures["clips"],
-                **_rounded({name: figures[name] for name in ("f1", "average_precision")}),
+                **ratings_card.rounded({name: figures[name] for name in ("f1", "average_precision")}),
             }
             for label, figures in condition["labels"].items()
         ]
@@ -67,13 +54,6 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         "It says which labels people like those of its corpora would give. It does not know what anyone feels.",
         parts,
     )
-
-
-def _rounded(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
-    return {
-        name: {key: round(value, 4) for key, value in figure.items() if value is not None}
-        for name, figure in figures.items()
-    }
 
 
 def _group_table(found: Sequence[Mapping[str, Any]]) -> str:

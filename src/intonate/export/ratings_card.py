@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,26 @@ def rows(path: str | Path) -> list[dict[str, Any]]:
     """Of a kept table: one row per statistics, group and dimension, CCC and RMSE with their intervals."""
     found = []
     for condition in ratings.scores(ratings.read(path))["conditions"]:
-        groups = {"all": {"all": condition}} | condition["groups"]
-        for kind in GROUPS:
-            for name, group in groups[kind].items():
-                found += [
-                    {
-                        "statistics": condition["statistics"],
-                        "group": kind,
-                        "name": name,
-                        "dimension": dimension,
-                        "clips": group["utterances"],
-                        "speakers": group["speakers"],
-                        **{
-                            figure: {key: round(value, 4) for key, value in numbers.items() if value is not None}
-                            for figure, numbers in figures.items()
-                        },
-                    }
-                    for dimension, figures in group["overall"].items()
-                ]
+        for head, overall in groups_of(condition):
+            found += [head | {"dimension": name} | rounded(figures) for name, figures in overall.items()]
     return found
+
+
+def groups_of(condition: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Of each group that a card lists: what a row begins with, and its figures as they are (`overall`)."""
+    groups = {"all": {"all": condition}} | condition["groups"]
+    for kind in GROUPS:
+        for name, group in groups[kind].items():
+            head = {"statistics": condition["statistics"], "group": kind, "name": name}
+            yield head | {"clips": group["utterances"], "speakers": group["speakers"]}, group["overall"]
+
+
+def rounded(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
+    """The figures {name: {value, low, high}} as a model file keeps them, without what is not defined."""
+    return {
+        name: {key: round(value, 4) for key, value in figure.items() if value is not None}
+        for name, figure in figures.items()
+    }
 
 
 def sections(spec: ModelSpec) -> list[str]:
