@@ -8,26 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Literal
 
+from intonate.audio.streams import Content, Part
+
 # The rates that sound is nearly always recorded at, Hz. Some recorders write a wrong number of bytes a second.
 USUAL_RATES_HZ = frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200}) | {
     *(96_000, 176_400, 192_000, 384_000)
 }
 # Of a WAV: samples as integers, floats, and either with more said behind it.
 _PCM_TAGS = frozenset({1, 3, 0xFFFE})
-# By the code in the head of a frame of FLAC (RFC 9639, 9.1.2).
-_FLAC_RATES_HZ = dict(
-    enumerate((88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000), 1)
-)
 # A header has no more chunks before its sound than this.
 _MOST_CHUNKS = 1000
 
 
-def doubt(view: BinaryIO, kind: str) -> str:
-    """How a header contradicts itself, as the end of a sentence about the file; "" where it does not."""
-    check = _CHECKS.get(kind)
-    text = check(view) if check else ""
-    view.seek(0)
-    return text
+def doubt(content: Content, part: Part) -> str:
+    """How the header of a part contradicts itself, as the end of a sentence about it; "" where it does not."""
+    check = _CHECKS.get(part.kind.name) if part.kind else None
+    return check(content.view(part)) if check else part.doubt
 
 
 def _read(view: BinaryIO, position: int, size: int) -> bytes:
@@ -79,23 +75,6 @@ def _caf_doubt(view: BinaryIO) -> str:
         return ""
     frame_bytes, frames, channels, bits = (int.from_bytes(head[at : at + 4], "big") for at in (28, 32, 36, 40))
     return _frame_doubt(frame_bytes, channels, bits) if frames == 1 else ""
-
-
-def _flac_doubt(view: BinaryIO) -> str:
-    """Whether the first frame has another rate than the header."""
-    rate_hz, position = int.from_bytes(_read(view, 18, 3), "big") >> 4, 4
-    for _ in range(_MOST_CHUNKS):
-        head = _read(view, position, 4)
-        position += 4 + int.from_bytes(head[1:], "big")
-        if not head or head[0] & 128:
-            break
-    frame = _read(view, position, 3)
-    frame_rate_hz = _FLAC_RATES_HZ.get(frame[2] & 15) if frame[:2] in (b"\xff\xf8", b"\xff\xf9") else None
-    if frame_rate_hz in (None, rate_hz):
-        return ""
-    return (
-        f"is damaged: its header names {rate_hz} Hz and its sound {frame_rate_hz}; it may be heard too fast or too slow"
-    )
 
 
 def _boxes(view: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -166,7 +145,6 @@ def _mp4_doubt(view: BinaryIO) -> str:
 _CHECKS: dict[str, Callable[[BinaryIO], str]] = {
     "wav": _wave_doubt,
     "caf": _caf_doubt,
-    "flac": _flac_doubt,
     "mp4": _mp4_doubt,
     "mov": _mp4_doubt,
 }

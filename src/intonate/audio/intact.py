@@ -13,14 +13,12 @@ from collections.abc import Callable
 from typing import Literal
 
 from intonate.audio import mpeg
-from intonate.audio.behind import next_file, tags_end
+from intonate.audio.behind import tags_end
 from intonate.audio.frames import HEAD_BYTES, amr_bytes, amr_wb_bytes, dts_bytes
 from intonate.audio.streams import BLOCK_BYTES, Content
 
 # Zeros that pad a file, not more of its sound.
 PADDING_BYTES = 4096
-# The last frame of a FLAC file lies within this.
-TAIL_BYTES = 2**17
 
 
 def is_padding(content: Content, position: int, end: int) -> bool:
@@ -105,82 +103,3 @@ def nist_end(content: Content, start: int, end: int) -> int:
     )
     header_bytes = int(head[8:16]) if head[8:16].strip().isdigit() else 0
     return end if b"shorten" in head else start + header_bytes + samples * sample_bytes * channels
-
-
-def flac_end(content: Content, start: int, end: int) -> int:
-    """Where a FLAC file ends (RFC 9639): at `end`, or at another file; or beyond, if it holds more than it promises."""
-    position, is_last = start + 4, False
-    info = int.from_bytes(content.read(start + 18, 8), "big")
-    channels, bits, samples = (info >> 41 & 7) + 1, (info >> 36 & 31) + 1, info & (2**36 - 1)
-    block_samples = int.from_bytes(content.read(start + 8, 2), "big")
-    largest_frame = int.from_bytes(content.read(start + 15, 3), "big")
-    while not is_last and position < end:
-        head = content.read(position, 4)
-        is_last, position = bool(head[0] & 128), position + 4 + int.from_bytes(head[1:], "big")
-    last_frame = max(position, end - PADDING_BYTES - (largest_frame or TAIL_BYTES))
-    last_sample = _last_flac_sample(content, last_frame, end, content.read(position, 4), block_samples)
-    if samples and last_sample is not None and last_sample >= samples:
-        return end + 1
-    if position < end and last_sample is None:
-        next_start = next_file(content, position + 1)
-        if not position < next_start < end and not _has_last_tag(content, end):
-            return end + 1
-        end = next_start if position < next_start < end else end
-    # A frame that cannot be compressed costs some bytes more than its samples.
-    is_counted = not samples or end - position <= 1.05 * samples * channels * bits / 8 + 4096
-    return end if is_counted else end + 1
-
-
-def _has_last_tag(content: Content, end: int) -> bool:
-    """Whether a file ends in a tag of ID3v1 or of APE."""
-    tail = content.read(max(0, end - 128), min(end, 128))
-    return tail[:3] == b"TAG" or tail[-32:-24] == b"APETAGEX"
-
-
-def _last_flac_sample(content: Content, start: int, end: int, first_head: bytes, block: int) -> int | None:
-    """The number of the first sample of the last frame of FLAC that begins in [start, end) (RFC 9639, 9.1).
-
-    None where none begins there, as the last one must; -1 where it does not say.
-    """
-    tail = content.read(start, end - start)
-    for sync in (b"\xff\xf8", b"\xff\xf9"):  # of blocks of one size, and of several
-        place = len(tail)
-        while (place := tail.rfind(sync, 0, place)) >= 0:
-            head = tail[place : place + 16]
-            if _is_flac_head(head):
-                # Where all but the number is as in the first frame, it is no accident.
-                is_like_first = head[:2] == first_head[:2] and head[3] == first_head[3]
-                return _flac_number(head) * (block if head[1] == 0xF8 else 1) if is_like_first else -1
-    return None
-
-
-def _flac_number_bytes(head: bytes) -> int:
-    """How many bytes the number of a frame takes: it is written as in UTF-8, from the fifth byte on."""
-    return 8 - (head[4] ^ 0xFF).bit_length() if head[4] & 0x80 else 1
-
-
-def _flac_number(head: bytes) -> int:
-    size = _flac_number_bytes(head)
-    number = head[4] & (0x7F if size == 1 else (1 << 7 - size) - 1)
-    for byte in head[5 : 4 + size]:
-        number = number << 6 | byte & 0x3F
-    return number
-
-
-def _is_flac_head(head: bytes) -> bool:
-    """Whether the head of a frame of FLAC has a checksum that is right."""
-    if len(head) <= 6 or not head[2] >> 4 or head[3] >> 4 > 10 or head[3] & 1:
-        return False
-    number_bytes = _flac_number_bytes(head)
-    block_bytes, rate_bytes = {6: 1, 7: 2}.get(head[2] >> 4, 0), {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-    length = 4 + number_bytes + block_bytes + rate_bytes
-    return length < len(head) and _crc8(head[:length]) == head[length]
-
-
-def _crc8(data: bytes) -> int:
-    remainder = 0
-    for byte in data:
-        remainder ^= byte
-        for _ in range(8):
-            remainder = remainder << 1 ^ (0x107 if remainder & 0x80 else 0)
-    return remainder

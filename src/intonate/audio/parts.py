@@ -6,13 +6,12 @@ reads them all. Nothing is decoded here; a part tells what its header promises b
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from intonate.audio import chunks, frames, intact, mp3, mpeg, ogg, walks
+from intonate.audio import chunks, flac, frames, intact, mp3, mpeg, ogg, walks
 from intonate.audio.behind import kind_at, next_file, tags_end
 from intonate.audio.kinds import Kind
 from intonate.audio.streams import MOST_PARTS, Content, Part
@@ -31,26 +30,31 @@ def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
     while True:
         split = SPLITTERS.get(kind.name) if kind else None
         parts = (split(content, start) if split else []) or [Part(start, content.size)]
-        found += [dataclasses.replace(part, kind=kind) for part in parts]
+        found += [part._replace(kind=kind) for part in parts]
         start = next_file(content, found[-1].end)
         if start < 0 or len(found) >= MOST_PARTS:
             return found
         kind, start = kind_at(content, start), tags_end(content, start)
 
 
-def _walked_part(content: Content, start: int, end: int, walk: Walk, has_rest: bool) -> Part:
-    """The part from `start` on, which ends where it says; it promises more than is there where it is not whole."""
-    position = walk(content, start, end)
+def _walked_part(
+    content: Content, start: int, end: int, position: int, has_rest: bool = False, doubt: str = ""
+) -> Part:
+    """The part from `start` on, which ends at `position` as it says; it promises more than is there if not whole."""
     next_start = next_file(content, position) if position < end else -1
     is_tail = position < end and intact.is_tail(content, position, end)
     is_whole = position == end or (position < end and (next_start == position or has_rest or is_tail))
     part_end = position if is_tail else next_start if start < next_start < end else end
-    return Part(start, part_end, promise=1.0 if is_whole else math.nan)
+    return Part(start, part_end, promise=1.0 if is_whole else math.nan, doubt=doubt)
 
 
 def _one_part(walk: Walk, has_rest: bool = False) -> Splitter:
     """All as one part; behind it may stand a rest that is no sound, or hardly."""
-    return lambda content, start: [_walked_part(content, start, content.size, walk, has_rest)]
+
+    def split(content: Content, start: int) -> list[Part]:
+        return [_walked_part(content, start, content.size, walk(content, start, content.size), has_rest)]
+
+    return split
 
 
 def _one_part_of_frames(frame_bytes: Callable[[bytes], int]) -> Splitter:
@@ -61,14 +65,27 @@ def _splitter_at_mark(mark: bytes, walk: Walk, has_rest: bool = False) -> Splitt
     """A splitter of kinds whose beginning is marked by bytes that occur nowhere else."""
 
     def split(content: Content, start: int) -> list[Part]:
-        starts, position = [start], start + len(mark)
-        while len(starts) < MOST_PARTS and (position := content.find(mark, position)) >= 0:
-            starts.append(position)
-            position += len(mark)
-        ends = [*starts[1:], content.size]
-        return [_walked_part(content, a, b, walk, has_rest) for a, b in zip(starts, ends, strict=True)]
+        stretches = _stretches(content, start, mark)
+        return [_walked_part(content, a, b, walk(content, a, b), has_rest) for a, b in stretches]
 
     return split
+
+
+def _stretches(content: Content, start: int, mark: bytes) -> list[tuple[int, int]]:
+    """From each mark to the next, or to the end; the first one stands at `start`."""
+    starts, position = [start], start + len(mark)
+    while len(starts) < MOST_PARTS and (position := content.find(mark, position)) >= 0:
+        starts.append(position)
+        position += len(mark)
+    return list(zip(starts, [*starts[1:], content.size], strict=True))
+
+
+def _split_flac(content: Content, start: int) -> list[Part]:
+    parts = list[Part]()
+    for a, b in _stretches(content, start, flac.MARK):
+        position, doubt = flac.walk(content, a, b)
+        parts.append(_walked_part(content, a, b, position, doubt=doubt))
+    return parts
 
 
 def _split_mp4(content: Content, start: int) -> list[Part]:
@@ -97,8 +114,7 @@ def _split_mp4(content: Content, start: int) -> list[Part]:
 SPLITTERS: dict[str, Splitter] = {
     **dict.fromkeys(("wav", "aiff", "caf", "w64"), chunks.parts),
     "au": chunks.au_parts,
-    # With the first block of its header, of type 0 and 34 bytes.
-    "flac": _splitter_at_mark(b"fLaC\0\0\0\x22", intact.flac_end),
+    "flac": _split_flac,
     "amr": _splitter_at_mark(b"#!AMR", intact.amr_end),
     "asf": _splitter_at_mark(
         b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", walks.asf_end, has_rest=True

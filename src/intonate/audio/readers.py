@@ -7,7 +7,6 @@ part, as one sound.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import os
 from collections.abc import Iterator
@@ -93,7 +92,7 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         tag_end not in (0, start) and not intact.is_padding(content, min(tag_end, start), max(tag_end, start))
     ):
         # Between a tag and the first frame stood more frames.
-        pieces[0] = dataclasses.replace(pieces[0], promise=math.nan)
+        pieces[0] = pieces[0]._replace(promise=math.nan)
 
     first_reader, other_readers = _open_part(content, pieces[0], name, track, stack), list[Reader]()
     for piece in pieces[1:]:
@@ -113,7 +112,7 @@ def _check_only_track(track: int | None, name: str) -> None:
 def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, and a word about a header that contradicts itself."""
     reader = _open_decoder(content, part, name, track, stack)
-    if part.kind is not None and (text := doubt(content.view(part), part.kind.name)):
+    if text := doubt(content, part):
         reader.warnings.append(f"{name} {text}")
     return reader
 

@@ -31,8 +31,10 @@ COUNTED_FORMATS = frozenset({"AVR", "MPC2K", "MAT4", "MAT5", "SVX", "WVE"})
 # Kinds of which nothing counts the samples: bytes of the header, behind which whole samples stand, of so many bytes.
 HEADER_BYTES = {"IRCAM": 1024, "PAF": 2048}
 SAMPLE_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 32, "PCM_32": 4, "FLOAT": 4}
-# Codecs with a delay may end some samples early without any harm, seconds.
+# Codecs with a delay may end some samples early without any harm, seconds; these containers count their samples, where
+# one of PCM counts in the blocks of its codec.
 LOSSY_SLACK_S = 0.06
+COUNTING_FORMATS = frozenset({"OGG", "MP3", "FLAC"})
 # The subtypes of libsndfile that have none begin so.
 LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 # Words in libsndfile's errors that blame the codec, and not the file.
@@ -76,9 +78,13 @@ def open_sndfile(
         raise AudioError(f"{name} has no channels")
     rate = check_rate(file.samplerate, name)
     frames = file.frames if file.frames < UNKNOWN_FRAMES else None
-    if file.format in COUNTED_FORMATS:
+    # soundfile looks them up anew each time.
+    container, subtype = file.format, file.subtype
+    is_lossy = not subtype.startswith(LOSSLESS)
+    slack_s = LOSSY_SLACK_S if is_lossy and container not in COUNTING_FORMATS else 0.0
+    if container in COUNTED_FORMATS:
         least = max([least, *map(int, COUNT.findall(file.extra_info))])
-    if _is_cut(file, view) and least <= file.frames:
+    if _is_cut(file, container, subtype, view) and least <= file.frames:
         promise = math.nan
     warnings: list[str] = []
 
@@ -95,27 +101,27 @@ def open_sndfile(
             warnings.append(shortfall(name, counts.frames / rate, math.nan))
         elif frames is not None and first_frame < frames:
             promised = (max(frames, least) - first_frame) * promise
-            if not promised - counts.frames < max(1, _slack_s(source.file) * rate):
+            if not promised - counts.frames < max(1, slack_s * rate):
                 warnings.append(shortfall(name, counts.frames / rate, promised / rate))
                 return
-        if counts.has_gaps or (_is_lossy(source.file) and DAMAGE.search(source.file.extra_info)):
+        if counts.has_gaps or (is_lossy and DAMAGE.search(source.file.extra_info)):
             decoded_s = counts.frames / rate
             warnings.append(f"{name} is damaged: {decoded_s:.2f} s were decoded, not all of them as they were")
 
-    return Reader(name, rate, file.channels, frames, file.format, chunks, warnings)
+    return Reader(name, rate, file.channels, frames, container, chunks, warnings)
 
 
-def _is_cut(file: soundfile.SoundFile, view: BinaryIO) -> bool:
+def _is_cut(file: soundfile.SoundFile, container: str, subtype: str, view: BinaryIO) -> bool:
     """Whether a file of a rare kind is shorter than its header says, or ends within a sample."""
-    if file.format in COUNTED_FORMATS:
+    if container in COUNTED_FORMATS:
         return SHORTER.search(file.extra_info) is not None
-    sample_bytes = SAMPLE_BYTES.get(file.subtype)
-    if file.format not in HEADER_BYTES or sample_bytes is None:
+    sample_bytes = SAMPLE_BYTES.get(subtype)
+    if container not in HEADER_BYTES or sample_bytes is None:
         return False
     position = view.tell()
     size = view.seek(0, os.SEEK_END)
     view.seek(position)
-    return bool((size - HEADER_BYTES[file.format]) % (sample_bytes * file.channels))
+    return bool((size - HEADER_BYTES[container]) % (sample_bytes * file.channels))
 
 
 class _ReopenableFile:
@@ -189,16 +195,6 @@ def _decoded_blocks(
         position, gap = position + leap, gap + leap
         counts.has_gaps = True
         source.reopen(min(position, total))
-
-
-def _is_lossy(file: soundfile.SoundFile) -> bool:
-    return not file.subtype.startswith(LOSSLESS)
-
-
-def _slack_s(file: soundfile.SoundFile) -> float:
-    """How much of a sound may be missing at its end without any harm, seconds."""
-    # Ogg and MP3 count their samples; in a container of PCM, a codec counts in its blocks.
-    return LOSSY_SLACK_S if _is_lossy(file) and file.format not in ("OGG", "MP3", "FLAC") else 0.0
 
 
 def _read_chunk(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:

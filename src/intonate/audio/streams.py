@@ -10,9 +10,7 @@ import io
 import os
 import re
 import stat
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from intonate.audio import kinds
 from intonate.errors import AudioError
@@ -88,13 +86,12 @@ def _no_source_message(source: object) -> str:
 def _open_path(source: str | os.PathLike[str], name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, bool]:
     """An open file, and whether it is a regular one (not a pipe or a device)."""
     path = os.fspath(source)
-    if os.path.isdir(path):  # unlike Path.is_dir, no exception for an impossible name
-        raise AudioError(f"{name} is a folder, expected an audio file")
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 (the stack closes it)
-        stack.enter_context(stream)
+        stream = stack.enter_context(open(path, "rb"))  # noqa: SIM115 (the stack closes it)
         return stream, stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
     except (OSError, ValueError) as error:
+        if os.path.isdir(path):  # unlike Path.is_dir, no exception for an impossible name
+            raise AudioError(f"{name} is a folder, expected an audio file") from None
         raise AudioError(_open_error_message(str(path), name, error)) from None
 
 
@@ -117,8 +114,7 @@ def _open_error_message(path: str, name: str, error: Exception) -> str:
     return f"{path_text} cannot be opened: {reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A stretch [start, end) of a file that is a file by itself.
 
     Attributes:
@@ -127,6 +123,8 @@ class Part:
             file does not say how much.
         least: samples per channel that its header promises at the very least.
         kind: what it is; None where only libsndfile may know.
+        doubt: how its header contradicts its sound, as the end of a sentence about it; "" where it does not, or where
+            that is for `doubts` to find.
     """
 
     start: int
@@ -135,6 +133,7 @@ class Part:
     promise: float = 1.0
     least: int = 0
     kind: kinds.Kind | None = None
+    doubt: str = ""
 
 
 # More parts than this are no joined file but an accident (or an attack).
@@ -158,13 +157,15 @@ class Content:
         """`size` bytes from `position` on, fewer at the end."""
         start = position - self._block_position
         if start < 0 or start + size > len(self._block):
-            self.stream.seek(position)
-            self._block, self._block_position, start = (
-                self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - position))),
-                position,
-                0,
-            )
+            self._fill(position, size)
+            start = 0
         return self._block[start : start + size]
+
+    def _fill(self, position: int, size: int) -> None:
+        """Read `size` bytes or more from `position` on."""
+        self.stream.seek(position)
+        self._block = self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - position)))
+        self._block_position = position
 
     def view(self, part: Part) -> BinaryIO:
         """A part as a stream of its own."""
@@ -176,10 +177,12 @@ class Content:
         """Where `pattern` first occurs as a whole in [position, end); -1 where it does not."""
         end = self.size if end is None else end
         while position + len(pattern) <= end:
-            block = self.read(position, min(BLOCK_BYTES, end - position))
-            if (place := block.find(pattern)) >= 0:
-                return position + place
-            position += max(1, len(block) - len(pattern) + 1)
+            self.read(position, len(pattern))
+            bounds = position - self._block_position, end - self._block_position
+            # Python searches twice as fast from behind, and there is seldom one to find.
+            if self._block.rfind(pattern, *bounds) >= 0:
+                return self._block_position + self._block.find(pattern, *bounds)
+            position = max(position + 1, self._block_position + len(self._block) - len(pattern) + 1)
         return -1
 
 
