@@ -1,0 +1,26 @@
+"""Looking into a stream without reading it all."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from intonate.audio.streams import BLOCK_BYTES, Content
+
+MARK = b"fLaC\0\0\0\x22"
+
+
+@pytest.mark.parametrize("seen", [0, 5, BLOCK_BYTES - 3, 2 * BLOCK_BYTES])
+def test_a_mark_is_found_wherever_it_stands(seen: int) -> None:
+    """At the seams of what is read at a time too, the first of several, within its bounds, whatever was read before."""
+    places = [9, BLOCK_BYTES - 4, 2 * BLOCK_BYTES - 8, 2 * BLOCK_BYTES + 1, 3 * BLOCK_BYTES - 8]
+    data = bytearray(np.random.default_rng(0).integers(0, 256, 3 * BLOCK_BYTES, np.uint8).tobytes())
+    for place in places:
+        data[place : place + len(MARK)] = MARK
+    content = Content(io.BytesIO(data))
+    for start in (0, 9, 10, *places[1:], places[2] - BLOCK_BYTES, len(data) - 4):
+        for end in (None, 17, *places, places[-1] + 7, len(data)):
+            content.read(seen, 1)
+            assert content.find(MARK, start, end) == data.find(MARK, start, end)
