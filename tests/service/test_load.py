@@ -40,6 +40,44 @@ def test_there_is_room_until_the_processors_are_busy_or_windows_wait():
     assert one.has_room(0), "nobody is kept waiting by the first one"
 
 
+def test_streams_that_come_together_are_counted_once_each(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(load.time, "monotonic", lambda: now[0])
+    service = Load(2)
+    service.stream_cost = cost = 0.015
+    came_at = []
+    for sample in range(40):
+        for _ in range(10 if sample < 8 else 0):  # eighty in two seconds
+            came_at.append(now[0])
+            service.admit()
+        now[0] += load.SAMPLE_S
+        # What a stream costs is spent when its first window is there.
+        spent_s = sum(min(load.SAMPLE_S, max(0.0, now[0] - one - load.FIRST_S)) for one in came_at) * cost
+        service._take_sample(load.SAMPLE_S, spent_s, 0.0, [0.002] * len(came_at))
+        assert service._table[0] == pytest.approx(len(came_at) * cost, rel=0.1)
+        assert service.has_room(len(came_at)) == (len(came_at) * cost + cost <= load.MOST_BUSY_PROCESS)
+
+
+def test_the_wait_while_many_connect_is_no_overload():
+    service = Load(2)
+    service._take_sample(load.SAMPLE_S + 0.6, 0.0, 0.6, [])
+    assert service.has_room(60), "sixty handshakes of 10 ms, once"
+    for _ in range(8):
+        service._take_sample(load.SAMPLE_S + 0.6, 0.0, 0.6, [])
+    assert not service.has_room(60), "the loop always comes too late"
+
+
+def test_what_a_stream_costs_is_learnt_from_sound_and_not_from_streams_that_wait():
+    service = Load(2)
+    service.stream_cost = 0.02
+    service._take_sample(load.SAMPLE_S, 0.0, 0.1, [0.5] * 60)
+    assert service.stream_cost == 0.02, "sixty wait for a thread"
+    for _ in range(200):
+        service.sound_s = 10.0
+        service._take_sample(load.SAMPLE_S, 0.1, 0.1, [])
+    assert service.stream_cost == pytest.approx(0.01 + load.LOOP_COST, rel=0.01)
+
+
 def test_work_in_a_pool_is_measured():
     one = Load(2)
     assert one.run(time.monotonic() - 0.3, lambda: 42) == 42

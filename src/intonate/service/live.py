@@ -308,6 +308,7 @@ class _Connection:
                 events = session.push(samples)
             session.received += len(samples)
             messages = session.encode_events([*events, *session.transcripts(events, samples)])
+        self._state.load.sound_s += len(samples) / session.rate_hz
         self._state.metrics.audio_seconds.inc(len(samples) / session.rate_hz)
         for _, kind, text in messages:
             await self._send(text)

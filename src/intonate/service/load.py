@@ -8,10 +8,11 @@ message for the loop, which also tells of other programs on the machine.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, MutableSequence, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,8 +32,10 @@ MOST_BUSY_PROCESS = 1.2
 LOOP_COST = 0.004
 # How often the load is looked at, and the time constant of its mean, seconds.
 SAMPLE_S, MEAN_S = 0.25, 1.5
-# A new stream is not yet in the measured load: for this long it is counted as one of the mean cost, seconds.
-NEW_S = 2.0
+# A new stream has nothing to compute for this long; then it comes into the mean as the mean forgets, seconds.
+FIRST_S, NEW_S = 1.0, 10.0
+# Silence costs less than speech: what a stream needs is learnt from so much sound, seconds.
+COST_MEAN_S = 300.0
 # A stream is behind from so much on, and has caught up below so much; it is told again every so often, seconds.
 BEHIND_S, CAUGHT_UP_S, TOLD_EVERY_S = 1.0, 0.3, 5.0
 # The sound that is measured with at the start: seconds, loudness (full scale 1), syllables per second.
@@ -51,12 +54,13 @@ class Load:
         lag_s: how long a window waits to be computed, seconds, smoothed.
         busy: processors that the streams of this process keep busy, smoothed.
         stream_cost: processors that one stream needs.
+        sound_s: sound of streams that was processed since the last look, seconds.
     """
 
     def __init__(self, processors: int, table: MutableSequence[float] | None = None, place: int = 0) -> None:
         self._processors = processors
         self._table, self._place = [0.0] if table is None else table, place
-        self.lag_s = self.busy = self.stream_cost = 0.0
+        self.lag_s = self.busy = self.stream_cost = self.sound_s = 0.0
         self._new: deque[float] = deque()
         self._lock = threading.Lock()
         self._waits_s: list[float] = []
@@ -87,18 +91,15 @@ class Load:
         self._publish()
 
     def _publish(self) -> None:
-        """Write into the table what this process takes."""
-        while self._new and self._new[0] < time.monotonic() - NEW_S:
+        """Write into the table what this process takes: what is measured, and of new streams what is not yet."""
+        now_s = time.monotonic()
+        while self._new and self._new[0] < now_s - NEW_S:
             self._new.popleft()
-        self._table[self._place] = self.busy + len(self._new) * self.stream_cost
+        unmeasured_streams = sum(math.exp(min(0.0, came_at + FIRST_S - now_s) / MEAN_S) for came_at in self._new)
+        self._table[self._place] = self.busy + unmeasured_streams * self.stream_cost
 
-    async def watch(self, streams: Callable[[], int], on_sample: Callable[[], None]) -> None:
-        """Measure, from the thread of the loop, until cancelled.
-
-        Args:
-            streams: how many run.
-            on_sample: called after each look.
-        """
+    async def watch(self, on_sample: Callable[[], None]) -> None:
+        """Measure, from the thread of the loop, until cancelled; `on_sample` is called after each look."""
         looked_at_s, loop_s = time.monotonic(), time.thread_time()
         while True:
             await asyncio.sleep(SAMPLE_S)
@@ -106,18 +107,23 @@ class Load:
             with self._lock:
                 waits_s, self._waits_s = self._waits_s, []
                 computed_s, self._computed_s = self._computed_s, 0.0
-            passed_s = now_s - looked_at_s
-            decay = float(np.exp(-passed_s / MEAN_S))
-            lag_s = max(float(np.mean(waits_s)) if waits_s else 0.0, passed_s - SAMPLE_S)
-            self.lag_s = decay * self.lag_s + (1 - decay) * lag_s
-            self.busy = decay * self.busy + (1 - decay) * (computed_s + loop_now_s - loop_s) / passed_s
-            # Silence costs less than speech: what one stream needs is learnt from many.
-            settled_streams = streams() - len(self._new)
-            if settled_streams >= 8:
-                self.stream_cost = max(self.stream_cost / 2, self.busy / settled_streams)
+            self._take_sample(now_s - looked_at_s, computed_s, loop_now_s - loop_s, waits_s)
             looked_at_s, loop_s = now_s, loop_now_s
-            self._publish()
             on_sample()
+
+    def _take_sample(self, passed_s: float, computed_s: float, loop_s: float, waits_s: Sequence[float]) -> None:
+        """Put into the means what a look found: seconds since the last one, of both kinds of threads, and in queues."""
+        decay = math.exp(-passed_s / MEAN_S)
+        # What came while the loop did something else (sixty clients that connect at once) waited half of that.
+        lag_s = max(float(np.mean(waits_s)) if waits_s else 0.0, (passed_s - SAMPLE_S) / 2)
+        self.lag_s = decay * self.lag_s + (1 - decay) * lag_s
+        self.busy = decay * self.busy + (1 - decay) * (computed_s + loop_s) / passed_s
+        # By the sound, not by the streams: these may have just come, wait for a thread, or be muted.
+        if self.sound_s:
+            weight = 1 - math.exp(-self.sound_s / COST_MEAN_S)
+            self.stream_cost += weight * (computed_s / self.sound_s + LOOP_COST - self.stream_cost)
+            self.sound_s = 0.0
+        self._publish()
 
 
 class LagClock:

@@ -103,7 +103,7 @@ class ServiceState:
         """Load what is loaded at first use, so that the first client need not wait, and begin to look after things."""
         self.load.stream_cost = await asyncio.get_running_loop().run_in_executor(self._stream_pool, self._trial)
         self.in_background(self._sweep())
-        self.in_background(self.load.watch(lambda: len(self.streams), self._show_load))
+        self.in_background(self.load.watch(self._show_load))
 
     async def drain(self, grace_s: float, is_forced: Callable[[], bool]) -> None:
         """Begin nothing more; end the streams with a word, and wait until what is under way is answered.
