@@ -1,7 +1,8 @@
 """`WS /v1/stream`: sound in, events out, two coroutines per connection.
 
 One reads: it answers pings at once, whatever the models are doing, and queues the sound when there is enough of it for
-an answer, some seconds of it at most (TCP makes a client wait that sends faster). The other takes the sound piece by
+an answer, some seconds of it at most (TCP makes a client wait that sends faster). Most messages are sound that is not
+yet enough: uvicorn's protocol hands those over itself, and the reader sleeps on. The other takes the sound piece by
 piece to the models, which run in a pool of threads, and sends their events: a client that reads too slowly holds up
 only itself. Whether a stream is behind its sound is seen here, and told: a `behind` event says by how much, and again
 when it has caught up.
@@ -21,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.load import LagClock
+from intonate.service.protocol import DIRECT
 from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
 from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
@@ -185,6 +187,16 @@ class _Connection:
     async def _read(self, session: Session) -> None:
         """Queue what comes, until the last message; how it ended is queued, too."""
         most_bytes = self._limits.pending_s * session.rate_hz * self._width
+
+        def take(data: bytes) -> bool:
+            if len(self._head) < kinds.HEAD_BYTES or self._pending_bytes > most_bytes:
+                return False  # something is to be checked, or waited for
+            self._waiting_since = time.monotonic()
+            self._collect(session, data)
+            return True
+
+        set_take = self._ws.scope["extensions"][DIRECT]
+        set_take(take)
         try:
             while True:
                 self._waiting_since = time.monotonic()
@@ -205,6 +217,8 @@ class _Connection:
             self._queue.put_nowait((0.0, error))
         except (ConnectionEnd, IntonateError) as error:
             self._end_after_queue(error)
+        finally:
+            set_take(None)
 
     def _collect(self, session: Session, data: bytes) -> None:
         """Put sound to what came before, and queue it where it completes a window and none is computed.

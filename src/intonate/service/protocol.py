@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -14,6 +15,9 @@ from intonate.service.door import Door
 # So many short messages may wait before a client is made to wait: to pause and go on with each costs as much as to read
 # it. A long one is one of its kind, bytes.
 AHEAD, SHORT_BYTES = 8, 16_384
+# See `WebSocketProtocol`.
+DIRECT = "intonate.direct"
+Take = Callable[[bytes], bool]
 # A client that wakes up within this long still learns why it was closed; then the connection is cut, seconds.
 LINGER_S = 15.0
 
@@ -63,9 +67,26 @@ class HttpProtocol(H11Protocol):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """See the module."""
+    """Whoever serves a WebSocket may take its binary messages as they come, with no task that wakes up for each.
+
+    For this `scope["extensions"][DIRECT]` is called with a function, or with None to end it. It is called with each
+    message that nothing waits before, and returns whether it took it; else `receive` has it as usual.
+    """
 
     door: Door
+    _take: Take | None = None
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope["extensions"][DIRECT] = self._set_take  # type: ignore[index, assignment]
+
+    def _set_take(self, take: Take | None) -> None:
+        self._take = take
+
+    def handle_bytes(self, event: Any) -> None:
+        if self._take is None or not event.fin or not self.queue.empty() or not self._take(event.data):
+            super().handle_bytes(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.door.leave(self.transport)
