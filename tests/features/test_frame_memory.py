@@ -5,7 +5,7 @@ import pytest
 import tiny
 
 from intonate.features import functionals, prosody, spectral
-from intonate.features.frame_memory import KEPT_FRAMES, FrameMemory, by_frames, place_within, remembering
+from intonate.features.frame_memory import KEPT_FRAMES, ROOM_FRAMES, FrameMemory, by_frames, place_within, remembering
 
 RATE_HZ, HOP = 16_000, 160
 FRONT_ENDS = {
@@ -70,7 +70,10 @@ def test_it_forgets():
     for first in range(0, 5_000, 100):
         memory.keep("a", first, np.full((150, 2), first, np.float32))
     assert len(memory.find("a", 5_050 - KEPT_FRAMES, 10_000)) == KEPT_FRAMES
-    assert not len(memory.find("a", 5_049 - KEPT_FRAMES, 10_000))
+    assert not len(memory.find("a", 5_049 - KEPT_FRAMES - ROOM_FRAMES, 10_000))
+    np.testing.assert_array_equal(memory.find("a", 4_850, 4_950)[:, 0], np.repeat([4_800, 4_900], 50))
+    memory.keep("c", 7, np.arange(5_000, dtype=np.float32)[:, None])  # more than there is room for
+    np.testing.assert_array_equal(memory.find("c", 4_500, 10_000)[:, 0], np.arange(4_493, 5_000))
     assert not len(memory.find("b", 0, 10))
     memory.keep("a", 9_000, np.ones((5, 2), np.float32))  # after a gap
     assert len(memory.find("a", 9_001, 9_003)) == 2

@@ -129,12 +129,15 @@ def loudness(waveform: Waveform, sample_rate_hz: int, target_dbfs: float = -23.0
     0 dBFS is the RMS of a full-scale square wave. Only frames within 25 dB of the loudest count, so that pauses
     do not make a recording louder.
     """
-    gain = gain_to(target_dbfs, frame_power(waveform, sample_rate_hz))
-    if gain is None:
-        return waveform
-    peak_gain = peak / float(np.abs(waveform).max())
+    gain = loudness_gain(waveform, sample_rate_hz, target_dbfs, peak)
     # Rounding must not lift the highest sample over the limit.
-    return np.asarray(np.clip(waveform * np.float32(min(gain, peak_gain)), -peak, peak), np.float32)
+    return waveform if gain is None else np.asarray(np.clip(waveform * np.float32(gain), -peak, peak), np.float32)
+
+
+def loudness_gain(waveform: Waveform, sample_rate_hz: int, target_dbfs: float, peak: float) -> float | None:
+    """The factor of `loudness`; None where all is silence."""
+    gain = gain_to(target_dbfs, frame_power(waveform, sample_rate_hz))
+    return None if gain is None else min(gain, peak / float(np.abs(waveform).max()))
 
 
 def gain_to(target_dbfs: float, power: NDArray[np.float64]) -> float | None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.activity import LEAST_SPEECH_S, moving_frames
-from intonate.audio.clean import dc, loudness
+from intonate.audio.clean import dc, loudness_gain
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import resample
 from intonate.audio.silero import CHUNK, RATE_HZ, Silero
@@ -83,7 +83,7 @@ class Neural:
         is_heard = moves or self._was_moving
         self._was_moving = moves
         if is_heard:
-            window = _at_standard_level(window, gain)
+            window = _at_standard_level(window, gain, new_samples + LEAD_IN_CHUNKS * CHUNK + round(MARGIN_S * RATE_HZ))
         answer = np.zeros(frames, np.bool_)
         for hearing in self._hearings:
             # What one hearing takes for speech needs no other.
@@ -170,9 +170,9 @@ class Hearing:
         return probabilities
 
 
-def _at_standard_level(window: Waveform, gain: float | None) -> Waveform:
-    """The window at `RATE_HZ` with its speech at the level that suits the network; it may pass full scale."""
+def _at_standard_level(window: Waveform, gain: float | None, samples: int) -> Waveform:
+    """The last samples of a window at `RATE_HZ` with its speech at the level that suits the network, full scale passed."""
     centred = dc(window, RATE_HZ)
     if gain is None:
-        return loudness(centred, RATE_HZ, TARGET_DBFS, peak=LOUDEST)
-    return np.asarray(np.clip(centred * np.float32(gain), -LOUDEST, LOUDEST))
+        gain = loudness_gain(centred, RATE_HZ, TARGET_DBFS, LOUDEST)
+    return np.asarray(np.clip(centred[-samples:] * np.float32(1.0 if gain is None else gain), -LOUDEST, LOUDEST))

@@ -20,31 +20,40 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 P = ParamSpec("P")
 
-# What is kept: a window and an utterance that is answered whole, seconds of 100 frames (300 kB of a log-mel).
-KEPT_FRAMES = 1000
+# What is kept: a window and an utterance that is answered whole, seconds of 100 frames (300 kB of a log-mel). There is
+# room for more: what is kept is moved only when so many have been put behind it.
+KEPT_FRAMES, ROOM_FRAMES = 1000, 500
 
 
 class FrameMemory:
     """The last frames of one sound, of each front end that was asked about it. Not safe to share between threads."""
 
     def __init__(self) -> None:
-        self._rows: dict[object, tuple[int, Float]] = {}  # {front end and parameters: (number of the first, rows)}
+        # {front end and parameters: (number of the first, of the one after the last, rows and room after them)}
+        self._rows: dict[object, tuple[int, int, Float]] = {}
 
     def find(self, key: object, first: int, end: int) -> Float:
         """The rows from number `first` on, as far as they are known without a gap; none from `end` on."""
-        known_first, rows = self._rows.get(key, (first, np.zeros((0, 0), np.float32)))
-        return rows[first - known_first : max(first, end) - known_first] if known_first <= first else rows[:0]
+        known_first, known_end, rows = self._rows.get(key, (first, first, np.zeros((0, 0), np.float32)))
+        end = max(first, min(end, known_end))
+        return rows[first - known_first : end - known_first] if known_first <= first else rows[:0]
 
     def keep(self, key: object, first: int, rows: Float) -> None:
         """Put rows to those that are known, from number `first` on; what lies before a gap is forgotten."""
-        known_first, known_rows = self._rows.get(key, (first, rows[:0]))
-        known_end = known_first + len(known_rows)
-        if first + len(rows) <= known_end:
+        end = first + len(rows)
+        known_first, known_end, known_rows = self._rows.get(key, (first, first, rows[:0]))
+        if end <= known_end:
             return
-        if known_first <= first <= known_end:
-            rows, first = np.concatenate([known_rows[: first - known_first], rows]), known_first
-        forgotten = max(0, len(rows) - KEPT_FRAMES)
-        self._rows[key] = first + forgotten, rows[forgotten:].copy()
+        if not known_first <= first <= known_end:
+            known_first, known_rows = first, rows[:0]
+        if end - known_first > len(known_rows):
+            kept_first = max(known_first, end - KEPT_FRAMES)
+            kept_rows = known_rows[kept_first - known_first : max(kept_first, first) - known_first]
+            first, rows = max(kept_first, first), rows[max(0, kept_first - first) :]
+            known_first, known_rows = kept_first, np.empty((KEPT_FRAMES + ROOM_FRAMES, rows.shape[1]), np.float32)
+            known_rows[: len(kept_rows)] = kept_rows
+        known_rows[first - known_first : end - known_first] = rows
+        self._rows[key] = known_first, end, known_rows
 
 
 class _Place(NamedTuple):

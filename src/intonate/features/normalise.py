@@ -67,6 +67,10 @@ class SpeakerStatistics:
     def get(self, name: str) -> Moments | None:
         return self._moments.get(name)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._moments
+
     def copy(self) -> SpeakerStatistics:
         duplicate = SpeakerStatistics()
         duplicate._moments = dict(self._moments)

@@ -385,12 +385,14 @@ class Stream:
         cuts = recording_cuts(len(waveform), rate_hz, pool)
         clips = [self._extract(start + first, waveform[first:last]) for first, last in cuts]
         known = [share for clip in clips if (share := inputs.familiarity(self._spec, clip)) is not None]
-        answers = [
-            self._clip_probabilities(clip, speaker)
-            for clip in clips
-            for speaker in (SpeakerStatistics(), self._utterances)
-        ]
+        answers = [answer for clip in clips for answer in self._answers_of_utterance(clip)]
         return np.asarray(np.mean(answers, axis=0)), float(np.mean(known)) if known else None
+
+    def _answers_of_utterance(self, clip: inputs.Clip) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The answer to a stretch alone, and to one of the speaker so far: the same where it is the first."""
+        is_first = self._utterances.is_empty
+        answer = self._clip_probabilities(clip, self._utterances)
+        return answer if is_first else self._clip_probabilities(clip, SpeakerStatistics()), answer
 
     def _scores(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         """{label: probability}, best first, merged if the stream has a merge."""
