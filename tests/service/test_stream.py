@@ -434,3 +434,24 @@ def test_figures_of_streams(service):
     figures = service.get("/metrics").body.decode()
     assert 'intonate_events_total{type="segment"}' in figures
     assert "intonate_window_seconds_count" in figures
+
+
+def test_sound_between_pings_and_in_fragments_is_all_there_and_in_order(recognizer):
+    sound = pcm(3.0)
+    third = len(sound) // 6 * 2
+    with Running(recognizer) as service, service.stream(QUERY) as ws:
+        receive(ws)
+        for start in range(0, third, 640):
+            ws.send(sound[start : start + 640][: third - start])
+            if start % 6400 == 0:
+                ws.send('{"type": "ping", "t": 1}')
+        ws.send([sound[third : third + 1000], sound[third + 1000 : 2 * third]])  # one message of two frames
+        ws.send(sound[2 * third :])
+        events = finish(ws)
+    with Running(recognizer) as service, service.stream(QUERY) as ws:
+        receive(ws)
+        ws.send(sound)
+        expected = finish(ws)
+    shown = [{**event, "received": 0} for event in events if event["type"] != "pong"]
+    assert sum(event["type"] == "pong" for event in events) == -(-third // 6400)
+    assert shown == [{**event, "received": 0} for event in expected]

@@ -171,7 +171,7 @@ class Hearing:
 
 
 def _at_standard_level(window: Waveform, gain: float | None, samples: int) -> Waveform:
-    """The last samples of a window at `RATE_HZ` with its speech at the level that suits the network, full scale passed."""
+    """The end of a window at `RATE_HZ`, with its speech at the level that suits the network; it may pass full scale."""
     centred = dc(window, RATE_HZ)
     if gain is None:
         gain = loudness_gain(centred, RATE_HZ, TARGET_DBFS, LOUDEST)

@@ -29,7 +29,7 @@ MOST_BUSY = 0.9
 # 1.1 of them, half of the answers come within 10 ms, at 80 (1.5) within a second (`benchmarks/service_load.py`).
 MOST_BUSY_PROCESS = 1.2
 # What a stream takes of the loop beside what computes for it, in processors: messages of 40 ms, and events.
-LOOP_COST = 0.004
+LOOP_COST = 0.0035
 # How often the load is looked at, and the time constant of its mean, seconds.
 SAMPLE_S, MEAN_S = 0.25, 1.5
 # A new stream has nothing to compute for this long; then it comes into the mean as the mean forgets, seconds.

@@ -79,7 +79,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][DIRECT] = self._set_take  # type: ignore[index, assignment]
+            self.scope["extensions"][DIRECT] = self._set_take  # type: ignore[assignment]
 
     def _set_take(self, take: Take | None) -> None:
         self._take = take
