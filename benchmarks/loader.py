@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from intonate.schema import ModelInput
-from intonate.training import batches, data, fit, input_statistics, jobs, network
+from intonate.training import batches, data, input_statistics, jobs, network, sources
 from intonate.training.module import Classifier
 from intonate.training.recipe import load
 
@@ -39,7 +39,7 @@ WARM_UP, STEPS = 5, 40
 
 def first_fold(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     """The clips of the first fold, and what is done with a batch of them."""
-    utterances = data.with_labels(fit._read_utterances(recipe), recipe.data.labels)
+    utterances = data.with_labels(sources.read(recipe), recipe.data.labels)
     _, split, seed = jobs.jobs_of(recipe, utterances)[0]
     speaker_inputs, cache = data.speaker_inputs(recipe.inputs), data.cache_folder(recipe.data.cache)
     examples = data.prepare(utterances, recipe.data.labels, data.by_recipe(recipe), speaker_inputs, folder=cache)

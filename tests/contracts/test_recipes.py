@@ -14,7 +14,7 @@ import toy
 import yaml
 
 from intonate import models
-from intonate.training import fit, fitting, recipe, recipe_names, scoring
+from intonate.training import fit, fitting, recipe, recipe_names, scoring, sources
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 # So small that a second is enough; a model that is not here is built as the recipe says.
@@ -105,7 +105,7 @@ def test_its_model_is_fitted(path, toy_corpus, tmp_path, monkeypatch):
         chosen, _ = fit._search_parameters(whole, examples, split, seed, folder)
         fitted.append(fitting.fit(chosen, examples, split, seed, folder))
 
-    def with_words(whole, found=fit._read_utterances):
+    def with_words(whole, found=sources.read):
         rng = np.random.default_rng(0)
         return [
             replace(
@@ -116,7 +116,7 @@ def test_its_model_is_fitted(path, toy_corpus, tmp_path, monkeypatch):
             for utterance in found(whole)
         ]
 
-    monkeypatch.setattr(fit, "_read_utterances", with_words)
+    monkeypatch.setattr(sources, "read", with_words)
     monkeypatch.setattr(fit, "_fit", only_fitted)
     monkeypatch.setattr(scoring, "report", lambda *words: None)
     fit.train(path, shrunk(path, toy_corpus, tmp_path), runs=tmp_path / "runs")

@@ -6,7 +6,7 @@ import torch
 
 from intonate import features
 from intonate.errors import ModelError, RecipeError
-from intonate.export.encoder import whisper_graph
+from intonate.export.encoder import whisper_rows
 from intonate.export.onnx import write_torch
 from intonate.features import encoded
 from intonate.models.head import Head
@@ -80,7 +80,7 @@ def test_it_is_found_inside_other_front_ends(checkpoint):
 @pytest.mark.parametrize("layers", [[0], [4], []])
 def test_a_layer_that_is_not_there_is_refused(checkpoint, layers):
     with pytest.raises(RecipeError, match="layers"):
-        whisper_graph(str(checkpoint), layers)
+        whisper_rows(str(checkpoint), layers)
 
 
 def test_an_encoder_that_nobody_has_is_one_sentence(waveform):

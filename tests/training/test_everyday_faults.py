@@ -12,8 +12,7 @@ from intonate.cli import main
 from intonate.errors import ModelError, RecipeError
 from intonate.export.card import _split_headline, _split_sentence
 from intonate.recognizer.builtin import path_of
-from intonate.training import provenance
-from intonate.training.fit import _read_utterances
+from intonate.training import provenance, sources
 from intonate.training.fit_tables import _portable_path
 from intonate.training.recipe import load
 
@@ -87,11 +86,11 @@ def test_other_sound_under_the_same_name_is_other_data(toy_corpus, tmp_path):
     folder = tmp_path / "corpus"
     shutil.copytree(toy_corpus, folder)
     recipe = load(toy.recipe(tmp_path / "r.yaml", folder))
-    before = provenance.manifest_hash(_read_utterances(recipe), recipe)
-    assert before == provenance.manifest_hash(_read_utterances(recipe), recipe)
+    before = provenance.manifest_hash(sources.read(recipe), recipe)
+    assert before == provenance.manifest_hash(sources.read(recipe), recipe)
     path = sorted(folder.rglob("*.wav"))[0]
     path.write_bytes(path.read_bytes()[:44] + path.read_bytes()[44:][::-1])
-    assert provenance.manifest_hash(_read_utterances(recipe), recipe) != before
+    assert provenance.manifest_hash(sources.read(recipe), recipe) != before
 
 
 def test_files_of_a_manifest_keep_their_folders(toy_corpus, tmp_path):

@@ -23,8 +23,15 @@ from intonate.schema import ModelSpec
 
 # Whose encoder a model may begin with, and under which licence.
 WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT.txt)"
+# In the origin of an encoder that is no longer as it was published.
+TAUGHT = "taught"
 # What a card lists, of everything that evaluation.protocol counts.
 GROUPS = ("corpus", "language", "gender")
+
+
+def encoder_text(origin: str) -> str:
+    """Which encoder a model begins with, whose it is, under which licence, and whether it is as published."""
+    return f"{origin}: {WHISPER}" if TAUGHT in origin else f"{origin} of {WHISPER}, as published"
 
 
 def give(
@@ -132,7 +139,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         f"{'' if spec.encoders else 'from scratch '}on acted speech ({', '.join(spec.corpora)}; languages: "
         f"{', '.join(spec.languages)}). "
         f"{record.get('parameters', 0):,} parameters, {size_bytes / 1e6:.1f} MB.",
-        *(f"It begins with {origin} of {WHISPER}, as published." for origin in spec.encoders.values()),
+        *(f"It begins with {encoder_text(origin)}." for origin in spec.encoders.values()),
         *filter(None, [record.get("description")]),
         "It hears how something is said, as actors would say it. It does not know what anyone feels.",
         *(["It reads what is said as well, and cannot answer without."] if spec.text_required else []),

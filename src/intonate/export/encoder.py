@@ -1,10 +1,11 @@
-"""The first layers of a published Whisper as a graph of a few megabytes, for the front end `encoded`."""
+"""The first layers of a Whisper, published or taught, as a graph of a few megabytes, for the front end `encoded`."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,30 +13,48 @@ from intonate.errors import ModelError, RecipeError, require
 from intonate.export.onnx import OPSET, TOLERANCE, drop_source_lines, quiet
 from intonate.published import checkpoints
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from intonate.models.whisper_rows import WhisperRows
+
 # Frames that the graph is checked at: half a second to ten.
 FRAMES = (50, 301, 1000)
 
 
-def whisper_graph(checkpoint: str, layers: Sequence[int], int8: bool = True) -> bytes:
-    """An ONNX graph (1, frames, bands) -> (1, rows, width × layers), checked against the network that it is made of.
+def whisper_rows(checkpoint: str, layers: Sequence[int]) -> tuple[WhisperRows, int]:
+    """The first layers of a published Whisper, and how many mel bands it hears.
 
     Args:
         checkpoint: folder, or name on the hub, of a Whisper.
-        layers: whose outputs stand side by side, counted from 1; the graph ends at the last of them.
-        int8: weights of 8 bits (of 7, so that CPUs without VNNI do not overflow), a quarter of the size.
+        layers: whose outputs stand side by side, counted from 1; the network ends at the last of them.
 
     Raises:
-        ModelError: the checkpoint is not here and cannot be fetched, or the graph answers differently.
+        ModelError: the checkpoint is not here and cannot be fetched.
         RecipeError: it is no Whisper, or has no such layer.
     """
-    torch = require("torch", "train")
+    require("torch", "train")
     from intonate.models.whisper_rows import WhisperRows
 
     network = checkpoints.load(checkpoint, "encoder")
     if network.config.model_type != "whisper":
         raise RecipeError(f"encoder {checkpoint} is a {network.config.model_type}; expected a Whisper")
-    rows = WhisperRows(network.encoder, layers).eval()
-    bands = network.config.num_mel_bins
+    return WhisperRows(network.encoder, layers), network.config.num_mel_bins
+
+
+def encoder_graph(rows: nn.Module, bands: int, int8: bool = True) -> bytes:
+    """An ONNX graph (1, frames, bands) -> (1, rows, columns), checked against the network that it is made of.
+
+    Args:
+        rows: `WhisperRows` or `TaughtRows`.
+        bands: that it hears.
+        int8: weights of 8 bits (of 7, so that CPUs without VNNI do not overflow), a quarter of the size.
+
+    Raises:
+        ModelError: the graph answers differently.
+    """
+    torch = require("torch", "train")
+    rows = rows.eval()
     moving = {name: {0: "batch", 1: name} for name in ("frames", "rows")}
     with tempfile.TemporaryDirectory() as folder, quiet(), torch.no_grad():
         raw, small = Path(folder) / "raw.onnx", Path(folder) / "int8.onnx"

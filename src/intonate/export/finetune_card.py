@@ -7,7 +7,7 @@ from typing import Any
 
 from intonate.corpora.overlap import Split
 from intonate.evaluation.protocol import as_percent
-from intonate.export.card import WHISPER
+from intonate.export.card import encoder_text
 from intonate.schema import ModelSpec
 
 LICENCE = "{base} for what comes from the model that it began with; the licence of your recordings is yours"
@@ -95,7 +95,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
     """The model card, in Markdown."""
     is_random = facts.split.speakers_overlap
     title = "## Scores on a random split: voices that it knows" if is_random else "## Scores on speakers it never heard"
-    encoder = ", ".join(facts.base.encoders.values())
+    encoder = encoder_text(", ".join(facts.base.encoders.values()))
     table = ["| statistics | clips | speakers | UAR | accuracy |", "| --- | ---: | ---: | --- | --- |"]
     table += [
         f"| {row['statistics']} | {row['clips']} | {row['speakers']} | "
@@ -112,8 +112,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} labels a voice sounds like: {', '.join(spec.labels)}. Fine-tuned from "
         f"`{facts.base.name}` on recordings of its owner ({facts.train_clips} to train, {facts.test_clips} to test).",
-        f"It begins with {encoder} of {WHISPER}, as published: the encoder was not changed. "
-        f"Then {_layers_sentence(facts)}.",
+        f"It begins with {encoder}. Your recordings did not change it. Then {_layers_sentence(facts)}.",
         "It hears how something is said. It does not know what anyone feels.",
         "## Licence",
         f"Weights from `{facts.base.name}`: {facts.base.licence}. The recordings: "

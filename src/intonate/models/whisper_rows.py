@@ -36,7 +36,7 @@ class WhisperRows(nn.Module):
         if not layers or not 1 <= min(layers) <= max(layers) <= len(encoder.layers):
             raise RecipeError(f"layers: expected some of 1 to {len(encoder.layers)}, got {list(layers)}")
         width: int = encoder.config.d_model
-        self.layer_numbers = tuple(layers)
+        self.layer_numbers, self.width = tuple(layers), width * len(layers)
         self.first, self.second = _dense_layer(encoder.conv1), _dense_layer(encoder.conv2)
         self.blocks = nn.ModuleList(_EncoderBlock(layer, encoder.config.encoder_attention_heads)
                                     for layer in encoder.layers[: max(layers)])  # fmt: skip
@@ -53,6 +53,37 @@ class WhisperRows(nn.Module):
             rows = block(rows)
             outputs.append(rows)
         return torch.cat([outputs[layer - 1] for layer in self.layer_numbers], dim=-1)
+
+
+class TaughtRows(nn.Module):
+    """(batch, frames, bands) log-mel -> (batch, ceil(frames / 2), columns): a small encoder's guess at a larger one's.
+
+    The columns of its own rows are brought to one scale, by statistics that `set_scale` is given, and a layer turns
+    them into those of the larger one, whose columns have mean 0 and deviation 1 here.
+
+    Args:
+        rows: the small encoder.
+        width: columns of its rows.
+        columns: of the larger one's.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, rows: WhisperRows, width: int, columns: int) -> None:
+        super().__init__()
+        self.rows, self.projection = rows, nn.Linear(width, columns)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def set_scale(self, mean: Tensor, deviation: Tensor) -> None:
+        """Mean and deviation of each column of the small encoder's rows, (width,) each."""
+        self.mean.copy_(mean)
+        self.scale.copy_(1 / deviation)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        rows: Tensor = self.projection((self.rows(mel) - self.mean) * self.scale)
+        return rows
 
 
 class _EncoderBlock(nn.Module):

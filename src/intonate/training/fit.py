@@ -26,9 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import intonate
-from intonate import corpora
 from intonate.augment import waveform
-from intonate.corpora import manifest, sets, transcripts
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
@@ -39,13 +37,13 @@ from intonate.training import (
     data,
     encoders,
     fitting,
-    multi_label,
     network,
     provenance,
-    ratings,
     recipe_names,
     scoring,
+    sources,
     strangers,
+    teaching,
 )
 from intonate.training.fit_tables import write_tables
 from intonate.training.fitting import normalised_clip
@@ -83,7 +81,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 
 
 def _train(recipe: Recipe, folder: Path) -> None:
-    recipe, utterances = _usable(recipe, _read_utterances(recipe))
+    recipe, utterances = sources.usable(recipe, sources.read(recipe))
     jobs = jobs_of(recipe, utterances)
     _claim(folder, recipe)
     queue = [job for job in jobs if not (folder / fit_name(job) / "run.json").exists()]
@@ -94,6 +92,8 @@ def _train(recipe: Recipe, folder: Path) -> None:
             search.check(recipe, utterances, split)
     if queue:
         network.check_model(recipe)
+        for name in encoders.recipes_of(recipe):
+            teaching.teach(name)
         data.refuse_without_words(utterances, recipe)
         tokenizer = network.tokenizer_of(recipe, train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
@@ -129,18 +129,6 @@ def _train(recipe: Recipe, folder: Path) -> None:
     scoring.report(folder, recipe, fit_folders)
 
 
-def _usable(recipe: Recipe, utterances: Sequence[Utterance]) -> tuple[Recipe, list[Utterance]]:
-    """The recipe with the labels that it left open, and the rows that have what is learnt."""
-    if recipe.task == "dimensions":
-        return recipe, ratings.rows(utterances, recipe.data.ratings, recipe.data.labels)
-    if recipe.task == "labels":
-        return recipe, data.with_labels(utterances, recipe.data.labels)
-    rows = multi_label.rows(utterances, recipe.data.manifest)
-    recipe = recipe.having({"data.labels": recipe.data.labels or multi_label.merge_of(rows)})
-    multi_label.check(rows, recipe.data.labels)
-    return recipe, rows
-
-
 def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utterance], str]:
     """The utterances that a fit of a recipe is validated on, and the name of its split.
 
@@ -148,7 +136,7 @@ def validation_rows(recipe: Recipe, fold: int, seed: int) -> tuple[list[Utteranc
         CorpusError: a corpus is not where the recipe says.
         RecipeError: there is no such fit.
     """
-    recipe, utterances = _usable(recipe, _read_utterances(recipe))
+    recipe, utterances = sources.usable(recipe, sources.read(recipe))
     for job_fold, split, job_seed in jobs_of(recipe, utterances):
         if (job_fold, job_seed) == (fold, seed):
             return [utterances[row] for row in split.validation], split.name
@@ -163,24 +151,6 @@ def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: 
     soft = recipe.training.soft_labels
     label_shares = data.shares(examples, recipe.data.labels) if soft else np.eye(len(examples.labels))[examples.targets]
     return tuple(round(float(share), 6) for share in label_shares[split.train].mean(axis=0))
-
-
-def _read_utterances(recipe: Recipe) -> list[Utterance]:
-    if bool(recipe.data.manifest) == bool(recipe.data.corpora):
-        raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
-    if recipe.data.manifest:
-        rows = manifest.read(recipe.data.manifest)
-        return transcripts.fill(rows, recipe.data.manifest) if recipe.reads() else rows
-    if recipe.data.set:
-        # What a set draws at random is part of the set, and not of a seed of the training.
-        utterances, problems = sets.read(recipe.data.set, recipe.data.corpora, np.random.default_rng(0))
-    else:
-        readings = [corpora.read(name, root) for name, root in recipe.data.corpora.items()]
-        utterances = [utterance for reading in readings for utterance in reading.utterances]
-        problems = [problem for reading in readings for problem in reading.problems]
-    for problem in problems:
-        console.print(f"[yellow]left out[/] {problem}", highlight=False)
-    return list(utterances)
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:

@@ -17,7 +17,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, Field, PositiveFloat, ValidationError, model_validator
@@ -257,7 +257,14 @@ def load(name: str | Path, overrides: list[str] | None = None) -> Recipe:
     Raises:
         RecipeError: no such file, not YAML, an unknown key (with the nearest known one), an impossible value.
     """
-    path = recipe_files.find(name, "recipe")
+    return parsed(recipe_files.find(name, "recipe"), Recipe, overrides)
+
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def parsed(path: Path, kind: type[Kind], overrides: list[str] | None = None) -> Kind:
+    """A YAML file as a recipe of that kind; the errors are those of `load`."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -267,9 +274,9 @@ def load(name: str | Path, overrides: list[str] | None = None) -> Recipe:
     for override in overrides or []:
         _override(values, override)
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"recipe {path}: {sentence(error, Recipe)}") from error
+        raise RecipeError(f"recipe {path}: {sentence(error, kind)}") from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:

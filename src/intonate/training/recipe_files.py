@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).parents[1]
 # In an installed package they lie inside it; in a clone they lie at the root, where people read them.
 PACKAGED = _PACKAGE / "recipes" if (_PACKAGE / "recipes").is_dir() else _PACKAGE.parents[1] / "recipes"
 # Where a name is looked for, below recipes/.
-FOLDERS = {"recipe": Path(), "suite": Path("suites")}
+FOLDERS = {"recipe": Path(), "suite": Path("suites"), "encoder": Path("encoders")}
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -23,7 +23,7 @@ def names(kind: str) -> list[str]:
     """The names that can be given without a path: of `recipes/` here, if there is one, and of the package.
 
     Args:
-        kind: "recipe" or "suite".
+        kind: "recipe", "suite" or "encoder".
     """
     return sorted({path.stem for folder in _folders(kind) for path in folder.glob("*.yaml")})
 
@@ -33,7 +33,7 @@ def find(name: str | os.PathLike[str], kind: str, base: str | os.PathLike[str] =
 
     Args:
         name: a path, or a name without a suffix.
-        kind: "recipe" or "suite".
+        kind: "recipe", "suite" or "encoder".
         base: the folder that a relative path begins in.
 
     Raises:
