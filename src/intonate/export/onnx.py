@@ -6,6 +6,7 @@ gets its name.
 
 from __future__ import annotations
 
+import base64
 import logging
 import tempfile
 import warnings
@@ -21,7 +22,7 @@ from intonate.errors import ModelError, require
 from intonate.features import encoded
 from intonate.onnx_session import open_session
 from intonate.recognizer.inputs import padded_batch
-from intonate.recognizer.model_file import ENCODER_KEY, SPEC_KEY, packed
+from intonate.recognizer.model_file import ENCODER_KEY, SPEC_KEY
 from intonate.schema import ModelSpec
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def save(graph: Any, spec: ModelSpec, path: Path) -> None:
     """Write an ONNX model with the spec in its metadata; a large one with its weights beside it."""
     onnx = require("onnx", "train")
     properties = {entry.key: entry.value for entry in graph.metadata_props} | {SPEC_KEY: spec.to_json()}
-    properties |= {ENCODER_KEY + name: packed(encoded.graph_of(name)) for name in spec.encoders}
+    properties |= {ENCODER_KEY + name: base64.b64encode(encoded.graph_of(name)).decode() for name in spec.encoders}
     onnx.helper.set_model_props(graph, properties)
     graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
     drop_source_lines(graph)

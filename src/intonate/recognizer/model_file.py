@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import mmap
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +29,8 @@ from intonate.schema import ModelSpec
 SPEC_KEY = "intonate.spec"
 # Of an ONNX ModelProto: metadata_props.
 METADATA_FIELD = 14
-# Before the name of an encoder that the file carries along, `packed`: what its front end `encoded` runs.
+# Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
 ENCODER_KEY = "intonate.encoder."
-# What zlib writes begins with it; an ONNX graph begins with another byte.
-ZLIB_HEADER = b"x"
 # How clips may share a batch, from any to none with another (`ModelSpec.batching`).
 BATCHINGS = ("any", "equal_length", "one")
 NORMALISATIONS = ("corpus", "clip", "speaker")
@@ -120,26 +117,11 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
 def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str], device: str | None) -> str:
     """Make the encoders that the file carries usable; what is wrong with them, empty if nothing is."""
     for name in spec.encoders:
-        graph = _unpacked(metadata.get(ENCODER_KEY + name, ""))
+        graph = base64.b64decode(metadata.get(ENCODER_KEY + name, ""))
         if encoded.name_of(graph) != name:
             return f"its encoder {name} is missing or damaged"
         encoded.add(graph, device)
     return ""
-
-
-def packed(graph: bytes) -> str:
-    """An encoder as text for a file's metadata: weights of 8 bits take a quarter less room by Huffman's code alone."""
-    press = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_HUFFMAN_ONLY)
-    return base64.b64encode(press.compress(graph) + press.flush()).decode()
-
-
-def _unpacked(text: str) -> bytes:
-    """What was packed; files of earlier builds hold it as it is. Empty if it is damaged."""
-    data = base64.b64decode(text)
-    try:
-        return zlib.decompress(data) if data.startswith(ZLIB_HEADER) else data
-    except zlib.error:
-        return b""
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:

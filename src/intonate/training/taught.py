@@ -65,7 +65,7 @@ class Teaching(RecipePart):
         return Recipe(name=self.name, data=self.data, inputs=inputs, model=Model(name="head"))
 
     def hash(self) -> str:
-        """The first 12 hex digits of the SHA-256 of all but its name, its card and where the data lie."""
+        """The first 12 hex digits of the SHA-256 of all but its card and where the data lie."""
         raw = self.model_dump(exclude={"name", "card", "data"}) | {"data": self.listening().hash()}
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
 
