@@ -132,6 +132,8 @@ def test_what_cannot_be_taught_is_one_sentence(write, tmp_path):
         encoders.with_digests("encoded", {"encoder": write(), "layers": [1]})
     with pytest.raises(RecipeError, match="did you mean 'tiny-taught'"):
         encoders.with_digests("encoded", {"encoder": "tiny-tought"})
+    with pytest.raises(RecipeError, match="encoder '7' is neither a folder"):
+        encoders.with_digests("encoded", {"encoder": 7})
 
 
 @pytest.mark.parametrize("name", NAMES)

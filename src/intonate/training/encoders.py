@@ -31,7 +31,9 @@ def with_digests(front_end: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "of" in params:
         return {**params, "params": with_digests(params["of"], params.get("params") or {})}
-    return _digest_params(**_hashable(params)) if front_end == FRONT_END else dict(params)
+    if front_end != FRONT_END:
+        return dict(params)
+    return _digest_params(**{**_hashable(params), "encoder": str(params["encoder"])})
 
 
 def recipes_of(recipe: Recipe) -> list[str]:
@@ -45,7 +47,7 @@ def _encoder_params(recipe: Recipe) -> Iterator[Mapping[str, Any]]:
         while "of" in params:
             front_end, params = params["of"], params.get("params") or {}
         if front_end == FRONT_END:
-            yield params
+            yield {**params, "encoder": str(params["encoder"])}  # in YAML a name may be a number
 
 
 def origins(recipe: Recipe) -> dict[str, str]:
