@@ -3,11 +3,15 @@
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 # Processes of tests share the cores: threads of each would wait for the others'. Read when numpy and torch are loaded.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Two processes that compile librosa's functions at once spoil numba's cache, and whoever loads it then crashes.
+    NUMBA_CACHE = tempfile.TemporaryDirectory(prefix="numba-")
+    os.environ["NUMBA_CACHE_DIR"] = NUMBA_CACHE.name
 
 import hypothesis
 import numpy as np
