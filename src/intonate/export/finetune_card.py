@@ -112,7 +112,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
         f"# {spec.name}",
         f"Says which of {len(spec.labels)} labels a voice sounds like: {', '.join(spec.labels)}. Fine-tuned from "
         f"`{facts.base.name}` on recordings of its owner ({facts.train_clips} to train, {facts.test_clips} to test).",
-        f"It begins with {encoder}. Your recordings did not change it. Then {_layers_sentence(facts)}.",
+        f"It begins with {encoder}: the encoder was not changed. Then {_layers_sentence(facts)}.",
         "It hears how something is said. It does not know what anyone feels.",
         "## Licence",
         f"Weights from `{facts.base.name}`: {facts.base.licence}. The recordings: "
