@@ -24,7 +24,7 @@ from intonate.schema import ModelSpec
 # Whose encoder a model may begin with, and under which licence.
 WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT.txt)"
 # In the origin of an encoder that is no longer as it was published.
-TAUGHT = "taught"
+TAUGHT = ", taught to give the rows of "
 # What a card lists, of everything that evaluation.protocol counts.
 GROUPS = ("corpus", "language", "gender")
 

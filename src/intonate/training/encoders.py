@@ -64,7 +64,7 @@ def _origin(encoder: str, layers: Sequence[int]) -> str:
     recipe = taught.load(encoder)
     student, teacher = (_origin(part.encoder, part.layers) for part in (recipe.student, recipe.teacher))
     r2 = taught.facts(encoder)["r2_unheard_speakers"]
-    return f"{student}, {TAUGHT} to give the rows of {teacher} (R² {r2:.2f} on speakers that it never heard)"
+    return f"{student}{TAUGHT}{teacher} (R² {r2:.2f} on speakers that it never heard)"
 
 
 def _official(checkpoint: str) -> str:
