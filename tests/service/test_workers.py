@@ -69,20 +69,30 @@ def pcm(seconds):
 
 @contextlib.contextmanager
 def opened(service):
-    """Streams that different workers took: {worker: (session, WebSocket)}."""
+    """A stream that each worker took: {worker: (session, WebSocket)}."""
+    workers = service.workers()
     with contextlib.ExitStack() as stack:
         held = {}
-        for _ in range(60):
-            ws = stack.enter_context(service.stream(QUERY))
-            session = receive(ws)["session"]
-            number = int(session.partition("-")[0])
-            if number in held:
-                ws.close()
-            held.setdefault(number, (session, ws))
-            if len(held) == COUNT:
-                break
-        assert len(held) == COUNT, "all streams went to the same worker"
+        for taker in workers:  # whoever is free takes a connection: the others are stopped meanwhile
+            with paused(other for other in workers if other != taker):
+                ws = stack.enter_context(service.stream(QUERY))
+                session = receive(ws)["session"]
+            held[int(session.partition("-")[0])] = session, ws
+        assert sorted(held) == list(range(COUNT))
         yield held
+
+
+@contextlib.contextmanager
+def paused(processes):
+    """While these do nothing."""
+    processes = list(processes)
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def test_the_figures_of_all_add_up_whoever_is_asked(together):
