@@ -127,9 +127,9 @@ def export(
     whole_clips: Annotated[
         bool, typer.Option("--whole-clips", help="Without masks of padding: quicker for streams and single clips.")
     ] = False,
-    half_weights: Annotated[
-        bool, typer.Option("--half-weights", help="Weights of 16 bits in the file, of 32 in use: half the size.")
-    ] = False,
+    weights: Annotated[
+        int | None, typer.Option(metavar="16|8", help="So many bits for each weight in the file; 32 in use.")
+    ] = None,
     clips: Annotated[
         Path | None,
         typer.Option(metavar="MANIFEST", help="Labelled clips to check --quantize; a run has its validation clips."),
@@ -143,7 +143,7 @@ def export(
 
         return for_export(model, file, clips, fold, seed)
 
-    forms = (quantize, waveform_input, opset, whole_clips, half_weights)
+    forms = (quantize, waveform_input, opset, whole_clips, weights)
     print(export_model(model, output, unseen or (), fold, seed, *forms, labelled))
 
 

@@ -52,3 +52,14 @@ def test_all_columns_are_read_where_nothing_is_said():
 def test_what_cannot_be_read_is_refused(params, sentence):
     with pytest.raises(RecipeError, match=sentence):
         Head(5, {"voice": 24}, **params)
+
+
+def test_several_answer_together_with_the_sum_of_their_logits():
+    torch.manual_seed(0)
+    members = [Head(3, {"voice": 6}, units=4).eval() for _ in range(3)]
+    rows = torch.randn(5, 6)
+    expected = sum(member(rows) for member in members)
+    one = Head.together(members).eval()
+    torch.testing.assert_close(one(rows), expected)
+    with pytest.raises(RecipeError, match="do so each in another way"):
+        Head.together([head("weighted")] * 2)

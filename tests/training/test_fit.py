@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import toy
 import yaml
@@ -333,3 +334,35 @@ def test_a_class_that_the_training_speakers_lack_keeps_its_place(tmp_path):
         run = train(tmp_path / "toy.yaml", runs=tmp_path / "runs")
     seen = [load_model(run / f"fold{fold}-seed0").spec for fold in range(1, 5)]
     assert {spec.labels for spec in seen} == {("angry", "happy", "neutral", "sad")}
+
+
+def test_members_are_fits_of_several_seeds_in_one_graph(toy_corpus, tmp_path, monkeypatch):
+    head = {
+        "inputs": {"voice": {"front_end": "voice_functionals"}},
+        "model": {"name": "head", "params": {"units": 8}},
+    }
+    options = {"epochs": 1, "batch_size": 8, "average": 0, "alone": 0.5}
+    whole = train(toy.recipe(tmp_path / "a.yaml", toy_corpus, **head, training={**options, "members": 2}), runs=tmp_path)
+    alone = toy.recipe(tmp_path / "b.yaml", toy_corpus, **head, name="alone", training={**options, "seeds": [0, 1]})
+    singles = [train(alone, runs=tmp_path) / f"fold1-seed{seed}" for seed in (0, 1)]
+    def logits(folder):
+        session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+        (entry,) = session.get_inputs()
+        rows = np.random.default_rng(0).normal(size=(3, entry.shape[1])).astype(np.float32)
+        return session.run(None, {entry.name: rows})[0]
+
+    np.testing.assert_allclose(logits(whole / "fold1-seed0"), sum(map(logits, singles)), atol=1e-4)
+    assert json.loads((whole / "fold1-seed0" / "run.json").read_text())["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "sentence"),
+    [
+        ({"name": "compact"}, {"members": 2}, "several of compact cannot be made one network"),
+        ({"name": "head"}, {"members": 2, "keep_weights": True}, "set training.members to 1"),
+    ],
+)
+def test_members_that_cannot_be_are_refused_before_anything_is_heard(model, training, sentence, toy_corpus, tmp_path):
+    path = toy.recipe(tmp_path / "toy.yaml", toy_corpus, model=model, training=training)
+    with pytest.raises(RecipeError, match=sentence):
+        network.check_model(load(path))

@@ -21,7 +21,7 @@ def export(
     waveform_input: bool = False,
     opset: int | None = None,
     whole_clips: bool = False,
-    half_weights: bool = False,
+    weights: int | None = None,
     labelled: Callable[[Path], LabelledClips | None] = lambda file: None,
 ) -> str:
     """Write the model file of a run or of a checkpoint, with its card; where asked, also in other forms.
@@ -38,7 +38,7 @@ def export(
         opset: the version of ONNX's operators; the other forms are made of the file that has it. None for that which
             the model has.
         whole_clips: whether to write it without masks of padding (`export/whole_clips.py`); so are the other forms.
-        half_weights: whether its weights take 16 bits in the file (`export/half_weights.py`).
+        weights: how many bits each takes in the file, 16 or 8 (`export/small_weights.py`).
         labelled: clips to check what is quantised, for the model file; None where there are none.
 
     Returns:
@@ -55,21 +55,21 @@ def export(
         file = convert(model, output)
     elif Path(model).is_dir():
         file = give(model, output, unseen, fold, seed)
-    elif quantize or waveform_input or whole_clips or half_weights or opset is not None:
+    elif quantize or waveform_input or whole_clips or weights is not None or opset is not None:
         file = builtin.path_of(model)
     else:
         raise ModelError(
             f"{model} is no folder; give the folder of a run, a checkpoint of others (hf:ORG/NAME or its "
-            "folder), or a model file with --quantize int8, --waveform-input, --whole-clips, --half-weights or --opset"
+            "folder), or a model file with --quantize int8, --waveform-input, --whole-clips, --weights or --opset"
         )
     if whole_clips:
         from intonate.export.whole_clips import write_for_whole_clips
 
         file = write_for_whole_clips(file, Path(output) / file.name)
-    if half_weights:
-        from intonate.export.half_weights import write_half_weights
+    if weights is not None:
+        from intonate.export.small_weights import write_small_weights
 
-        file = write_half_weights(file, Path(output) / file.name)
+        file = write_small_weights(file, Path(output) / file.name, weights)
     if opset is not None:
         from intonate.export.opset import with_opset
 

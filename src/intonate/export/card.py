@@ -1,6 +1,6 @@
 """From a finished run to what is given away: one ONNX file with its held-out scores inside, and its model card.
 
-intonate export runs/standard --half-weights --output src/intonate/recognizer/assets
+intonate export runs/standard --weights 8 --output src/intonate/recognizer/assets
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from intonate.errors import ModelError, require
 def embeddings(graph: Any) -> list[str]:
     """The tensors that dense layers of an ONNX model read, from the input to the last: what a new head may lie on.
 
+    Only those through which all of the answer goes: of members that answer together no one's own.
+
     Raises:
         ModelError: the model does not end in a dense layer on one input.
     """
@@ -21,7 +23,16 @@ def embeddings(graph: Any) -> list[str]:
     dense = [node for node in graph.graph.node if node.op_type == "Gemm"]
     if len(inputs) != 1 or not dense or list(dense[-1].output) != [graph.graph.output[0].name]:
         raise ModelError("this model does not end in a dense layer on one input, so that no new head can be laid on it")
-    return [node.input[0] for node in dense]
+    return [name for name in dict.fromkeys(node.input[0] for node in dense) if not _answers_without(graph, name)]
+
+
+def _answers_without(graph: Any, tensor: str) -> bool:
+    """Whether anything of the input reaches the output on a way around a tensor."""
+    reached = {entry.name for entry in graph.graph.input} - {tensor}
+    for node in graph.graph.node:  # each after those whose outputs it reads
+        if reached & set(node.input):
+            reached |= set(node.output) - {tensor}
+    return graph.graph.output[0].name in reached
 
 
 def outputs(graph: Any, tensors: Sequence[str], rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from intonate.errors import ModelError, require
 from intonate.evaluation import metrics
 from intonate.export.convolutions import multiply_out
-from intonate.export.half_weights import widen
+from intonate.export.small_weights import widen
 from intonate.export.onnx import data_of, is_large, move, quiet, save
 from intonate.export.probes import probes
 from intonate.recognizer.inputs import Clip, batches, padded_batch
@@ -104,7 +104,7 @@ def quantized(
     onnx = require("onnx", "train")
     original = read_model(model)
     graph = onnx.load(str(original.path))
-    widen(graph.graph)  # weights of 16 bits in the file alone are no quantised ones
+    widen(graph.graph)  # weights that are small in the file alone are no quantised ones
     if MARKS & _operator_types(graph) or _weights(graph, onnx.TensorProto.FLOAT16):
         raise ModelError(f"{original.path} is quantised already; give the file that it was made of")
     # Shapes that the exporter noted, with which onnxruntime's own reckoning would quarrel.

@@ -67,6 +67,11 @@ class Network(nn.Module):
         """The weights of an encoder that others trained, which learn at `training.encoder_learning_rate`."""
         return ()
 
+    @staticmethod
+    def together(networks: Sequence[Any]) -> Any:
+        """One network whose logits are the sum of those of several that were fitted alike (`training.members`)."""
+        raise NotImplementedError
+
     def finish(self) -> None:
         """Called after the last epoch, before the network is kept and exported."""
 
@@ -89,3 +94,8 @@ def is_network(build: Any) -> TypeGuard[type[Network]]:
 def has_encoder(build: type[Network]) -> bool:
     """Whether a network has an encoder that others trained."""
     return build.encoder_parameters is not Network.encoder_parameters
+
+
+def can_answer_together(build: type[Network]) -> bool:
+    """Whether several that were fitted alike can be made one network."""
+    return build.together is not Network.together

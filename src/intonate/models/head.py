@@ -6,7 +6,7 @@ Of an encoder whose layers stand side by side it reads all, the last, or a mean 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,11 +62,28 @@ class Head(Network):
         for _ in range(layers):
             hidden += [nn.Linear(width, units), nn.BatchNorm1d(units), nn.GELU(), nn.Dropout(dropout)]
             width = units
-        self.layers = nn.Sequential(nn.Dropout(columns_dropout), *hidden, nn.Linear(width, classes))
+        # One for each member of those that answer together.
+        self.hidden = nn.ModuleList([nn.Sequential(nn.Dropout(columns_dropout), *hidden)])
+        self.answer = nn.Linear(width, classes)
 
     def forward(self, voice: Tensor) -> Tensor:
-        logits: Tensor = self.layers(self._chosen_layers(voice))
+        chosen = self._chosen_layers(voice)
+        logits: Tensor = self.answer(torch.cat([hidden(chosen) for hidden in self.hidden], dim=1))
         return logits
+
+    @staticmethod
+    def together(networks: Sequence[Head]) -> Head:
+        """One head whose logits are the sum of theirs, its last layer on the hidden columns of all."""
+        first = networks[0]
+        if first.use == "weighted":
+            raise RecipeError("training.members: heads that weigh layers do so each in another way; use all or the last")
+        first.hidden = nn.ModuleList([hidden for network in networks for hidden in network.hidden])
+        answers = [network.answer for network in networks]
+        first.answer = nn.Linear(sum(answer.in_features for answer in answers), first.answer.out_features)
+        with torch.no_grad():
+            first.answer.weight.copy_(torch.cat([answer.weight for answer in answers], dim=1))
+            first.answer.bias.copy_(torch.stack([answer.bias for answer in answers]).sum(dim=0))
+        return first
 
     def _chosen_layers(self, voice: Tensor) -> Tensor:
         """(batch, statistics × of × width) -> (batch, statistics × width), or all as they are."""

@@ -101,6 +101,9 @@ class Training(RecipePart):
     )
     # In YAML 32 is a number.
     precision: Annotated[Literal["32", "bf16"], BeforeValidator(str)] = "32"
+    members: int = Field(
+        default=1, ge=1, description="how many are fitted, each from another seed, to answer together (deep ensembles)"
+    )
     begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
     keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
     seeds: list[int] = Field(default=[0])

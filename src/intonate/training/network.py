@@ -21,7 +21,7 @@ from intonate import models
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.models import views
-from intonate.models.contract import Network, has_encoder, is_network
+from intonate.models.contract import Network, can_answer_together, has_encoder, is_network
 from intonate.schema import ModelInput
 from intonate.training import begin
 from intonate.training.batches import Clips, EpochSampler, Loader, collate
@@ -44,7 +44,8 @@ def check_model(recipe: Recipe) -> None:
     """Refuse files that the recipe's model starts from and that are not there, before anything is listened to.
 
     Raises:
-        RecipeError: the model has no such views, or no encoder that could learn at a rate of its own.
+        RecipeError: the model has no such views, no encoder that could learn at a rate of its own, or cannot be
+            several that answer together.
         ModelError: a file is missing.
     """
     build = models.get(recipe.model.name)
@@ -57,6 +58,10 @@ def check_model(recipe: Recipe) -> None:
             f"training.encoder_learning_rate is for a model with an encoder that others trained, and "
             f"{recipe.model.name} has none; set it to 0"
         )
+    if recipe.training.members > 1 and not (is_network(build) and can_answer_together(build)):
+        raise RecipeError(f"training.members: several of {recipe.model.name} cannot be made one network; set it to 1")
+    if recipe.training.members > 1 and recipe.training.keep_weights:
+        raise RecipeError("training.keep_weights: members have weights of their own; set training.members to 1")
 
 
 def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
@@ -79,6 +84,33 @@ def build(recipe: Recipe, examples: Examples) -> Network:
 
 
 def fit(
+    recipe: Recipe,
+    examples: Examples,
+    split: Split,
+    inputs: tuple[ModelInput, ...],
+    seed: int,
+    folder: Path,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> tuple[Network, dict[str, Any]]:
+    """Fit one network, or the members that answer together (Lakshminarayanan et al. 2017), one after the other.
+
+    With `on_epoch`, which asks how good a configuration is, one member answers for all. Arguments, result and errors
+    are those of `_fit_one`; of several members the figures are means.
+    """
+    members = recipe.training.members
+    if members == 1 or on_epoch is not None:
+        return _fit_one(recipe, examples, split, inputs, seed, folder, on_epoch)
+    fits = [
+        _fit_one(recipe, examples, split, inputs, seed * members + number, folder / "checkpoints" / f"member{number}")
+        for number in range(members)
+    ]
+    network = models.get(recipe.model.name).together([member for member, _ in fits])
+    facts = dict(fits[0][1], parameters=sum(weight.numel() for weight in network.parameters()))
+    figures = [name for name in facts if name.startswith("validation")]
+    return network, facts | {name: float(np.mean([facts[name] for _, facts in fits])) for name in figures}
+
+
+def _fit_one(
     recipe: Recipe,
     examples: Examples,
     split: Split,

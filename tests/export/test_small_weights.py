@@ -1,4 +1,4 @@
-"""Weights of 16 bits in the file and of 32 in use: half the size and the same answers, or a sentence."""
+"""Weights of 16 or 8 bits in the file and of 32 in use: a smaller file and the same answers, or a sentence."""
 
 import numpy as np
 import onnx
@@ -9,16 +9,19 @@ from typer.testing import CliRunner
 from intonate import load_model
 from intonate.cli import app
 from intonate.errors import ModelError
-from intonate.export.half_weights import write_half_weights
+from intonate.export.small_weights import widen, write_small_weights
 from intonate.export.probes import sounds
 from intonate.recognizer import builtin
 
 BUILT_IN = ("compact", "compact-open", "standard", "standard-open", "text")
 
 
+SMALL = (TensorProto.FLOAT16, TensorProto.INT8)
+
+
 def counts(path):
     """{type: how many numbers of it the graph's weights are}."""
-    found = dict.fromkeys((TensorProto.FLOAT, TensorProto.FLOAT16), 0)
+    found = dict.fromkeys((TensorProto.FLOAT, *SMALL), 0)
     for weight in onnx.load(str(path)).graph.initializer:
         if weight.data_type in found:
             found[weight.data_type] += int(np.prod(weight.dims))
@@ -26,12 +29,13 @@ def counts(path):
 
 
 def with_full_weights(path, target):
-    """A file whose weights take 16 bits, as if they had never been rounded; (name, values) of one of them."""
+    """The file with weights of 32 bits, as if they had never been rounded."""
     graph = onnx.load(str(path))
+    widen(graph.graph)
     for weight in graph.graph.initializer:
-        if weight.data_type == TensorProto.FLOAT16:
-            values = numpy_helper.to_array(weight).astype(np.float32)
-            values += np.random.default_rng(0).normal(scale=1e-4, size=values.shape).astype(np.float32) * np.abs(values)
+        if weight.data_type == TensorProto.FLOAT and len(weight.dims) > 1:
+            values = numpy_helper.to_array(weight)
+            values = values * (1 + np.random.default_rng(0).normal(scale=1e-4, size=values.shape).astype(np.float32))
             weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     onnx.save(graph, str(target))
     return target
@@ -45,28 +49,29 @@ def full(tmp_path_factory):
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_models_are_written_so(name):
     found = counts(builtin.path_of(name))
-    assert found[TensorProto.FLOAT16] > 20 * found[TensorProto.FLOAT]
+    assert sum(found[kind] for kind in SMALL) > 20 * found[TensorProto.FLOAT]
 
 
-def test_half_the_size_and_the_same_answers(full, tmp_path):
-    result = CliRunner().invoke(app, ["export", str(full), "--half-weights", "--output", str(tmp_path)])
+@pytest.mark.parametrize(("bits", "size", "difference"), [(16, 0.55, 2e-3), (8, 0.32, 0.02)])
+def test_a_smaller_file_and_the_same_answers(bits, size, difference, full, tmp_path):
+    result = CliRunner().invoke(app, ["export", str(full), "--weights", str(bits), "--output", str(tmp_path)])
     path = tmp_path / full.name
     assert result.output.strip() == str(path)
-    assert path.stat().st_size < 0.55 * full.stat().st_size
+    assert path.stat().st_size < size * full.stat().st_size
     before, after = load_model(full), load_model(path)
     assert after.spec == before.spec
     for sound in sounds(before.spec.sample_rate_hz):
         expected, answer = (model.predict((sound, 16_000)).scores for model in (before, after))
         assert answer.values() != expected.values()
-        np.testing.assert_allclose(list(answer.values()), list(expected.values()), atol=2e-3)
+        np.testing.assert_allclose(list(answer.values()), list(expected.values()), atol=difference)
 
 
 def test_in_place_and_once(full, tmp_path):
     path = tmp_path / "mine.onnx"
     path.write_bytes(full.read_bytes())
-    assert write_half_weights(path, path) == path
-    with pytest.raises(ModelError, match="no weights of 32 bits to speak of; leave --half-weights out"):
-        write_half_weights(path, path)
+    assert write_small_weights(path, path, 16) == path
+    with pytest.raises(ModelError, match="no weights of 32 bits to speak of; leave --weights out"):
+        write_small_weights(path, path, 16)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.onnx"]
 
 
@@ -77,7 +82,7 @@ def test_weights_that_16_bits_cannot_hold_stay(full, tmp_path):
     values.flat[0] = 1e6
     largest.CopyFrom(numpy_helper.from_array(values, largest.name))
     onnx.save(graph, str(tmp_path / "wide.onnx"))
-    path = write_half_weights(tmp_path / "wide.onnx", tmp_path / "half.onnx")
+    path = write_small_weights(tmp_path / "wide.onnx", tmp_path / "half.onnx", 16)
     kept = next(weight for weight in onnx.load(str(path)).graph.initializer if weight.name == largest.name)
     np.testing.assert_array_equal(numpy_helper.to_array(kept), values)
 
@@ -94,5 +99,22 @@ def test_answers_that_change_are_refused(full, tmp_path):
             graph.graph.node.insert(0, onnx.helper.make_node("Mul", [scaled.name, factor.name], [name]))
     onnx.save(graph, str(tmp_path / "odd.onnx"))
     with pytest.raises(ModelError, match="answers differently with weights of 16 bits"):
-        write_half_weights(tmp_path / "odd.onnx", tmp_path / "half.onnx")
+        write_small_weights(tmp_path / "odd.onnx", tmp_path / "half.onnx", 16)
     assert [file.name for file in tmp_path.iterdir()] == ["odd.onnx"]
+
+
+def test_the_weights_are_given_back(full, tmp_path):
+    before = {weight.name: numpy_helper.to_array(weight) for weight in onnx.load(str(full)).graph.initializer}
+    for bits, tolerance in ((16, 5e-4), (8, 0.5 / 127)):
+        graph = onnx.load(str(write_small_weights(full, tmp_path / f"{bits}.onnx", bits)))
+        widen(graph.graph)
+        after = {weight.name: numpy_helper.to_array(weight) for weight in graph.graph.initializer}
+        assert after.keys() == before.keys()
+        for name, values in before.items():
+            np.testing.assert_allclose(after[name], values, atol=tolerance * np.abs(values).max(initial=1e-9) + 1e-9)
+        onnx.checker.check_model(graph)
+
+
+def test_other_numbers_of_bits_are_one_sentence(full, tmp_path):
+    with pytest.raises(ModelError, match="--weights is 16 or 8, the bits of each; got 4"):
+        write_small_weights(full, tmp_path / "four.onnx", 4)
