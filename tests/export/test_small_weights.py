@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from intonate import load_model
 from intonate.cli import app
 from intonate.errors import ModelError
-from intonate.export.small_weights import widen, write_small_weights
 from intonate.export.probes import sounds
+from intonate.export.small_weights import widen, write_small_weights
 from intonate.recognizer import builtin
 
 BUILT_IN = ("compact", "compact-open", "standard", "standard-open", "text")

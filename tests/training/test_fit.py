@@ -342,9 +342,12 @@ def test_members_are_fits_of_several_seeds_in_one_graph(toy_corpus, tmp_path, mo
         "model": {"name": "head", "params": {"units": 8}},
     }
     options = {"epochs": 1, "batch_size": 8, "average": 0, "alone": 0.5}
-    whole = train(toy.recipe(tmp_path / "a.yaml", toy_corpus, **head, training={**options, "members": 2}), runs=tmp_path)
+    whole = train(
+        toy.recipe(tmp_path / "a.yaml", toy_corpus, **head, training={**options, "members": 2}), runs=tmp_path
+    )
     alone = toy.recipe(tmp_path / "b.yaml", toy_corpus, **head, name="alone", training={**options, "seeds": [0, 1]})
     singles = [train(alone, runs=tmp_path) / f"fold1-seed{seed}" for seed in (0, 1)]
+
     def logits(folder):
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
         (entry,) = session.get_inputs()

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from intonate.errors import ModelError, require
 from intonate.evaluation import metrics
 from intonate.export.convolutions import multiply_out
-from intonate.export.small_weights import widen
 from intonate.export.onnx import data_of, is_large, move, quiet, save
 from intonate.export.probes import probes
+from intonate.export.small_weights import widen
 from intonate.recognizer.inputs import Clip, batches, padded_batch
 from intonate.recognizer.model_file import ModelFile, read_model
 

@@ -1,4 +1,4 @@
-"""A model file whose weights take 16 or 8 bits each: half or a quarter of the size, and computed with in 32 bits as before.
+"""A model file whose weights take 16 or 8 bits each: half or a quarter of the size, computed with in 32 bits as before.
 
 On opening, onnxruntime widens them once; answers differ by the rounding of the weights alone. (`--quantize fp16` and
 `int8` compute in fewer bits, too: for devices that are quicker at it.)

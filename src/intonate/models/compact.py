@@ -28,8 +28,8 @@ class SqueezeExcite(nn.Module):
         hidden = max(channels // 4, 8)
         self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        mean = x.mean(dim=(2, 3)) if mask is None else (x * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) * x.shape[3])
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        mean = (x * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) * x.shape[3])
         weighed: Tensor = x * self.gate(mean)[:, :, None, None]
         return weighed
 
@@ -51,37 +51,12 @@ class Block(nn.Module):
             else nn.Identity()
         )
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """(batch, channels, frames, bands) and their lengths in frames; None where no clip is padded."""
-        y = torch.relu(self.first_norm(self.first(x)))
-        if lengths is None:
-            return torch.relu(self.excite(self.second_norm(self.second(y)), None) + self.short_cut(x)), None
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         lengths = halved(lengths, self.stride)
+        y = torch.relu(self.first_norm(self.first(x)))
         mask = image_mask(lengths, y.shape[2])
         y = self.second_norm(self.second(y * mask))
         return torch.relu(self.excite(y, mask) + self.short_cut(x)) * mask, lengths
-
-
-def residual_stages(
-    bands: int, channels: Sequence[int], blocks: Sequence[int]
-) -> tuple[nn.Sequential, nn.ModuleList, int]:
-    """The stem, which keeps one frame of four and one band of two, the blocks behind it, and how wide a frame comes out.
-
-    Args:
-        bands: of the log-mel.
-        channels: width of the stages; the first is the stem's too.
-        blocks: residual blocks per stage; each stage but the first halves time and bands.
-    """
-    stem = nn.Sequential(
-        nn.Conv2d(1, channels[0], (9, 5), (4, 2), (4, 2), bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU()
-    )
-    stages, inside, height = nn.ModuleList(), channels[0], (bands + 1) // 2
-    for stage, (outside, count) in enumerate(zip(channels, blocks, strict=True)):
-        for block in range(count):
-            stride = 2 if stage > 0 and block == 0 else 1
-            stages.append(Block(inside, outside, stride))
-            inside, height = outside, (height + stride - 1) // stride
-    return stem, stages, inside * height
 
 
 class Compact(Network):
@@ -111,8 +86,17 @@ class Compact(Network):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.stem, self.stages, frame_width = residual_stages(columns["mel"], channels, blocks)
-        self.project = nn.Sequential(nn.Linear(frame_width, width), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, channels[0], (9, 5), (4, 2), (4, 2), bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU()
+        )
+        stages, inside, height = [], channels[0], (columns["mel"] + 1) // 2
+        for stage, (outside, count) in enumerate(zip(channels, blocks, strict=True)):
+            for block in range(count):
+                stride = 2 if stage > 0 and block == 0 else 1
+                stages.append(Block(inside, outside, stride))
+                inside, height = outside, (height + stride - 1) // stride
+        self.stages = nn.ModuleList(stages)
+        self.project = nn.Sequential(nn.Linear(inside * height, width), nn.ReLU())
         self.pool = AttentivePooling(width)
         self.head = nn.Sequential(nn.BatchNorm1d(2 * width), nn.Dropout(dropout), nn.Linear(2 * width, classes))
         self.voice = (

@@ -76,7 +76,9 @@ class Head(Network):
         """One head whose logits are the sum of theirs, its last layer on the hidden columns of all."""
         first = networks[0]
         if first.use == "weighted":
-            raise RecipeError("training.members: heads that weigh layers do so each in another way; use all or the last")
+            raise RecipeError(
+                "training.members: heads that weigh layers do so each in another way; use all or the last"
+            )
         first.hidden = nn.ModuleList([hidden for network in networks for hidden in network.hidden])
         answers = [network.answer for network in networks]
         first.answer = nn.Linear(sum(answer.in_features for answer in answers), first.answer.out_features)
