@@ -118,3 +118,9 @@ def test_the_weights_are_given_back(full, tmp_path):
 def test_other_numbers_of_bits_are_one_sentence(full, tmp_path):
     with pytest.raises(ModelError, match="--weights is 16 or 8, the bits of each; got 4"):
         write_small_weights(full, tmp_path / "four.onnx", 4)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_cards_tell_the_size_of_what_is_given_away(name):
+    path = builtin.path_of(name)
+    assert f"parameters, {path.stat().st_size / 1e6:.1f} MB" in path.with_suffix(".md").read_text(encoding="utf-8")

@@ -56,6 +56,12 @@ def test_its_rows_are_those_of_transformers(checkpoint):
     np.testing.assert_allclose(rows[..., WIDTH:], states[2], atol=2e-4)
 
 
+def test_a_checkpoint_that_is_not_here_names_the_key_that_takes_a_folder(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=r"give --set inputs\.voice\.params\.params\.encoder=whisper-none"):
+        whisper_rows("openai/whisper-none", [1])
+
+
 @pytest.mark.parametrize("int8", [False, True])
 def test_a_checkpoint_becomes_a_front_end(checkpoint, waveform, int8):
     params = {"encoder": str(checkpoint), "layers": [1, 2], "int8": int8}

@@ -49,31 +49,35 @@ def export(
     """
     if quantize not in (None, *FORMS):
         raise ModelError(f"weights cannot be quantised to {quantize!r}; {did_you_mean(str(quantize), FORMS)}")
+
+    def in_form(file: Path) -> Path:
+        if whole_clips:
+            from intonate.export.whole_clips import write_for_whole_clips
+
+            file = write_for_whole_clips(file, Path(output) / file.name)
+        if weights is not None:
+            from intonate.export.small_weights import write_small_weights
+
+            file = write_small_weights(file, Path(output) / file.name, weights)
+        if opset is not None:
+            from intonate.export.opset import with_opset
+
+            file = with_opset(file, output, opset)
+        return file
+
     if conversions.is_checkpoint(model):
         from intonate.converters import convert
 
-        file = convert(model, output)
+        file = in_form(convert(model, output))
     elif Path(model).is_dir():
-        file = give(model, output, unseen, fold, seed)
+        file = give(model, output, unseen, fold, seed, in_form)
     elif quantize or waveform_input or whole_clips or weights is not None or opset is not None:
-        file = builtin.path_of(model)
+        file = in_form(builtin.path_of(model))
     else:
         raise ModelError(
             f"{model} is no folder; give the folder of a run, a checkpoint of others (hf:ORG/NAME or its "
             "folder), or a model file with --quantize int8, --waveform-input, --whole-clips, --weights or --opset"
         )
-    if whole_clips:
-        from intonate.export.whole_clips import write_for_whole_clips
-
-        file = write_for_whole_clips(file, Path(output) / file.name)
-    if weights is not None:
-        from intonate.export.small_weights import write_small_weights
-
-        file = write_small_weights(file, Path(output) / file.name, weights)
-    if opset is not None:
-        from intonate.export.opset import with_opset
-
-        file = with_opset(file, output, opset)
     lines = []
     if waveform_input:
         from intonate.export.waveform import waveform_model

@@ -6,7 +6,7 @@ intonate export runs/standard --weights 8 --output src/intonate/recognizer/asset
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
@@ -35,7 +35,12 @@ def encoder_text(origin: str) -> str:
 
 
 def give(
-    run: str | Path, output: str | Path, unseen_reports: Iterable[str | Path] = (), fold: int = 1, seed: int = 0
+    run: str | Path,
+    output: str | Path,
+    unseen_reports: Iterable[str | Path] = (),
+    fold: int = 1,
+    seed: int = 0,
+    in_form: Callable[[Path], Path] = lambda file: file,
 ) -> Path:
     """Write `NAME.onnx` and its card `NAME.md`.
 
@@ -45,6 +50,7 @@ def give(
         unseen_reports: folders of `intonate evaluate` on corpora that the model never saw, for the card.
         fold: which fit of the run.
         seed: which fit of the run.
+        in_form: writes the file again in another form, and gives its path; the card is of what comes of it.
 
     Returns:
         The model file.
@@ -83,6 +89,7 @@ def give(
     for source in fit.glob("model.onnx*"):
         copyfile(source, output / source.name.replace("model.onnx", target.name))
     sign(target, spec)
+    target = in_form(target)
     target.with_suffix(".md").write_text(card(spec, record, target.stat().st_size), encoding="utf-8")
     return target
 

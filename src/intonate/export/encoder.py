@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Frames that the graph is checked at: half a second to ten.
 FRAMES = (50, 301, 1000)
+# Where a recipe names a checkpoint.
+RECIPE_KEY = "inputs.voice.params.params.encoder"
 
 
 def whisper_rows(checkpoint: str, layers: Sequence[int]) -> tuple[WhisperRows, int]:
@@ -36,7 +38,7 @@ def whisper_rows(checkpoint: str, layers: Sequence[int]) -> tuple[WhisperRows, i
     require("torch", "train")
     from intonate.models.whisper_rows import WhisperRows
 
-    network = checkpoints.load(checkpoint, "encoder")
+    network = checkpoints.load(checkpoint, RECIPE_KEY)
     if network.config.model_type != "whisper":
         raise RecipeError(f"encoder {checkpoint} is a {network.config.model_type}; expected a Whisper")
     return WhisperRows(network.encoder, layers), network.config.num_mel_bins

@@ -85,13 +85,13 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         name: a folder; or `ORG/NAME` or `ORG/NAME@REVISION` on the hub, `hf:` before it or not, which is fetched once
             where it is not on this machine.
         use: what it is wanted for.
-        parameter: of a recipe's model, which names it (`speech`); empty where `--model` does.
+        parameter: of a recipe's model, which names it (`speech`), or a whole key of a recipe; empty where `--model` does.
 
     Raises:
         ModelError: it is not here and cannot be fetched, or is not all there.
         MissingExtraError: the hub's client is not installed.
     """
-    option = f"give --set model.params.{parameter}=FOLDER" if parameter else "give FOLDER"
+    option = f"give --set {_key(parameter)}=FOLDER" if parameter else "give FOLDER"
     bare_name = name.removeprefix(HUB)
     folder = Path(name).expanduser()
 
@@ -109,7 +109,7 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
     match = _HUB_NAME_PATTERN.fullmatch(bare_name)
     if match is None and parameter:
         raise ModelError(
-            f"model.params.{parameter}: checkpoint {name!r} is neither a folder here nor a name on the hub (ORG/NAME); "
+            f"{_key(parameter)}: checkpoint {name!r} is neither a folder here nor a name on the hub (ORG/NAME); "
             f"put {CONFIG} and {SAFETENSORS[0]} into a folder and give its path"
         )
     if match is None:
@@ -129,6 +129,10 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         revision=match["revision"],
         size_mb=MEGABYTES.get(repository),
     )
+
+
+def _key(parameter: str) -> str:
+    return parameter if "." in parameter else f"model.params.{parameter}"
 
 
 @contextlib.contextmanager
@@ -174,7 +178,7 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
     is_network = reader == "AutoModel"
     if is_network:
         settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
-    checkpoint_text = f"model.params.{parameter}: checkpoint {name!r}"
+    checkpoint_text = f"{_key(parameter)}: checkpoint {name!r}"
     with quiet_transformers(f"{checkpoint_text} cannot be loaded by transformers") as transformers:
         loaded = getattr(transformers, reader).from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True, **settings

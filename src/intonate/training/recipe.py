@@ -57,6 +57,7 @@ LATER_KEYS = (
     ("", "translate"),
     ("", "task"),
     ("data", "ratings"),
+    ("training", "members"),
 )
 
 
