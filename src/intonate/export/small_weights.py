@@ -79,6 +79,7 @@ def narrow(graph: Any, bits: int) -> int:
             whole, scale = _eight_bits(values)
             weight.CopyFrom(onnx.numpy_helper.from_array(whole, f"{name}.8"))
             scales.append(onnx.numpy_helper.from_array(scale, f"{name}.scale"))
+            # Not DequantizeLinear: of weights alone onnxruntime (1.31) repeats it at every run, and these two it folds.
             wide = f"{name}.whole"
             widening.append(onnx.helper.make_node("Cast", [weight.name], [wide], to=onnx.TensorProto.FLOAT))
             widening.append(onnx.helper.make_node("Mul", [wide, scales[-1].name], [name]))
