@@ -61,8 +61,8 @@ def write_small_weights(source: Path, target: Path, bits: int) -> Path:
     return target
 
 
-def narrow(graph: Any, bits: int) -> int:
-    """Give the larger weights 16 or 8 bits, in place, each with nodes that widen it; how many there were.
+def narrow(graph: Any, bits: int) -> bool:
+    """Give the larger weights 16 or 8 bits, in place, each with nodes that widen it; whether there were any.
 
     Those of 8 bits have a scale for each output of their layer, or whatever their first axis is.
     """
@@ -87,7 +87,7 @@ def narrow(graph: Any, bits: int) -> int:
     nodes = [*widening, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return len(widening)
+    return bool(widening)
 
 
 def _eight_bits(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -85,7 +85,7 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         name: a folder; or `ORG/NAME` or `ORG/NAME@REVISION` on the hub, `hf:` before it or not, which is fetched once
             where it is not on this machine.
         use: what it is wanted for.
-        parameter: of a recipe's model, which names it (`speech`), or a whole key of a recipe; empty where `--model` does.
+        parameter: of a recipe's model (`speech`), or a whole key of a recipe; empty where `--model` names it.
 
     Raises:
         ModelError: it is not here and cannot be fetched, or is not all there.
