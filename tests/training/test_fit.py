@@ -336,7 +336,7 @@ def test_a_class_that_the_training_speakers_lack_keeps_its_place(tmp_path):
     assert {spec.labels for spec in seen} == {("angry", "happy", "neutral", "sad")}
 
 
-def test_members_are_fits_of_several_seeds_in_one_graph(toy_corpus, tmp_path, monkeypatch):
+def test_members_are_fits_of_several_seeds_in_one_graph(toy_corpus, tmp_path):
     head = {
         "inputs": {"voice": {"front_end": "voice_functionals"}},
         "model": {"name": "head", "params": {"units": 8}},
