@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from intonate import load_model
 from intonate.cli import app
+from intonate.converters.command import export
 from intonate.errors import ModelError
 from intonate.export.probes import sounds
 from intonate.export.small_weights import widen, write_small_weights
@@ -115,9 +116,10 @@ def test_the_weights_are_given_back(full, tmp_path):
         onnx.checker.check_model(graph)
 
 
-def test_other_numbers_of_bits_are_one_sentence(full, tmp_path):
+def test_other_numbers_of_bits_are_one_sentence_and_nothing_is_written(full, tmp_path):
     with pytest.raises(ModelError, match="--weights is 16 or 8, the bits of each; got 4"):
-        write_small_weights(full, tmp_path / "four.onnx", 4)
+        export(str(full), tmp_path / "out", weights=4)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
