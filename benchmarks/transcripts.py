@@ -1,7 +1,7 @@
-r"""How many words a recogniser of speech gets wrong, and what its transcripts do to `compact+text`.
+r"""How many words recognisers of speech get wrong, and what their transcripts do to `compact+text`.
 
     python benchmarks/transcripts.py ../shared/corpora/ravdess ../shared/text/goemotions \
-        > benchmarks/results/transcripts.json
+        --by pocketsphinx whisper:tiny.en > benchmarks/results/transcripts.json
 
 The word error rate is the least number of words inserted, left out and replaced, over the words that were said, all
 clips together. RAVDESS: its held-out actors, whom no model of intonate was trained on. GoEmotions: comments of the test
@@ -130,21 +130,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ravdess", type=Path, help="the folder of RAVDESS")
     parser.add_argument("goemotions", type=Path, help="the folder with test.tsv")
-    parser.add_argument("--by", default="pocketsphinx", help="the recogniser of speech")
+    parser.add_argument("--by", nargs="+", default=["pocketsphinx"], help="recognisers of speech")
     parser.add_argument("--comments", type=int, default=60, help="how many comments espeak-ng says")
     given = parser.parse_args()
-    hear = transcriber(given.by)
-    with tempfile.TemporaryDirectory() as folder:
-        result = {
-            "recogniser": hear.name,
-            "version": hear.version,
-            "goemotions, said by espeak-ng": synthetic(given.goemotions, hear, given.comments, Path(folder)),
-            "ravdess, held-out actors": acted_speech(given.ravdess, hear),
-            "espeak-ng": subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True).stdout.split()[3],
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        }
-        result["versions"] = {package: version(package) for package in ("numpy", "onnxruntime", "tokenizers")}
+    result: dict[str, Any] = {"recognisers": []}
+    for hear in [transcriber(name) for name in given.by]:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = {
+                "goemotions, said by espeak-ng": synthetic(given.goemotions, hear, given.comments, Path(folder)),
+                "ravdess, held-out actors": acted_speech(given.ravdess, hear),
+            }
+        result["recognisers"].append({"name": hear.name, "version": hear.version, **figures})
+    result["espeak-ng"] = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True).stdout.split()[3]
+    result |= {"python": platform.python_version(), "machine": platform.machine()}
+    result["versions"] = {package: version(package) for package in ("numpy", "onnxruntime", "tokenizers")}
     print(json.dumps(result, indent=2))
 
 
