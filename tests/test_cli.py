@@ -201,6 +201,38 @@ def test_subtitles(predict, tmp_path):
     assert sorted(path.name for path in (tmp_path / "subtitles").iterdir()) == ["a-2.srt", "a.srt", "b.srt"]
 
 
+def test_subtitles_of_others_are_kept_and_like_names_are_told(predict, tmp_path):
+    _, _, err = predict("clips", "--format", "srt", "--output", tmp_path / "subtitles")
+    assert "a-2.srt is of clips/deep/a.wav" in err
+    (tmp_path / "films").mkdir()
+    soundfile.write(tmp_path / "films/one.wav", tiny.speech(1.0), RATE_HZ)
+    (tmp_path / "films/one.srt").write_text("their words")
+    status, _, err = predict(tmp_path / "films", "--format", "srt", "--output", tmp_path / "films")
+    assert status == 1
+    assert "films/one.srt is there already, beside its recording; name another folder with --output" in err
+    assert (tmp_path / "films/one.srt").read_text() == "their words"
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_no_recording_is_written_over(command, intonate, tmp_path):
+    soundfile.write(tmp_path / "only.wav", tiny.speech(1.0), RATE_HZ)
+    before = (tmp_path / "only.wav").read_bytes()
+    sources = [tmp_path / "only.wav"] + ([tmp_path] if command == "predict" else [])
+    for source in sources:
+        output = tmp_path / "." / "only.wav"
+        status, out, err = intonate(command, source, "--model", "tiny.onnx", "--format", "json", "--output", output)
+        assert (status, out) == (1, "")
+        assert "is one of the recordings and would be lost; name another --output" in err
+    assert (tmp_path / "only.wav").read_bytes() == before
+
+
+def test_a_closed_standard_input_is_a_sentence(predict, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    status, _, err = predict("-")
+    assert status == 1
+    assert "there is no standard input to read; name a file" in err
+
+
 def test_timeline_and_merge(predict):
     _, out, _ = predict("long.wav", "--format", "csv", "--timeline", "--labels", "valence")
     columns = "file,start,end,label,guess,abstained,score,negative,neutral,positive,transcript,model,error,warnings"

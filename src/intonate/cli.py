@@ -72,7 +72,7 @@ def predict(
         str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
     ] = "mix",
     speakers: Annotated[
-        str | None, typer.Option(metavar="auto|N", help="Tell speakers apart: turn by turn, or clip by clip.")
+        str | None, typer.Option(metavar="auto|N", help="Tell speakers apart; of short clips, auto groups voices.")
     ] = None,
     device: Device = None,
 ) -> None:

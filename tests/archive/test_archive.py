@@ -186,6 +186,19 @@ def test_new_files_are_added(sounds, tiny_model, tmp_path):
     assert len(rows(tmp_path / "out")) == 2
 
 
+def test_files_that_have_changed_since_are_told(sounds, tiny_model, tmp_path, capsys):
+    source = tmp_path / "in"
+    source.mkdir()
+    content = (sounds / "000.wav").read_bytes()
+    (source / "a.wav").write_bytes(content[: len(content) // 2])  # still on its way
+    command.run([str(source)], tmp_path / "out", model=str(tiny_model), workers=1)
+    assert "another size" not in capsys.readouterr().err
+    (source / "a.wav").write_bytes(content)
+    said = command.run([str(source)], tmp_path / "out", model=str(tiny_model), workers=1)
+    assert "all 1 files are answered already" in said
+    assert "1 files have another size than when they were planned, and the rows of before" in capsys.readouterr().err
+
+
 def test_tar_parquet_manifest_and_url_give_the_same_answers(undisturbed, sounds, tiny_model, tmp_path):
     content = (sounds / "000.wav").read_bytes()
     with tarfile.open(tmp_path / "s.tar", "w") as tar:

@@ -13,11 +13,25 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from intonate.audio.arrays import open_array
 from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load
 from intonate.audio.resample import resample
 from intonate.errors import AudioError, IntonateError
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
+
+
+class OpenSound:
+    """As `soundfile.SoundFile`: it reads, and gives an array."""
+
+    def read(self, frames: int = -1) -> np.ndarray:
+        return np.zeros(max(frames, 0), np.float32)
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, frames: int) -> int:
+        return frames
 
 
 def tone(rate: int = 16_000, seconds: float = 1.0, hz: float = 440.0) -> np.ndarray:
@@ -159,6 +173,18 @@ def test_arrays_of_every_width_are_scaled_to_one(dtype: str) -> None:
     np.testing.assert_allclose(load((array, 16_000)), samples, atol=0.01)
 
 
+def test_integers_of_16_bits_in_wider_ones_are_heard_and_told() -> None:
+    samples = np.round(tone() * 32_767).astype(np.int16)
+    reader = open_array((samples.astype(np.int32), 16_000), "it")
+    highest = samples.max()
+    assert reader.warnings == [
+        f"it holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
+    ]
+    np.testing.assert_array_equal(load((samples.astype(np.int32), 16_000)), load((samples, 16_000)))
+    quiet = np.round(tone() * 2**20).astype(np.int32)  # -66 dBFS
+    np.testing.assert_allclose(load((quiet, 16_000)), quiet / 2**31, atol=1e-9)
+
+
 def test_either_axis_may_be_the_channels() -> None:
     left, right = tone(), tone(hz=1_000)
     for array in (np.stack([left, right]), np.stack([left, right], axis=1)):
@@ -250,6 +276,12 @@ FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
         (b"not a sound at all", "<bytes> is not audio in a format that is known (Format not recognised)"),
         (HEADER, "<bytes> holds no samples"),
         (io.BytesIO(b""), "<file> is empty (0 bytes)"),
+        (OpenSound(), "OpenSound is not a source of sound, expected a path, bytes, a binary file or (array, rate)"),
+        (
+            (np.zeros((80, 300)), 16_000),
+            "<array> has the shape (80, 300), like a spectrogram or another feature; expected the samples themselves: "
+            "(samples,) or (samples, channels)",
+        ),
         (io.StringIO("text"), "<file> is opened as text, expected a binary file; mend it with: open(…, 'rb')"),
         (7, "int is not a source of sound, expected a path, bytes, a binary file or (array, rate)"),
         (None, "NoneType is not a source of sound, expected a path, bytes, a binary file or (array, rate)"),

@@ -29,6 +29,12 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
     except KeyboardInterrupt:
         print(f"intonate: stopped; run the same command again to go on where it was ({out})", file=sys.stderr)
         raise
+    if done.changed:
+        print(
+            f"intonate: {done.changed:,} files have another size than when they were planned, and the rows of before; "
+            "answer them anew in another --out",
+            file=sys.stderr,
+        )
     if not done.answered:
         return f"all {done.total_files:,} files are answered already: {out / ANSWERS}"
     errors = f" ({done.errors:,} of them could not be answered: see the column error)" if done.errors else ""

@@ -28,6 +28,7 @@ class Progress:
         size: bytes of the sounds that have a row, as listed.
         total_size: of all that are planned.
         begun: files of shards that are under way.
+        changed: files that have another size than when they were planned, in an earlier run.
         answered: files that this run gave a row.
         errors: of those, rows without an answer.
         audio_s: of those, seconds of sound.
@@ -40,6 +41,7 @@ class Progress:
     size: int
     total_size: int
     begun: int = 0
+    changed: int = 0
     answered: int = 0
     errors: int = 0
     audio_s: float = 0.0

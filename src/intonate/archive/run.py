@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from intonate.archive import cluster, folder, local, tables
 from intonate.archive.job import Job, model_hash
 from intonate.archive.progress import Progress
 from intonate.archive.shards import FILES, cut
-from intonate.archive.sources import entries, is_url
+from intonate.archive.sources import Entry, entries, is_url
 from intonate.emotions import merged_labels
 from intonate.errors import ArchiveError, require
 from intonate.processes import processor_count
@@ -66,9 +66,10 @@ def archive(
     about = _about(sources, model, kept_options, shard_files, jsonl)
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
-        _plan(sources, out, shard_files or FILES)
+        changed = _plan(sources, out, shard_files or FILES)
         shards_done = folder.finished_shards(out)
         progress = _progress(out, shards_done)
+        progress.changed = changed
         pending = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
         show(progress)
 
@@ -126,10 +127,27 @@ def _progress(out: Path, shards_done: Collection[str]) -> Progress:
     )
 
 
-def _plan(sources: Sequence[str], out: Path, shard_files: int) -> None:
-    """Plan what is not planned yet: all of it at first, later what is new in the sources."""
-    planned_keys = {
-        (entry.file, entry.start_s, entry.end_s) for shard in folder.planned_shards(out) for entry in shard.entries
+def _plan(sources: Sequence[str], out: Path, shard_files: int) -> int:
+    """Plan what is not planned yet: all of it at first, later what is new in the sources.
+
+    Returns:
+        How many were planned before with another size.
+    """
+    planned_sizes = {
+        (entry.file, entry.start_s, entry.end_s): entry.size
+        for shard in folder.planned_shards(out)
+        for entry in shard.entries
     }
-    new = (entry for entry in entries(sources) if (entry.file, entry.start_s, entry.end_s) not in planned_keys)
-    folder.add_plan(out, cut(new, shard_files))
+    changed = 0
+
+    def new_entries() -> Iterator[Entry]:
+        nonlocal changed
+        for entry in entries(sources):
+            size = planned_sizes.get((entry.file, entry.start_s, entry.end_s))
+            if size is None:
+                yield entry
+            elif size != entry.size:
+                changed += 1
+
+    folder.add_plan(out, cut(new_entries(), shard_files))
+    return changed

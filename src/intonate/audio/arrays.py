@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate
 from intonate.errors import AudioError
 
+# More channels than this, and fewer samples for each than so many times their number, are no sound but its features:
+# a spectrogram, an embedding.
+MOST_CHANNELS, LEAST_SAMPLES_EACH = 16, 100
 # Floats beyond this were never divided by full scale: they are integers of 16 bits, or of 32.
 LOUDEST_FLOAT = 8.0
 
@@ -37,6 +40,11 @@ def open_array(source: tuple[Any, ...], name: str) -> Reader:
     columns = columns.T if columns.shape[0] < columns.shape[1] and columns.shape[0] > 0 else columns
     if columns.shape[1] == 0:
         raise AudioError(f"{name} has no channels")
+    if columns.shape[1] > MOST_CHANNELS and columns.shape[0] < LEAST_SAMPLES_EACH * columns.shape[1]:
+        raise AudioError(
+            f"{name} has the shape {samples.shape}, like a spectrogram or another feature; expected the samples "
+            "themselves: (samples,) or (samples, channels)"
+        )
     warnings: list[str] = []
     scaled = _scaled(columns, name, warnings)
     step = max(1, CHUNK_SAMPLES // columns.shape[1])
@@ -55,7 +63,14 @@ def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:
         if kind == np.uint8:
             return (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
         if kind.kind == "i" and kind.itemsize <= 4:
-            return (samples / np.float64(2 ** (8 * kind.itemsize - 1))).astype(np.float32)
+            bits = 8 * kind.itemsize
+            highest = int(samples.max(initial=0))
+            if bits == 32 and 1 < highest < 2**15 and samples.min() >= -(2**15):
+                bits = 16
+                warnings.append(
+                    f"{name} holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
+                )
+            return (samples / np.float64(2 ** (bits - 1))).astype(np.float32)
         if kind.kind == "f":
             loudest = float(np.max(np.abs(samples))) if samples.size else 0.0
             bits = next((bits for bits in (16, 32) if LOUDEST_FLOAT < loudest <= 2 ** (bits - 1)), 0)

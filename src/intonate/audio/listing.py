@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,23 @@ class Listing:
             return ""
         counts_by_suffix = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in sorted(self.left_out.items()))
         return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {counts_by_suffix}"
+
+
+def check_output(output: str | os.PathLike[str] | None, sources: Iterable[object]) -> None:
+    """Refuse to write over what is to be heard; it is opened for writing before the last recording is read.
+
+    Args:
+        output: a file to write to; None for standard output.
+        sources: paths among them, and whatever else.
+
+    Raises:
+        AudioError: the output is one of them.
+    """
+    if output is None or not os.path.isfile(output):
+        return
+    for source in sources:
+        if isinstance(source, str | os.PathLike) and os.path.isfile(source) and os.path.samefile(output, source):
+            raise AudioError(f"{os.fspath(output)} is one of the recordings and would be lost; name another --output")
 
 
 def listing(path: str | os.PathLike[str]) -> Listing:

@@ -62,7 +62,9 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
         content = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise AudioError(f"{name} cannot be read: {error}") from error
-    if not isinstance(content, bytes):
+    if not isinstance(content, bytes | str):
+        raise AudioError(_no_source_message(source))
+    if isinstance(content, str):
         raise AudioError(f"{name} is opened as text, expected a binary file; mend it with: open(…, 'rb')")
     if is_seekable:
         return stream

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from intonate.audio.listing import check_output
 from intonate.errors import AudioError
 from intonate.evaluation import explanation_page
 from intonate.explanation import words
@@ -43,6 +44,7 @@ def command(
         raise AudioError(
             f"--end {end_s:g} lies before --start {start_s:g}; expected a stretch of the recording, in seconds"
         )
+    check_output(output, [file])
     explanation = explain(load_model(model), file, label=label, start_s=start_s, end_s=end_s, text=text)
     if style == "html" and output is None:
         output = Path(f"{Path(file).stem}-explained.html")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from intonate.audio.decode import Sound, Source, listing
+from intonate.audio.listing import check_output
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
 from intonate.published.checkpoints import HUB
@@ -74,11 +76,14 @@ def predict(
         IntonateError: nothing could be answered at all: no such model, a folder without audio…
     """
     sources, names, notes = _sources(paths)
+    check_output(output, sources)
     if raw is not None or track is not None:
         sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
     is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
     if style in formats.SUBTITLES and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
+    if style in formats.SUBTITLES and not is_single and output is not None:
+        _check_subtitles(output, names, style)
     recognizer = load_model(model)
     is_interactive = output is None and sys.stdout.isatty()
     answers = recognizer.predict_many(
@@ -105,7 +110,7 @@ def predict(
         (*recognizer.spec.dimensions, *recognizer.spec.events),
         recognizer.spec.multi_label,
     )
-    _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout)
+    _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout, notes)
     for sentence in [*notes, *(failure.error for failure in failures)]:
         print(f"intonate: {sentence}", file=sys.stderr)
     if failures and not is_single:
@@ -244,6 +249,8 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
     names: list[str] = []
     for path in paths:
         if path == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise AudioError("there is no standard input to read; name a file")
             path_sources: list[Source] = [sys.stdin.buffer.read()]
             names.append(STANDARD_INPUT)
         elif Path(path).is_dir():
@@ -272,15 +279,17 @@ def _answers_with_names(
             yield dataclasses.replace(answer, file=name)
 
 
-def _write_to(output: Path | None, answers: Answers, style: str, layout: Layout) -> None:
+def _write_to(output: Path | None, answers: Answers, style: str, layout: Layout, notes: list[str]) -> None:
     """Write the answers to a file or standard output; the subtitles of several recordings to a folder.
+
+    `notes` takes sentences about what was written.
 
     Raises:
         IntonateError: that cannot be written to.
     """
     try:
         if style in formats.SUBTITLES and not layout.single and output is not None:
-            _write_subtitles(answers, output, style, layout)
+            _write_subtitles(answers, output, style, layout, notes)
         else:
             with _open_output(output) as out:
                 _write(answers, out, style, layout)
@@ -305,7 +314,19 @@ def _write(answers: Answers, out: TextIO, style: str, layout: Layout) -> None:
     out.flush()
 
 
-def _write_subtitles(answers: Answers, folder: Path, style: str, layout: Layout) -> None:
+def _check_subtitles(folder: Path, names: Sequence[str], style: str) -> None:
+    """Keep the subtitles that a video has: beside it lie those of its words, by the same name.
+
+    Raises:
+        AudioError: one would be written over.
+    """
+    for name in names:
+        subtitles = folder / f"{Path(name).stem}.{style}"
+        if subtitles.exists() and os.path.samefile(folder, Path(name).parent):
+            raise AudioError(f"{subtitles} is there already, beside its recording; name another folder with --output")
+
+
+def _write_subtitles(answers: Answers, folder: Path, style: str, layout: Layout, notes: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     used_names: set[str] = set()
     for answer in answers:
@@ -317,6 +338,8 @@ def _write_subtitles(answers: Answers, folder: Path, style: str, layout: Layout)
             name for name in (stem, *(f"{stem}-{n}" for n in range(2, len(used_names) + 3))) if name not in used_names
         )
         used_names.add(name)
+        if name != stem:
+            notes.append(f"{folder / name}.{style} is of {answer.file}")
         (folder / f"{name}.{style}").write_text("".join(formats.FORMATS[style]([answer], layout)), encoding="utf-8")
 
 
