@@ -193,7 +193,16 @@ def test_its_tokenizer_knows_pieces_of_words_and_nobody_by_name():
     ],
 )
 def test_it_reads_plain_words(text, emotion):
-    assert load_model("text").predict_text(text).label == emotion
+    answer = load_model("text").predict_text(text)
+    assert (answer.label, answer.warnings) == (emotion, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["Ich bin so wütend, ich könnte schreien", "Estoy muy triste", "我很高兴", "asdf qwer"]
+)
+def test_words_that_are_not_known_are_told(text):
+    (warning,) = load_model("text").predict_text(text).warnings
+    assert warning == "few of these words are known to the model, which reads en: take the answer for a guess"
 
 
 @built_in

@@ -171,7 +171,8 @@ class Recognizer:
         request = self._request(text, False, labels, None)
         words = inputs.extract(self.spec, np.zeros(0, np.float32), request.words)
         clip = inputs.normalise_clip(self.spec, words, SpeakerStatistics())
-        return prediction(self.spec, "", self.answers([clip])[0], (), request)
+        doubts = inputs.unknown_words(self.spec, text)
+        return prediction(self.spec, "", self.answers([clip])[0], (), request, doubts)
 
     def stream(self, sample_rate_hz: int, *, plain: bool = False, **options: Any) -> Stream | PlainStream:
         """A live stream: push chunks at `sample_rate_hz`, get events (`streaming.Stream`).

@@ -174,11 +174,20 @@ def read(
     recognizer = load_model(model)
     is_piped = list(texts) == [STANDARD_INPUT]
     lines = (line.strip() for line in sys.stdin) if is_piped else texts
-    answers = (recognizer.predict_text(line, labels=labels) for line in lines if line or not is_piped)
+    notes: dict[str, int] = {}
+
+    def answers() -> Iterator[Prediction]:
+        for line in lines:
+            if line or not is_piped:
+                yield (answer := recognizer.predict_text(line, labels=labels))
+                notes.update({warning: notes.get(warning, 0) + 1 for warning in answer.warnings})
+
     is_single, several = not is_piped and len(texts) == 1, recognizer.spec.multi_label
     layout = Layout(_answerable_labels(recognizer, labels), top_k, single=is_single, several=several)
     with _open_output(None) as out:
-        _write(answers, out, style, layout)
+        _write(answers(), out, style, layout)
+    for warning, count in notes.items():
+        print(f"intonate: {warning}" + f" ({count:,} texts)" * (count > 1), file=sys.stderr)
 
 
 def models() -> None:
