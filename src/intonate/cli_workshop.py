@@ -101,7 +101,11 @@ def benchmark(
     path = recipe_files.find(suite, "suite")
     from intonate.bench.benchmark import benchmark as run
 
-    print(run(path, only or (), hours, data))
+    page, failed = run(path, only or (), hours, data)
+    print(page)
+    if failed:
+        print(f"intonate: {len(failed)} cells failed, {page} says why: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @workshop.command(rich_help_panel=TRAIN)

@@ -55,7 +55,7 @@ def place(tmp_path, toy_corpus):
         path = tmp_path / "toy.yaml"
         path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
         out, runs = tmp_path / "out", tmp_path / "runs"
-        page = bench.benchmark(path, data_root=tmp_path / "data", runs=runs, out=out, **options)
+        page, run.failed = bench.benchmark(path, data_root=tmp_path / "data", runs=runs, out=out, **options)
         assert page == out / "RESULTS.md"
         assert (out / "results.html").exists()
         rows = json.loads((out / "results/suites/toy.json").read_text())["rows"]
@@ -189,6 +189,7 @@ def test_a_system_that_fails_does_not_stop_the_others(place):
     rows, page = place(COMPARED | {"systems": {"broken": broken, "forest": COMPARED["systems"]["forest"]}})
     assert "treees" in rows[0]["note"]
     assert "treees" in page
+    assert place.failed == ["broken-toy-random", "broken-toy-disjoint"]
     assert rows[2]["uar"]
 
 

@@ -122,9 +122,40 @@ def test_other_data_is_refused(run, toy_corpus, tmp_path):
     shutil.copytree(toy_corpus, fewer)
     shutil.copytree(run, kept)
     next(path for path in sorted(fewer.rglob("*")) if path.is_file()).unlink()
-    with pytest.raises(RecipeError, match="fold1-seed0 was trained on other data"):
-        train(run / "recipe.yaml", [f"data.corpora.folder={fewer}", "training.seeds=[0, 1]"], runs=kept.parent)
+    recipe_before = (kept / "recipe.yaml").read_text()
+    for seeds in ("[0, 1]", "[0]"):  # something is left to train, or nothing
+        with pytest.raises(RecipeError, match="was trained on other data: files, labels or words have changed since"):
+            train(run / "recipe.yaml", [f"data.corpora.folder={fewer}", f"training.seeds={seeds}"], runs=kept.parent)
     assert not (kept / "fold1-seed1").exists()
+    assert (kept / "recipe.yaml").read_text() == recipe_before
+
+
+def test_the_same_names_with_other_sounds_are_refused(run, toy_corpus, tmp_path):
+    other, kept = tmp_path / "other", tmp_path / "runs" / run.name
+    shutil.copytree(toy_corpus, other)
+    shutil.copytree(run, kept)
+    first, second = sorted(other.rglob("*.wav"))[:2]
+    shutil.copy(first, second)
+    with pytest.raises(RecipeError, match="fold1-seed0 was trained on other data"):
+        train(run / "recipe.yaml", [f"data.corpora.folder={other}", "training.seeds=[0, 1]"], runs=kept.parent)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (
+            "own:angry|hapy|neutral|sad",
+            "data.labels: no clip has the label 'hapy'; did you mean 'happy'? (known: happy)",
+        ),
+        ("own:angry|happy|neutral|sad|bored", "data.labels: no clip has the label 'bored'; leave it out"),
+        ("own:angry", "data.labels: 'angry' alone tells nothing apart; expected two labels at least"),
+    ],
+)
+def test_labels_without_clips_are_refused(labels, says, toy_corpus, tmp_path):
+    recipe = toy.recipe(tmp_path / "toy.yaml", toy_corpus, **FOREST)
+    with pytest.raises(RecipeError) as error:
+        train(recipe, [f"data.labels={labels}"], runs=tmp_path / "runs")
+    assert str(error.value) == says
 
 
 def test_words_are_data_of_what_reads_them(toy_corpus, tmp_path):

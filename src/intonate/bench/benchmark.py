@@ -87,7 +87,7 @@ def benchmark(
     data_root: Path | None = None,
     runs: Path = Path("runs"),
     out: Path = RESULTS,
-) -> Path:
+) -> tuple[Path, list[str]]:
     """Run a suite and write what is known of it.
 
     Args:
@@ -99,7 +99,7 @@ def benchmark(
         out: where the results go.
 
     Returns:
-        The Markdown file.
+        The Markdown file, and the cells that failed; the tables say why.
 
     Raises:
         RecipeError: the suite is not known or not valid, or `only` names no system of it.
@@ -111,7 +111,7 @@ def benchmark(
     suite_run = _SuiteRun(suite, path, runs / path.stem, data_root or Path(suite.data))
     failures = suite_run.train(only, hours)
     rows, tables = suite_run.rows(failures, kept_rows(out / "results" / "suites" / f"{path.stem}.json"))
-    return write(path.stem, suite, rows, tables, out)
+    return write(path.stem, suite, rows, tables, out), suite_run.failed
 
 
 class _SuiteRun:
@@ -121,6 +121,7 @@ class _SuiteRun:
         self.suite, self.path, self.runs, self.data_root = suite, path, runs, data_root
         self.utterances = cache(self._utterances)
         self.facts = cache(speed.facts)
+        self.failed: list[str] = []
 
     def cells(self, only: Sequence[str] = ()) -> Iterator[Cell]:
         """Every cell, system by system; `only` these systems."""
@@ -154,6 +155,7 @@ class _SuiteRun:
                     fit.train(recipe, cell.overrides(self.data_root), self.runs)
             except IntonateError as error:
                 failures[cell.name] = str(error)
+                self.failed.append(cell.name)
                 console.print(f"  [red]failed[/] {error}", highlight=False)
         return failures
 

@@ -201,11 +201,29 @@ def labelled_rows(
     # Labels of one's own are no emotions that a manifest could name.
     has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
     rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
+    rows, repeated = _once(rows)
     if inputs.takes_text(spec):
         rows = transcripts.fill(rows, manifest_path)
     omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
     utterances = data.with_labels(rows, merge_name)
-    return utterances, notes_on(spec, utterances, omitted_counts, whole)
+    notes = [f"{repeated:,} rows of the table repeat another, and count once."] if repeated else []
+    return utterances, notes + notes_on(spec, utterances, omitted_counts, whole)
+
+
+def _once(rows: Sequence[Utterance]) -> tuple[list[Utterance], int]:
+    """Each clip once, and how many rows repeat one.
+
+    Raises:
+        CorpusError: a clip has several labels.
+    """
+    first_rows: dict[tuple[str, float, float | None], Utterance] = {}
+    for row in rows:
+        first = first_rows.setdefault((row.path, row.start_s, row.end_s), row)
+        if first.emotion != row.emotion:
+            raise CorpusError(
+                f"{row.path} is listed as {first.emotion} and as {row.emotion}; expected one label for each"
+            )
+    return list(first_rows.values()), len(rows) - len(first_rows)
 
 
 def answers(
@@ -277,7 +295,8 @@ def merge_of(spec: ModelSpec) -> str:
         raise LabelError(
             f"model {spec.name!r} gives several labels at once, and here clips have one; judge it by intonate evaluate"
         )
-    if spec.merge in MERGES and merged_labels(spec.merge) == tuple(sorted(spec.labels)):
+    is_known = spec.merge in MERGES or spec.merge.startswith(OWN)
+    if is_known and merged_labels(spec.merge) == tuple(sorted(spec.labels)):
         return spec.merge
     name = merge_with_labels(spec.labels)
     if name in MERGES or set(spec.labels) & set(EMOTIONS) or spec.merge.startswith(OWN):

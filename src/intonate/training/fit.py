@@ -51,6 +51,8 @@ from intonate.training.jobs import fit_name, jobs_of, train_texts, without_copie
 from intonate.training.recipe import Recipe, load
 
 console = Console(stderr=True)
+# In a run folder: what its rows were (`provenance.rows_hash`).
+ROWS_HASH = "rows.hash"
 
 
 def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path = "runs") -> Path:
@@ -83,7 +85,7 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
 def _train(recipe: Recipe, folder: Path) -> None:
     recipe, utterances = sources.usable(recipe, sources.read(recipe))
     jobs = jobs_of(recipe, utterances)
-    _claim(folder, recipe)
+    _claim(folder, recipe, provenance.rows_hash(utterances, recipe))
     queue = [job for job in jobs if not (folder / fit_name(job) / "run.json").exists()]
     if recipe.search:
         from intonate.training import search
@@ -153,9 +155,9 @@ def _prior(recipe: Recipe, examples: data.Examples, split: Split, fitted_model: 
     return tuple(round(float(share), 6) for share in label_shares[split.train].mean(axis=0))
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    """Refuse the folder of another recipe that something was trained by, and keep this one in it."""
-    recipe_file = folder / "recipe.yaml"
+def _claim(folder: Path, recipe: Recipe, rows_hash: str) -> None:
+    """Refuse the folder of another recipe that something was trained by, or of other rows; and keep these in it."""
+    recipe_file, rows_file = folder / "recipe.yaml", folder / ROWS_HASH
     is_trained = any(folder.glob("fold*-seed*/*"))
     if recipe_file.exists() and is_trained and (earlier_recipe := load(recipe_file)).hash() != recipe.hash():
         # More folds or seeds of the same recipe belong together; anything else does not.
@@ -167,6 +169,10 @@ def _claim(folder: Path, recipe: Recipe) -> None:
         )
         if earlier_with_these_folds.hash() != recipe.hash():
             raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
+    if is_trained and rows_file.exists() and rows_file.read_text(encoding="utf-8").strip() != rows_hash:
+        raise _other_data_error(folder)
+    if not is_trained:  # nor can be known of a run from before there was such a file
+        rows_file.write_text(f"{rows_hash}\n", encoding="utf-8")
     # Where the data lie is the machine's business, and a run folder may be published.
     recipe_file.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
@@ -176,10 +182,14 @@ def _check_data(recipe: Recipe, examples: data.Examples, fit_folders: Sequence[P
     manifest_hash = provenance.manifest_hash(examples.recordings, recipe)
     for path in fit_folders:
         if json.loads((path / "run.json").read_text(encoding="utf-8"))["manifest_hash"] != manifest_hash:
-            raise RecipeError(
-                f"{path} was trained on other data: files, labels or words have changed since; give this run another "
-                "name (--set name=…)"
-            )
+            raise _other_data_error(path)
+
+
+def _other_data_error(folder: Path) -> RecipeError:
+    return RecipeError(
+        f"{folder} was trained on other data: files, labels or words have changed since; give this run another name "
+        "(--set name=…)"
+    )
 
 
 def _fit(

@@ -41,9 +41,21 @@ def manifest_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
     Neither where files lie nor what they are called counts; what was said does where the recipe's model reads it. Of
     text without a sound, the name of its line stands for the content.
     """
-    digest = hashlib.sha256()
     has_sound = any(not is_text(item.front_end) for item in recipe.inputs.values())
-    keys = keys_of(utterances, hashed=True) if has_sound else [Path(row.path).name for row in utterances]
+    return _digest(keys_of(utterances, hashed=True) if has_sound else _names(utterances), utterances, recipe)
+
+
+def rows_hash(utterances: Sequence[Utterance], recipe: Recipe) -> str:
+    """The same with the names of the files for their content: known before anything is listened to."""
+    return _digest(_names(utterances), utterances, recipe)
+
+
+def _names(utterances: Sequence[Utterance]) -> list[str]:
+    return [Path(row.path).name for row in utterances]
+
+
+def _digest(keys: Sequence[str], utterances: Sequence[Utterance], recipe: Recipe) -> str:
+    digest = hashlib.sha256()
     for row, key in zip(utterances, keys, strict=True):
         words = f"\t{row.text}" if recipe.reads() else ""
         rated = "".join(f"\t{name} {row.ratings.get(name)}" for name in recipe.data.ratings)

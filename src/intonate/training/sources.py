@@ -9,7 +9,8 @@ from rich.console import Console
 
 from intonate import corpora
 from intonate.corpora import manifest, sets, transcripts
-from intonate.errors import RecipeError
+from intonate.emotions import OWN, merge, merged_labels, target_of
+from intonate.errors import RecipeError, did_you_mean
 from intonate.schema import Utterance
 from intonate.training import data, multi_label, ratings
 from intonate.training.recipe import Recipe
@@ -46,8 +47,27 @@ def usable(recipe: Recipe, utterances: Sequence[Utterance]) -> tuple[Recipe, lis
     if recipe.task == "dimensions":
         return recipe, ratings.rows(utterances, recipe.data.ratings, recipe.data.labels)
     if recipe.task == "labels":
-        return recipe, data.with_labels(utterances, recipe.data.labels)
+        rows = data.with_labels(utterances, recipe.data.labels)
+        _refuse_empty_labels(recipe, rows, utterances)
+        return recipe, rows
     rows = multi_label.rows(utterances, recipe.data.manifest)
     recipe = recipe.having({"data.labels": recipe.data.labels or multi_label.merge_of(rows)})
     multi_label.check(rows, recipe.data.labels)
     return recipe, rows
+
+
+def _refuse_empty_labels(recipe: Recipe, rows: Sequence[Utterance], utterances: Sequence[Utterance]) -> None:
+    """Refuse labels of a recipe's own that no clip has, most of them misspelt, and one label that nothing is told from.
+
+    A merge with a name is made for many corpora, of which few have all of its labels.
+    """
+    if not recipe.data.labels.startswith(OWN):
+        return
+    used = {target_of(row, recipe.data.labels) for row in rows}
+    labels = merged_labels(recipe.data.labels)
+    others = sorted({row.emotion for row in utterances} - set(merge(recipe.data.labels)))
+    if empty := [label for label in labels if label not in used]:
+        known = f"; {did_you_mean(empty[0], others)}" if others else "; leave it out"
+        raise RecipeError(f"data.labels: no clip has the label {empty[0]!r}{known}")
+    if len(labels) < 2:
+        raise RecipeError(f"data.labels: {labels[0]!r} alone tells nothing apart; expected two labels at least")

@@ -1,0 +1,39 @@
+"""Which rows of a table a model is judged by."""
+
+from dataclasses import replace
+
+import pytest
+import soundfile
+import tiny
+
+from intonate.errors import CorpusError
+from intonate.training.evaluate import labelled_rows, merge_of
+
+EMOTIONS = ("angry", "happy", "neutral", "sad")
+
+
+def written(folder, *rows):
+    for name in {row.split(",")[0] for row in rows}:
+        soundfile.write(folder / name, tiny.speech(0.5), 16_000)
+    (folder / "table.csv").write_text("\n".join(["file,emotion", *rows]) + "\n")
+    return folder / "table.csv"
+
+
+def test_a_row_that_is_listed_twice_counts_once(tmp_path):
+    table = written(tmp_path, "a.wav,angry", "b.wav,sad", "a.wav,angry")
+    rows, notes = labelled_rows(tiny.spec(), table)
+    assert [row.emotion for row in rows] == ["angry", "sad"]
+    assert notes[0] == "1 rows of the table repeat another, and count once."
+
+
+def test_a_clip_with_two_labels_is_refused(tmp_path):
+    table = written(tmp_path, "a.wav,angry", "a.wav,sad")
+    with pytest.raises(CorpusError, match=r"a\.wav is listed as angry and as sad; expected one label for each"):
+        labelled_rows(tiny.spec(), table)
+
+
+def test_labels_of_ones_own_have_no_place_for_others(tmp_path):
+    spec = replace(tiny.spec(), labels=EMOTIONS, merge="own:angry|happy|neutral|sad")
+    assert merge_of(spec) == "own:angry|happy|neutral|sad"
+    rows, _ = labelled_rows(spec, written(tmp_path, "a.wav,angry", "b.wav,calm", "c.wav,neutral"))
+    assert [row.emotion for row in rows] == ["angry", "neutral"]
