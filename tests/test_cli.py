@@ -195,6 +195,21 @@ def test_output_goes_to_a_file(predict, tmp_path):
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--predictions", "theirs.csv"], "--predictions are answers to the clips of a manifest: name it"),
+        (["compact", "table.csv", "--predictions", "theirs.csv"], "no model is asked: leave compact out"),
+        (["compact"], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
+        ([], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
+    ],
+)
+def test_evaluate_says_what_is_missing(args, says, intonate):
+    status, _, err = intonate("evaluate", *args)
+    assert status == 2
+    assert says in " ".join(err.replace("│", " ").split())
+
+
 def test_subtitles(predict, tmp_path):
     assert predict("long.wav", "--format", "srt")[1].startswith("1\n00:00:00,000 --> ")
     predict("clips", "--format", "srt", "--output", tmp_path / "subtitles")

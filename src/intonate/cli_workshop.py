@@ -170,9 +170,13 @@ def ensemble(
 @workshop.command(rich_help_panel=TRAIN)
 def evaluate(
     model: Annotated[
-        str,
-        typer.Argument(metavar="[MODEL]", help="A built-in name, a model file or a run folder; none with answers."),
-    ],
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A built-in name, a model file or a run folder; none with answers.",
+            show_default=False,
+        ),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Argument(
@@ -222,11 +226,15 @@ def evaluate(
             raise typer.BadParameter("--explain asks a model again about changed sounds; answers alone cannot be asked")
         from intonate.bench.outside import evaluate as score_answers
 
-        print(score_answers(predictions, manifest or Path(model), report, _pairs(name), labels))
+        if model is None:
+            raise typer.BadParameter("--predictions are answers to the clips of a manifest: name it")
+        if manifest is not None:
+            raise typer.BadParameter(f"--predictions has the answers, and no model is asked: leave {model} out")
+        print(score_answers(predictions, Path(model), report, _pairs(name), labels))
         return
     if noise is not None and not card:
         raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
-    if manifest is None:
+    if model is None or manifest is None:
         raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
     use_device(device)
     convert_checkpoints(model)
