@@ -174,6 +174,17 @@ def pickled(folder):
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def unfetched(*files):
+    """As git without git-lfs leaves them; the weights that were there are none of those."""
+
+    def change(folder):
+        (folder / "model.safetensors").unlink()
+        for file in files:
+            (folder / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:c6f9\nsize 72862\n")
+
+    return change
+
+
 def headless(folder):
     from safetensors.torch import load_file, save_file
 
@@ -205,6 +216,14 @@ REFUSED = {
     "nothing about sound": (without("preprocessor_config.json"), "has no preprocessor_config.json"),
     "no weights": (without("model.safetensors"), "has no model.safetensors"),
     "a pickle that is none": (pickled, r"pytorch_model.bin cannot be read as weights of torch"),
+    "safetensors that git-lfs has not fetched": (
+        unfetched("model.safetensors"),
+        r"model\.safetensors is a Git LFS pointer, .* run `git lfs pull` in its repository, or fetch the file again",
+    ),
+    "a pickle that git-lfs has not fetched": (
+        unfetched("pytorch_model.bin"),
+        r"pytorch_model\.bin is a Git LFS pointer, .* run `git lfs pull` in its repository, or fetch the file again",
+    ),
     "no head": (headless, r"no weights for classifier.bias, classifier.weight .* answers would be random"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
     "weights that are damaged": (

@@ -192,8 +192,75 @@ def test_one_sentence_for_each_fault(tmp_path, text, message):
 def test_no_manifest_and_no_text(tmp_path):
     with pytest.raises(CorpusError, match="does not exist"):
         manifest.read(tmp_path / "none.csv")
-    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00\x81")
+    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00\xd8")
     with pytest.raises(CorpusError, match="cannot be read as a CSV"):
         manifest.read(tmp_path / "labels.csv")
     with pytest.raises(CorpusError, match="make it first"):
         manifest.write(tmp_path / "nowhere" / "m.csv", [])
+
+
+def test_all_faulty_rows_are_named_at_once(tmp_path):
+    touch(tmp_path, "a.wav")
+    rows = ["a.wav,hapy", "a.wav,sad", "a.wav,", "a.wav,hapy", "a.wav,nan", ",sad"]
+    with pytest.raises(LabelError) as caught:
+        manifest.read(table(tmp_path, "file,emotion\n" + "\n".join(rows)))
+    message = str(caught.value)
+    assert "has 5 rows with faults: lines 2, 5: emotion 'hapy' is not known; did you mean 'happy'" in message
+    assert "lines 4, 6: the emotion is empty; fill it or drop the row" in message
+    assert "line 7: the file column is empty" in message
+    rows = [f"a.wav,wrong{number}" for number in range(12)]
+    with pytest.raises(LabelError, match=r"12 rows with faults: line 2: .*'wrong9'.*; and 2 more faults$"):
+        manifest.read(table(tmp_path, "file,emotion\n" + "\n".join(rows)))
+    with pytest.raises(LabelError, match=r"line 2: the emotion is empty; fill it or drop the row$"):
+        manifest.read(table(tmp_path, "file,emotion\na.wav,\n"))
+
+
+def test_a_cell_that_pandas_left_empty_needs_no_emotion_beside_ratings(tmp_path):
+    touch(tmp_path, "a.wav")
+    (row,) = manifest.read(table(tmp_path, "file,emotion,valence\na.wav,nan,2\n"))
+    assert (row.emotion, row.raw_label, row.ratings) == ("", "", {"valence": 2.0})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a backslash is a slash")
+def test_backslashes_of_windows_find_their_files(tmp_path):
+    touch(tmp_path, "c/a.wav", "odd\\name.wav")
+    rows = manifest.read(table(tmp_path, "file,emotion\nc\\a.wav,sad\nodd\\name.wav,sad\n"))
+    assert [row.path for row in rows] == [str(tmp_path / "c/a.wav"), str(tmp_path / "odd\\name.wav")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_with_a_byte_order_mark(tmp_path, encoding):
+    touch(tmp_path, "ą.wav")
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (row,) = manifest.read(table(tmp_path, f"{mark}file\temotion\r\ną.wav\tsad\r\n", encoding))
+    assert (row.path, row.emotion) == (str(tmp_path / "ą.wav"), "sad")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("file,emotion\nä.wav,sad\n".encode("cp1252"), "cannot be read as a CSV in UTF-8 .*; save it as CSV UTF-8"),
+        ("file,emotion\na.wav,sad\n".encode("utf-16-le"), "NUL characters.; save it as CSV UTF-8"),
+        (b"PK\x03\x04\x14\x00", "is an Excel file or an archive, not a CSV; save it as CSV UTF-8"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old Excel file, not a CSV; save it as CSV UTF-8"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "LFS pointer, not .*: git lfs pull"),
+        (b"file,emotion\n\n", "has a header and no rows; expected a row for each recording"),
+        (b'[{"file": "a.wav"}]', "line 1 is no JSON object .* save the table as CSV"),
+        (b'{\n"file": "a.wav"\n}\n', "line 1 is no JSON object .* save the table as CSV"),
+    ],
+)
+def test_what_is_no_table_is_told_with_a_way_out(tmp_path, data, message):
+    (tmp_path / "labels.csv").write_bytes(data)
+    with pytest.raises(CorpusError, match=message):
+        manifest.read(tmp_path / "labels.csv")
+
+
+def test_json_lines_are_a_table(tmp_path):
+    touch(tmp_path, "a.wav")
+    lines = ['{"file_name": "a.wav", "label": "joy"}', "", '{"label": null, "file_name": "a.wav", "labels": ["sad"]}']
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+    rows = manifest.read(tmp_path / "metadata.jsonl")
+    assert [(row.emotion, row.labels) for row in rows] == [("happy", None), ("sad", ("sad",))]
+    (tmp_path / "metadata.jsonl").write_text("\n".join((lines[0], lines[0].replace("joy", "joi"))))
+    with pytest.raises(LabelError, match="jsonl, line 2: emotion 'joi'"):
+        manifest.read(tmp_path / "metadata.jsonl")

@@ -1,5 +1,7 @@
 """What is label and who speaks, guessed and overridden."""
 
+import os
+
 import pytest
 
 from intonate.corpora import own
@@ -62,3 +64,97 @@ def test_two_spellings_that_would_become_one_stay_two(tmp_path):
 def test_a_pattern_that_cannot_be_used(tmp_path, pattern, message):
     with pytest.raises(CorpusError, match=message):
         own.read(lay(tmp_path, "a/1.wav", "b/1.wav"), label=pattern)
+
+
+SPLIT = [f"{part}/{k}.wav" for part in ("Train", "test") for k in range(2)]
+
+
+def test_parts_of_a_split_are_neither_labels_nor_speakers(tmp_path):
+    lay(tmp_path / "bare", *SPLIT)
+    with pytest.raises(CorpusError, match=r"its folders are parts of a split \(Train, test\)"):
+        own.read(tmp_path / "bare")
+    names = [f"{part}/{label}/{k}.wav" for part in ("train", "val") for label in ("rude", "polite") for k in range(3)]
+    rows = own.read(lay(tmp_path / "labelled", *names)).utterances
+    assert {(row.emotion, row.speaker) for row in rows} == {("rude", ""), ("polite", "")}
+
+
+@pytest.mark.parametrize(
+    "names", [("train.csv", "test.csv"), ("Train/metadata.csv", "test/metadata.csv"), ("Train/m.jsonl", "test/m.csv")]
+)
+def test_of_several_tables_in_a_folder_one_has_to_be_named(tmp_path, names):
+    lay(tmp_path, *SPLIT)
+    for name in names:
+        text = '{"file_name": "0.wav", "label": "x"}\n' if name.endswith("jsonl") else "file_name,label\n0.wav,x\n"
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CorpusError, match=r"2 tables .*; name one, e\.g\. ") as caught:
+        own.read(tmp_path)
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_a_single_table_in_a_sub_folder_is_used(tmp_path):
+    lay(tmp_path, *SPLIT)
+    text = '{"file_name": "0.wav", "label": "x"}\n{"file_name": "1.wav", "label": "y"}\n'
+    (tmp_path / "test/metadata.jsonl").write_text(text)
+    (tmp_path / "notes.csv").write_text("what,when\na,b\n")
+    (tmp_path / "test.csv").write_text("file\nTrain/0.wav\n")
+    rows = own.read(tmp_path).utterances
+    assert [(row.path, row.emotion) for row in rows] == [
+        (str(tmp_path / "test/0.wav"), "x"),
+        (str(tmp_path / "test/1.wav"), "y"),
+    ]
+
+
+def test_a_table_in_a_sub_folder_names_files_from_the_root_as_well(tmp_path):
+    lay(tmp_path, "sounds/a.wav", "sounds/b.wav", "tables/empty.txt")
+    (tmp_path / "tables/labels.csv").write_text("file,label\nsounds/a.wav,x\nb.wav,y\n")
+    rows = own.read(tmp_path).utterances
+    assert [row.path for row in rows] == [str(tmp_path / "sounds/a.wav"), str(tmp_path / "sounds/b.wav")]
+
+
+def test_tables_that_are_not_meant_leave_the_folders_labels(tmp_path):
+    lay(tmp_path, "rude/1.wav", "polite/1.wav", "model-report/empty.txt")
+    (tmp_path / "model-report/predictions.csv").write_text("file,label\nrude/1.wav,x\n")
+    (tmp_path / "rude/notes.csv").write_text("what,when\na,b\n")
+    assert own.read(tmp_path).labels == ("polite", "rude")
+    (tmp_path / "a.csv").write_text("file,label\nrude/1.wav,x\n")
+    (tmp_path / "b.csv").write_text("file,label\nrude/1.wav,x\n")
+    assert own.read(tmp_path, label="^([^/]+)/").labels == ("polite", "rude")
+
+
+def test_spellings_of_a_label_are_one(tmp_path):
+    lay(tmp_path, "a.wav")
+    table = tmp_path / "t.csv"
+    table.write_text('file,label\na.wav,RUDE\na.wav,rude\na.wav,"rude "\na.wav,Joy\na.wav,joy\na.wav,JOY\n')
+    found = own.read(table)
+    assert [row.emotion for row in found.utterances] == ["rude"] * 3 + ["happy"] * 3
+    assert "label 'RUDE' is called 'rude'" in found.notes
+    assert {row.emotion for row in own.with_labels(found, ("Rude", "happy"))} == {"Rude", "happy"}
+    # A model of before that has both keeps both.
+    before = own.with_labels(found, ("RUDE", "rude", "happy"))
+    assert [row.emotion for row in before[:3]] == ["RUDE", "rude", "rude"]
+
+
+def test_blanks_around_the_name_of_a_folder_are_no_label_of_their_own(tmp_path):
+    names = [f"{label}/{k}.wav" for label in ("rude", "polite") for k in range(2)]
+    assert own.read(lay(tmp_path, *names, "Rude /9.wav")).labels == ("polite", "rude")
+
+
+def test_all_faulty_rows_are_named_at_once(tmp_path):
+    lay(tmp_path, "a.wav")
+    rows = ["a.wav,nan,", "a.wav,x,1", "", "a.wav,None,", ",x,", "a.wav,x,early", "gone.wav,x,"]
+    (tmp_path / "t.csv").write_text("file,label,start\n" + "\n".join(rows))
+    with pytest.raises(CorpusError) as caught:
+        own.read(tmp_path / "t.csv")
+    assert str(caught.value).endswith(
+        "t.csv has 4 rows with faults: lines 2, 5: the label is empty; fill it or drop the row; "
+        "line 6: the file is empty; fill it or drop the row; "
+        "line 7: start is 'early'; expected a number, zero or more"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a backslash is a slash")
+def test_backslashes_of_windows_find_their_files(tmp_path):
+    lay(tmp_path, "c/a.wav", "c/deep/b.wav")
+    (tmp_path / "t.csv").write_text("file,label\nc\\a.wav,x\nC:\\me\\b.wav,y\n", encoding="utf-16")
+    rows = own.read(tmp_path / "t.csv").utterances
+    assert [row.path for row in rows] == [str(tmp_path / "c/a.wav"), str(tmp_path / "c/deep/b.wav")]

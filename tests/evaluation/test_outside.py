@@ -11,6 +11,7 @@ import pytest
 from intonate.errors import CorpusError, LabelError
 from intonate.evaluation import outside
 from intonate.evaluation.bootstrap import measure
+from intonate.evaluation.protocol import scores
 
 
 @pytest.fixture
@@ -110,3 +111,26 @@ def test_the_truth_may_be_in_the_same_file(tmp_path):
     assert measure(table, "accuracy") == 0.5
     with pytest.raises(CorpusError, match="no column of the truth"):
         outside.read_with_truth(write(tmp_path / "none.csv", ["file,prediction", "a.wav,happy"]))
+
+
+def test_an_empty_answer_is_none(rows, tmp_path):
+    lines = ["file,prediction", *(f"{row.path},{row.emotion if place > 2 else ''}" for place, row in enumerate(rows))]
+    lines.append(f"elsewhere/{Path(rows[0].path).parent.name}/{Path(rows[0].path).name},happy")
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert "" not in reading.table.labels
+    assert len(reading.table) == len(rows) - 3
+    assert any(note.startswith("3 of the manifest without a prediction") for note in reading.notes)
+    nothing = write(tmp_path / "nothing.csv", ["file,prediction", *(f"{row.path}," for row in rows)])
+    with pytest.raises(CorpusError, match="has a label"):
+        outside.read(nothing, rows)
+
+
+def test_an_unknown_spelling_makes_no_scores_of_labels(rows, tmp_path):
+    lines = [
+        "file,prediction",
+        *(f"{row.path},{row.emotion if place > 2 else 'joyyy'}" for place, row in enumerate(rows)),
+    ]
+    (condition,) = scores(outside.read(write(tmp_path / "theirs.csv", lines), rows).table, repeats=20)["conditions"]
+    for view in (condition["open"], condition["restricted"]):
+        assert view["overall"]["uar"]["value"] > 0.9
+        assert all(view["overall"][name]["value"] is None for name in ("auc", "ece", "brier", "nll"))

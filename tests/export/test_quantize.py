@@ -23,10 +23,13 @@ from intonate.corpora import manifest, read
 from intonate.errors import ModelError
 from intonate.export import convolutions, quantize
 from intonate.export.ensemble import MEMBERS_KEY, combine
+from intonate.export.onnx import write_sklearn
 from intonate.features.normalise import SpeakerStatistics
+from intonate.models import classical
 from intonate.recognizer import builtin, inputs
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
+from intonate.schema import ModelInput, ModelSpec
 from intonate.training import validation
 from intonate.training.evaluate import evaluate
 from intonate.training.fit import train
@@ -170,6 +173,20 @@ def test_what_has_no_products_is_left_alone(tmp_path):
     onnx.save(graph, str(tmp_path / "means.onnx"))
     with pytest.raises(ModelError, match="no weights that could be quantised"):
         quantize.quantized(tmp_path / "means.onnx", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_has_no_fp16_is_refused_by_its_own_name(tmp_path):
+    """The converter makes a graph of it that nothing opens."""
+    rng, labels = np.random.default_rng(0), ("angry", "happy")
+    spec = ModelSpec("near", labels, (ModelInput("voice", "voice_functionals"),), output="log_probabilities")
+    features = rng.normal(size=(24, 5)).astype(np.float32)
+    pipeline = classical.knn(0, neighbours=1).fit(features, np.repeat([0, 1], 12))
+    write_sklearn(pipeline, spec, [{"voice": row} for row in features[:3]], tmp_path / "near.onnx", (0, 1))
+    with pytest.raises(ModelError) as refused:
+        quantize.quantized(tmp_path / "near.onnx", tmp_path / "out", "fp16")
+    kind = "holds a kind of model that cannot be written in fp16; use it as it is"
+    assert str(refused.value) == f"{tmp_path / 'near.onnx'} {kind}"
     assert not list((tmp_path / "out").iterdir())
 
 

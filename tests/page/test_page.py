@@ -319,6 +319,15 @@ def test_a_new_session_takes_nobodys_place(site):
     assert "1 labelled" in page.inner_text(".piece"), "the first session, with its label"
 
 
+def test_a_file_that_fails_among_others_is_named_at_the_end(site, tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    page = site.open()
+    page.set_input_files("#file", [tmp_path / "broken.json", ROOT / "examples" / "angry.flac"])
+    page.wait_for_selector("#after:not([hidden])")
+    until(page, "document.querySelector('#notice').textContent.includes('broken.json: ')")
+    assert page.inner_text("#session-title") == "angry.flac"
+
+
 def test_closing_the_page_asks_where_something_would_be_lost(site):
     page = site.open()
     page.set_input_files("#file", ROOT / "examples" / "angry.flac")

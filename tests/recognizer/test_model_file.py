@@ -46,6 +46,25 @@ def test_not_onnx(tmp_path, content, says):
         read_model(tmp_path / "m.onnx")
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:c6f9\nsize 72862\n"
+
+
+@pytest.mark.parametrize("reader", [read_model, read_spec])
+def test_what_git_lfs_has_not_fetched(tmp_path, reader):
+    (tmp_path / "m.onnx").write_bytes(POINTER)
+    with pytest.raises(ModelError, match=r"m\.onnx is a Git LFS pointer, .* run `git lfs pull` in its repository, or"):
+        reader(tmp_path / "m.onnx")
+
+
+def test_weights_beside_the_file_that_git_lfs_has_not_fetched(tmp_path, tiny_model):
+    path = tmp_path / "large.onnx"
+    model = onnx.load(tiny_model)
+    onnx.save(model, path, save_as_external_data=True, location="large.onnx.data", size_threshold=200)
+    (tmp_path / "large.onnx.data").write_bytes(POINTER)
+    with pytest.raises(ModelError, match=r"large\.onnx\.data is a Git LFS pointer"):
+        read_model(path)
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
 def test_truncated(tmp_path, tiny_model, part):
     whole = tiny_model.read_bytes()

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def certificate(tmp_path_factory):
     "options",
     [
         [],
-        ["--host", "0.0.0.0", "--allow-host", "voice.example", "--allow-origin", "https://app.example"],
+        ["--host", "0.0.0.0", "--allow-host", "voice.example:8443", "--allow-origin", "https://app.example/"],
         ["--host", "::1"],
         "tls",
     ],
@@ -52,6 +53,13 @@ def test_it_is_found_with_every_option(options, tiny_model, request, tmp_path):
             found = list(health.listening_at(Path("/proc") / str(process.pid)))
             assert [number for _, number in found] == [port]
             assert health.is_alive(*found[0])
+            if "--allow-host" in options:  # with a port and a slash, as they stand in an address
+                address = f"http://127.0.0.1:{port}/v1/models"
+                headers = {"Host": "voice.example:8443", "Origin": "https://app.example"}
+                headers["Authorization"] = "Bearer a-token-of-24-characters"
+                assert (
+                    urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=10).status == 200
+                )
             assert Path("/proc", str(process.pid)) in set(health._services())
         finally:
             process.terminate()

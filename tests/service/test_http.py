@@ -1,5 +1,6 @@
 """Predictions, models, health, figures and documents; who may ask, and what is told to who asks for the impossible."""
 
+import base64
 import io
 import json
 import socket
@@ -350,6 +351,12 @@ def test_several_recordings_in_one_request(service):
     rows = service.request("POST", "/v1/predictions?format=csv", both, headers).body.decode().splitlines()
     assert len(rows) == 3
     assert service.request("POST", "/v1/predictions?format=srt", both, headers).status == 400
+    rttm = service.request("POST", "/v1/predictions?format=rttm", both, headers).body.decode()
+    assert ";; two.wav: the upload is not audio" in rttm
+
+
+def test_sound_without_a_header_gets_a_way_out(service):
+    assert "in the field raw, e.g. raw=ulaw:8000" in service.upload(bytes(range(256)) * 90, "call.ulaw").json["error"]
 
 
 @pytest.mark.parametrize(
@@ -384,6 +391,15 @@ def test_hugging_faces_client(service, recognizer):
     expected = recognizer.predict(wav()).to_dict()["scores"]
     assert [{"label": one.label, "score": one.score} for one in found] == expected
     assert len(client.audio_classification(wav(), top_k=2)) == 2
+    assert len(service.request("POST", "/models/tiny?top_k=2", wav()).json) == 2
+    message = {"inputs": base64.b64encode(wav()).decode(), "parameters": {"top_k": None}}
+    kind = {"Content-Type": "application/json"}
+    for top_k, count in ((2, 2), (None, len(expected))):
+        answer = service.request("POST", "/models/tiny", json.dumps(message | {"top_k": top_k}).encode(), kind)
+        assert len(answer.json) == count
+    assert "did you mean 'top_k'" in service.request("POST", "/models/tiny?topk=2", wav()).json["error"]
+    refused = service.request("POST", "/models/tiny", *form(wav()))
+    assert (refused.status, refused.json["error"][:30]) == (415, "a form is not taken here: send")
     assert service.request("POST", "/models/tinny", wav()).status == 404
     for body in (b"[]", b'{"inputs": 3}', b"{}", b'{"inputs": "!"}'):
         refused = service.request("POST", "/models/tiny", body, {"Content-Type": "application/json"})

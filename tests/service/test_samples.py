@@ -57,6 +57,19 @@ def test_one_encoding_sent_as_another():
         ENCODINGS["f32le"].decode(np.full(4, 8.5, "<f4").tobytes())
 
 
+def test_messages_of_vonage():
+    connected = {"event": "websocket:connected", "content-type": "audio/l16;rate=16000"}
+    others = [{"event": f"websocket:{name}"} for name in ("dtmf", "cleared", "notify")]
+    assert [gateway_sound(message, "s16le", 16_000) for message in (connected, *others)] == [b""] * 4
+    with pytest.raises(AudioError, match="the gateway sends s16le at 16000 Hz, but the address says s16le at 8000 Hz"):
+        gateway_sound(connected, "s16le", 8000)
+
+
+def test_a_later_piece_of_a_recording_is_refused():
+    with pytest.raises(AudioError, match="this is a later piece of a WebM recording"):
+        check_beginning(b"\x1f\x43\xb6\x75" + bytes(60), "s16le")
+
+
 def test_messages_of_telephone_gateways():
     start = {"event": "start", "start": {"mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000}}}
     telnyx = {"event": "start", "start": {"media_format": {"encoding": "PCMU", "sample_rate": 8000}}}

@@ -10,8 +10,10 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from intonate.audio import mpeg
+from intonate.errors import IntonateError
 
 # Enough for every magic below, and for three frames of MPEG audio.
 HEAD_BYTES = 8192
@@ -67,11 +69,13 @@ MP3 = Kind("mp3", "mp3", True)
 ADTS = Kind("aac", "aac")
 LOAS = Kind("loas", "loas")
 
+# What a large file leaves behind in a repository that was cloned without git-lfs.
+_GIT_LFS = rb"version https://git-lfs"
 # (offset, magic, what it is and how to go on): files that are no sound, by what people take for one.
 _FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
-        rb"version https://git-lfs",
+        _GIT_LFS,
         "is a Git LFS pointer, not the sound itself; fetch the sounds with: git lfs pull",
     ),
     (
@@ -141,6 +145,21 @@ def of(head: bytes) -> Kind | None:
     return MP3 if mpeg.frames_run(head, 0) >= 2 else None
 
 
+def check_fetched(path: Path, error: type[IntonateError]) -> None:
+    """Refuse a file, of whatever kind it should be, in whose place there is only its Git LFS pointer.
+
+    Raises:
+        IntonateError: it is one; of the class `error`.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        if re.match(_GIT_LFS, file.read(HEAD_BYTES)):
+            raise error(
+                f"{path} is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository, or fetch the "
+                "file again"
+            )
+
+
 def explanation(head: bytes, suffix: str = "") -> str | None:
     """The end of a sentence for a file that is no sound, and how to go on; None for one that nobody knows.
 
@@ -151,7 +170,7 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
     for position, magic, text in FOREIGN_MAGICS:
         if magic.match(head, position):
             return text
-    if _is_later_webm(head):
+    if is_later_webm(head):
         return LATER_WEBM
     if head[:4] == b"OggS":
         return "is damaged: its first page cannot be read"
@@ -167,7 +186,7 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
     return None
 
 
-def _is_later_webm(head: bytes) -> bool:
+def is_later_webm(head: bytes) -> bool:
     """Whether three blocks of Matroska follow each other somewhere near the beginning, or a cluster starts there."""
     if head[:4] == b"\x1f\x43\xb6\x75":
         return True

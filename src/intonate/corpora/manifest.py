@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
 import json
 import math
 import os
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from intonate.corpora.overlap import first_few
+from intonate.corpora.table_text import EMPTY, file_in, json_rows, read_text, refuse_faulty_rows
 from intonate.emotions import EMOTIONS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -107,11 +109,11 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
 
     Raises:
         CorpusError: the file is missing or no such table, or names audio files that do not exist (listed at once).
-        LabelError: an emotion is not known; the message names file, line and the nearest one.
+        LabelError: an emotion is not known; the message names file, line and the nearest one. Of several faulty rows
+            all are named.
     """
     utterances, problems = read_all(path)
-    if problems:
-        raise problems[0]
+    refuse_faulty_rows(Path(path), problems)
     _refuse_missing_files([utterance.path for utterance in utterances], Path(path))
     return utterances
 
@@ -142,6 +144,8 @@ def read_with_folds(
     rows = read_rows(path)
     header = rows[0][1] if rows else []
     columns = _column_positions(header, path)
+    if not any(any(row) for _, row in rows[1:]):
+        raise CorpusError(f"{path} has a header and no rows; expected a row for each recording")
     names = [name.strip().lower() for name in header]
     fold_places = [names.index(name) for name in FOLD_NAMES if name in names][:1]
     for line, row in rows[1:]:
@@ -158,16 +162,19 @@ def read_with_folds(
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """The line at which each row of a CSV (comma, semicolon or tab) ends, and its cells; empty rows are rows, too.
 
+    A table with a JSON object on each line is read as well: its first row, of line 0, has the names of the columns.
+
     Raises:
         CorpusError: it is no such file.
     """
+    text = read_text(path)
+    if (rows_of_json := json_rows(text, path)) is not None:
+        return rows_of_json
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            rows = csv.reader(file, delimiter=delimiter(header))
-            return [(rows.line_num, row) for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        header = io.StringIO(text).readline()
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(header))
+        return [(rows.line_num, row) for row in rows]
+    except csv.Error as error:
         raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
 
 
@@ -201,6 +208,8 @@ def _column_positions(header: list[str], path: Path) -> dict[str, int]:
 def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
     cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
     location = f"{path}, line {line}"
+    if cell.get("emotion") in EMPTY:
+        cell["emotion"] = ""
     if not cell["file"]:
         raise CorpusError(f"{location}: the file column is empty")
     ratings = _parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location)
@@ -208,7 +217,9 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     labels = parse_labels(cell.get("labels", ""), location)
     try:
         emotion = cell.get("emotion", "")
-        if emotion or ("emotion" in columns and not ratings and labels is None):
+        if not emotion and "emotion" in columns and not ratings and labels is None:
+            raise LabelError("the emotion is empty; fill it or drop the row")
+        if emotion:
             emotion = canonical(emotion)
         elif labels and len(labels) == 1 and labels[0] in EMOTIONS:
             emotion = labels[0]
@@ -226,7 +237,7 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     if end_s is not None and end_s <= start_s:
         raise CorpusError(f"{location}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
     return Utterance(
-        path=os.path.normpath(path.parent / cell["file"]),
+        path=file_in(path.parent, cell["file"]),
         emotion=emotion,
         raw_label=cell.get("raw_label", "") or cell.get("emotion", ""),
         speaker=speaker if "/" in speaker or not speaker else f"{corpus}/{speaker}",

@@ -18,6 +18,7 @@ from intonate.audio.decode import AUDIO_SUFFIXES
 from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds, read_rows
 from intonate.corpora.overlap import first_few
 from intonate.corpora.reader import files
+from intonate.corpora.table_text import EMPTY, file_in, refuse_faulty_rows
 from intonate.emotions import canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -36,6 +37,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 # What the page saves labels as, and the label that it gives to a piece without speech.
 LABELS_FORMAT, SILENCE = "intonate-labels", "silence"
+TABLES = (".csv", ".tsv", ".jsonl")
+# What folders of a split are called, in lower case: never labels, and nobody's name.
+SPLIT_PARTS = frozenset(
+    ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "evaluation")
+)
+# How the folders end that Intonate writes its own tables into.
+REPORT = "-report"
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Recordings:
 
 
 def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", file: str = "") -> Recordings:
-    """Read a CSV (or TSV), a folder, or the labels that the page saved beside the recording of a session.
+    """Read a CSV (TSV, JSON lines), a folder, or the labels that the page saved beside the recording of a session.
 
     Args:
         source: the table, folder or `… labels.json`.
@@ -65,13 +73,13 @@ def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", fil
         file: the column of the files.
 
     Raises:
-        CorpusError: nothing is there, a column or a file is missing, or no label can be found.
+        CorpusError: nothing is there, a column or a file is missing, no label can be found, or a folder has several
+            tables.
     """
     path = Path(source)
     if path.is_dir():
-        tables = sorted(entry for suffix in ("*.csv", "*.tsv") for entry in path.glob(suffix))
-        if len(tables) == 1:
-            return _with_usual_labels(_read_table(tables[0], label, speaker, file))
+        if (table := _table_of_folder(path, {"label": label, "speaker": speaker, "file": file})) is not None:
+            return _with_usual_labels(_read_table(table, label, speaker, file, path))
         if sessions := sorted(path.glob("*labels.json")):
             parts = [_read_session(entry) for entry in sessions]
             return _with_usual_labels(
@@ -89,63 +97,127 @@ def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", fil
 
 def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance]:
     """The rows with each label spelled as a model spells it, whatever the case; the others as they are."""
-    spelling = {label.lower(): label for label in labels}
-    return [
-        replace(row, emotion=spelling.get(row.raw_label.lower(), spelling.get(row.emotion.lower(), row.emotion)))
-        for row in recordings.utterances
-    ]
+    # A model of before may have two labels that differ in case only: what is spelled just so goes first.
+    spelling = {_label_key(label): label for label in labels} | {label: label for label in labels}
+
+    def spelled(row: Utterance) -> str:
+        names = (row.raw_label, _label_key(row.raw_label), row.emotion, _label_key(row.emotion))
+        return next((spelling[name] for name in names if name in spelling), row.emotion)
+
+    return [replace(row, emotion=spelled(row)) for row in recordings.utterances]
+
+
+def _label_key(label: str) -> str:
+    """What all spellings of a label have in common."""
+    return label.strip().lower()
 
 
 def _with_usual_labels(recordings: Recordings) -> Recordings:
-    """Known emotions under their usual names, where no two labels become one by it."""
-    names = sorted({row.raw_label for row in recordings.utterances})
-    usual_names = {name: canonical_or_same(name) for name in names}
-    if len(set(usual_names.values())) < len(names):
-        usual_names = {name: name for name in names}
-    notes = [
-        f"label {name!r} is called {usual_name!r}" for name, usual_name in usual_names.items() if name != usual_name
-    ]
-    if invalid_names := [name for name in names if "|" in name]:
+    """One name for each label, the commonest spelling; known emotions under their usual names, where no two labels
+    become one by it.
+    """
+    spellings = Counter(row.raw_label for row in recordings.utterances)
+    if invalid_names := [name for name in spellings if "|" in name]:
         raise CorpusError(f"label {invalid_names[0]!r} has a '|' in it, which separates labels; rename it")
-    rows = [replace(row, emotion=usual_names[row.raw_label]) for row in recordings.utterances]
+    names: dict[str, str] = {}
+    for spelling, _ in spellings.most_common():
+        names.setdefault(_label_key(spelling), spelling.strip())
+    usual_names = {key: canonical_or_same(name) for key, name in names.items()}
+    if len(set(usual_names.values())) == len(names):
+        names = usual_names
+    notes = [
+        f"label {spelling!r} is called {names[_label_key(spelling)]!r}"
+        for spelling in sorted(spellings)
+        if spelling != names[_label_key(spelling)]
+    ]
+    rows = [replace(row, emotion=names[_label_key(row.raw_label)]) for row in recordings.utterances]
     return Recordings(rows, [*recordings.notes, *notes])
 
 
-def _read_table(path: Path, label: str, speaker: str, file: str) -> Recordings:
-    rows = [row for _, row in read_rows(path) if any(row)]
+def _table_of_folder(root: Path, chosen_names: dict[str, str]) -> Path | None:
+    """The table that tells the labels of a folder: in it, or directly in its sub-folders; None where there is none.
+
+    Raises:
+        CorpusError: there are several.
+    """
+    if "(" in chosen_names["label"]:  # a pattern for the paths of files
+        return None
+    root_tables = _tables_in(root)
+    labelled = [path for path in root_tables if _has_labels(path, chosen_names)]
+    if len(labelled) == 1 or (len(root_tables) == 1 and not labelled):
+        return (labelled or root_tables)[0]
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.name.startswith(".") and not folder.name.endswith(REPORT):
+            labelled += [path for path in _tables_in(folder) if _has_labels(path, chosen_names)]
+    if len(labelled) > 1:
+        names = first_few([path.relative_to(root).as_posix() for path in labelled], 10)
+        raise CorpusError(
+            f"{root} holds {len(labelled)} tables with labels, and it is not clear which one is meant: {names}; "
+            f"name one, e.g. {labelled[0]}, or take the names of folders for labels with --label '^([^/]+)/'"
+        )
+    return labelled[0] if labelled else None
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in TABLES and entry.is_file())
+
+
+def _has_labels(path: Path, chosen_names: dict[str, str]) -> bool:
+    """Whether a table has files and labels; one that cannot be read may have, and is told of when it is read."""
+    try:
+        names = {name.strip().lower() for name in next((row for _, row in read_rows(path) if any(row)), [])}
+    except CorpusError:
+        return True
+    return all(
+        not names.isdisjoint((chosen_names[column].lower(),) if chosen_names[column] else COLUMNS[column])
+        for column in ("file", "label")
+    )
+
+
+def _read_table(path: Path, label: str, speaker: str, file: str, root: Path | None = None) -> Recordings:
+    """A table's rows; their files lie beside it, or in `root`."""
+    rows = [(line, row) for line, row in read_rows(path) if any(row)]
     if len(rows) < 2:
         raise CorpusError(f"{path} has no rows; expected a header and a row for each recording")
-    names = [name.strip() for name in rows[0]]
+    names = [name.strip() for name in rows[0][1]]
     places = _column_positions(path, names, {"label": label, "speaker": speaker, "file": file})
-    find_file = _file_finder(path.parent)
+    find_file = _file_finder(path.parent, root or path.parent)
     utterances, missing_files = [], []
-    for number, row in enumerate(rows[1:], 2):
-        cell = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
-        location = f"{path}, row {number}"
-        if not cell["file"] or not cell["label"]:
-            raise CorpusError(
-                f"{location}: the {'file' if not cell['file'] else 'label'} is empty; fill it or drop the row"
-            )
+    problems: list[CorpusError | LabelError] = []
+    for line, row in rows[1:]:
+        texts = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
+        cell = {column: "" if text in EMPTY else text for column, text in texts.items()}
+        try:
+            utterance = _parse_row(cell, f"{path}, line {line}")
+        except CorpusError as error:
+            problems.append(error)
+            continue
         if (path_found := find_file(cell["file"])) is None:
             missing_files.append(cell["file"])
-            continue
-        gender = cell.get("gender", "").lower()
-        utterances.append(
-            replace(
-                _utterance(path_found, cell["label"], cell.get("speaker", "")),
-                gender=GENDERS.get(gender, gender),
-                language=cell.get("language", ""),
-                age=parse_seconds(cell.get("age", ""), "age", location),
-                start_s=parse_seconds(cell.get("start", ""), "start", location) or 0.0,
-                end_s=parse_seconds(cell.get("end", ""), "end", location),
-            )
-        )
+        else:
+            utterances.append(replace(utterance, path=path_found))
+    refuse_faulty_rows(path, problems)
     if missing_files:
         raise CorpusError(f"{path} names {len(missing_files)} files that are not there: {first_few(missing_files, 10)}")
     notes = [f"{column}: column {names[place]!r}" for column, place in places.items()]
     if unused := [name for place, name in enumerate(names) if place not in places.values()]:
         notes.append(f"not used: columns {', '.join(map(repr, unused))}")
     return Recordings(utterances, notes)
+
+
+def _parse_row(cell: dict[str, str], location: str) -> Utterance:
+    if not cell["file"] or not cell["label"]:
+        empty = "label" if cell["file"] else "file"
+        raise CorpusError(f"{location}: the {empty} is empty; fill it or drop the row")
+    gender = cell.get("gender", "").lower()
+    return replace(
+        _utterance(cell["file"], cell["label"], cell.get("speaker", "")),
+        gender=GENDERS.get(gender, gender),
+        language=cell.get("language", ""),
+        age=parse_seconds(cell.get("age", ""), "age", location),
+        start_s=parse_seconds(cell.get("start", ""), "start", location) or 0.0,
+        end_s=parse_seconds(cell.get("end", ""), "end", location),
+    )
 
 
 def _column_positions(path: Path, names: list[str], chosen_names: dict[str, str]) -> dict[str, int]:
@@ -162,24 +234,26 @@ def _column_positions(path: Path, names: list[str], chosen_names: dict[str, str]
     return positions
 
 
-def _file_finder(folder: Path) -> Callable[[str], str | None]:
+def _file_finder(folder: Path, root: Path) -> Callable[[str], str | None]:
     """Where a file that a table names lies: as it says, or anywhere below, with another ending if need be."""
     paths_by_name: dict[str, list[Path]] = defaultdict(list)
 
     def find_file(name: str) -> str | None:
-        if (folder / name).is_file():
-            return os.path.normpath(folder / name)
+        for place in (folder, root):
+            if os.path.isfile(path := file_in(place, name)):
+                return path
         if not paths_by_name:
-            for entry in files(folder):
+            for entry in files(root):
                 if entry.suffix.lower() in AUDIO_SUFFIXES:
-                    paths_by_name[entry.name].append(folder / entry)
-                    paths_by_name[entry.stem].append(folder / entry)
-        for key in (
-            PurePath(name).name,
-            PurePath(name).stem if PurePath(name).suffix.lower() in AUDIO_SUFFIXES else name,
-        ):
-            if len(set(paths_by_name.get(key, ()))) == 1:
-                return str(paths_by_name[key][0])
+                    paths_by_name[entry.name].append(root / entry)
+                    paths_by_name[entry.stem].append(root / entry)
+        last_part = PurePath(name.replace("\\", "/"))
+        for key in (last_part.name, last_part.stem if last_part.suffix.lower() in AUDIO_SUFFIXES else name):
+            # Of two with one name the one beside the table: train/a.wav for train/metadata.csv.
+            paths = set(paths_by_name.get(key, ()))
+            paths = {path for path in paths if path.is_relative_to(folder)} or paths
+            if len(paths) == 1:
+                return str(next(iter(paths)))
         return None
 
     return find_file
@@ -239,7 +313,7 @@ def _is_known_emotion(name: str) -> bool:
 
 
 def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
-    levels = [names for names in _folder_levels(paths) if len(set(names)) > 1]
+    levels = [names for names in _folder_levels(paths) if len(set(names)) > 1 and not _are_split_parts(names)]
     if chosen := next((names for names in levels if all(map(_is_known_emotion, names))), levels[0] if levels else []):
         return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
     fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
@@ -247,15 +321,24 @@ def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str
         names = [field[place] for field in fields]
         if len(set(names)) > 1 and all(map(_is_known_emotion, names)):
             return names, f"label: part {place + 1} of the file names"
+    parts = next((sorted(set(names)) for names in _folder_levels(paths) if _are_split_parts(names)), [])
+    reason = f"its folders are parts of a split ({', '.join(parts)})" if parts else "it has no sub-folders that differ"
     raise CorpusError(
-        f"the labels of {root} cannot be guessed, for it has no sub-folders that differ; "
-        f"lay the files in a folder for each "
+        f"the labels of {root} cannot be guessed, for {reason}; lay the files in a folder for each "
         "label, give a CSV, or a regular expression such as --label '_([a-z]+)_'"
     )
 
 
+def _are_split_parts(names: Sequence[str]) -> bool:
+    return all(name.lower() in SPLIT_PARTS for name in set(names))
+
+
 def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[list[str], str]:
-    candidates = [(names, "the folders") for names in _folder_levels(paths) if names != list(labels)]
+    candidates = [
+        (names, "the folders")
+        for names in _folder_levels(paths)
+        if names != list(labels) and not _are_split_parts(names)
+    ]
     first_fields = [re.split(r"[_\-. ]+", path.stem)[0] for path in paths]
     if not any(name.isdigit() for name in first_fields):
         candidates.append((first_fields, "the beginning of the file names"))

@@ -4,8 +4,8 @@
     a/1.wav,happy              1.wav,0.1,0.7,0.1,0.1
 
 Which column is which is guessed from its name, shown, and can be told (`mapping`). Rows are matched to those of a
-manifest by whole file names first, then by the longest common end of the path, whatever the suffix; what cannot be
-matched for certain is left out and counted.
+manifest by the longest common end of the path, whatever the suffix; what cannot be matched for certain is left out and
+counted, and an empty label is no answer.
 """
 
 from __future__ import annotations
@@ -61,6 +61,15 @@ _SUM_TOLERANCE = 0.02
 TRUTHS = ("truth", "true", "true_label", "y_true", "target", "reference", "gold", "actual")
 
 
+class LabelTable(PredictionTable):
+    """Answers that are labels alone. Shares that are made of them later, e.g. equal ones of a corpus' classes where the
+    answer is none of these, are no scores."""
+
+    @property
+    def has_scores(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a CSV held.
@@ -104,10 +113,14 @@ def read(
     columns = _columns(header, mapping, source)
     place = {role: header.index(name) for name, role in columns.items()}
     score_labels = [role for role in columns.values() if role not in ALIASES]
-    labels_of_rows = [_label(row[place["label"]], mapping) for row in body] if "label" in place else []
     _refuse_unused_names(mapping, header, [row[place["label"]] for row in body] if "label" in place else [], source)
+    labels_of_rows = [_label(row[place["label"]], mapping) for row in body] if "label" in place else []
 
-    labels, merge_name = _labels(score_labels, labels_of_rows, utterances, merge_name)
+    given_labels = [label for label in labels_of_rows if label]
+    if not score_labels and not given_labels:
+        raise CorpusError(f"none of the {len(body)} rows of {source} has a label; expected one in each row")
+
+    labels, merge_name = _labels(score_labels, given_labels, utterances, merge_name)
     row_of, notes = match(
         [row[place["file"]] for row in body],
         [_seconds(row[place["start"]]) if "start" in place else None for row in body],
@@ -115,6 +128,9 @@ def read(
         [utterance.start_s for utterance in utterances],
         root,
     )
+    if not score_labels:
+        # After the matching: the answer of another file must not take the place of the one that is not given.
+        row_of = {row: number for row, number in row_of.items() if labels_of_rows[number]}
     targets = [target_of(utterance, merge_name) for utterance in utterances]
     used_rows = [row for row in sorted(row_of) if targets[row] is not None]
     if not used_rows:
@@ -141,6 +157,8 @@ def read(
         protocol=PROTOCOL,
         root=root,
     )
+    if not score_labels:
+        table = LabelTable(**vars(table))
     left_out_counts = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
     unpredicted_labels = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
     all_notes = (

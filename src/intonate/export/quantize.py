@@ -1,4 +1,4 @@
-"""A model file in fewer bits: `int8` a quarter of the size, and quicker where it is large; `fp16` half of the size.
+"""A network in fewer bits: `int8` a quarter of the size, and quicker where it is large; `fp16` half of the size.
 
 int8 is "dynamic" where most weights are of matrix products and LSTMs: only those are quantised, their activations as
 they come. onnxruntime's convolutions of integers are no quicker than those of floats; so the convolutions over time
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, require
+from intonate.errors import MESSAGE_LENGTH, ModelError, require
 from intonate.evaluation import metrics
 from intonate.export.convolutions import multiply_out
 from intonate.export.onnx import data_of, is_large, move, quiet, save
@@ -121,10 +121,19 @@ def quantized(
         except ModelError:
             raise
         except Exception as error:  # RuntimeError, ValueError, onnx's and onnxruntime's own…
-            raise ModelError(f"{original.path} cannot be quantised: {' '.join(str(error).split())[:200]}") from error
+            reason = " ".join(str(error).split())[:MESSAGE_LENGTH]
+            raise ModelError(f"{original.path} cannot be written in {form} ({reason}); use it as it is") from error
         onnx.helper.set_model_props(made, {entry.key: entry.value for entry in graph.metadata_props})
         save(made, spec, target)
-        found = _compared(original, read_model(target), labelled)
+        try:
+            written = read_model(target)
+        except ModelError as error:
+            # Whether the converter of fp16 can do a graph shows only here, by a message about a file soon gone: trees,
+            # neighbours and support vectors have parts that are computed in 32 bits alone.
+            raise ModelError(
+                f"{original.path} holds a kind of model that cannot be written in {form}; use it as it is"
+            ) from error
+        found = _compared(original, written, labelled)
         path = output / target.name
         move(target, path)
     found = replace(found, path=path)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from intonate.audio import kinds
 from intonate.errors import ModelError, require
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ def file_in(folder: Path, name: str) -> Path:
     """Where the weights of a checkpoint of transformers are: safetensors if there are any.
 
     Raises:
-        ModelError: there are none.
+        ModelError: there are none, or git-lfs has not fetched them.
     """
     for file in (SAFETENSORS, INDEX, PICKLE, f"{PICKLE}.index.json"):
         if (folder / file).is_file():
+            kinds.check_fetched(folder / file, ModelError)
             return folder / file
     raise ModelError(f"{name} has no {SAFETENSORS}; put the file there, or fetch the whole checkpoint again")
 
@@ -63,6 +65,7 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise ModelError(f"{path} is missing; fetch the whole checkpoint again")
+    kinds.check_fetched(path, ModelError)
     if path.name.endswith(".index.json"):
         parts = set(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {}).values())
         return {name: tensor for part in sorted(parts) for name, tensor in read(path.with_name(part)).items()}

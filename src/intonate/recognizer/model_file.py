@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import features
+from intonate.audio import kinds
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
 from intonate.features.text import TOKENS, is_text
@@ -96,6 +97,7 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
     except ModelError:
         raise
     except Exception as error:  # as above
+        _check_fetched(path)
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
     metadata = session.get_modelmeta().custom_metadata_map
     text = metadata.get(SPEC_KEY)
@@ -112,6 +114,13 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
     if problem:
         raise ModelError(f"{path} does not agree with its own spec: {problem}; export it again")
     return ModelFile(path, spec, session)
+
+
+def _check_fetched(path: Path) -> None:
+    """Say so where git-lfs has not fetched a model file, or the weights beside it: what else is wrong is no news."""
+    for part in (path, path.with_name(f"{path.name}.data")):
+        if part.is_file():
+            kinds.check_fetched(part, ModelError)
 
 
 def _encoders_added(spec: ModelSpec, metadata: Mapping[str, str], device: str | None) -> str:
@@ -143,6 +152,7 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
     except OSError as error:
         raise ModelError(f"model file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (LookupError, ValueError, TypeError) as error:
+        _check_fetched(Path(path))
         raise ModelError(f"{path} cannot be read as an ONNX model: it is damaged") from error
     if SPEC_KEY not in metadata:
         raise ModelError(f"{path} is no model file that intonate wrote: its metadata has no {SPEC_KEY!r}")

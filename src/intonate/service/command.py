@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from intonate.errors import IntonateError, require
 from intonate.processes import processor_count
 from intonate.recognizer.recognizer import Recognizer, load_model
-from intonate.service.settings import Limits, Settings, check_token, is_loopback
+from intonate.service.settings import Limits, Settings, check_token, is_loopback, without_port
 from intonate.terminal.command import open_transcriber
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def serve(
             raise IntonateError(f"{path} does not exist")
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
-    hosts, origins = tuple(map(str.lower, allowed_hosts)), tuple(allowed_origins)
+    # As they are compared: a name without a port, a page's origin without a path.
+    hosts, origins = tuple(map(without_port, allowed_hosts)), tuple(origin.rstrip("/") for origin in allowed_origins)
     bounds = Limits(**({"threads": max(1, processor_count() // workers)} | limits))
     settings = partial(_settings, models, host, token, hosts, origins, bounds, transcribe)
     if workers == 1:

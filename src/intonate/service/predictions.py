@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from intonate.audio import decode
+from intonate.audio import decode, kinds
 from intonate.audio.clean import clean
 from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError, did_you_mean
@@ -98,7 +98,7 @@ async def _respond(request: Request, state: ServiceState) -> Response:
         # The name as the client gave it, without the folders of its disk.
         name = PurePath(file.replace("\\", "/")).name
         try:
-            answer = await while_connected(request, _answer(audio, options, state))
+            answer = await while_connected(request, _answer(audio, options, state, PurePath(name).suffix))
             answers.append(dataclasses.replace(answer, file=name))
         except RefusedError as refused:
             if is_single:
@@ -112,28 +112,35 @@ async def _respond(request: Request, state: ServiceState) -> Response:
 
 
 async def _respond_with_scores(request: Request, name: str, state: ServiceState) -> Response:
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise RefusedError(415, "a form is not taken here: send the recording as the body, or to /v1/predictions")
     content = await body(request, state.settings.limits)
-    fields: dict[str, str] = {}
+    fields = dict(request.query_params)
     if request.headers.get("content-type", "").lower().startswith("application/json"):
         try:
             message = json.loads(content)
             content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
-            fields = {key: str(value) for key, value in parameters.items() if key != "function_to_apply"}
+            others = {key: value for key, value in message.items() if key not in ("inputs", "parameters", "options")}
+            fields |= {
+                key: str(value)
+                for key, value in (*others.items(), *parameters.items())
+                if key != "function_to_apply" and value is not None
+            }
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             expectation = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
             raise RefusedError(400, f"the request is no such JSON; {expectation}") from error
-        if unknown_keys := [key for key in fields if key != "top_k"]:
-            raise RefusedError(
-                400, f"parameter {unknown_keys[0][:50]!r} is not known; {did_you_mean(unknown_keys[0], ['top_k'])}"
-            )
+    if unknown_keys := [key for key in fields if key != "top_k"]:
+        raise RefusedError(
+            400, f"parameter {unknown_keys[0][:50]!r} is not known; {did_you_mean(unknown_keys[0], ['top_k'])}"
+        )
     options = _prediction_options({"model": name, **fields}, state) | {"transcribe": None}
     top_k = options.pop("top_k")
     answer = await while_connected(request, _answer(content, options, state))
     return JSONResponse(listed(answer.scores, top_k))
 
 
-async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState) -> Prediction:
-    """The answer to one recording.
+async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState, suffix: str = "") -> Prediction:
+    """The answer to one recording; by the suffix of its name, what it may be if it has no header.
 
     Raises:
         RefusedError: it cannot be answered.
@@ -152,7 +159,10 @@ async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState)
                     raise
                 prediction = await state.in_long_upload_pool(_predict, audio, longest_s, dict(options))
     except IntonateError as error:
-        raise RefusedError(400, str(error).replace("<bytes>", "the upload")) from error
+        sentence = str(error).replace("<bytes>", "the upload")
+        if options["raw"] is None and (guess := kinds.HEADERLESS.get(suffix.lower())) and kinds.of(audio) is None:
+            sentence += f"; if it is sound without a header, say how to read it in the field raw, e.g. raw={guess}"
+        raise RefusedError(400, sentence) from error
     state.metrics.prediction_seconds.observe(time.monotonic() - start_s)
     return prediction
 

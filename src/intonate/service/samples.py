@@ -28,8 +28,9 @@ GATEWAY_NAMES = {
     **dict.fromkeys(("x-alaw", "alaw", "pcma"), "alaw"),
     **dict.fromkeys(("x-l16", "l16", "linear16", "s16le"), "s16le"),
 }
-# Their messages without sound.
-IGNORED_EVENTS = ("connected", "mark", "dtmf", "clear", "playedStream", "clearedAudio", "websocket:connected")
+# Their messages without sound; Vonage's all begin with the last.
+IGNORED_EVENTS = ("connected", "mark", "dtmf", "clear", "playedStream", "clearedAudio")
+VONAGE = "websocket:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def check_beginning(head: bytes, encoding: str) -> None:
         (kind for at, magic, kind in kinds.MAGICS if (found := magic.match(head, at)) and found.end() - at >= 4),
         kinds.MP3 if head[:3] == b"ID3" else None,
     )
+    if kinds.is_later_webm(head):
+        raise AudioError(f"this {kinds.LATER_WEBM}; or send {encoding}, without a container")
     if kind is None and len(head) >= kinds.HEAD_BYTES // 2:
         kind = found_kind if (found_kind := kinds.of(head)) in (kinds.MP3, kinds.ADTS) else None
     if kind is not None:
@@ -127,7 +130,9 @@ def gateway_sound(message: Mapping[str, Any], encoding: str, rate_hz: int) -> by
     if event == "start":
         _check_format(message, encoding, rate_hz)
         return b""
-    if event in IGNORED_EVENTS:
+    if event == f"{VONAGE}connected":
+        _check_content_type(str(message.get("content-type", "")), encoding, rate_hz)
+    if event in IGNORED_EVENTS or str(event).startswith(VONAGE):
         return b""
     media = message.get("media")
     if event != "media" or not isinstance(media, dict):
@@ -146,9 +151,20 @@ def _check_format(message: Mapping[str, Any], encoding: str, rate_hz: int) -> No
     shape = start.get("mediaFormat") or start.get("media_format") or {}
     if not isinstance(shape, dict):
         return
-    name = str(shape.get("encoding", "")).lower().removeprefix("audio/")
-    gateway_encoding = GATEWAY_NAMES.get(name, name) or encoding
     rate = shape.get("sampleRate", shape.get("sample_rate", rate_hz))
+    _check_agrees(str(shape.get("encoding", "")), rate, encoding, rate_hz)
+
+
+def _check_content_type(content_type: str, encoding: str, rate_hz: int) -> None:
+    """`audio/l16;rate=16000`, as Vonage says it."""
+    name, _, parameters = content_type.partition(";")
+    rates = [value.strip() for key, _, value in (one.partition("=") for one in parameters.split(";")) if "rate" in key]
+    _check_agrees(name.strip(), rates[0] if rates else rate_hz, encoding, rate_hz)
+
+
+def _check_agrees(name: str, rate: object, encoding: str, rate_hz: int) -> None:
+    name = name.lower().removeprefix("audio/")
+    gateway_encoding = GATEWAY_NAMES.get(name, name) or encoding
     if gateway_encoding != encoding or str(rate) != str(rate_hz):
         raise AudioError(
             f"the gateway sends {gateway_encoding} at {rate} Hz, but the address says {encoding} at {rate_hz} Hz; "

@@ -117,9 +117,14 @@ def as_vtt(answers: Answers, layout: Layout) -> Iterator[str]:
 
 
 def as_rttm(answers: Answers, layout: Layout) -> Iterator[str]:
-    """Who speaks when, as NIST's Rich Transcription Time Marked; `speech` where speakers were not told apart."""
+    """Who speaks when, as NIST's Rich Transcription Time Marked; `speech` where speakers were not told apart.
+
+    What could not be answered is a comment.
+    """
     for answer in answers:
-        if isinstance(answer, Prediction):
+        if isinstance(answer, Failure):
+            yield f";; {' '.join(answer.file.split())}: {' '.join(answer.error.split())}\n"
+        else:
             file = "_".join(answer.file.split()) or "recording"
             for segment in _spoken([answer]):
                 speaker = segment.speaker.replace(" ", "_") or "speech"

@@ -226,7 +226,7 @@ async function recordShort() {
     });
     stage.level = -100;
     const blob = new File([wav(tape.slice(), tape.rate)], "recording.wav", { type: "audio/wav" });
-    await answer(blob, tape, false);
+    await answer(blob, tape, [], false);
   } catch (error) {
     setPhase("idle");
     notice(error.message, "error", true);
@@ -234,14 +234,17 @@ async function recordShort() {
 }
 
 /** Files, one after the other: recordings are answered, and what was saved here is opened again. */
-async function openFiles(files) {
-  for (const file of files) {
-    if (state.phase !== "idle" || (await openFile(file)) === false) return;
-  }
+async function openFiles(files, failures = []) {
+  for (const file of files) if (state.phase !== "idle" || (await openFile(file, failures)) === false) break;
+  if (failures.length && files.length > 1) notice(failures.join(". "), "error", true); // each began without those before
 }
 
-/** Resolves to false where the rest is not to be opened either. */
-async function openFile(file) {
+function fail(file, error, failures) {
+  notice(failures[failures.push(`${file.name}: ${error.message}`) - 1], "error", true);
+}
+
+/** Resolves to false where the rest is not to be opened either; what went wrong is put to the failures. */
+async function openFile(file, failures) {
   notice("");
   player.pause();
   setPhase("answering");
@@ -255,14 +258,14 @@ async function openFile(file) {
     }
   } catch (error) {
     setPhase("idle");
-    return notice(error.message, "error", true);
+    return fail(file, error, failures);
   }
-  if (await ensureModels()) return answer(file, await decode(file));
+  if (await ensureModels()) return answer(file, await decode(file), failures);
   setPhase("idle");
   return false;
 }
 
-async function answer(file, tape, isKept = true) {
+async function answer(file, tape, failures, isKept = true) {
   const models = chosen();
   const labels = [...new Set(models.flatMap((model) => model.labels ?? []))];
   const before = state.session;
@@ -290,8 +293,7 @@ async function answer(file, tape, isKept = true) {
   } catch (error) {
     leaveSession(before);
     setPhase("idle");
-    if (error.name === "AbortError") notice("Stopped.");
-    else notice(error.message, "error", true);
+    error.name === "AbortError" ? notice("Stopped.") : fail(file, error, failures);
     if (error.status === 401) askToken(modelsChanged);
     return error.name !== "AbortError" && error.status > 0 && error.status !== 401;
   }
