@@ -243,7 +243,7 @@ def test_utf_16_with_a_byte_order_mark(tmp_path, encoding):
         ("file,emotion\na.wav,sad\n".encode("utf-16-le"), "NUL characters.; save it as CSV UTF-8"),
         (b"PK\x03\x04\x14\x00", "is an Excel file or an archive, not a CSV; save it as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old Excel file, not a CSV; save it as CSV UTF-8"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "LFS pointer, not .*: git lfs pull"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "LFS pointer, not .*`git lfs pull`"),
         (b"file,emotion\n\n", "has a header and no rows; expected a row for each recording"),
         (b'[{"file": "a.wav"}]', "line 1 is no JSON object .* save the table as CSV"),
         (b'{\n"file": "a.wav"\n}\n', "line 1 is no JSON object .* save the table as CSV"),
