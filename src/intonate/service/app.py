@@ -93,7 +93,10 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
         "/models/{name}",
         summary="The same in the shape of Hugging Face's inference API",
         responses=description.scores_answers(),
-        openapi_extra={"requestBody": description.BARE_BODY},
+        openapi_extra={
+            "requestBody": description.SCORES_BODY,
+            "parameters": description.parameters(description.TOP_K),
+        },
     )
     async def classify(request: Request, name: str) -> Response:
         """For audio_classification of huggingface_hub.InferenceClient(ADDRESS/models/NAME); empty in silence."""

@@ -207,6 +207,18 @@ BODY, EXPLANATION_BODY = (
     for form in (FORM, EXPLANATION_FORM)
 )
 
+# What Hugging Face's clients send: a recording as it is, or in JSON; `top_k` there, or in the query.
+TOP_K: Schema = {"type": "object", "properties": {"top_k": FORM["properties"]["top_k"]}}
+SCORES_FORM: Schema = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "inputs": {"type": "string", "format": "byte", "description": "The recording, in base64."},
+        "parameters": TOP_K,
+    },
+}
+SCORES_BODY = {"required": True, "content": BARE_BODY["content"] | {"application/json": {"schema": SCORES_FORM}}}
+
 SCORES = [
     {"label": "angry", "score": 0.634704},
     {"label": "disgust", "score": 0.109502},
