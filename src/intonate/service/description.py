@@ -214,7 +214,7 @@ SCORES_FORM: Schema = {
     "required": ["inputs"],
     "properties": {
         "inputs": {"type": "string", "format": "byte", "description": "The recording, in base64."},
-        "parameters": TOP_K,
+        "parameters": {**TOP_K, "description": "How to answer.", "example": {"top_k": 3}},
     },
 }
 SCORES_BODY = {"required": True, "content": BARE_BODY["content"] | {"application/json": {"schema": SCORES_FORM}}}
