@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intonate import corpora
 from intonate.errors import ModelError
-from intonate.recognizer import builtin, late_fusion
+from intonate.recognizer import builtin, inputs, late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer, load_model
 from intonate.schema import ModelInput
@@ -197,6 +199,18 @@ def test_it_reads_plain_words(text, emotion):
     assert (answer.label, answer.warnings) == (emotion, ())
 
 
+@built_in
+def test_few_english_comments_are_taken_for_unknown_words():
+    """The figure that `inputs.MOST_PIECES` is told with."""
+    root = Path(__file__).parents[3] / "shared" / "text" / "goemotions"
+    if not (root / "test.tsv").is_file():
+        pytest.skip(f"{root} is not there")
+    comments = [row.text for row in corpora.read("goemotions", root).utterances if "test.tsv" in row.path]
+    spec = load_model("text").spec
+    assert round(np.mean([bool(inputs.unknown_words(spec, text)) for text in comments]), 2) == 0.02
+
+
+@built_in
 @pytest.mark.parametrize(
     "text", ["Ich bin so wütend, ich könnte schreien", "Estoy muy triste", "我很高兴", "asdf qwer"]
 )

@@ -8,8 +8,7 @@ from pathlib import Path
 from intonate.errors import ModelError, did_you_mean
 from intonate.export.card import give
 from intonate.export.quantize import FORMS, LabelledClips, quantized
-from intonate.export.small_weights import LARGEST_DIFFERENCE as WEIGHT_BITS
-from intonate.export.small_weights import write_small_weights
+from intonate.export.small_weights import check_bits, write_small_weights
 from intonate.recognizer import builtin, conversions
 
 
@@ -51,8 +50,8 @@ def export(
     """
     if quantize not in (None, *FORMS):
         raise ModelError(f"weights cannot be quantised to {quantize!r}; {did_you_mean(str(quantize), FORMS)}")
-    if weights not in (None, *WEIGHT_BITS):
-        raise ModelError(f"--weights is {' or '.join(map(str, WEIGHT_BITS))}, the bits of each; got {weights}")
+    if weights is not None:
+        check_bits(weights)
 
     def in_form(file: Path) -> Path:
         if whole_clips:

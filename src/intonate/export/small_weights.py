@@ -25,6 +25,16 @@ FEWEST_WEIGHTS = 1_000
 LARGEST_DIFFERENCE = {16: 0.005, 8: 0.02}
 
 
+def check_bits(bits: int) -> None:
+    """Refuse other numbers of bits, before any work.
+
+    Raises:
+        ModelError: there are no such weights.
+    """
+    if bits not in LARGEST_DIFFERENCE:
+        raise ModelError(f"--weights is {' or '.join(map(str, LARGEST_DIFFERENCE))}, the bits of each; got {bits}")
+
+
 def write_small_weights(source: Path, target: Path, bits: int) -> Path:
     """Write a model file again with smaller weights.
 
@@ -37,9 +47,10 @@ def write_small_weights(source: Path, target: Path, bits: int) -> Path:
         `target`.
 
     Raises:
-        ModelError: the file cannot be read, has no weights of 32 bits, or answers differently without the rest of
-            them.
+        ModelError: there are no such weights, the file cannot be read, has no weights of 32 bits, or answers
+            differently without the rest of them.
     """
+    check_bits(bits)
     onnx = require("onnx", "train")
     model = read_model(source)
     graph = onnx.load(str(source))

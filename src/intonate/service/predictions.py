@@ -112,11 +112,12 @@ async def _respond(request: Request, state: ServiceState) -> Response:
 
 
 async def _respond_with_scores(request: Request, name: str, state: ServiceState) -> Response:
-    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+    kind = request.headers.get("content-type", "").lower()
+    if kind.startswith("multipart/"):
         raise RefusedError(415, "a form is not taken here: send the recording as the body, or to /v1/predictions")
     content = await body(request, state.settings.limits)
     fields = dict(request.query_params)
-    if request.headers.get("content-type", "").lower().startswith("application/json"):
+    if kind.startswith("application/json"):
         try:
             message = json.loads(content)
             content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
@@ -160,7 +161,8 @@ async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState,
                 prediction = await state.in_long_upload_pool(_predict, audio, longest_s, dict(options))
     except IntonateError as error:
         sentence = str(error).replace("<bytes>", "the upload")
-        if options["raw"] is None and (guess := kinds.HEADERLESS.get(suffix.lower())) and kinds.of(audio) is None:
+        guess = kinds.HEADERLESS.get(suffix.lower())
+        if guess and options["raw"] is None and kinds.of(audio[: kinds.HEAD_BYTES]) is None:
             sentence += f"; if it is sound without a header, say how to read it in the field raw, e.g. raw={guess}"
         raise RefusedError(400, sentence) from error
     state.metrics.prediction_seconds.observe(time.monotonic() - start_s)

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -174,13 +175,13 @@ def read(
     recognizer = load_model(model)
     is_piped = list(texts) == [STANDARD_INPUT]
     lines = (line.strip() for line in sys.stdin) if is_piped else texts
-    notes: dict[str, int] = {}
+    notes = Counter[str]()
 
     def answers() -> Iterator[Prediction]:
         for line in lines:
             if line or not is_piped:
                 yield (answer := recognizer.predict_text(line, labels=labels))
-                notes.update({warning: notes.get(warning, 0) + 1 for warning in answer.warnings})
+                notes.update(answer.warnings)
 
     is_single, several = not is_piped and len(texts) == 1, recognizer.spec.multi_label
     layout = Layout(_answerable_labels(recognizer, labels), top_k, single=is_single, several=several)
