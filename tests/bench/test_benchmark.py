@@ -108,7 +108,7 @@ def test_kept_predictions_give_the_figures(place, tmp_path):
 
 def test_what_was_not_asked_for_or_had_no_time_says_so_and_comes_later(place, monkeypatch):
     rows, _ = place(COMPARED, only=["forest"], hours=0)
-    assert [row["note"] for row in rows if row["system"] == "forest"] == ["no time was left of the 0 hours"] * 2
+    assert [row["note"] for row in rows if row["system"] == "forest"] == ["not trained yet"] * 2
     assert [row["note"] for row in rows if row["system"] == "stump"] == ["not trained yet"] * 2
     place(COMPARED, only=["forest"])
     rows, _ = place(COMPARED)

@@ -321,6 +321,20 @@ def test_events_that_were_not_read_come_again(service):
         assert [receive(ws), receive(ws)] == first[1:]
 
 
+def test_last_answers_that_were_sent_and_never_read_come_again(service):
+    with service.stream(QUERY, max_queue=1) as ws:  # it reads no further than that, and does not close
+        session = receive(ws)["session"]
+        ws.send(pcm(3.0))
+        ws.send('{"type": "finish"}')
+        time.sleep(1.0)
+        ws.socket.shutdown(socket.SHUT_RDWR)
+    with service.stream(f"{QUERY}&session={session}&seq=1") as ws:
+        assert receive(ws)["received"] == 3 * RATE
+        again = finish(ws)
+    assert heard(again) == heard(play(service, pcm(3.0)))[1:]
+    assert session not in service.state.sessions._sessions
+
+
 def test_a_session_is_taken_over_while_the_old_connection_lives(service):
     with service.stream(QUERY) as old:
         session = receive(old)["session"]

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.load import LagClock
-from intonate.service.protocol import DIRECT
+from intonate.service.protocol import DIRECT, GOODBYE, LOST
 from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
 from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
@@ -35,6 +35,7 @@ from intonate.service.state import ServiceState
 PIECE_S = 0.5
 # What a message that waits takes beside its sound.
 MESSAGE_BYTES = 128
+GOODBYE_S = 2.0  # for a client to close after `done`, seconds
 
 
 async def serve(ws: WebSocket, state: ServiceState) -> None:
@@ -55,7 +56,7 @@ async def serve(ws: WebSocket, state: ServiceState) -> None:
         close = end.close
         await _close_with_reason(ws, end)
     except (WebSocketDisconnect, RuntimeError, OSError):
-        close = 1006  # the client is gone, or its session was taken over, in the middle of something
+        close = LOST  # the client is gone, or its session was taken over, in the middle of something
     except IntonateError as error:
         close = BAD
         await _close_with_reason(ws, ConnectionEnd(BAD, "audio", str(error)))
@@ -202,7 +203,7 @@ class _Connection:
                 self._waiting_since = time.monotonic()
                 message = await self._ws.receive()
                 if message["type"] == "websocket.disconnect":
-                    raise WebSocketDisconnect(message.get("code", 1006))
+                    raise WebSocketDisconnect(message.get("code", LOST))
                 data = message.get("bytes")
                 if data is None:
                     data = await self._run_command(message.get("text") or "", session.rate_hz)
@@ -290,6 +291,7 @@ class _Connection:
                 await self._finish(session)
                 await self._send('{"type":"done"}')
                 await self._ws.close()
+                await self._wait_for_goodbye()
                 return
             else:
                 if isinstance(item, ConnectionEnd) and item.close == RESTART:
@@ -301,7 +303,7 @@ class _Connection:
         self._clock.sound_came(arrived_at, session.received / session.rate_hz)
         for piece in self._pieces(data, session.rate_hz):
             if self._is_gone:
-                raise WebSocketDisconnect(1006)
+                raise WebSocketDisconnect(LOST)
             await self._process(session, piece, arrived_at)
 
     def _pieces(self, data: bytes, rate_hz: int) -> Iterator[bytes]:
@@ -355,6 +357,16 @@ class _Connection:
                 messages = session.encode_events(session.transcripts(()))
             for event in messages:
                 await self._send(event[2])
+
+    async def _wait_for_goodbye(self) -> None:
+        """Until the client has closed, too: one that is lost before may lack the last answers, and comes back for them.
+
+        Raises:
+            WebSocketDisconnect, TimeoutError: it is lost.
+        """
+        async with asyncio.timeout(GOODBYE_S):
+            if not await self._ws.scope["extensions"][GOODBYE]:
+                raise WebSocketDisconnect(LOST)
 
     async def _send(self, text: str) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import TimerHandle
+from asyncio import Future, TimerHandle
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +17,9 @@ from intonate.service.door import Door
 AHEAD, SHORT_BYTES = 8, 16_384
 # See `WebSocketProtocol`.
 DIRECT = "intonate.direct"
+GOODBYE = "intonate.goodbye"
+# The close code of a client that went without a word (RFC 6455, 7.1.5).
+LOST = 1006
 Take = Callable[[bytes], bool]
 # A client that wakes up within this long still learns why it was closed; then the connection is cut, seconds.
 LINGER_S = 15.0
@@ -71,15 +74,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     For this `scope["extensions"][DIRECT]` is called with a function, or with None to end it. It is called with each
     message that nothing waits before, and returns whether it took it; else `receive` has it as usual.
+
+    `scope["extensions"][GOODBYE]` is a future: at the end of the connection, whether the client has closed it, too.
     """
 
     door: Door
     _take: Take | None = None
+    _goodbye: Future[bool] | None = None
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][DIRECT] = self._set_take  # type: ignore[assignment]
+            self._goodbye = self.loop.create_future()
+            self.scope["extensions"] |= {DIRECT: self._set_take, GOODBYE: self._goodbye}  # type: ignore[dict-item]
 
     def _set_take(self, take: Take | None) -> None:
         self._take = take
@@ -90,6 +97,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.door.leave(self.transport)
+        if self._goodbye is not None and not self._goodbye.done():
+            self._goodbye.set_result(self.conn.close_rcvd is not None)
         super().connection_lost(exc)
 
     def send_receive_event_to_app(self) -> None:
