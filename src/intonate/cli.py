@@ -225,6 +225,9 @@ def archive(
         str | None, typer.Option(metavar="auto|N", help="Tell the speakers of one channel apart, turn by turn.")
     ] = None,
     shard_files: Annotated[int | None, typer.Option(min=1, metavar="N", help="Files in a shard, at most.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Answer anew what has an error, and files that have changed.")
+    ] = False,
     status: Annotated[bool, typer.Option("--status", help="How far the archive in DIR is.")] = False,
     device: Device = None,
 ) -> None:
@@ -236,8 +239,8 @@ def archive(
 
     options = {"timeline": timeline, "transcribe": transcribe, "labels": labels, "speakers": speakers}
     options |= {} if channels == "mix" else {"channels": channels}
-    how = {"engine": engine, "address": address, "jsonl": jsonl, "shard_files": shard_files, "options": options}
-    print(command.run(sources or (), out, is_status=status, model=model, workers=workers, **how))
+    how = {"engine": engine, "address": address, "jsonl": jsonl, "shard_files": shard_files, "again": again}
+    print(command.run(sources or (), out, is_status=status, model=model, workers=workers, options=options, **how))
 
 
 @corpora_app.callback()

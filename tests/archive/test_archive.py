@@ -199,6 +199,44 @@ def test_files_that_have_changed_since_are_told(sounds, tiny_model, tmp_path, ca
     assert "1 files have another size than when they were planned, and the rows of before" in capsys.readouterr().err
 
 
+def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, tiny_model, tmp_path, capsys):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    content = (sounds / "000.wav").read_bytes()
+    (source / "a.wav").write_bytes(content[: len(content) // 2])  # still on its way
+    (source / "b.wav").write_bytes(content)
+    (source / "c.wav").write_bytes(b"")
+    options = {"model": str(tiny_model), "workers": 1, "jsonl": True}
+    assert "1 of them could not be answered: see the column error, and --again" in command.run(
+        [str(source)], out, **options
+    )
+    kept = {Path(row["file"]).name: row for row in rows(out)}
+
+    for name in ("a.wav", "c.wav"):
+        (source / name).write_bytes(content)
+    assert "all 3 files are answered already" in command.run([str(source)], out, **options)
+    assert "--again answers them anew" in capsys.readouterr().err
+    assert command.run([str(source)], out, again=True, **options).startswith("2 files, ")
+    anew = {Path(row["file"]).name: row for row in rows(out)}
+    assert len(rows(out)) == 3
+    assert anew["b.wav"] == kept["b.wav"]
+    assert anew["a.wav"]["hash"] == anew["c.wav"]["hash"] == kept["b.wav"]["hash"] != kept["a.wav"]["hash"]
+    assert [row["error"] for row in anew.values()] == [None] * 3
+    lines = [line for path in out.glob("answers/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [json.loads(line)["hash"] for line in lines] == [kept["b.wav"]["hash"]] * 3
+
+    assert "all 3 files are answered already" in command.run([str(source)], out, again=True, **options)
+    assert "another size" not in capsys.readouterr().err
+
+
+def test_a_damaged_table_is_named(sounds, tiny_model, tmp_path):
+    run(sounds / "000.wav", tmp_path / "out", tiny_model)
+    (table,) = (tmp_path / "out/answers").glob("*.parquet")
+    table.write_bytes(b"PAR1")
+    with pytest.raises(ArchiveError, match=r"\.parquet cannot be read; remove it"):
+        run(sounds / "000.wav", tmp_path / "out", tiny_model, again=True)
+
+
 def test_tar_parquet_manifest_and_url_give_the_same_answers(undisturbed, sounds, tiny_model, tmp_path):
     content = (sounds / "000.wav").read_bytes()
     with tarfile.open(tmp_path / "s.tar", "w") as tar:

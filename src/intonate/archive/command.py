@@ -32,12 +32,13 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
     if done.changed:
         print(
             f"intonate: {done.changed:,} files have another size than when they were planned, and the rows of before; "
-            "answer them anew in another --out",
+            "--again answers them anew",
             file=sys.stderr,
         )
     if not done.answered:
         return f"all {done.total_files:,} files are answered already: {out / ANSWERS}"
-    errors = f" ({done.errors:,} of them could not be answered: see the column error)" if done.errors else ""
+    told = "see the column error, and --again"
+    errors = f" ({done.errors:,} of them could not be answered: {told})" if done.errors else ""
     hours = f"{done.audio_s / 3600:,.2f} h of sound"
     return (
         f"{done.answered:,} files{errors}, {hours} in {clock(done.wall_s)}: {done.rate()}\nwritten to {out / ANSWERS}"

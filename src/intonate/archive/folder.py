@@ -149,6 +149,20 @@ def rows_of(out: Path, shard: str) -> Path:
     return out / ANSWERS / f"{shard}.parquet"
 
 
+def read_rows(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of a shard that is finished, in the order of its sounds; only these columns, if they are given.
+
+    Raises:
+        ArchiveError: the file is damaged.
+    """
+    path = rows_of(out, shard.name)
+    try:
+        table = require("pyarrow.parquet", "archive").read_table(path, columns=columns)
+    except (OSError, ValueError) as error:  # pyarrow's own are both
+        raise ArchiveError(f"{path} cannot be read; remove it, and the same command answers its sounds anew") from error
+    return list(table.to_pylist())
+
+
 def write_rows(out: Path, shard: Shard, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """The rows of a shard, which count as answered when the Parquet file has its name: it comes last."""
     if about["jsonl"]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from intonate.archive import cluster, folder, local, tables
 from intonate.archive.job import Job, model_hash
 from intonate.archive.progress import Progress
-from intonate.archive.shards import FILES, cut
+from intonate.archive.shards import FILES, Shard, cut, shard_of
 from intonate.archive.sources import Entry, entries, is_url
 from intonate.emotions import merged_labels
 from intonate.errors import ArchiveError, require
@@ -19,6 +21,9 @@ from intonate.recognizer import builtin
 from intonate.recognizer.recognizer import load_model
 
 ENGINES = ("local", "ray")
+
+# A sound of an archive: file, start and end in seconds.
+Key = tuple[str, float | None, float | None]
 
 
 def archive(
@@ -31,6 +36,7 @@ def archive(
     address: str | None = None,
     jsonl: bool = False,
     shard_files: int | None = None,
+    again: bool = False,
     options: dict[str, Any] | None = None,
     show: Callable[[Progress], object] = lambda progress: None,
 ) -> Progress:
@@ -45,6 +51,7 @@ def archive(
         address: of a Ray cluster; None for this machine.
         jsonl: write JSON lines, too.
         shard_files: how many files a shard has at most; None for `shards.FILES`.
+        again: answer anew, in the rows that they have, what has an error, and files of another size than was read.
         options: of `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
         show: called with how far it is, whenever it is farther.
 
@@ -66,11 +73,18 @@ def archive(
     about = _about(sources, model, kept_options, shard_files, jsonl)
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
-        changed = _plan(sources, out, shard_files or FILES)
+        resized = _plan(sources, out, shard_files or FILES)
         shards_done = folder.finished_shards(out)
         progress = _progress(out, shards_done)
-        progress.changed = changed
-        pending = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
+        repeats: dict[str, _Repeat] = {}
+        if again:
+            repeats = {repeat.part.name: repeat for repeat in _repeats(out, shards_done, resized)}
+            progress.files -= sum(len(repeat.places) for repeat in repeats.values())
+            progress.size -= sum(repeat.part.size for repeat in repeats.values())
+        elif resized:
+            progress.changed = sum(repeat.changed for repeat in _repeats(out, shards_done, resized))
+        unanswered = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
+        pending = itertools.chain(unanswered, (repeat.part for repeat in repeats.values()))
         show(progress)
 
         def count_begun(files: int) -> None:
@@ -85,7 +99,11 @@ def archive(
             answers = local.run(pending, job, workers or processor_count(), count_begun)
         with contextlib.closing(answers):  # the workers end, whatever happens here
             for shard, rows in answers:
-                folder.write_rows(out, shard, rows, about)
+                repeat = repeats.get(shard.name)
+                if repeat is None:
+                    folder.write_rows(out, shard, rows, about)
+                else:
+                    folder.write_rows(out, repeat.shard, repeat.merge(folder.read_rows(out, repeat.shard), rows), about)
                 progress.add(shard, rows)
                 folder.write(out / folder.PROGRESS, progress.to_json().encode())
                 show(progress)
@@ -127,27 +145,59 @@ def _progress(out: Path, shards_done: Collection[str]) -> Progress:
     )
 
 
-def _plan(sources: Sequence[str], out: Path, shard_files: int) -> int:
+def _plan(sources: Sequence[str], out: Path, shard_files: int) -> dict[Key, int]:
     """Plan what is not planned yet: all of it at first, later what is new in the sources.
 
     Returns:
-        How many were planned before with another size.
+        Of what was planned before with another size, the size now.
     """
-    planned_sizes = {
-        (entry.file, entry.start_s, entry.end_s): entry.size
-        for shard in folder.planned_shards(out)
-        for entry in shard.entries
-    }
-    changed = 0
+    planned_sizes = {_key(entry): entry.size for shard in folder.planned_shards(out) for entry in shard.entries}
+    resized: dict[Key, int] = {}
 
     def new_entries() -> Iterator[Entry]:
-        nonlocal changed
         for entry in entries(sources):
-            size = planned_sizes.get((entry.file, entry.start_s, entry.end_s))
+            size = planned_sizes.get(_key(entry))
             if size is None:
                 yield entry
             elif size != entry.size:
-                changed += 1
+                resized[_key(entry)] = entry.size
 
     folder.add_plan(out, cut(new_entries(), shard_files))
-    return changed
+    return resized
+
+
+def _key(entry: Entry) -> Key:
+    return entry.file, entry.start_s, entry.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeat:
+    """Some sounds of a shard that has its rows, to be answered anew: their places in it, and how many have changed."""
+
+    shard: Shard
+    part: Shard
+    places: tuple[int, ...]
+    changed: int
+
+    def merge(self, rows: list[dict[str, Any]], part_rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The rows of the shard with the new ones in their places."""
+        anew = dict(zip(self.places, part_rows, strict=True))
+        return [anew.get(place, row) for place, row in enumerate(rows)]
+
+
+def _repeats(out: Path, shards_done: Collection[str], resized: Mapping[Key, int]) -> Iterator[_Repeat]:
+    """What has an error, or has another size now than what was read for its row."""
+    for shard in folder.planned_shards(out):
+        if shard.name not in shards_done:
+            continue
+        rows = folder.read_rows(out, shard, ["error", "bytes"])
+        pairs = list(zip(shard.entries, rows, strict=True))
+        changed = {
+            place
+            for place, (entry, row) in enumerate(pairs)
+            if row["bytes"] is not None and resized.get(_key(entry), row["bytes"]) != row["bytes"]
+        }
+        failed = {place for place, (_, row) in enumerate(pairs) if row["error"] is not None}
+        if places := tuple(sorted(changed | failed)):
+            part = shard_of(tuple(shard.entries[place] for place in places))
+            yield _Repeat(shard, part, places, len(changed))

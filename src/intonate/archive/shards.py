@@ -35,7 +35,7 @@ class Shard:
 
     @classmethod
     def from_json(cls, text: str) -> Shard:
-        return _shard_of(tuple(Entry(*fields) for fields in json.loads(text)))
+        return shard_of(tuple(Entry(*fields) for fields in json.loads(text)))
 
 
 def cut(
@@ -52,11 +52,11 @@ def cut(
         shard_entries.append(entry)
         shard_s += likely_s(entry)
         if len(shard_entries) >= files or shard_s >= min(longest_s, max(shortest_s, SHARE * earlier_s)):
-            yield _shard_of(tuple(shard_entries))
+            yield shard_of(tuple(shard_entries))
             earlier_s += shard_s
             shard_entries, shard_s = [], 0.0
     if shard_entries:
-        yield _shard_of(tuple(shard_entries))
+        yield shard_of(tuple(shard_entries))
 
 
 def likely_s(entry: Entry) -> float:
@@ -67,6 +67,7 @@ def likely_s(entry: Entry) -> float:
     return entry.size / rate
 
 
-def _shard_of(entries: tuple[Entry, ...]) -> Shard:
+def shard_of(entries: tuple[Entry, ...]) -> Shard:
+    """Some sounds with the name that they have together."""
     text = Shard("", entries).to_json()
     return Shard(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], entries)
