@@ -357,3 +357,11 @@ def test_samples_without_a_header_are_read_as_they_are_described(raw: str, argum
 def test_a_description_that_is_none(raw: str, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         load(Sound(bytes(1000), raw=raw))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
+def test_a_file_with_a_header_is_no_raw_sound(kind):
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(1600), 16_000, format=kind)
+    with pytest.raises(AudioError, match=r"is a file with a header \(.*read it without raw"):
+        load(Sound(file.getvalue(), raw="s16le:16000"))

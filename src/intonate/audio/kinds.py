@@ -145,6 +145,14 @@ def of(head: bytes) -> Kind | None:
     return MP3 if mpeg.frames_run(head, 0) >= 2 else None
 
 
+def surely(head: bytes) -> Kind | None:
+    """The kind of file that starts with these bytes, where bare samples would not by chance (two bytes might)."""
+    for position, magic, kind in MAGICS:
+        if (found := magic.match(head, position)) and found.end() - position >= 4:
+            return kind
+    return MP3 if head[:3] == b"ID3" else None
+
+
 def check_fetched(path: Path, error: type[IntonateError]) -> None:
     """Refuse a file, of whatever kind it should be, in whose place there is only its Git LFS pointer.
 

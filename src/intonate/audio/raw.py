@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import BinaryIO
 
-from intonate.audio.kinds import Kind
+from intonate.audio import kinds
 from intonate.audio.media import open_media
 from intonate.audio.reader import Reader, check_rate
 from intonate.audio.sndfile import open_sndfile
@@ -32,7 +32,7 @@ ENCODINGS: dict[str, tuple[str, str]] = {
     "g722": ("", ""),
 }
 ALIASES = {"mulaw": "ulaw", "pcmu": "ulaw", "pcma": "alaw", "s16": "s16le", "pcm": "s16le", "f32": "f32le"}
-G722 = Kind("g722", "g722")
+G722 = kinds.Kind("g722", "g722")
 # Encodings of telephones hold one channel.
 ONE_CHANNEL = frozenset({"gsm", "vox", "g722"})
 
@@ -62,9 +62,14 @@ def open_raw(view: BinaryIO, name: str, text: str, stack: contextlib.ExitStack) 
     """A reader of samples without a header.
 
     Raises:
-        AudioError: `text` is no such description, or there is no whole sample.
+        AudioError: `text` is no such description, there is no whole sample, or the file has a header.
     """
     encoding, rate, channels = parsed(text)
+    if (kind := kinds.surely(view.read(kinds.HEAD_BYTES))) is not None:
+        raise AudioError(
+            f"{name} is a file with a header ({kind.name}), and raw is for samples without one; read it without raw"
+        )
+    view.seek(0)
     if encoding == "g722":
         return open_media(view, name, G722, stack)
     subtype, endian = ENCODINGS[encoding]

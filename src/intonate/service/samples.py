@@ -88,11 +88,7 @@ def check_beginning(head: bytes, encoding: str) -> None:
     Raises:
         AudioError: it is a container, or floats sent as integers.
     """
-    kind = next(
-        # Two bytes may be samples by chance.
-        (kind for at, magic, kind in kinds.MAGICS if (found := magic.match(head, at)) and found.end() - at >= 4),
-        kinds.MP3 if head[:3] == b"ID3" else None,
-    )
+    kind = kinds.surely(head)
     if kinds.is_later_webm(head):
         raise AudioError(f"this {kinds.LATER_WEBM}; or send {encoding}, without a container")
     if kind is None and len(head) >= kinds.HEAD_BYTES // 2:
