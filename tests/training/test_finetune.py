@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +120,35 @@ def test_speakers_can_be_named_and_unknown_ones_are_refused(calls):
     assert not {rows[row].speaker for row in split.train} & {"own/ada", "own/ben"}
     with pytest.raises(SplitError, match="no such speaker"):
         finetune_split.split(rows, ["nobody"], 0)
+
+
+def _in_parts(calls, root, part_of):
+    """The calls in folders of their parts."""
+    for row in own.read(calls).utterances:
+        target = root.joinpath(part_of(row), *Path(row.path).parts[-3:])  # label, speaker, file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(row.path, target)
+    return own.read(root).utterances
+
+
+@pytest.mark.parametrize("part", ["test", "Testing", "val"])
+def test_folders_of_a_split_are_the_split(calls, tmp_path, part):
+    root = tmp_path / "test" / "data"  # what lies above is no part
+    rows = _in_parts(calls, root, lambda row: part if row.speaker.endswith(("ada", "ben")) else "train")
+    split = finetune_split.split(rows, [], 0)
+    assert {rows[row].speaker for row in split.test} == {"own/ada", "own/ben"}
+    assert (split.speakers_overlap, split.protocol) == (
+        False,
+        "speaker-disjoint: the folders' own test part, of other speakers",
+    )
+
+
+def test_folders_of_a_split_that_share_speakers_make_a_random_one(calls, tmp_path):
+    rows = _in_parts(calls, tmp_path, lambda row: "test" if row.path.endswith("1.wav") else "train")
+    split = finetune_split.split(rows, [], 0)
+    assert {Path(rows[row].path).parts[len(tmp_path.parts)] for row in split.test} == {"test"}
+    assert split.speakers_overlap
+    assert "speakers are in both" in split.protocol
 
 
 def test_all_broken_files_are_named_at_once(calls, tmp_path):

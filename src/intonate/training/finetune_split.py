@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from intonate.schema import Utterance
 
 # Of the speakers, or of the clips of each label.
 TEST_SHARE = 0.25
+# What folders of a split are called that is tested; where there are none, the validation part is.
+TEST_PARTS = ("test", "testing", "eval", "evaluation")
+TRAINING_PARTS = ("train", "training")
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,14 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
 
 
 def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -> Split:
-    """The test part: whole speakers where they are known, else a quarter of each label's clips at random.
+    """The test part: that of the folders, if there is one; else whole speakers, or a quarter of each label's clips.
 
     There is no validation part: what is chosen is chosen by cross-validation inside the training part.
 
     Args:
         utterances: without copies.
-        hold_out: speakers to test on, without `own/`; a quarter of them is drawn where it is empty.
+        hold_out: speakers to test on, without `own/`; where it is empty, the folders `train` and `test` part the clips,
+            or a quarter of the speakers is drawn, or a quarter of the clips where they are not known.
         seed: of the draw.
 
     Raises:
@@ -81,6 +86,8 @@ def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -
                 f"--hold-out {unknown_speakers[0].partition('/')[2]}: no such speaker; "
                 f"{did_you_mean(hold_out[0], short_names)}"
             )
+    elif (is_test_folder := _is_in_test_folder(utterances)) is not None:
+        return _split_of_folders(speakers, is_test_folder)
     elif len(names) >= 2 and "" not in speakers:
         test_speakers = _draw_test_speakers(utterances, speakers, names, rng)
     else:
@@ -105,6 +112,27 @@ def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -
         reason = "there is one speaker only"
     return _split_of(RANDOM, is_test, f"{RANDOM}: a quarter of the clips of each label, for {reason}; the figures are "
                  "for voices that it knows, and new people will come out lower")  # fmt: skip
+
+
+def _is_in_test_folder(utterances: Sequence[Utterance]) -> NDArray[np.bool_] | None:
+    """Which recordings lie in the test part of folders `train`, `test`…; None where the folders part nothing."""
+    folders = [PurePath(row.path).parts[:-1] for row in utterances]
+    for names in zip(*folders, strict=False):  # level by level, as deep as all of them go
+        parts = np.array([name.lower() for name in names])
+        if set(parts.tolist()) <= own.SPLIT_PARTS and np.isin(parts, TRAINING_PARTS).any():
+            is_test = np.isin(parts, TEST_PARTS)
+            is_test = is_test if is_test.any() else ~np.isin(parts, TRAINING_PARTS)
+            return is_test if is_test.any() else None
+    return None
+
+
+def _split_of_folders(speakers: NDArray[np.str_], is_test: NDArray[np.bool_]) -> Split:
+    shared = sorted(set(speakers[is_test].tolist()) & set(speakers[~is_test].tolist()))
+    if not shared:
+        return _split_of("speaker-disjoint", is_test, "speaker-disjoint: the folders' own test part, of other speakers")
+    reason = "who speaks is not known" if "" in shared else f"{len(shared)} speakers are in both"
+    return _split_of(RANDOM, is_test, f"{RANDOM}: the folders' own test part; {reason}, so the figures may be for "
+                 "voices that it knows")  # fmt: skip
 
 
 def _draw_test_speakers(
