@@ -108,6 +108,7 @@ def test_restricted_is_even_where_nothing_is_left() -> None:
     row = Utterance("a.wav", "sad", "sad", "s", "c")
     closed = tabulate([row], ["sad"], ("angry", "happy", "sad"), [[1, 0, 0]]).restricted({"c": ("happy", "sad")})
     np.testing.assert_array_equal(closed.probabilities, [[0, 0.5, 0.5]])
+    assert closed.label.tolist() == ["angry"]  # wrong as before, and not the first of what is left
 
 
 def test_label_and_abstained_come_from_the_probabilities() -> None:

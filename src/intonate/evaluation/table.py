@@ -163,7 +163,7 @@ class PredictionTable:
         """The same predictions, had the model been told which classes each row's corpus has.
 
         Probabilities of the others become zero, the rest is scaled to a sum of one (uniform if nothing is left), and
-        the label is chosen again. `abstained` stays as it was: the threshold belongs to the open probabilities.
+        the label is chosen again, from what is left. `abstained` stays as it was: the threshold belongs to the open probabilities.
 
         Args:
             label_sets: {corpus: its classes}; default, the classes that occur in the table. A corpus that is not a
@@ -177,8 +177,8 @@ class PredictionTable:
         total = allowed_probabilities.sum(axis=1, keepdims=True)
         uniform = is_allowed / np.maximum(is_allowed.sum(axis=1, keepdims=True), 1)
         probabilities = np.where(total > 0, allowed_probabilities / np.where(total > 0, total, 1.0), uniform)
-        # A row that loses nothing keeps its label, so that ties do not turn over.
-        is_unchanged = (is_allowed | (self.probabilities == 0)).all(axis=1)
+        # A row that loses nothing keeps its label, so that ties do not turn over; one that loses all was wrong, and is.
+        is_unchanged = (is_allowed | (self.probabilities == 0)).all(axis=1) | (total[:, 0] == 0)
         label_index = np.where(is_unchanged, self.predicted, probabilities.argmax(axis=1))
         return dataclasses.replace(self, label=np.array(self.labels)[label_index], probabilities=probabilities)
 
