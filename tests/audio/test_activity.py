@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intonate.audio.activity import _running_minimum, has_speech, speech_frames
+from intonate.audio.activity import _running_minimum, speech_frames
 from intonate.audio.decode import load
+from intonate.audio.voice import Energy
 
 RATE = 16_000
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
@@ -42,7 +43,7 @@ def hum(hz: float) -> np.ndarray:
     ],
 )
 def test_no_speech(waveform: np.ndarray) -> None:
-    assert not has_speech(waveform, RATE)
+    assert speech_frames(waveform, RATE).sum() / 100 < Energy.least_s
     assert len(speech_frames(waveform, RATE)) == -(-len(waveform) // 160)
 
 
@@ -56,7 +57,6 @@ def test_a_burst_is_found_where_it_is(rate: int) -> None:
     assert 90 <= found[0] <= 100  # up to 50 ms early, and the frame's own 25 ms
     assert 150 <= found[-1] <= 172  # 200 ms of hang-over
     assert frames[found[0] : found[-1] + 1].all()
-    assert has_speech(waveform, rate)
 
 
 @pytest.mark.corpora
@@ -67,7 +67,6 @@ def test_real_speech_is_speech(pattern: str) -> None:
         pytest.skip(f"{pattern.split('/')[0]} is not in ../shared/corpora")
     for path in paths[:: len(paths) // 30]:
         waveform = load(path)
-        assert has_speech(waveform, RATE), path.name
         frames = speech_frames(waveform, RATE)
         inside = np.repeat(frames, 160)[: len(waveform)]
         assert np.sum(waveform[inside] ** 2) > 0.97 * np.sum(waveform**2), path.name

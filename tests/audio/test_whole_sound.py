@@ -294,20 +294,20 @@ def test_a_gap_in_the_time_stamps_is_silence() -> None:
     assert samples[int(2.6 * RATE_HZ) :].any()
 
 
-def two_tracks(name: str) -> bytes:
-    """Silence, then a clip in which somebody speaks."""
+def two_tracks(name: str, first: np.ndarray) -> bytes:
+    """A track without a voice, then a clip in which somebody speaks."""
     speech = Path(__file__).parents[3] / "shared/corpora/ravdess/Actor_09/03-01-05-02-01-01-09.flac"
     if not speech.is_file():
         pytest.skip("no RAVDESS in ../shared/corpora, whose speech this test needs")
     recording("300.wav")  # makes the source
-    silence = folder() / "silence.wav"
-    soundfile.write(silence, np.zeros(4 * RATE_HZ), RATE_HZ)
-    return convert(silence, name, "-i", str(speech), "-map", "0", "-map", "1", "-c:a", "aac")
+    other = folder() / "first.wav"
+    soundfile.write(other, first, RATE_HZ)
+    return convert(other, name, "-i", str(speech), "-map", "0", "-map", "1", "-c:a", "aac")
 
 
 def test_the_first_track_in_which_somebody_speaks_is_heard() -> None:
     pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
-    data = two_tracks("two.mkv")
+    data = two_tracks("two.mkv", np.zeros(4 * RATE_HZ))
     samples, warnings = heard(data)
     assert np.abs(samples).max() > 0.01
     assert warnings == ["<bytes> has 2 audio tracks: track 2 was heard; --track N (track=N in Python) names another"]
@@ -319,6 +319,13 @@ def test_the_first_track_in_which_somebody_speaks_is_heard() -> None:
     for single in (recording("one.wav"), (np.zeros(RATE_HZ, np.float32), RATE_HZ)):
         with pytest.raises(AudioError, match="has 1 audio track, and track 3 was asked for"):
             load(Sound(single, track=3))
+
+
+def test_a_track_of_noise_is_not_heard_for_one_in_which_somebody_speaks() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    noise = np.concatenate([np.zeros(RATE_HZ), np.random.default_rng(0).normal(0, 0.1, 4 * RATE_HZ)])
+    _, warnings = heard(two_tracks("noise.mkv", noise))
+    assert warnings == ["<bytes> has 2 audio tracks: track 2 was heard; --track N (track=N in Python) names another"]
 
 
 # ------------------------------------------------------------------------------------------------ without a header

@@ -59,6 +59,30 @@ def test_the_other_side_that_leaks_is_not_counted(recognizer, call):
     assert any("another channel that leaks into it" in warning for warning in answer.warnings)
 
 
+@pytest.mark.parametrize("delay_s", [0.12, 0.3, 0.45])
+def test_an_echo_of_the_other_side_is_not_counted(recognizer, call, delay_s):
+    late = round(delay_s * RATE)
+    echoing = call.copy()
+    echoing[late:] += 0.2 * call[:-late, ::-1]
+    answer = recognizer.predict((echoing, RATE), channels="each")
+    assert [segment.speaker for segment in answer.segments] == ["Left", "Right"]
+    assert sum("comes back as an echo" in warning for warning in answer.warnings) == 2
+
+
+@pytest.mark.parametrize("change", [lambda x: x, lambda x: -x, lambda x: 0.5 * np.roll(x, 4000), lambda x: x + 0.2])
+def test_one_sound_on_both_channels_is_one_person(recognizer, call, change):
+    mono = call.sum(axis=1)
+    answer = recognizer.predict((np.stack([mono, change(mono)], axis=1), RATE), channels="each")
+    assert {segment.speaker for segment in answer.segments} == {"Left"}
+    assert any("channels 1 and 2 hold the same sound" in warning for warning in answer.warnings)
+
+
+def test_an_offset_and_a_hum_on_both_channels_are_no_common_sound(recognizer, call):
+    hum = (0.1 + 0.1 * np.sin(2 * np.pi * 50 * np.arange(len(call)) / RATE)).astype(np.float32)
+    answer = recognizer.predict((call + hum[:, None], RATE), channels="each")
+    assert not any("the same sound" in warning for warning in answer.warnings)
+
+
 @pytest.mark.parametrize("options", [{"channels": "each"}, {"speakers": "auto"}, {"speakers": 2}])
 def test_nobody_speaks(recognizer, options):
     answer = recognizer.predict((np.zeros((2 * RATE, 2), np.float32), RATE), **options)

@@ -46,11 +46,6 @@ def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     return _any_within(speech, before=round(AFTER_S / HOP_S), after=round(BEFORE_S / HOP_S))
 
 
-def has_speech(waveform: NDArray[np.float32], sample_rate_hz: int) -> bool:
-    """Whether at least 0.1 s of the waveform rises above its noise like speech, hang-over not counted."""
-    return bool(np.count_nonzero(_frames_above_floor(waveform, sample_rate_hz)) * HOP_S >= LEAST_SPEECH_S)
-
-
 def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
     """Whether there may be speech, per 10 ms: a cheap look that misses none, and spares a better detector the rest.
 

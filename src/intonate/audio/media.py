@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from intonate.audio.activity import has_speech
 from intonate.audio.kinds import Kind
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
+from intonate.audio.voice import has_voice
 from intonate.audio.walks import is_closed
 from intonate.errors import AudioError, MissingExtraError, require
 
@@ -358,11 +358,11 @@ def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) 
                     decoded_s + len(block) / rate,
                 )
                 if pending_s >= PROBE_PIECE_S:
-                    if has_speech(np.concatenate(pending_blocks), rate):
+                    if has_voice(np.concatenate(pending_blocks), rate):
                         return number
                     pending_blocks, pending_s = [], 0.0
                 if decoded_s >= PROBE_S:
                     break
-            if pending_blocks and has_speech(np.concatenate(pending_blocks), rate):
+            if pending_blocks and has_voice(np.concatenate(pending_blocks), rate):
                 return number
     return readable[0] if readable else 1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio import decode
+from intonate.audio import decode, leaks
 from intonate.audio.activity import speech_frames
 from intonate.audio.clean import clean
 from intonate.audio.decode import Sound, Source
@@ -45,8 +45,6 @@ PAUSE_S = 0.7
 MARGIN_S = 0.2
 # Sound that goes on beside speech belongs to it this far.
 EDGE_S = 1.0
-# The other side of a call that leaks into a channel: softer by this much, and the same sound within this delay.
-LEAK_DB, LEAK_CORRELATION, LEAK_DELAY_S = 10.0, 0.5, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,26 +202,41 @@ def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> li
     sounds = [with_channel(source, channel) for channel in range(1, info.channels + 1)]
     waveforms = [decode.load(sound, rate_hz, warnings=warnings) for sound in sounds]
     names = ["Left", "Right"] if len(sounds) == 2 else [f"Channel {place + 1}" for place in range(len(sounds))]
-    tracks = []
+    file = decode.name_of(sounds[0].source)
+    tracks: list[_Track] = []
     for place, (sound, waveform, name) in enumerate(zip(sounds, waveforms, names, strict=True)):
-        speech = _speech_with_edges(waveform, rate_hz)
-        other_waveforms = waveforms[:place] + waveforms[place + 1 :]
-        turns = turns_of(speech, np.zeros(len(speech), np.intp), [name], len(waveform) / rate_hz)
-        turns_here = [
-            turn
-            for turn in turns
-            if not any(_leaks(turn, waveform, other_waveform, rate_hz) for other_waveform in other_waveforms)
-        ]
-        leak_s = sum(turn.end_s - turn.start_s for turn in turns if turn not in turns_here)
-        if leak_s:
-            warnings.append(
-                f"{decode.name_of(sound.source)}: {leak_s:.1f} s on channel {place + 1} are another channel that leaks "
-                "into it, and are no turns of their own"
-            )
-        if not turns_here:
-            warnings.append(f"{decode.name_of(sound.source)}: nobody speaks on channel {place + 1}")
-        tracks.append(_Track(sound, waveform, turns_here))
+        for earlier in range(place):
+            if leaks.is_one_sound(waveforms[earlier], waveform, rate_hz):
+                warnings.append(
+                    f"{file}: channels {earlier + 1} and {place + 1} hold the same sound, so it is answered once; "
+                    "people in one channel are told apart with speakers"
+                )
+                break
+        else:
+            tracks.append(_channel_track(sound, waveforms, place, name, rate_hz, warnings))
     return tracks
+
+
+def _channel_track(
+    sound: Sound, waveforms: Sequence[Waveform], place: int, name: str, rate_hz: int, warnings: list[str]
+) -> _Track:
+    """One channel of several, with the turns that are its own."""
+    waveform, file = waveforms[place], decode.name_of(sound.source)
+    speech = _speech_with_edges(waveform, rate_hz)
+    leaked = np.zeros(len(speech), np.bool_)
+    for other in range(len(waveforms)):
+        if other != place:
+            leaked |= leaks.leaked_frames(speech & ~leaked, waveform, waveforms[other], rate_hz)
+    if leaked.any():
+        warnings.append(
+            f"{file}: {leaked.sum() * HOP_S:.1f} s on channel {place + 1} are another channel that leaks into it, or "
+            "comes back as an echo, and are no turns of their own"
+        )
+    own = speech & ~leaked
+    turns = turns_of(own, np.zeros(len(own), np.intp), [name], len(waveform) / rate_hz)
+    if not turns:
+        warnings.append(f"{file}: nobody speaks on channel {place + 1}")
+    return _Track(sound, waveform, turns)
 
 
 def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list[_Track]:
@@ -248,20 +261,6 @@ def _speech_with_edges(waveform: Waveform, rate_hz: int) -> NDArray[np.bool_]:
     for start, end in runs((speech_frames(waveform, rate_hz) | is_voiced) & is_near):
         is_speech[start:end] = is_voiced[start:end].any()
     return is_speech
-
-
-def _leaks(turn: Turn, waveform: Waveform, other_waveform: Waveform, rate_hz: int) -> bool:
-    """Whether a turn is only the other channel, heard through the wire."""
-    start, end = round(turn.start_s * rate_hz), round(turn.end_s * rate_hz)
-    turn_sound, other_sound = waveform[start:end], other_waveform[start:end]
-    if len(turn_sound) != len(other_sound) or level_dbfs(other_sound) < level_dbfs(turn_sound) + LEAK_DB:
-        return False
-    size = 2 * len(turn_sound)
-    products = np.fft.irfft(np.fft.rfft(turn_sound, size) * np.conj(np.fft.rfft(other_sound, size)), size)
-    delay = round(LEAK_DELAY_S * rate_hz)
-    highest = float(np.abs(np.concatenate([products[: delay + 1], products[-delay:]])).max())
-    norm = float(np.linalg.norm(turn_sound) * np.linalg.norm(other_sound))
-    return norm > 0 and highest / norm >= LEAK_CORRELATION
 
 
 def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> list[NDArray[np.float64]]:
