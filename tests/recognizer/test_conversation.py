@@ -83,6 +83,14 @@ def test_an_offset_and_a_hum_on_both_channels_are_no_common_sound(recognizer, ca
     assert not any("the same sound" in warning for warning in answer.warnings)
 
 
+def test_more_speakers_than_can_be_told_apart_are_said(recognizer, call):
+    answer = recognizer.predict((call[: 2 * RATE, 0], RATE), speakers=3)
+    found = len(answer.speakers)
+    assert found < 3
+    assert answer.warnings == (f"<array>: 3 speakers were asked for, and {found} could be told apart",)
+    assert not recognizer.predict((call[: 2 * RATE, 0], RATE), speakers=found).warnings
+
+
 @pytest.mark.parametrize("options", [{"channels": "each"}, {"speakers": "auto"}, {"speakers": 2}])
 def test_nobody_speaks(recognizer, options):
     answer = recognizer.predict((np.zeros((2 * RATE, 2), np.float32), RATE), **options)

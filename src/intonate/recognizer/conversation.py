@@ -248,6 +248,10 @@ def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list
     speech = _speech_with_edges(waveform, rate_hz)
     speakers = voices.tell_apart(waveform, rate_hz, speech, request.speakers or None)
     names = [f"Speaker {number + 1}" for number in range(int(speakers.max(initial=0)) + 1)]
+    found = len(np.unique(speakers[speech]))
+    if request.speakers and found and found != request.speakers:
+        file = decode.name_of(sound.source)
+        warnings.append(f"{file}: {request.speakers} speakers were asked for, and {found} could be told apart")
     return [_Track(sound, waveform, turns_of(speech, speakers, names, len(waveform) / rate_hz))]
 
 
