@@ -43,16 +43,16 @@ def leaked_frames(
     waveform, other = dc(waveform, sample_rate_hz), dc(other, sample_rate_hz)
     for first, last in runs(speech):
         borders = np.linspace(first, last, max(1, round((last - first) * HOP_S / PIECE_S)) + 1).round().astype(int)
-        pieces, leaked_power = [], 0.0
+        powers, is_leak = [], []
         for start, end in itertools.pairwise(borders.tolist()):
             piece = waveform[start * hop : end * hop]
-            power = float(np.mean(piece**2))
-            pieces.append((start, end, power))
-            if _holds(other[max(0, start * hop - latest) : end * hop + earliest], piece):
-                leaked_power = max(leaked_power, power)
-        # What is left of a leak dies away, too soft to be compared.
-        for start, end, power in pieces:
-            leaked[start:end] = 0 < power <= leaked_power
+            powers.append(float(np.mean(piece**2)))
+            is_leak.append(_holds(other[max(0, start * hop - latest) : end * hop + earliest], piece))
+        # What is softer beside a leak is its beginning or its end, too soft to be compared.
+        loudest = max((power for power, leaks in zip(powers, is_leak, strict=True) if leaks), default=0.0)
+        for place, (start, end) in enumerate(itertools.pairwise(borders.tolist())):
+            is_beside = any(is_leak[max(0, place - 1) : place + 2])
+            leaked[start:end] = is_leak[place] or (is_beside and powers[place] <= loudest)
     return leaked
 
 
