@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +16,10 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 from intonate.archive import tables
+from intonate.archive.containers import audio_column, open_parquet
 from intonate.archive.job import Job, model_hash
+from intonate.archive.places import Entry, is_url, open_place, path_of
 from intonate.archive.shards import Shard
-from intonate.archive.sources import Entry, audio_column, is_url, open_parquet, open_place
 from intonate.audio.decode import Source, load
 from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
 from intonate.recognizer import builtin
@@ -145,7 +147,10 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
         try:
             return _fetch_sound(entry)
         except OSError as error:
-            reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            reason = f"cannot be read: {error.strerror}"
+            if isinstance(error, FileNotFoundError | NotADirectoryError):  # the latter: within a tar
+                is_link = os.path.islink(entry.place)
+                reason = "is a link to a file that is not there" if is_link else "does not exist"
             raise AudioError(f"{entry.file} {reason}") from error
     for wait_s in (*PATIENCE_S, None):
         try:
@@ -166,7 +171,7 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
 
 def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:
     digest = hashlib.sha256()
-    if entry.offset >= 0 and entry.place.lower().endswith(".parquet"):
+    if entry.offset >= 0 and path_of(entry.place).lower().endswith(".parquet"):
         content = _parquet_bytes(entry)
         return content, hashlib.sha256(content).hexdigest(), len(content)
     with open_place(entry.place) as stream:

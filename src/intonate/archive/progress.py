@@ -34,6 +34,7 @@ class Progress:
         audio_s: of those, seconds of sound.
         since: when this run began to answer, by the monotonic clock.
         run_size: bytes of the sounds that this run gave a row.
+        notes: sentences about files that the sources hold and that were left out.
     """
 
     files: int
@@ -46,6 +47,7 @@ class Progress:
     errors: int = 0
     audio_s: float = 0.0
     run_size: int = 0
+    notes: list[str] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
     @property

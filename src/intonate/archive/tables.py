@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from intonate.archive.job import Job
-from intonate.archive.sources import Entry
+from intonate.archive.places import Entry
 from intonate.errors import require
 from intonate.schema import Prediction
 
