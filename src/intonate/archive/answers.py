@@ -15,14 +15,18 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from intonate.archive import tables
 from intonate.archive.containers import audio_column, open_parquet
 from intonate.archive.job import Job, model_hash
 from intonate.archive.places import Entry, is_url, open_place, path_of
 from intonate.archive.shards import Shard
-from intonate.audio.decode import Source, load
+from intonate.audio import decode
+from intonate.audio.decode import Source
 from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
 from intonate.recognizer import builtin
+from intonate.recognizer.conversation import with_channel
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 
 Row = dict[str, Any]
@@ -106,8 +110,7 @@ def _answer(
             try:
                 source, digest, size = fetch_sound(entry)
                 if entry.start_s or entry.end_s is not None:
-                    rate_hz = recognizer.spec.sample_rate_hz
-                    source = (load(source, rate_hz, entry.start_s, entry.end_s, warnings=warnings), rate_hz)
+                    source = _stretch(source, entry, recognizer.spec.sample_rate_hz, job, warnings)
             except AudioError as error:
                 rows[index] = tables.failure(entry, job, _with_name(str(error), entry))
                 continue
@@ -134,6 +137,19 @@ def _answer(
     if unreachable_reasons and len(unreachable_reasons) == len(shard.entries) - len(faults):
         raise ArchiveError(f"nothing can be fetched any more: {unreachable_reasons[0]}")
     return [rows[index] for index in range(len(shard.entries))]
+
+
+def _stretch(source: Source, entry: Entry, rate_hz: int, job: Job, warnings: list[str]) -> Source:
+    """The stretch of a sound that an entry is of, at `rate_hz`, with its channels where the job asks for some of them.
+
+    Raises:
+        AudioError: as in `decode.load`.
+    """
+    sounds: list[Source] = [source]
+    if "channels" in job.options:
+        sounds = [with_channel(source, channel) for channel in range(1, decode.info(source).channels + 1)]
+    columns = [decode.load(sound, rate_hz, entry.start_s, entry.end_s, warnings=warnings) for sound in sounds]
+    return np.stack(columns, axis=1), rate_hz
 
 
 def fetch_sound(entry: Entry) -> tuple[Source, str, int]:

@@ -1,0 +1,68 @@
+"""What is wrong with sources, names and the folder itself: told, in the right words, and in the way of nothing else."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+
+pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
+filelock = pytest.importorskip("filelock")
+import pyarrow.parquet as pq  # noqa: E402
+
+from intonate.archive import command  # noqa: E402
+from intonate.archive.answers import open_job  # noqa: E402
+from intonate.archive.job import Job, model_hash  # noqa: E402
+from intonate.archive.run import archive  # noqa: E402
+from intonate.archive.shards import shard_of  # noqa: E402
+from intonate.archive.sources import entries  # noqa: E402
+from intonate.errors import ArchiveError  # noqa: E402
+
+
+@pytest.fixture
+def sound(tmp_path):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, tiny.speech(0.5, seed=1), 16_000)
+    return path
+
+
+def run(source, out, model):
+    return archive([str(source)], out, model=str(model), workers=1)
+
+
+def rows(out):
+    return [row for path in (out / "answers").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+
+
+def test_a_stretch_has_its_channels(tiny_model, tmp_path):
+    left, right = tiny.speech(2.0, seed=1), 0.5 * tiny.speech(2.0, seed=2)
+    for name, sound in {"call": np.stack([left, right], axis=1), "right": right, "part": right[3200:19200]}.items():
+        soundfile.write(tmp_path / f"{name}.wav", sound, 16_000, "FLOAT")
+    (tmp_path / "call.csv").write_text("file,start,end\ncall.wav,0.2,1.2\n")
+
+    def answer(source, **options):
+        job = Job(str(tiny_model), model_hash(str(tiny_model)), options)
+        (row,) = open_job(job)(shard_of(tuple(entries([str(tmp_path / source)]))))
+        return row
+
+    part = answer("part.wav")
+    assert answer("call.csv", channels="right")["scores"] == part["scores"] != answer("call.csv")["scores"]
+    each = answer("call.csv", channels="each")
+    told = [speaker["speaker"] for speaker in each["speakers"]] + each["warnings"]
+    assert len(told) == 2
+    call = tmp_path / "call.wav"
+    assert answer("call.csv", channels=3)["error"] == f"{call} has 2 channels, so there is no channel 3"
+
+
+def test_what_a_folder_holds_besides_is_told(sound, tiny_model, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.wav").write_bytes(sound.read_bytes())
+    (tmp_path / "in/b.parquet").write_bytes(b"")
+    command.run([str(tmp_path / "in")], tmp_path / "out", model=str(tiny_model), workers=1)
+    assert "1 file was left out, not known as sound: 1 .parquet; for the sounds in" in capsys.readouterr().err
