@@ -60,6 +60,22 @@ def test_a_stretch_has_its_channels(tiny_model, tmp_path):
     assert answer("call.csv", channels=3)["error"] == f"{call} has 2 channels, so there is no channel 3"
 
 
+def test_a_name_that_is_no_unicode_and_a_member_that_is_cut_off_are_named(sound, tiny_model, tmp_path):
+    source, content = tmp_path / "in", sound.read_bytes()
+    source.mkdir()
+    (source / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"no sound at all")
+    with tarfile.open(tmp_path / "cut.tar", "w") as tar:
+        about = tarfile.TarInfo("a.wav")
+        about.size = len(content) // 2
+        tar.addfile(about, io.BytesIO(content))
+    sources = [str(source), str(source / os.fsdecode(b"caf\xe9.wav")), str(tmp_path / "cut.tar")]
+    for _ in range(2):
+        archive(sources, tmp_path / "out", model=str(tiny_model), workers=1, jsonl=True)
+    bad, cut_off = sorted(rows(tmp_path / "out"), key=lambda row: row["error"] is None)
+    assert bad["error"].startswith(f"{source}/caf\\udce9.wav")
+    assert cut_off["warnings"][0].startswith(f"{tmp_path}/cut.tar/a.wav is damaged or cut off")
+
+
 def test_what_a_folder_holds_besides_is_told(sound, tiny_model, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.wav").write_bytes(sound.read_bytes())

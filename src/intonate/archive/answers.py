@@ -6,6 +6,7 @@ model sees follow from the shard alone.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import os
@@ -133,7 +134,8 @@ def _answer(
         if isinstance(answer, Failure):
             rows[index] = tables.failure(entry, job, _with_name(answer.error, entry), digest, size)
         else:
-            rows[index] = tables.row(entry, job, answer, digest, size, warnings)
+            named = [_with_name(warning, entry) for warning in (*warnings, *answer.warnings)]
+            rows[index] = tables.row(entry, job, dataclasses.replace(answer, warnings=tuple(named)), digest, size)
     if unreachable_reasons and len(unreachable_reasons) == len(shard.entries) - len(faults):
         raise ArchiveError(f"nothing can be fetched any more: {unreachable_reasons[0]}")
     return [rows[index] for index in range(len(shard.entries))]
@@ -260,6 +262,5 @@ def _row_group(place: str, group: int, first_row: int) -> tuple[int, Any]:
 def _with_name(sentence: str, entry: Entry) -> str:
     """The sentence under the name that the archive has for the sound, where it was read from memory."""
     for name in ("<file>", "<bytes>", "<array>"):
-        if sentence.startswith(name):
-            return entry.file + sentence.removeprefix(name)
+        sentence = sentence.replace(name, entry.file)
     return sentence

@@ -46,7 +46,7 @@ def read_about(out: Path) -> dict[str, Any]:
         ArchiveError: the folder is none, or holds something else.
     """
     try:
-        about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads((out / ABOUT).read_text(encoding="utf-8", errors="surrogatepass"))
         return dict(about)
     except FileNotFoundError:
         state = "holds something else" if out.exists() else "does not exist"
@@ -82,7 +82,7 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
                 for part_file in (out / folder).glob(".*.part"):  # of a run that was killed
                     part_file.unlink()
             if not (out / ABOUT).exists():
-                write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode())
+                write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode("utf-8", "surrogatepass"))
             yield
         finally:
             lock.release()
