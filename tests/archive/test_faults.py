@@ -76,6 +76,15 @@ def test_a_name_that_is_no_unicode_and_a_member_that_is_cut_off_are_named(sound,
     assert cut_off["warnings"][0].startswith(f"{tmp_path}/cut.tar/a.wav is damaged or cut off")
 
 
+def test_a_source_that_was_mistyped_does_not_bind_the_folder(sound, tiny_model, tmp_path):
+    with pytest.raises(ArchiveError, match=r"nowhere\.wav does not exist"):
+        run(tmp_path / "nowhere.wav", tmp_path / "out", tiny_model)
+    assert run(sound, tmp_path / "out", tiny_model).answered == 1
+    assert run(tmp_path / ".." / tmp_path.name / "sound.wav", tmp_path / "out", tiny_model).answered == 0
+    with pytest.raises(ArchiveError, match="memory of this process alone"):
+        archive(["memory://folder"], tmp_path / "out", model=str(tiny_model))
+
+
 def test_what_a_folder_holds_besides_is_told(sound, tiny_model, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.wav").write_bytes(sound.read_bytes())

@@ -75,13 +75,15 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
         except filelock.Timeout:
             raise ArchiveError(f"{out} is being written by another run; wait for it, or give another --out") from None
         try:
+            # Where nothing is planned, a source was mistyped: another one may stand in its place.
+            is_begun = any((out / PLAN).glob("*.jsonl"))
             if (out / ABOUT).exists():
-                _check_same(out, read_about(out), about)
+                _check_same(out, read_about(out), about, WORDS if is_begun else ["version"])
             for folder in (PLAN, ANSWERS):
                 (out / folder).mkdir(exist_ok=True)
                 for part_file in (out / folder).glob(".*.part"):  # of a run that was killed
                     part_file.unlink()
-            if not (out / ABOUT).exists():
+            if not is_begun or not (out / ABOUT).exists():
                 write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode("utf-8", "surrogatepass"))
             yield
         finally:
@@ -90,12 +92,14 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
         raise unwritable(out, error) from error
 
 
-def _check_same(out: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for key, word in WORDS.items():
+def _check_same(out: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
         if kept.get(key) != wanted.get(key):
             kept_text, wanted_text = (json.dumps(about.get(key), ensure_ascii=False) for about in (kept, wanted))
             detail = "" if max(len(kept_text), len(wanted_text)) > 200 else f": {kept_text} then, {wanted_text} now"
-            raise ArchiveError(f"{out} was begun with {word}{detail}; give the same again to go on, or another --out")
+            raise ArchiveError(
+                f"{out} was begun with {WORDS[key]}{detail}; give the same again to go on, or another --out"
+            )
 
 
 def write(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,10 @@ def archive(
     if address is not None and engine != "ray":
         raise ArchiveError("an address is that of a Ray cluster; it goes with --engine ray")
     kept_options = {name: value for name, value in (options or {}).items() if value not in (None, False)}
+    if in_memory := [source for source in sources if source.startswith("memory://")]:
+        raise ArchiveError(f"{in_memory[0]} is in the memory of this process alone, which the workers do not see")
     # As Ray's workers see them, too, and a later run from another folder.
-    sources = [source if is_url(source) else str(Path(source).absolute()) for source in sources]
+    sources = [source if is_url(source) else os.path.abspath(source) for source in sources]
     about = _about(sources, model, kept_options, shard_files, jsonl)
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
