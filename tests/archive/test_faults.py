@@ -91,3 +91,28 @@ def test_what_a_folder_holds_besides_is_told(sound, tiny_model, tmp_path, capsys
     (tmp_path / "in/b.parquet").write_bytes(b"")
     command.run([str(tmp_path / "in")], tmp_path / "out", model=str(tiny_model), workers=1)
     assert "1 file was left out, not known as sound: 1 .parquet; for the sounds in" in capsys.readouterr().err
+
+
+def test_what_is_damaged_in_the_folder_is_a_sentence(sound, tiny_model, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(sound, out, tiny_model)
+    (table,), (plan,) = (out / "answers").glob("*.parquet"), (out / "plan").glob("*.jsonl")
+    whole = table.read_bytes()
+    table.write_bytes(whole[:100])  # as if its sounds were not answered yet
+    assert "stopped (the same command goes on)" in command.run([], out, is_status=True)
+    assert run(sound, out, tiny_model).answered == 1
+    table.write_bytes(b"PAR1")
+    with pytest.raises(ArchiveError, match=r"\.parquet cannot be read; remove it"):
+        command.run([], out, is_status=True)
+    table.write_bytes(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(filelock.FileLock, "acquire", read_only)
+        assert "complete" in command.run([], out, is_status=True)
+    plan.write_bytes(plan.read_bytes()[:-9])
+    for action in (lambda: command.run([], out, is_status=True), lambda: run(sound, out, tiny_model)):
+        with pytest.raises(ArchiveError, match=r"0001\.jsonl, line 1 is damaged.*another --out"):
+            action()
+
+
+def read_only(*_, **__):
+    raise OSError(errno.EROFS, "Read-only file system")

@@ -129,7 +129,7 @@ def status(out: Path) -> str:
     Raises:
         ArchiveError: the folder holds no archive.
     """
-    filelock, parquet = require("filelock", "archive"), require("pyarrow.parquet", "archive")
+    filelock = require("filelock", "archive")
     about, shards_done = folder.read_about(out), folder.finished_shards(out)
     lock = filelock.FileLock(out / folder.LOCK)
     try:
@@ -138,13 +138,15 @@ def status(out: Path) -> str:
         is_running = False
     except filelock.Timeout:
         is_running = True
+    except OSError:  # no right to write here: nor has a run of this user
+        is_running = False
     files = total = size = total_size = errors = 0
     audio_s = 0.0
     for shard in folder.planned_shards(out):
         total, total_size = total + len(shard.entries), total_size + shard.size
         if shard.name in shards_done:
             files, size = files + len(shard.entries), size + shard.size
-            table = parquet.read_table(folder.rows_of(out, shard.name), columns=["error", "duration"])
+            table = folder.read_table(out, shard, ["error", "duration"])
             errors += len(table) - table["error"].null_count
             audio_s += sum(table["duration"].drop_null().to_pylist())
     state = "complete" if files == total else "running" if is_running else "stopped (the same command goes on)"

@@ -17,6 +17,8 @@ from intonate.schema import Prediction
 # Written into every file of the table: a reader can tell which shape it has, and a run that this one cannot go on.
 VERSION = 2
 COMPRESSION = "zstd"
+# The last bytes of every Parquet file.
+MAGIC = b"PAR1"
 # Of a sound, a segment and a speaker alike (`schema.Answer`).
 LABEL = {"label": "string", "guess": "string", "abstained": "bool"}
 
