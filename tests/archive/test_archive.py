@@ -23,9 +23,10 @@ pytest.importorskip("filelock")
 import pyarrow.parquet as pq  # noqa: E402
 
 from intonate.archive import command, folder, local  # noqa: E402
+from intonate.archive.places import Entry  # noqa: E402
 from intonate.archive.run import archive  # noqa: E402
 from intonate.archive.shards import Shard, cut  # noqa: E402
-from intonate.archive.sources import Entry, entries  # noqa: E402
+from intonate.archive.sources import entries  # noqa: E402
 from intonate.errors import ArchiveError  # noqa: E402
 
 FILES, SHARD_FILES = 24, 4

@@ -1,6 +1,9 @@
 """Millions of files: found, cut into shards, answered by many workers, and kept as one table.
 
     sources.py    what is to be answered: files, tar members, rows of Parquet, here or behind a URL
+    places.py     where a sound lies, and how that is opened
+    containers.py tar and Parquet
+    manifests.py  tables and lists of files
     shards.py     the cut, with names that follow from what is in them
     job.py        how all of it is answered: the model and its options
     answers.py    the one shard function: a shard in, a row per file out

@@ -6,21 +6,28 @@ model sees follow from the shard alone.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from intonate.archive import tables
+from intonate.archive.containers import audio_column, open_parquet
 from intonate.archive.job import Job, model_hash
+from intonate.archive.places import Entry, is_url, open_place, path_of
 from intonate.archive.shards import Shard
-from intonate.archive.sources import Entry, audio_column, is_url, open_parquet, open_place
-from intonate.audio.decode import Source, load
+from intonate.audio import decode
+from intonate.audio.decode import Source
 from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
 from intonate.recognizer import builtin
+from intonate.recognizer.conversation import with_channel
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
 
 Row = dict[str, Any]
@@ -104,8 +111,7 @@ def _answer(
             try:
                 source, digest, size = fetch_sound(entry)
                 if entry.start_s or entry.end_s is not None:
-                    rate_hz = recognizer.spec.sample_rate_hz
-                    source = (load(source, rate_hz, entry.start_s, entry.end_s, warnings=warnings), rate_hz)
+                    source = _stretch(source, entry, recognizer.spec.sample_rate_hz, job, warnings)
             except AudioError as error:
                 rows[index] = tables.failure(entry, job, _with_name(str(error), entry))
                 continue
@@ -128,10 +134,24 @@ def _answer(
         if isinstance(answer, Failure):
             rows[index] = tables.failure(entry, job, _with_name(answer.error, entry), digest, size)
         else:
-            rows[index] = tables.row(entry, job, answer, digest, size, warnings)
+            named = [_with_name(warning, entry) for warning in (*warnings, *answer.warnings)]
+            rows[index] = tables.row(entry, job, dataclasses.replace(answer, warnings=tuple(named)), digest, size)
     if unreachable_reasons and len(unreachable_reasons) == len(shard.entries) - len(faults):
         raise ArchiveError(f"nothing can be fetched any more: {unreachable_reasons[0]}")
     return [rows[index] for index in range(len(shard.entries))]
+
+
+def _stretch(source: Source, entry: Entry, rate_hz: int, job: Job, warnings: list[str]) -> Source:
+    """The stretch of a sound that an entry is of, at `rate_hz`, with its channels where the job asks for some of them.
+
+    Raises:
+        AudioError: as in `decode.load`.
+    """
+    sounds: list[Source] = [source]
+    if "channels" in job.options:
+        sounds = [with_channel(source, channel) for channel in range(1, decode.info(source).channels + 1)]
+    columns = [decode.load(sound, rate_hz, entry.start_s, entry.end_s, warnings=warnings) for sound in sounds]
+    return np.stack(columns, axis=1), rate_hz
 
 
 def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
@@ -145,7 +165,10 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
         try:
             return _fetch_sound(entry)
         except OSError as error:
-            reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            reason = f"cannot be read: {error.strerror}"
+            if isinstance(error, FileNotFoundError | NotADirectoryError):  # the latter: within a tar
+                is_link = os.path.islink(entry.place)
+                reason = "is a link to a file that is not there" if is_link else "does not exist"
             raise AudioError(f"{entry.file} {reason}") from error
     for wait_s in (*PATIENCE_S, None):
         try:
@@ -166,7 +189,7 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
 
 def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:
     digest = hashlib.sha256()
-    if entry.offset >= 0 and entry.place.lower().endswith(".parquet"):
+    if entry.offset >= 0 and path_of(entry.place).lower().endswith(".parquet"):
         content = _parquet_bytes(entry)
         return content, hashlib.sha256(content).hexdigest(), len(content)
     with open_place(entry.place) as stream:
@@ -239,6 +262,5 @@ def _row_group(place: str, group: int, first_row: int) -> tuple[int, Any]:
 def _with_name(sentence: str, entry: Entry) -> str:
     """The sentence under the name that the archive has for the sound, where it was read from memory."""
     for name in ("<file>", "<bytes>", "<array>"):
-        if sentence.startswith(name):
-            return entry.file + sentence.removeprefix(name)
+        sentence = sentence.replace(name, entry.file)
     return sentence

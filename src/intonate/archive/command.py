@@ -29,6 +29,8 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
     except KeyboardInterrupt:
         print(f"intonate: stopped; run the same command again to go on where it was ({out})", file=sys.stderr)
         raise
+    for note in done.notes:
+        print(f"intonate: {note}", file=sys.stderr)
     if done.changed:
         print(
             f"intonate: {done.changed:,} files have another size than when they were planned, and the rows of before; "

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import tempfile
@@ -46,7 +47,7 @@ def read_about(out: Path) -> dict[str, Any]:
         ArchiveError: the folder is none, or holds something else.
     """
     try:
-        about = json.loads((out / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads((out / ABOUT).read_text(encoding="utf-8", errors="surrogatepass"))
         return dict(about)
     except FileNotFoundError:
         state = "holds something else" if out.exists() else "does not exist"
@@ -75,14 +76,16 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
         except filelock.Timeout:
             raise ArchiveError(f"{out} is being written by another run; wait for it, or give another --out") from None
         try:
+            # Where nothing is planned, a source was mistyped: another one may stand in its place.
+            is_begun = any((out / PLAN).glob("*.jsonl"))
             if (out / ABOUT).exists():
-                _check_same(out, read_about(out), about)
+                _check_same(out, read_about(out), about, WORDS if is_begun else ["version"])
             for folder in (PLAN, ANSWERS):
                 (out / folder).mkdir(exist_ok=True)
                 for part_file in (out / folder).glob(".*.part"):  # of a run that was killed
                     part_file.unlink()
-            if not (out / ABOUT).exists():
-                write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode())
+            if not is_begun or not (out / ABOUT).exists():
+                write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode("utf-8", "surrogatepass"))
             yield
         finally:
             lock.release()
@@ -90,12 +93,14 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
         raise unwritable(out, error) from error
 
 
-def _check_same(out: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for key, word in WORDS.items():
+def _check_same(out: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
         if kept.get(key) != wanted.get(key):
             kept_text, wanted_text = (json.dumps(about.get(key), ensure_ascii=False) for about in (kept, wanted))
             detail = "" if max(len(kept_text), len(wanted_text)) > 200 else f": {kept_text} then, {wanted_text} now"
-            raise ArchiveError(f"{out} was begun with {word}{detail}; give the same again to go on, or another --out")
+            raise ArchiveError(
+                f"{out} was begun with {WORDS[key]}{detail}; give the same again to go on, or another --out"
+            )
 
 
 def write(path: Path, content: bytes) -> None:
@@ -125,23 +130,45 @@ def unwritable(out: Path, error: OSError) -> ArchiveError:
 
 
 def planned_shards(out: Path) -> Iterator[Shard]:
-    """Every shard, in the order in which they were planned."""
+    """Every shard, in the order in which they were planned.
+
+    Raises:
+        ArchiveError: a plan is damaged.
+    """
     for plan in sorted((out / PLAN).glob("*.jsonl")):
-        with plan.open(encoding="utf-8", errors="surrogatepass") as lines:
-            yield from map(Shard.from_json, lines)
+        with plan.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    shard = Shard.from_json(line.decode("utf-8", "surrogatepass"))
+                except (ValueError, TypeError) as error:
+                    raise ArchiveError(
+                        f"{plan}, line {number} is damaged, so what is planned is not known any more; put back a copy "
+                        "of it, or give another --out"
+                    ) from error
+                yield shard
 
 
 def add_plan(out: Path, shards: Iterable[Shard]) -> None:
     """Plan further shards; nothing is written where there are none."""
     lines = "".join(f"{shard.to_json()}\n" for shard in shards)
     if lines:
-        number = len(list((out / PLAN).glob("*.jsonl"))) + 1
-        write(out / PLAN / f"{number:04d}.jsonl", lines.encode("utf-8", "surrogatepass"))
+        names = (f"{number:04d}.jsonl" for number in itertools.count(1))
+        name = next(name for name in names if not (out / PLAN / name).exists())
+        write(out / PLAN / name, lines.encode("utf-8", "surrogatepass"))
 
 
 def finished_shards(out: Path) -> set[str]:
-    """The names of the shards whose rows are there."""
-    return {path.stem for path in (out / ANSWERS).glob("*.parquet")}
+    """The names of the shards whose rows are there. A file that somebody has cut off since has none any more."""
+    return {path.stem for path in (out / ANSWERS).glob("*.parquet") if _is_whole(path)}
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - len(tables.MAGIC)))
+            return file.read() == tables.MAGIC
+    except OSError:  # what is wrong with it is told where it is read
+        return True
 
 
 def rows_of(out: Path, shard: str) -> Path:
@@ -149,18 +176,22 @@ def rows_of(out: Path, shard: str) -> Path:
     return out / ANSWERS / f"{shard}.parquet"
 
 
-def read_rows(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """The rows of a shard that is finished, in the order of its sounds; only these columns, if they are given.
+def read_table(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> Any:
+    """The `pyarrow.Table` of a shard that is finished, in the order of its sounds; only these columns, if given.
 
     Raises:
         ArchiveError: the file is damaged.
     """
     path = rows_of(out, shard.name)
     try:
-        table = require("pyarrow.parquet", "archive").read_table(path, columns=columns)
+        return require("pyarrow.parquet", "archive").read_table(path, columns=columns)
     except (OSError, ValueError) as error:  # pyarrow's own are both
         raise ArchiveError(f"{path} cannot be read; remove it, and the same command answers its sounds anew") from error
-    return list(table.to_pylist())
+
+
+def read_rows(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The same as a list of rows."""
+    return list(read_table(out, shard, columns).to_pylist())
 
 
 def write_rows(out: Path, shard: Shard, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:

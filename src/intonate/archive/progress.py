@@ -34,6 +34,7 @@ class Progress:
         audio_s: of those, seconds of sound.
         since: when this run began to answer, by the monotonic clock.
         run_size: bytes of the sounds that this run gave a row.
+        notes: sentences about files that the sources hold and that were left out.
     """
 
     files: int
@@ -46,6 +47,7 @@ class Progress:
     errors: int = 0
     audio_s: float = 0.0
     run_size: int = 0
+    notes: list[str] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
     @property
@@ -127,7 +129,7 @@ def status(out: Path) -> str:
     Raises:
         ArchiveError: the folder holds no archive.
     """
-    filelock, parquet = require("filelock", "archive"), require("pyarrow.parquet", "archive")
+    filelock = require("filelock", "archive")
     about, shards_done = folder.read_about(out), folder.finished_shards(out)
     lock = filelock.FileLock(out / folder.LOCK)
     try:
@@ -136,13 +138,15 @@ def status(out: Path) -> str:
         is_running = False
     except filelock.Timeout:
         is_running = True
+    except OSError:  # no right to write here: nor has a run of this user
+        is_running = False
     files = total = size = total_size = errors = 0
     audio_s = 0.0
     for shard in folder.planned_shards(out):
         total, total_size = total + len(shard.entries), total_size + shard.size
         if shard.name in shards_done:
             files, size = files + len(shard.entries), size + shard.size
-            table = parquet.read_table(folder.rows_of(out, shard.name), columns=["error", "duration"])
+            table = folder.read_table(out, shard, ["error", "duration"])
             errors += len(table) - table["error"].null_count
             audio_s += sum(table["duration"].drop_null().to_pylist())
     state = "complete" if files == total else "running" if is_running else "stopped (the same command goes on)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 
 from intonate.archive import cluster, folder, local, tables
 from intonate.archive.job import Job, model_hash
+from intonate.archive.places import Entry, is_url
 from intonate.archive.progress import Progress
 from intonate.archive.shards import FILES, Shard, cut, shard_of
-from intonate.archive.sources import Entry, entries, is_url
+from intonate.archive.sources import entries
 from intonate.emotions import merged_labels
 from intonate.errors import ArchiveError, require
 from intonate.processes import processor_count
@@ -43,7 +45,7 @@ def archive(
     """Answer every sound that the sources name, once, and write the table to `out`; goes on where a run stopped.
 
     Args:
-        sources: files, folders, globs, manifests (.csv, .tsv, .txt), .tar and .parquet files, here or as URLs.
+        sources: files, folders, globs, manifests (.csv, .tsv, .jsonl, .txt), .tar and .parquet files, here or as URLs.
         out: the folder to write to (`folder.py`).
         model: as in `load_model`.
         workers: processes, or Ray's actors; None for one per processor.
@@ -68,14 +70,18 @@ def archive(
     if address is not None and engine != "ray":
         raise ArchiveError("an address is that of a Ray cluster; it goes with --engine ray")
     kept_options = {name: value for name, value in (options or {}).items() if value not in (None, False)}
+    if in_memory := [source for source in sources if source.startswith("memory://")]:
+        raise ArchiveError(f"{in_memory[0]} is in the memory of this process alone, which the workers do not see")
     # As Ray's workers see them, too, and a later run from another folder.
-    sources = [source if is_url(source) else str(Path(source).absolute()) for source in sources]
+    sources = [source if is_url(source) else os.path.abspath(source) for source in sources]
     about = _about(sources, model, kept_options, shard_files, jsonl)
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
-        resized = _plan(sources, out, shard_files or FILES)
+        notes: list[str] = []
+        resized = _plan(sources, out, shard_files or FILES, notes)
         shards_done = folder.finished_shards(out)
         progress = _progress(out, shards_done)
+        progress.notes = notes
         repeats: dict[str, _Repeat] = {}
         if again:
             repeats = {repeat.part.name: repeat for repeat in _repeats(out, shards_done, resized)}
@@ -145,8 +151,8 @@ def _progress(out: Path, shards_done: Collection[str]) -> Progress:
     )
 
 
-def _plan(sources: Sequence[str], out: Path, shard_files: int) -> dict[Key, int]:
-    """Plan what is not planned yet: all of it at first, later what is new in the sources.
+def _plan(sources: Sequence[str], out: Path, shard_files: int, notes: list[str]) -> dict[Key, int]:
+    """Plan what is not planned yet: all of it at first, later what is new in the sources; `notes` as in `entries`.
 
     Returns:
         Of what was planned before with another size, the size now.
@@ -155,7 +161,7 @@ def _plan(sources: Sequence[str], out: Path, shard_files: int) -> dict[Key, int]
     resized: dict[Key, int] = {}
 
     def new_entries() -> Iterator[Entry]:
-        for entry in entries(sources):
+        for entry in entries(sources, notes):
             size = planned_sizes.get(_key(entry))
             if size is None:
                 yield entry

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from intonate.archive.sources import Entry
+from intonate.archive.places import Entry
 
 # A shard is what a kill costs: seconds of one core for short clips, a minute or two for long recordings.
 FILES, LONGEST_S = 256, 4 * 3600.0

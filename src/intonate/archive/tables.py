@@ -6,17 +6,19 @@ Numbers are as the model gave them, not rounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intonate.archive.job import Job
-from intonate.archive.sources import Entry
+from intonate.archive.places import Entry
 from intonate.errors import require
 from intonate.schema import Prediction
 
 # Written into every file of the table: a reader can tell which shape it has, and a run that this one cannot go on.
 VERSION = 2
 COMPRESSION = "zstd"
+# The last bytes of every Parquet file.
+MAGIC = b"PAR1"
 # Of a sound, a segment and a speaker alike (`schema.Answer`).
 LABEL = {"label": "string", "guess": "string", "abstained": "bool"}
 
@@ -49,9 +51,7 @@ def columns(
     return table | {"familiarity": "double", "model": "string", "model_hash": "string", "error": "string"}
 
 
-def row(
-    entry: Entry, job: Job, answer: Prediction, digest: str, size: int, warnings: Iterable[str] = ()
-) -> dict[str, Any]:
+def row(entry: Entry, job: Job, answer: Prediction, digest: str, size: int) -> dict[str, Any]:
     """The row of a sound that was answered."""
     return {
         **_about(entry, job, digest, size),
@@ -86,7 +86,7 @@ def row(
             for speaker in answer.speakers
         ],
         "transcript": answer.transcript,
-        "warnings": [*warnings, *answer.warnings],
+        "warnings": [_text(warning) for warning in dict.fromkeys(answer.warnings)],
         "familiarity": answer.familiarity,
         "model": answer.model,
         "error": None,
@@ -95,12 +95,17 @@ def row(
 
 def failure(entry: Entry, job: Job, error: str, digest: str | None = None, size: int | None = None) -> dict[str, Any]:
     """The row of a sound that could not be answered; hash and bytes are null where it could not even be read."""
-    return {**_about(entry, job, digest, size), "error": error}
+    return {**_about(entry, job, digest, size), "error": _text(error)}
+
+
+def _text(text: str) -> str:
+    """The same as Unicode: the name of a file may be none, and stands in sentences, too."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _about(entry: Entry, job: Job, digest: str | None, size: int | None) -> dict[str, Any]:
     return {
-        "file": entry.file.encode("utf-8", "backslashreplace").decode(),  # a name may be no Unicode
+        "file": _text(entry.file),
         "start": entry.start_s,
         "end": entry.end_s,
         "hash": digest,

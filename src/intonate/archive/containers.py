@@ -1,0 +1,140 @@
+"""Files that hold many sounds: tar and Parquet. They are listed, not unpacked: each sound has its place in them."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import tarfile
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from intonate.archive.places import Entry, is_hidden, open_place
+from intonate.audio.listing import AUDIO_SUFFIXES
+from intonate.errors import ArchiveError, first_line, require
+
+# The column of a Parquet file that holds the sounds.
+AUDIO_COLUMNS = ("audio", "bytes", "content")
+# What tells how to go on with a tar that is not whole, or whose members do not lie in it as they are.
+UNPACK = "unpack it (tar -xif) and name the folder"
+
+
+def tar_entries(name: str) -> Iterator[Entry]:
+    """The sounds of a tar, or of several that were joined, in their order; links to them last.
+
+    Raises:
+        ArchiveError: it is no tar, is damaged or cut off, or holds a sound that does not lie in it as it is.
+    """
+    files: dict[str, Entry] = {}
+    links: dict[str, str] = {}  # in the order in which they came
+    try:
+        with open_place(name) as stream:
+            for member in _tar_members(stream, name):
+                path = posixpath.normpath(member.name)
+                is_sound = _is_sound_name(path)
+                if is_sound and member.issparse():
+                    raise ArchiveError(f"{name} holds {member.name} without its zeros (sparse); {UNPACK}")
+                if member.isfile():
+                    files[path] = Entry(f"{name}/{member.name}", name, member.offset_data, member.size)
+                    if is_sound:
+                        yield files[path]
+                elif is_sound and member.islnk():
+                    links[path] = posixpath.normpath(member.linkname)
+                elif is_sound and member.issym():
+                    links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
+    except ArchiveError:
+        raise
+    except (tarfile.TarError, ValueError, ArithmeticError) as error:
+        raise ArchiveError(f"{name} is no tar that can be read: {first_line(error)}; fetch it again") from error
+    for link in links:
+        target, seen = link, set[str]()
+        while target in links and target not in seen:
+            seen.add(target)
+            target = links[target]
+        # Of a link to nothing there is a row, too: it says that there is no such file.
+        place = files.get(target, Entry("", f"{name}/{link}"))
+        yield place._replace(file=f"{name}/{link}")
+
+
+def _is_sound_name(path: str) -> bool:
+    """By the suffix; `._a.wav` is what macOS knows of a file, not the file."""
+    return PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path)
+
+
+def _tar_members(stream: BinaryIO, name: str) -> Iterator[tarfile.TarInfo]:
+    """Every member. `tarfile` ends without a word at a header that is damaged or missing, and at the first end mark."""
+    start, last_name = 0, ""
+    while True:
+        stream.seek(start)
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            for member in tar:
+                last_name = member.name
+                yield member
+            end = tar.offset
+        stream.seek(end)
+        is_marked, start = False, end
+        while block := stream.read(tarfile.RECORDSIZE):
+            if block.count(0) < len(block):
+                start += (len(block) - len(block.lstrip(b"\0"))) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+                break
+            is_marked, start = True, start + len(block)
+        if not block and is_marked:
+            return
+        if start == end:
+            raise ArchiveError(
+                f"{name} is damaged or cut off at byte {end:,}, after {last_name or 'its beginning'}: what was behind "
+                f"that cannot be listed; fetch it again, or, for what is left of it, {UNPACK}"
+            )
+
+
+def parquet_entries(name: str, size: int) -> Iterator[Entry]:
+    """The rows of a Parquet file with a column of sounds.
+
+    Raises:
+        ArchiveError: it is none.
+    """
+    with open_parquet(name) as table:
+        audio_column(table.schema_arrow, name)
+        rows = table.metadata.num_rows
+    for row in range(rows):
+        yield Entry(f"{name}#{row}", name, row, size // rows)
+
+
+@contextlib.contextmanager
+def open_parquet(name: str) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile`.
+
+    Raises:
+        ArchiveError: it is no Parquet file.
+    """
+    pyarrow, parquet = require("pyarrow", "archive"), require("pyarrow.parquet", "archive")
+    with open_place(name) as stream:
+        try:
+            table = parquet.ParquetFile(stream)
+        except pyarrow.ArrowInvalid as error:
+            raise ArchiveError(f"{name} is no Parquet file that can be read: {first_line(error)}") from error
+        yield table
+
+
+def audio_column(schema: Any, name: str) -> tuple[str, str | None]:
+    """The column with the bytes, and the field within it where it is a struct, as in Hugging Face's data sets.
+
+    Raises:
+        ArchiveError: there is none.
+    """
+    pyarrow = require("pyarrow", "archive")
+
+    def is_binary(kind: Any) -> bool:
+        return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+
+    for column in AUDIO_COLUMNS:
+        if column in schema.names:
+            kind = schema.field(column).type
+            if is_binary(kind):
+                return column, None
+            if pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+                return column, "bytes"
+    raise ArchiveError(
+        f"{name} has no column of sounds; expected {' or '.join(AUDIO_COLUMNS)} with bytes (it has "
+        f"{', '.join(schema.names)})"
+    )

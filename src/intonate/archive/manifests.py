@@ -1,0 +1,140 @@
+"""Lists of sounds: a table with a column of files, a JSON object on each line (NeMo's manifests), a file on each line.
+
+They may have millions of rows, so they are read row by row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from intonate.archive.places import Entry, is_url, open_place, path_of
+from intonate.errors import ArchiveError, first_line
+
+JSON_LINES = ".jsonl"
+SUFFIXES = (".csv", ".tsv", JSON_LINES, ".txt")
+# What a column is called by people, in lower case; the first one that is there counts.
+COLUMNS = {
+    "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
+    "start": ("start", "start_s", "offset"),
+    "end": ("end", "end_s"),
+    "duration": ("duration", "duration_s"),
+}
+# What an empty cell is when a program that writes tables has made text of it.
+EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
+EXPECTED = "expected a file, and start and end (or a duration) in seconds"
+
+
+def manifest_entries(name: str) -> Iterator[Entry]:
+    """What a manifest names: `file`, and `start` and `end` (or a `duration` from the start on) in seconds.
+
+    A path is relative to the manifest's folder. A file that is not there is an answer of its own, later.
+
+    Raises:
+        ArchiveError: it is no such table, a row is none, or it is not text in UTF-8 or UTF-16.
+    """
+    suffix = Path(path_of(name)).suffix.lower()
+    with open_place(name) as stream:
+        lines = _lines(stream, name)
+        if suffix == ".txt":
+            for line in lines:
+                if line.strip():
+                    yield _listed(name, line.strip(), 0.0, None)
+            return
+        for place, cells in _json_rows(lines, name) if suffix == JSON_LINES else _rows(lines, name):
+            try:
+                path, start_s, end_s = _stretch(cells)
+            except (ValueError, KeyError) as error:
+                raise ArchiveError(f"{name}, {place}: {EXPECTED}") from error
+            if path:
+                yield _listed(name, path, start_s, end_s)
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    """The lines of a text, with their ends."""
+    for number, line in enumerate(stream):
+        if number == 0 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            yield from (line + stream.read()).decode("utf-16").splitlines(keepends=True)
+            return
+        try:
+            yield line.decode("utf-8-sig" if number == 0 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ArchiveError(
+                f"{name}, line {number + 1} is not text in UTF-8 ({error.reason}); save the table as CSV UTF-8 (in "
+                "Excel: Save as, 'CSV UTF-8')"
+            ) from error
+
+
+def _rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Where each row of a CSV (comma, semicolon or tab) ends, and its cells by what they are."""
+    header = next(lines, "")
+    delimiter = max("\t;,", key=header.count)
+    names = [cell.strip().lower() for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    places = {column: names.index(own) for column, own in _columns(names).items()}
+    if "file" not in places:
+        raise ArchiveError(f"{name} has no column named file; it has {', '.join(names)}")
+    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        for row in rows:
+            if row:
+                yield f"row {rows.line_num + 1}", {column: row[at] for column, at in places.items() if at < len(row)}
+    except csv.Error as error:
+        raise ArchiveError(f"{name}, row {rows.line_num + 1} cannot be read as CSV: {first_line(error)}") from error
+
+
+def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The number of each line that holds a JSON object, and its values by what they are."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                values = {key.lower(): str(value) for key, value in json.loads(line).items() if value is not None}
+            except (ValueError, AttributeError):
+                raise ArchiveError(
+                    f'{name}, line {number} is no JSON object like {{"audio_filepath": "a.wav", "offset": 0.5, '
+                    '"duration": 2}; write one on each line'
+                ) from None
+            yield f"line {number}", {column: values[own] for column, own in _columns(values).items()}
+
+
+def _columns(names: Iterable[str]) -> dict[str, str]:
+    """Which of the names stands for each column that is there."""
+    found = set(names)
+    return {
+        column: next(own for own in own_names if own in found)
+        for column, own_names in COLUMNS.items()
+        if not found.isdisjoint(own_names)
+    }
+
+
+def _stretch(cells: Mapping[str, str]) -> tuple[str, float, float | None]:
+    """The file of a row, and from when to when, seconds.
+
+    Raises:
+        ValueError, KeyError: it has none, or these are no numbers.
+    """
+    texts = {column: cell.strip() for column, cell in cells.items()}
+    numbers = {column: float(text) for column, text in texts.items() if column != "file" and text not in EMPTY}
+    if not all(map(math.isfinite, numbers.values())):
+        raise ValueError
+    start_s, end_s = numbers.get("start", 0.0), numbers.get("end")
+    if end_s is None and "start" in numbers and "duration" in numbers:  # else it is that of the file
+        end_s = start_s + numbers["duration"]
+    return texts["file"], start_s, end_s
+
+
+def _listed(manifest: str, path: str, start_s: float, end_s: float | None) -> Entry:
+    if not is_url(path) and is_url(manifest):
+        path = f"{path_of(manifest).rpartition('/')[0]}/{path}"
+    elif not is_url(path):
+        path = os.path.normpath(Path(manifest).parent / path)
+    size = 0
+    if not is_url(path):
+        with contextlib.suppress(OSError):
+            size = os.path.getsize(path)
+    return Entry(path, path, size=size, start_s=start_s, end_s=end_s)

@@ -1,0 +1,181 @@
+"""What sources name: nothing is lost in silence, and what cannot be listed is one sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
+fsspec = pytest.importorskip("fsspec")
+
+from intonate.archive.answers import fetch_sound  # noqa: E402
+from intonate.archive.sources import entries  # noqa: E402
+from intonate.errors import ArchiveError, AudioError  # noqa: E402
+
+
+def tar_of(path, *names, link=None, kind=tarfile.SYMTYPE):
+    """A tar with files that hold their own name, and links {name: target}."""
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            about = tarfile.TarInfo(name)
+            about.size = len(name)
+            tar.addfile(about, io.BytesIO(name.encode()))
+        for name, target in (link or {}).items():
+            about = tarfile.TarInfo(name)
+            about.type, about.linkname = kind, target
+            tar.addfile(about)
+    return path
+
+
+def listed(*sources, notes=None):
+    return [Path(entry.file).name for entry in entries([str(source) for source in sources], notes)]
+
+
+def content(entry):
+    """The bytes of a member of a tar."""
+    with fetch_sound(entry)[0] as stream:
+        return stream.read()
+
+
+def test_a_tar_that_is_damaged_or_cut_off_is_not_listed_in_part(tmp_path):
+    whole = tar_of(tmp_path / "whole.tar", "a.wav", "b.wav", "c.wav").read_bytes()
+    damaged = bytearray(whole)
+    damaged[1024 + 148] ^= 1  # the checksum of b.wav
+    zeroed, within_a_header, between_members = whole[:1024] + bytes(512) + whole[1536:], whole[:2100], whole[:2048]
+    for data in (bytes(damaged), zeroed, within_a_header, between_members):
+        (tmp_path / "x.tar").write_bytes(data)
+        with pytest.raises(ArchiveError, match=r"x\.tar is damaged or cut off at byte [\d,]+, after .\.wav.*unpack"):
+            listed(tmp_path / "x.tar")
+    assert listed(tmp_path / "whole.tar") == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_tars_that_were_joined_are_listed_to_the_end(tmp_path):
+    first, second = (tar_of(tmp_path / f"{name}.tar", f"{name}.wav") for name in "ab")
+    (tmp_path / "both.tar").write_bytes(first.read_bytes() + second.read_bytes())
+    assert [content(entry) for entry in entries([str(tmp_path / "both.tar")])] == [b"a.wav", b"b.wav"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_links_in_a_tar_are_what_they_lead_to(tmp_path, kind):
+    target = "a.wav" if kind == tarfile.SYMTYPE else "./in/a.wav"
+    links = {"./in/b.wav": target, "in/c.wav": target.replace("a.", "b."), "d.wav": "e.wav", "f.wav": "f.wav"}
+    tar_of(tmp_path / "x.tar", "./in/a.wav", link=links, kind=kind)
+    *found, dead, endless = entries([str(tmp_path / "x.tar")])
+    assert [content(entry) for entry in found] == [b"./in/a.wav"] * 3
+    for entry in (dead, endless):
+        with pytest.raises(AudioError, match=r"x\.tar/[df]\.wav does not exist"):
+            content(entry)
+
+
+def test_sparse_members_are_refused_and_what_macos_adds_is_left_out(tmp_path):
+    tar_of(tmp_path / "mac.tar", "a.wav", "._a.wav", "in/._b.wav")
+    assert listed(tmp_path / "mac.tar") == ["a.wav"]
+    with tarfile.open(tmp_path / "sparse.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        about = tarfile.TarInfo("s.wav")
+        about.pax_headers = {"GNU.sparse.map": "0,4", "GNU.sparse.size": "1024"}
+        about.size = 4
+        tar.addfile(about, io.BytesIO(b"RIFF"))
+    with pytest.raises(ArchiveError, match=r"holds s\.wav without its zeros \(sparse\); unpack it"):
+        listed(tmp_path / "sparse.tar")
+
+
+def test_a_link_to_nothing_is_a_sound_that_cannot_be_answered(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"a")
+    (tmp_path / "dead.wav").symlink_to("nowhere.wav")
+    for source in (tmp_path, tmp_path / "*.wav", f"file://{tmp_path}"):
+        assert listed(source) == ["a.wav", "dead.wav"]
+    assert listed(tmp_path / "dead.wav") == ["dead.wav"]
+    dead = list(entries([str(tmp_path)]))[1]
+    with pytest.raises(AudioError, match=r"dead\.wav is a link to a file that is not there"):
+        fetch_sound(dead)
+
+
+def test_a_folder_says_what_was_left_out_and_how_to_name_it(tmp_path):
+    tar_of(tmp_path / "in.tar", "b.wav")
+    with pytest.raises(ArchiveError, match=rf"without audio .*1 \.tar.*name these: '{tmp_path}/\*\*/\*\.tar'"):
+        listed(tmp_path)
+    (tmp_path / "a.wav").write_bytes(b"a")
+    (tmp_path / ".hidden.wav").write_bytes(b"a")
+    for source in (str(tmp_path), f"file://{tmp_path}"):
+        notes: list[str] = []
+        assert listed(source, notes=notes) == ["a.wav"]
+        (note,) = notes
+        assert "1 file was left out, not known as sound: 1 .tar; for the sounds in .tar files, name these:" in note
+        assert f"'{tmp_path}/**/*.tar'" in note
+    assert listed(tmp_path / "**/*.tar") == ["b.wav"]
+
+
+def test_another_store_leaves_out_what_a_folder_leaves_out():
+    store = fsspec.filesystem("memory")
+    for name in ("a.wav", ".hidden.wav", "in.parquet", "b[1].wav"):
+        store.pipe(f"/folder/{name}", b"sound")
+    notes: list[str] = []
+    try:
+        assert listed("memory://folder", notes=notes) == ["a.wav", "b[1].wav"]
+        assert "1 .parquet; for the sounds in .parquet files" in notes[0]
+        assert listed("memory://folder/*.wav") == ["a.wav", "b[1].wav"]
+        assert listed("memory://folder/b[1].wav") == ["b[1].wav"]
+    finally:
+        store.rm("/folder", recursive=True)
+
+
+def test_the_query_of_a_web_address_is_no_pattern(monkeypatch):
+    pytest.importorskip("aiohttp")
+    web = fsspec.get_filesystem_class("https")
+    monkeypatch.setattr(web, "info", lambda self, path: {"size": 7, "type": "file"})
+    address = "https://store/a.wav?X-Signature=[x]*"
+    (entry,) = entries([address])
+    assert (entry.file, entry.place, entry.size) == (address, address, 7)
+
+
+def test_a_store_whose_library_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    (tmp_path / "list.txt").write_text("s3://bucket/a.wav\n")
+    with pytest.raises(ArchiveError, match=r"^s3://bucket/ cannot be reached .* pip install s3fs$"):
+        listed("s3://bucket/")
+    (entry,) = entries([str(tmp_path / "list.txt")])
+    with pytest.raises(ArchiveError, match=r"pip install s3fs$"):
+        fetch_sound(entry)
+
+
+def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
+    rows = {
+        "a.csv": "wav,start_s,end_s\nx.wav,1.5,2\nx.wav,,\n",
+        "b.tsv": "audio\tstart\tduration\nx.wav\t1.5\t0.5\nx.wav\tnan\t9\n",
+        "c.jsonl": "".join(
+            f"{json.dumps(row)}\n"
+            for row in (
+                {"audio_filepath": "x.wav", "offset": 1.5, "duration": 0.5, "text": None},
+                {"audio_filepath": "x.wav", "duration": 9},
+            )
+        ),
+    }
+    for name, text in rows.items():
+        for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+            (tmp_path / name).write_text(text, encoding=encoding)
+            found = list(entries([str(tmp_path / name)]))
+            assert [(entry.start_s, entry.end_s) for entry in found] == [(1.5, 2.0), (0.0, None)]
+            assert {entry.place for entry in found} == {str(tmp_path / "x.wav")}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("x.csv", "file\na.wav\ncafé.wav\n".encode("latin-1"), r"line 3 is not text in UTF-8 .* save the table as CSV"),
+        ("x.txt", b"a.wav\n\xe9.wav\n", "line 2 is not text in UTF-8"),
+        ("x.csv", b"file,start\na.wav,inf\n", "row 2: expected a file, and start and end"),
+        ("x.csv", b"file,start\na.wav,soon\n", "row 2: expected a file, and start and end"),
+        ("x.csv", b"", "no column named file"),
+        ("x.jsonl", b'{"audio_filepath": "a.wav"}\n["b.wav"]\n', "line 2 is no JSON object like"),
+        ("x.jsonl", b'{"text": "hello"}\n', "line 1: expected a file"),
+    ],
+)
+def test_a_manifest_that_is_none_is_a_sentence(tmp_path, name, data, sentence):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ArchiveError, match=rf"{name},? (has )?{sentence}"):
+        listed(tmp_path / name)
