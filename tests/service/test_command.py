@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,7 +63,7 @@ def test_https(recognizer, tmp_path):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run([*make.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
-    server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1)), 0, cert, key)
+    server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1, upload_bytes=1000)), 0, cert, key)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30
@@ -72,6 +73,9 @@ def test_https(recognizer, tmp_path):
     context = ssl.create_default_context(cafile=str(cert))
     with urllib.request.urlopen(f"https://localhost:{port}/healthz", context=context, timeout=20) as answer:
         assert answer.read() == b"ok"
+    for _ in range(3):  # who is still sending sees why it is refused
+        with pytest.raises(urllib.error.HTTPError, match="413"):
+            urllib.request.urlopen(f"https://localhost:{port}/models/tiny", bytes(5 * 2**20), 20, context=context)
     server.should_exit = True
     thread.join(20)
 

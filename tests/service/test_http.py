@@ -1,6 +1,7 @@
 """Predictions, models, health, figures and documents; who may ask, and what is told to who asks for the impossible."""
 
 import base64
+import contextlib
 import io
 import json
 import socket
@@ -15,6 +16,7 @@ import tiny
 from running import Running, form, wav
 
 from intonate.errors import IntonateError
+from intonate.service import protocol
 from intonate.service.settings import Settings
 
 TOKEN = "a-token-of-24-characters"
@@ -120,6 +122,46 @@ def test_too_large_without_saying_so(recognizer):
                 pass
             assert b" 413 " in raw.recv(4096)
         assert service.get("/healthz").status == 200
+
+
+LARGE = bytes(20 * 2**20)
+
+
+def test_who_is_still_sending_sees_the_refusal(recognizer):
+    """What nobody has read would reset the connection when it is closed, and the answer with it."""
+    with Running(recognizer, token=TOKEN, limits={"upload_bytes": 100_000, "uploads": 0}) as service:
+        known = {"Authorization": f"Bearer {TOKEN}"}
+        for headers, status in (({}, 401), (known, 503)):
+            for _ in range(3):
+                answer = service.request("POST", "/v1/predictions", LARGE, {"Content-Type": "audio/wav", **headers})
+                assert answer.status == status
+        assert service.request("POST", "/models/tiny", LARGE, known).status == 503
+    with Running(recognizer, limits={"upload_bytes": 100_000}) as service:
+        assert service.request("POST", "/models/tiny", LARGE).status == 413
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(b"POST /models/tiny HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nRIFF")
+            assert b"".join(iter(lambda: raw.recv(4096), b"")).startswith(b"HTTP/1.1 413")  # to the end: half is closed
+            assert len(door_of(service)) == 1
+
+
+@pytest.mark.parametrize(("limit", "value", "sent_bytes"), [("LINGER_BYTES", 2**20, 8 * 2**20), ("LINGER_S", 0.3, 4)])
+def test_a_refused_upload_is_not_read_without_an_end(recognizer, monkeypatch, limit, value, sent_bytes):
+    monkeypatch.setattr(protocol, limit, value)
+    with Running(recognizer, limits={"upload_bytes": 100_000}) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(b"POST /models/tiny HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 413")
+            with contextlib.suppress(OSError):
+                raw.sendall(bytes(sent_bytes))
+            until = time.monotonic() + 5
+            while len(door_of(service)) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert not len(door_of(service))
+        assert service.get("/healthz").status == 200
+
+
+def door_of(service):
+    return service._server.config.http.door
 
 
 def test_a_file_that_expands_to_hours(recognizer):
