@@ -146,6 +146,26 @@ def test_the_relay_hands_on_what_the_other_worker_refuses(together):
                 assert (error["code"], code) == ("taken", 4409)
 
 
+def test_last_answers_that_a_relay_sent_and_nobody_read_come_again(together):
+    with opened(together) as held:
+        number, (session, ws) = next(iter(held.items()))
+        ws.socket.close()
+        with ThreadPoolExecutor(1) as pool:
+            with paused([together.workers()[number]]):  # the other one takes the connection, and hands it through
+                coming = pool.submit(together.stream, f"{QUERY}&session={session}", max_queue=1)
+                time.sleep(0.5)
+            with coming.result(20) as relayed:  # it reads no further than that, and does not close
+                receive(relayed)
+                relayed.send(pcm(3.0))
+                relayed.send('{"type": "finish"}')
+                time.sleep(1.0)
+                relayed.socket.shutdown(socket.SHUT_RDWR)
+        with together.stream(f"{QUERY}&session={session}&seq=1") as back:
+            ready = receive(back)
+            assert (ready["resumed"], ready["received"]) == (True, 48_000)
+            assert [event["seq"] for event in finish(back)] == [2, 3, 4, 5, 6]
+
+
 def test_a_worker_that_dies_is_replaced(tiny_model, tmp_path):
     with Together(tiny_model, tmp_path) as service:
         with opened(service) as held:

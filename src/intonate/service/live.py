@@ -111,7 +111,8 @@ class _Connection:
             if self._state.is_stopping:
                 self.stop()
             await self._work(session)
-            self._state.sessions.drop(session)
+            if self._ws.client is not None:  # else a relay said goodbye, who cannot tell whether its client had it all
+                self._state.sessions.drop(session)
         finally:
             if reader_task is not None:
                 reader_task.cancel()
