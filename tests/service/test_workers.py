@@ -1,12 +1,14 @@
 """`serve --workers 2`: one port, figures that add up, sessions that are found again, and an end for all of them."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +17,10 @@ import pytest
 import tiny
 from running import Running, closing, finish, receive, wav
 
+from intonate.errors import IntonateError
 from intonate.service.load import Load
 from intonate.service.place import Place
-from intonate.service.workers import listen
+from intonate.service.workers import _folder, listen
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 SOURCE = Path(__file__).parents[2] / "src"
@@ -229,6 +232,15 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path):
             done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=120)
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
             assert sentence in done.stderr
+
+
+def test_a_machine_without_a_place_for_the_sockets(monkeypatch):
+    def none(**_):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", none)
+    with pytest.raises(IntonateError, match=r"--workers needs a folder .* mount one at /tmp"), _folder():
+        pass
 
 
 def test_sockets_of_a_name_have_one_port():
