@@ -4,10 +4,12 @@ import base64
 import contextlib
 import io
 import json
+import re
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -67,8 +69,6 @@ def test_options(service):
     ],
 )
 def test_every_error_is_one_sentence(service, audio, fields, status, says):
-    import re
-
     answer = service.upload(audio, **fields)
     assert answer.status == status
     assert list(answer.json) == ["error", "code"]
@@ -294,6 +294,16 @@ def test_health_figures_and_documents(service):
     assert "audio" in described["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     assert described["responses"]["200"]["content"]["application/json"]["example"]["label"]
     assert "503" in described["responses"]
+
+
+@pytest.mark.parametrize(("path", "count"), [("/", 6), ("/docs", 3)])
+def test_the_pages_work_behind_a_path_prefix(service, path, count):
+    """A proxy takes the prefix away: what a page names must be beside it, wherever it is."""
+    named = re.findall(r'(?:href|src)="([^"#]+)"', service.get(path).body.decode())
+    assert len(named) == count
+    for address in named:
+        assert urljoin("http://proxy/voice" + path, address).startswith("http://proxy/voice/")
+        assert service.get(urljoin(path, address)).status == 200
 
 
 def test_unknown_addresses_and_methods(service):

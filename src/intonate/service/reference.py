@@ -47,9 +47,9 @@ def page(openapi: Mapping[str, Any]) -> str:
     body = "\n".join(_operations(openapi))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>intonate: the interface</title><link rel="stylesheet" href="/docs.css"></head><body><main>
+<title>intonate: the interface</title><link rel="stylesheet" href="docs.css"></head><body><main>
 <h1>intonate {escape(openapi["info"]["version"])}</h1>
-<p>{escape(openapi["info"]["summary"])} <a href="/">The page</a> · <a href="/openapi.json">OpenAPI</a></p>
+<p>{escape(openapi["info"]["summary"])} <a href=".">The page</a> · <a href="openapi.json">OpenAPI</a></p>
 <h2>Try it</h2><pre>{escape(CURL)}</pre>
 {body}
 <h2>Live</h2><pre>{escape(openapi["info"]["description"])}</pre>
