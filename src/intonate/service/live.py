@@ -23,18 +23,7 @@ from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.load import LagClock
 from intonate.service.protocol import DIRECT, GOODBYE, LOST
-from intonate.service.query import (
-    BAD,
-    FULL,
-    RESTART,
-    SLOW,
-    TAKEN,
-    TOO_LONG,
-    ConnectionEnd,
-    parse,
-    subprotocol,
-    text_message,
-)
+from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, decoded, parse, subprotocol
 from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
 from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
@@ -266,7 +255,7 @@ class _Connection:
 
     async def _run_command(self, text: str, rate_hz: int) -> bytes | None:
         """Carry out the command of a text message: the sound in it, or None where it was the last one."""
-        command = text_message(text)
+        command = decoded(text)
         kind = command.get("type")
         if kind is None and "event" in command:
             sound = gateway_sound(command, self._query.format, rate_hz)

@@ -126,7 +126,7 @@ def _whole_number(query: QueryParams, name: str, default: int) -> int:
     return int(number)
 
 
-def text_message(text: str) -> dict[str, Any]:
+def decoded(text: str) -> dict[str, Any]:
     """A text message of a connection.
 
     Raises:
