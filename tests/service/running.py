@@ -27,7 +27,7 @@ class Running:
         self.settings = Settings(models, limits=Limits(**({"threads": 2} | (limits or {}))), **settings)
 
     def __enter__(self) -> Running:
-        self._server = _server(self.settings, 0, None, None)
+        self._server = _server(self.settings, None, None)
         self._server.config.log_level = "critical"
         self.thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
         self.thread.start()

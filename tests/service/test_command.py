@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,16 +54,63 @@ def test_a_port_that_is_taken(tiny_model):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         # In a thread of its own: the browser tests leave an event loop running in this one.
-        with ThreadPoolExecutor(1) as pool, pytest.raises(IntonateError, match=f"could not listen at 127.0.0.1:{port}"):
+        with (
+            ThreadPoolExecutor(1) as pool,
+            pytest.raises(IntonateError, match=f"127.0.0.1:{port}: something else uses"),
+        ):
             pool.submit(command.serve, [str(tiny_model)], port=port).result()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("nosuch.invalid", "there is no host of that name"),
+        ("192.0.2.7", "this machine has no such address; 0.0.0.0 stands for all that it has"),
+    ],
+)
+def test_a_host_that_is_not_here(tiny_model, host, says):
+    code, output = serve_output("--host", host, "--model", str(tiny_model), INTONATE_TOKEN="a-token-of-24-characters")
+    assert (code, output.count("\n")) == (1, 1)
+    assert f"could not listen at {host}:8000: {says}" in " ".join(output.split())
+
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+
+
+def certificate(folder, name="one", *options):
+    """The files of a certificate and its key."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    command = [*make.split(), *(options or ["-nodes"]), "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+@needs_openssl
+def test_certificates_that_cannot_be_used(tmp_path):
+    (cert, key), (_, other_key) = certificate(tmp_path), certificate(tmp_path, "other")
+    _, locked = certificate(tmp_path, "locked", "-passout", "pass:secret")
+    junk, damaged = tmp_path / "junk.pem", tmp_path / "damaged.pem"
+    junk.write_bytes(bytes(range(256)))
+    damaged.write_text(cert.read_text().replace("\nM", "\n!"))
+    for files, says in (
+        ((junk, key), f"{junk} holds no certificate; expected PEM"),
+        ((cert, junk), f"{junk} holds no private key; expected PEM"),
+        ((key, cert), f"{key} holds no certificate"),
+        ((cert, other_key), f"{other_key} is not the key of the certificate in {cert}"),
+        ((cert, locked), f"{locked} has a passphrase"),
+        ((damaged, key), f"{damaged} and {key} cannot be read, one of them is damaged"),
+        ((tmp_path, key), f"{tmp_path} cannot be read: Is a directory"),
+    ):
+        with pytest.raises(IntonateError) as refused:
+            command.serve((), tls_cert=files[0], tls_key=files[1], workers=2)
+        assert says in str(refused.value)
+
+
+@needs_openssl
 def test_https(recognizer, tmp_path):
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run([*make.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
-    server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1)), 0, cert, key)
+    cert, key = certificate(tmp_path)
+    server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1, upload_bytes=1000)), cert, key)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30
@@ -72,6 +120,9 @@ def test_https(recognizer, tmp_path):
     context = ssl.create_default_context(cafile=str(cert))
     with urllib.request.urlopen(f"https://localhost:{port}/healthz", context=context, timeout=20) as answer:
         assert answer.read() == b"ok"
+    for _ in range(3):  # who is still sending sees why it is refused
+        with pytest.raises(urllib.error.HTTPError, match="413"):
+            urllib.request.urlopen(f"https://localhost:{port}/models/tiny", bytes(5 * 2**20), 20, context=context)
     server.should_exit = True
     thread.join(20)
 

@@ -80,15 +80,54 @@ def test_a_stream_gets_its_answers_the_reason_and_a_code(recognizer):
     assert "final" in [event["type"] for event in events], "what was said is answered"
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
-def test_the_grace_is_an_option(tiny_model, tmp_path):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", "--grace", "0.5", "--model", str(tiny_model)]
+def started(model, folder, *options):
+    """(process, service) of `intonate serve`."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "HOME": str(folder)}
+    command = [sys.executable, "-m", "intonate", "serve", "--port", "0", *options, "--model", str(model)]
     process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     service = Running.__new__(Running)
     service.port = int(process.stdout.readline().split("127.0.0.1:")[1].split()[0])
+    return process, service
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_a_second_interrupt_waits_for_nothing_and_says_nothing(tiny_model, tmp_path):
+    process, service = started(tiny_model, tmp_path, "--grace", "60")
+    with socket.create_connection(("127.0.0.1", service.port)) as upload:  # that never comes to its end
+        upload.sendall(
+            b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            b"Content-Type: audio/wav\r\n\r\nRIFF"
+        )
+        for _ in range(2):
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+def test_a_terminal_that_is_closed_stops_it_as_a_signal_does(tiny_model, tmp_path, options):
+    process, service = started(tiny_model, tmp_path, *options)
+    with service.stream(QUERY) as ws:
+        receive(ws)
+        for one in (process.pid, *children(process)):  # all of a terminal get it
+            os.kill(one, signal.SIGHUP)
+        assert closing(ws)[1] == 1012
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == -signal.SIGTERM
+
+
+def children(process):
+    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return map(int, path.read_text().split()) if path.exists() else ()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_the_grace_is_an_option(tiny_model, tmp_path):
+    process, service = started(tiny_model, tmp_path, "--grace", "0.5")
     # An upload that never comes to its end.
     with socket.create_connection(("127.0.0.1", service.port)) as upload, service.stream(QUERY) as ws:
         upload.sendall(

@@ -1,12 +1,15 @@
 """Predictions, models, health, figures and documents; who may ask, and what is told to who asks for the impossible."""
 
 import base64
+import contextlib
 import io
 import json
+import re
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ import tiny
 from running import Running, form, wav
 
 from intonate.errors import IntonateError
+from intonate.service import protocol
 from intonate.service.settings import Settings
 
 TOKEN = "a-token-of-24-characters"
@@ -58,15 +62,18 @@ def test_options(service):
         (wav(), {"top_k": "many"}, 400, "top_k"),
         (wav(), {"timeline": "perhaps"}, 400, "true or false"),
         (wav(), {"labels": "p4"}, 400, "did you mean 'p4-4'"),
-        (wav(), {"text": "hello"}, 400, "takes no text"),
+        (
+            wav(),
+            {"text": "hello"},
+            400,
+            "takes no text; leave out the text, or ask the model tiny.text, which reads it",
+        ),
         (wav(), {"model": "tinny"}, 404, "did you mean 'tiny'"),
         (wav(), {"topk": "3"}, 400, "did you mean 'top_k'"),
         (wav(), {"text": "x" * 2_000_000}, 400, "form cannot be read"),
     ],
 )
 def test_every_error_is_one_sentence(service, audio, fields, status, says):
-    import re
-
     answer = service.upload(audio, **fields)
     assert answer.status == status
     assert list(answer.json) == ["error", "code"]
@@ -120,6 +127,46 @@ def test_too_large_without_saying_so(recognizer):
                 pass
             assert b" 413 " in raw.recv(4096)
         assert service.get("/healthz").status == 200
+
+
+LARGE = bytes(20 * 2**20)
+
+
+def test_who_is_still_sending_sees_the_refusal(recognizer):
+    """What nobody has read would reset the connection when it is closed, and the answer with it."""
+    with Running(recognizer, token=TOKEN, limits={"upload_bytes": 100_000, "uploads": 0}) as service:
+        known = {"Authorization": f"Bearer {TOKEN}"}
+        for headers, status in (({}, 401), (known, 503)):
+            for _ in range(3):
+                answer = service.request("POST", "/v1/predictions", LARGE, {"Content-Type": "audio/wav", **headers})
+                assert answer.status == status
+        assert service.request("POST", "/models/tiny", LARGE, known).status == 503
+    with Running(recognizer, limits={"upload_bytes": 100_000}) as service:
+        assert service.request("POST", "/models/tiny", LARGE).status == 413
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(b"POST /models/tiny HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nRIFF")
+            assert b"".join(iter(lambda: raw.recv(4096), b"")).startswith(b"HTTP/1.1 413")  # to the end: half is closed
+            assert len(door_of(service)), "it counts, as long as it is read"
+
+
+@pytest.mark.parametrize(("limit", "value", "sent_bytes"), [("LINGER_BYTES", 2**20, 8 * 2**20), ("LINGER_S", 0.3, 4)])
+def test_a_refused_upload_is_not_read_without_an_end(recognizer, monkeypatch, limit, value, sent_bytes):
+    monkeypatch.setattr(protocol, limit, value)
+    with Running(recognizer, limits={"upload_bytes": 100_000}) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as raw:
+            raw.sendall(b"POST /models/tiny HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 413")
+            with contextlib.suppress(OSError):
+                raw.sendall(bytes(sent_bytes))
+            until = time.monotonic() + 5
+            while len(door_of(service)) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert not len(door_of(service))
+        assert service.get("/healthz").status == 200
+
+
+def door_of(service):
+    return service._server.config.http.door
 
 
 def test_a_file_that_expands_to_hours(recognizer):
@@ -254,6 +301,16 @@ def test_health_figures_and_documents(service):
     assert "503" in described["responses"]
 
 
+@pytest.mark.parametrize(("path", "count"), [("/", 6), ("/docs", 3)])
+def test_the_pages_work_behind_a_path_prefix(service, path, count):
+    """A proxy takes the prefix away: what a page names must be beside it, wherever it is."""
+    named = re.findall(r'(?:href|src)="([^"#]+)"', service.get(path).body.decode())
+    assert len(named) == count
+    for address in named:
+        assert urljoin("http://proxy/voice" + path, address).startswith("http://proxy/voice/")
+        assert service.get(urljoin(path, address)).status == 200
+
+
 def test_unknown_addresses_and_methods(service):
     assert service.get("/nothing").json["error"].startswith("there is nothing")
     assert service.request("DELETE", "/v1/models").status == 405
@@ -356,7 +413,35 @@ def test_several_recordings_in_one_request(service):
 
 
 def test_sound_without_a_header_gets_a_way_out(service):
-    assert "in the field raw, e.g. raw=ulaw:8000" in service.upload(bytes(range(256)) * 90, "call.ulaw").json["error"]
+    sound = bytes(range(256)) * 90
+    assert "in the field raw, e.g. raw=ulaw:8000" in service.upload(sound, "call.ulaw").json["error"]
+    for media_type, guess in (
+        ("audio/basic", "ulaw:8000"),
+        ("audio/PCMU;rate=8000", "ulaw:8000"),
+        ("audio/pcma", "alaw:8000"),
+        ("audio/L16; rate=16000", "s16be:16000 or s16le:16000"),
+        ("audio/l16;channels=2;rate=8000", "s16be:8000:2 or s16le:8000:2"),
+    ):
+        error = service.request("POST", "/v1/predictions", sound, {"Content-Type": media_type}).json["error"]
+        assert error.endswith(f"in the field raw, e.g. raw={guess}")
+    assert "raw=" not in service.request("POST", "/v1/predictions", sound, {"Content-Type": "audio/wav"}).json["error"]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("filename*=utf-8''Gr%C3%BC%C3%9Fe%22.wav", 'Grüße".wav'),
+        ("filename=\"plain.wav\"; filename*=UTF-8'de'Gr%C3%BC%C3%9Fe.wav", "Grüße.wav"),
+        ("filename*=iso-8859-1''Gr%FC%DFe.wav", "Grüße.wav"),
+        ('filename="one %22two%22%0D%0A 100%25.wav"', 'one "two"\r\n 100%25.wav'),  # as browsers escape
+        ('filename="Grüße.wav"', "Grüße.wav"),
+    ],
+)
+def test_names_of_files(service, disposition, name):
+    body, headers = form(wav(), "NAME")
+    body = body.replace(b'filename="NAME"', disposition.encode())
+    answer = service.request("POST", "/v1/predictions", body, headers)
+    assert (answer.status, answer.json.get("file")) == (200, name)
 
 
 @pytest.mark.parametrize(
@@ -398,6 +483,9 @@ def test_hugging_faces_client(service, recognizer):
         answer = service.request("POST", "/models/tiny", json.dumps(message | {"top_k": top_k}).encode(), kind)
         assert len(answer.json) == count
     assert "did you mean 'top_k'" in service.request("POST", "/models/tiny?topk=2", wav()).json["error"]
+    for function, status in (("softmax", 200), ("none", 400), ("sigmoid", 400), (3, 400)):
+        asked = message | {"parameters": {"function_to_apply": function}}
+        assert service.request("POST", "/models/tiny", json.dumps(asked).encode(), kind).status == status
     refused = service.request("POST", "/models/tiny", *form(wav()))
     assert (refused.status, refused.json["error"][:30]) == (415, "a form is not taken here: send")
     assert service.request("POST", "/models/tinny", wav()).status == 404

@@ -1,6 +1,7 @@
 """What a WebSocket sends as sound is read as what it is, or refused by name."""
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -83,3 +84,29 @@ def test_messages_of_telephone_gateways():
     for wrong in ({"event": "media"}, {"event": "media", "media": {"payload": "?"}}, {"event": "dance"}):
         with pytest.raises(AudioError):
             gateway_sound(wrong, "mulaw", 8000)
+
+
+@pytest.mark.parametrize("rate", [8000, 8000.0, "8000", None])
+@pytest.mark.parametrize("channels", [1, "1", None])
+def test_a_gateways_numbers_are_numbers(rate, channels):
+    shape = {"encoding": "audio/x-mulaw", "sampleRate": rate, "channels": channels}
+    assert gateway_sound({"event": "start", "start": {"mediaFormat": shape}}, "mulaw", 8000) == b""
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"channels": 2}, "sends 2 channels, expected one"),
+        ({"channels": "many"}, "sends many channels, expected one"),
+        ({"encoding": "OPUS"}, "sends 'opus', which cannot be read here; set it to send mu-law"),
+        ({"sampleRate": "fast"}, "a rate of 'fast', expected a number"),
+        ({"sampleRate": 16000.0}, "mulaw at 16000 Hz, but the address says mulaw at 8000 Hz; connect to /v1/stream"),
+    ],
+)
+def test_what_a_gateway_says_that_cannot_be_heard(changed, says):
+    shape = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1} | changed
+    with pytest.raises(AudioError, match=re.escape(says)):
+        gateway_sound({"event": "start", "start": {"mediaFormat": shape}}, "mulaw", 8000)
+    content_type = "audio/l16;rate=8000;channels=2"
+    with pytest.raises(AudioError, match="2 channels"):
+        gateway_sound({"event": "websocket:connected", "content-type": content_type}, "s16le", 8000)

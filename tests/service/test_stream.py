@@ -115,6 +115,8 @@ def test_models_side_by_side(recognizer):
         ("rate=16000.5", 4400, "whole number"),
         ("rate=16000&rate=8000", 4400, "twice"),
         ("plain=perhaps", 4400, "plain"),
+        ("plain=1&activity=energy", 4400, "'activity' plays no part with plain=1"),
+        ("plain=1&hop=abc", 4400, "'hop' plays no part with plain=1"),
         ("rates=16000", 4400, "did you mean 'rate'"),
     ],
 )
@@ -126,7 +128,10 @@ def test_impossible_queries(service, query, code, says):
     check_alive(service)
 
 
-@pytest.mark.parametrize("text", ["hello", "[]", "3", '{"type": "finnish"}', "{}", "[" * 100_000])
+MEANINGLESS = ["hello", "[]", "3", '{"type": "finnish"}', "{}", "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", [*MEANINGLESS, '{"type": "ping", "t": NaN}', '{"type": "ping", "t": 1e999}'])
 def test_messages_that_mean_nothing(service, text):
     with service.stream(QUERY) as ws:
         ws.send(text)

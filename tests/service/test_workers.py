@@ -1,12 +1,14 @@
 """`serve --workers 2`: one port, figures that add up, sessions that are found again, and an end for all of them."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +17,10 @@ import pytest
 import tiny
 from running import Running, closing, finish, receive, wav
 
+from intonate.errors import IntonateError
 from intonate.service.load import Load
 from intonate.service.place import Place
-from intonate.service.workers import listen
+from intonate.service.workers import _folder, listen
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 SOURCE = Path(__file__).parents[2] / "src"
@@ -146,6 +149,26 @@ def test_the_relay_hands_on_what_the_other_worker_refuses(together):
                 assert (error["code"], code) == ("taken", 4409)
 
 
+def test_last_answers_that_a_relay_sent_and_nobody_read_come_again(together):
+    with opened(together) as held:
+        number, (session, ws) = next(iter(held.items()))
+        ws.socket.close()
+        with ThreadPoolExecutor(1) as pool:
+            with paused([together.workers()[number]]):  # the other one takes the connection, and hands it through
+                coming = pool.submit(together.stream, f"{QUERY}&session={session}", max_queue=1)
+                time.sleep(0.5)
+            with coming.result(20) as relayed:  # it reads no further than that, and does not close
+                receive(relayed)
+                relayed.send(pcm(3.0))
+                relayed.send('{"type": "finish"}')
+                time.sleep(1.0)
+                relayed.socket.shutdown(socket.SHUT_RDWR)
+        with together.stream(f"{QUERY}&session={session}&seq=1") as back:
+            ready = receive(back)
+            assert (ready["resumed"], ready["received"]) == (True, 48_000)
+            assert [event["seq"] for event in finish(back)] == [2, 3, 4, 5, 6]
+
+
 def test_a_worker_that_dies_is_replaced(tiny_model, tmp_path):
     with Together(tiny_model, tmp_path) as service:
         with opened(service) as held:
@@ -209,6 +232,15 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path):
             done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=120)
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
             assert sentence in done.stderr
+
+
+def test_a_machine_without_a_place_for_the_sockets(monkeypatch):
+    def none(**_):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", none)
+    with pytest.raises(IntonateError, match=r"--workers needs a folder .* mount one at /tmp"), _folder():
+        pass
 
 
 def test_sockets_of_a_name_have_one_port():

@@ -28,8 +28,8 @@ def test_nothing_comes_from_elsewhere(site):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/", "").replace("http://localhost", "")
         assert "http://" not in text, path
         assert "https://" not in text, path
-        assert '"/static/' not in text, path
     html = (site / "index.html").read_text(encoding="utf-8")
+    assert '"static/' not in html
     assert "Content-Security-Policy" in html
     assert "service behind this page" not in html
     assert "CC-BY-NC-SA-4.0" in html

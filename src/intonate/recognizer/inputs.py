@@ -43,12 +43,14 @@ def of_words(spec: ModelSpec, text: str | None) -> Clip:
     if not takes_text(spec):
         if text is not None:
             raise ModelError(
-                f"model {spec.name!r} hears the voice only and takes no text; leave out the text (--text), or let a "
-                f"text model read it as well: --model {spec.name}+text"
+                f"model {spec.name!r} hears the voice only and takes no text; leave out the text, or ask the model "
+                f"{spec.name}+text, which reads it as well"
             )
         return {}
     if text is None and spec.text_required:
-        raise ModelError(f'model {spec.name!r} needs the words as well: give them with --text "…" (text=… in Python)')
+        raise ModelError(
+            f'model {spec.name!r} needs the words as well: give them with --text "…" on the command line, else as text'
+        )
     return {item.name: encode_text(spec, item, text or "") for item in spec.inputs if is_text(item.front_end)}
 
 

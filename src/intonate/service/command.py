@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -66,19 +69,62 @@ def serve(
     check_token(host, token)
     if (tls_cert is None) != (tls_key is None):
         raise IntonateError("HTTPS needs both --tls-cert and --tls-key")
-    for path in filter(None, (tls_cert, tls_key)):
-        if not path.is_file():
-            raise IntonateError(f"{path} does not exist")
+    if tls_cert is not None and tls_key is not None:
+        _check_certificate(tls_cert, tls_key)
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
     # As they are compared: a name without a port, a page's origin without a path.
     hosts, origins = tuple(map(without_port, allowed_hosts)), tuple(origin.rstrip("/") for origin in allowed_origins)
     bounds = Limits(**({"threads": max(1, processor_count() // workers)} | limits))
     settings = partial(_settings, models, host, token, hosts, origins, bounds, transcribe)
+    _stop_on_hangup()
     if workers == 1:
         _serve_alone(settings(), port, tls_cert, tls_key)
     else:
         _serve_together(settings, host, port, tls_cert, tls_key, workers, bounds.grace_s)
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Refuse files that HTTPS cannot use.
+
+    Raises:
+        IntonateError: which, and why.
+    """
+    import ssl
+
+    expected = "expected PEM: text with -----BEGIN …-----"
+    for path, content in ((certificate, "CERTIFICATE"), (key, "PRIVATE KEY")):
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise IntonateError(f"{path} {reason}") from None
+        if f"{content}-----".encode() not in text:
+            raise IntonateError(f"{path} holds no {content.lower()}; {expected}")
+    try:
+        # An empty passphrase is never right, and keeps OpenSSL from asking at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, "")
+    except ssl.SSLError as error:
+        if "MISMATCH" in (error.reason or ""):
+            raise IntonateError(f"{key} is not the key of the certificate in {certificate}") from None
+        if b"ENCRYPTED" in text:
+            remedy = "expected one without (openssl pkey -in KEY -out NEW takes it off)"
+            raise IntonateError(f"{key} has a passphrase, which nobody can type for a service; {remedy}") from None
+        raise IntonateError(f"{certificate} and {key} cannot be read, one of them is damaged; {expected}") from None
+
+
+def _stop_on_hangup() -> None:
+    """A terminal that is closed stops the service as SIGTERM does; `nohup` has the signal ignored, and it stays so."""
+    hangup = getattr(signal, "SIGHUP", None)
+    is_main = threading.current_thread() is threading.main_thread()  # another may not say what a signal does
+    if hangup is None or not is_main or signal.getsignal(hangup) is not signal.SIG_DFL:
+        return
+
+    def stop(*_: object) -> None:
+        signal.signal(hangup, signal.SIG_IGN)  # a shell that is closed, too, sends it a second time
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(hangup, stop)
 
 
 def _settings(
@@ -95,14 +141,11 @@ def _settings(
 
 
 def _serve_alone(settings: Settings, port: int, tls_cert: Path | None, tls_key: Path | None) -> None:
-    server = _server(settings, port, tls_cert, tls_key)
+    sockets = _listen(settings.host, port)
+    server = _server(settings, tls_cert, tls_key)
     sys.setswitchinterval(SWITCH_S)
-    try:
-        server.run()
-    except SystemExit:  # uvicorn's way to say that it could not listen
-        raise _taken(settings.host, port) from None
-    except KeyboardInterrupt:
-        pass
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets)
 
 
 def _serve_together(
@@ -120,10 +163,7 @@ def _serve_together(
 
     if not hasattr(socket, "AF_UNIX"):
         raise IntonateError("--workers needs sockets in the file system, which Windows has not; leave it out")
-    try:
-        sockets = workers.listen(host.strip("[]"), port, BACKLOG)
-    except OSError:
-        raise _taken(host, port) from None
+    sockets = _listen(host, port)
     shared_port = sockets[0].getsockname()[1]
     workers.supervise(
         partial(_serve_in_place, settings, tls_cert, tls_key),
@@ -145,7 +185,7 @@ def _serve_in_place(
     """In one of several processes: serve whoever comes to the shared sockets, or is sent on by the other processes."""
     import socket
 
-    server = _server(settings(), 0, tls_cert, tls_key, place, on_start)
+    server = _server(settings(), tls_cert, tls_key, place, on_start)
     place.socket.unlink(missing_ok=True)  # of the one before, that died
     ours = socket.socket(socket.AF_UNIX)
     ours.bind(str(place.socket))
@@ -153,8 +193,29 @@ def _serve_in_place(
     server.run([*sockets, ours])
 
 
-def _taken(host: str, port: int) -> IntonateError:
-    return IntonateError(f"could not listen at {host}:{port}; is something else using the port?")
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen.
+
+    Raises:
+        IntonateError: they cannot, and why.
+    """
+    import errno
+    import socket
+
+    from intonate.service.workers import listen
+
+    try:
+        return listen(host.strip("[]"), port, BACKLOG)
+    except socket.gaierror:
+        reason = "there is no host of that name"
+    except OSError as error:
+        reasons = {
+            errno.EADDRINUSE: "something else uses the port; choose another with --port",
+            errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 stands for all that it has",
+            errno.EACCES: "ports below 1024 are not for every user; choose another with --port",
+        }
+        reason = reasons.get(error.errno or 0, error.strerror or "")
+    raise IntonateError(f"could not listen at {host}:{port}: {reason}")
 
 
 def _load_models(names: Sequence[str]) -> dict[str, Recognizer]:
@@ -169,7 +230,6 @@ def _load_models(names: Sequence[str]) -> dict[str, Recognizer]:
 
 def _server(
     settings: Settings,
-    port: int,
     tls_cert: Path | None,
     tls_key: Path | None,
     place: Place | None = None,
@@ -192,7 +252,7 @@ def _server(
     config = uvicorn.Config(
         app,
         host=settings.host.strip("[]"),
-        port=port,
+        port=0,  # where it is given no sockets
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         http=http,
@@ -225,6 +285,8 @@ def _server(
                     connection.shutdown()  # at once where nothing is under way, else after the answer
             await app.state.service.drain(limits.grace_s, lambda: self.force_exit)
             await super().shutdown(sockets)
+            if self.force_exit:  # uvicorn leaves this out then, and complains of it at length
+                await self.lifespan.shutdown()
 
     return Server(config)
 

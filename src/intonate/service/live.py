@@ -23,7 +23,7 @@ from intonate.audio import kinds
 from intonate.errors import IntonateError, did_you_mean
 from intonate.service.load import LagClock
 from intonate.service.protocol import DIRECT, GOODBYE, LOST
-from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, parse, subprotocol
+from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, decoded, parse, subprotocol
 from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
 from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
@@ -111,7 +111,8 @@ class _Connection:
             if self._state.is_stopping:
                 self.stop()
             await self._work(session)
-            self._state.sessions.drop(session)
+            if self._ws.client is not None:  # else a relay said goodbye, who cannot tell whether its client had it all
+                self._state.sessions.drop(session)
         finally:
             if reader_task is not None:
                 reader_task.cancel()
@@ -254,11 +255,8 @@ class _Connection:
 
     async def _run_command(self, text: str, rate_hz: int) -> bytes | None:
         """Carry out the command of a text message: the sound in it, or None where it was the last one."""
-        try:
-            command = json.loads(text)
-            kind = command.get("type")
-        except (ValueError, AttributeError, RecursionError):
-            raise ConnectionEnd(BAD, "message", 'text messages are JSON objects, e.g. {"type": "finish"}') from None
+        command = decoded(text)
+        kind = command.get("type")
         if kind is None and "event" in command:
             sound = gateway_sound(command, self._query.format, rate_hz)
             if sound is not None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import PurePath
@@ -97,8 +98,9 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     for audio, file in upload.recordings:
         # The name as the client gave it, without the folders of its disk.
         name = PurePath(file.replace("\\", "/")).name
+        guess = _guess(PurePath(name).suffix, request.headers.get("content-type", ""))
         try:
-            answer = await while_connected(request, _answer(audio, options, state, PurePath(name).suffix))
+            answer = await while_connected(request, _answer(audio, options, state, guess))
             answers.append(dataclasses.replace(answer, file=name))
         except RefusedError as refused:
             if is_single:
@@ -122,14 +124,17 @@ async def _respond_with_scores(request: Request, name: str, state: ServiceState)
             message = json.loads(content)
             content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
             others = {key: value for key, value in message.items() if key not in ("inputs", "parameters", "options")}
-            fields |= {
-                key: str(value)
-                for key, value in (*others.items(), *parameters.items())
-                if key != "function_to_apply" and value is not None
-            }
+            fields |= {key: str(value) for key, value in (*others.items(), *parameters.items()) if value is not None}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             expectation = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
             raise RefusedError(400, f"the request is no such JSON; {expectation}") from error
+    function = fields.pop("function_to_apply", None)
+    applied = "sigmoid" if model_of({"model": name}, state).spec.multi_label else "softmax"
+    if function not in (None, applied):
+        sentence = (
+            f"function_to_apply={function[:20]!r} is not offered: the scores are those of {applied}; leave it out"
+        )
+        raise RefusedError(400, sentence)
     if unknown_keys := [key for key in fields if key != "top_k"]:
         raise RefusedError(
             400, f"parameter {unknown_keys[0][:50]!r} is not known; {did_you_mean(unknown_keys[0], ['top_k'])}"
@@ -140,8 +145,8 @@ async def _respond_with_scores(request: Request, name: str, state: ServiceState)
     return JSONResponse(listed(answer.scores, top_k))
 
 
-async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState, suffix: str = "") -> Prediction:
-    """The answer to one recording; by the suffix of its name, what it may be if it has no header.
+async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState, guess: str = "") -> Prediction:
+    """The answer to one recording; `guess`: how it may be read if it has no header.
 
     Raises:
         RefusedError: it cannot be answered.
@@ -161,12 +166,26 @@ async def _answer(audio: bytes, options: Mapping[str, Any], state: ServiceState,
                 prediction = await state.in_long_upload_pool(_predict, audio, longest_s, dict(options))
     except IntonateError as error:
         sentence = str(error).replace("<bytes>", "the upload")
-        guess = kinds.HEADERLESS.get(suffix.lower())
         if guess and options["raw"] is None and kinds.of(audio[: kinds.HEAD_BYTES]) is None:
             sentence += f"; if it is sound without a header, say how to read it in the field raw, e.g. raw={guess}"
         raise RefusedError(400, sentence) from error
     state.metrics.prediction_seconds.observe(time.monotonic() - start_s)
     return prediction
+
+
+def _guess(suffix: str, content_type: str) -> str:
+    """How to read a recording if it has no header, by its suffix or its type; empty where they say nothing.
+
+    >>> _guess("", "audio/L16;rate=8000")
+    's16be:8000 or s16le:8000'
+    """
+    name, _, parameters = content_type.lower().removeprefix("audio/").partition(";")
+    if name.strip() == "l16":  # big-endian by RFC 2586, and not always in life
+        values = dict(re.findall(r"(rate|channels)=(\d+)", parameters))
+        shape = ":".join(filter(None, (values.get("rate", "44100"), values.get("channels"))))
+        return f"s16be:{shape} or s16le:{shape}"
+    media_suffix = {"basic": ".ulaw"}.get(name.strip(), f".{name.strip()}")
+    return kinds.HEADERLESS.get(suffix.lower()) or kinds.HEADERLESS.get(media_suffix, "")
 
 
 def _predict(audio: bytes, longest_s: float, options: dict[str, Any]) -> Prediction:

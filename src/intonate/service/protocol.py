@@ -23,45 +23,100 @@ LOST = 1006
 Take = Callable[[bytes], bool]
 # A client that wakes up within this long still learns why it was closed; then the connection is cut, seconds.
 LINGER_S = 15.0
+# Of a request that was refused so much is read on, more than an upload may have as a rule, and for so long when the
+# service stops (uvicorn complains of what takes a second), seconds.
+LINGER_BYTES, STOP_LINGER_S = 80 * 2**20, 0.5
+
+
+class _Wire:
+    """A connection's transport, except that `close` is another."""
+
+    def __init__(self, transport: Any, close: Callable[[], None]) -> None:
+        self._transport, self.close = transport, close
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class HttpProtocol(H11Protocol):
-    """uvicorn's HTTP with a deadline for the headers of each request; `behind` makes one with its door."""
+    """uvicorn's HTTP with a deadline for the headers of each request; `behind` makes one with its door.
+
+    Where it closes a connection before the request is read to its end (an upload that is refused), the rest is read on
+    and thrown away: closed with bytes that nobody has read, the kernel would reset the connection, and the client, who
+    is still sending, would never see the answer.
+    """
 
     door: Door
     header_s: float
     _deadline: TimerHandle | None = None
+    _left_bytes: int | None = None  # to throw away; None while requests are read
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        self._transport, wire = transport, _Wire(transport, self._close)
+        super().connection_made(wire)  # type: ignore[arg-type]
         # A socket in a file system has no address, and whoever reaches it is one.
         if self.door.enter(transport, self.client[0] if self.client else ""):
             self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._left_bytes is not None:
+            self._left_bytes -= len(data)
+            if self._left_bytes < 0:
+                self._transport.abort()
+            return
+        if self._transport.is_closing():
             return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._start_deadline()
         else:
             self._stop_deadline()
-            self.door.work(self.transport)
+            self.door.work(self._transport)
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self.transport = self._transport
+        super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
+        if self._left_bytes is not None:
+            return
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE:
-            self.door.wait(self.transport)
+            self.door.wait(self._transport)
             if self.conn.trailing_data[0]:  # the next request has begun already
                 self._start_deadline()
 
+    def shutdown(self) -> None:
+        if self._left_bytes is None:
+            super().shutdown()
+        else:
+            self._cut_after(STOP_LINGER_S)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
-        self.door.leave(self.transport)
+        self.door.leave(self._transport)
         super().connection_lost(exc)
 
+    def _close(self) -> None:
+        """Close the connection, once the client has had the time to read the answer."""
+        if self._left_bytes is not None:
+            return
+        if self._transport.is_closing() or self.conn.their_state not in (h11.SEND_BODY, h11.ERROR):
+            self._transport.close()
+            return
+        self._left_bytes = LINGER_BYTES
+        self.flow.resume_reading()
+        if self._transport.can_write_eof():  # TLS cannot; there the headers say that it was the last answer
+            self._transport.write_eof()
+        self.door.wait(self._transport)  # it makes room before one that sends what is answered
+        self._cut_after(LINGER_S)
+
+    def _cut_after(self, seconds: float) -> None:
+        self._stop_deadline()
+        self._deadline = self.loop.call_later(seconds, self._transport.abort)
+
     def _start_deadline(self) -> None:
-        self._deadline = self._deadline or self.loop.call_later(self.header_s, self.transport.abort)
+        self._deadline = self._deadline or self.loop.call_later(self.header_s, self._transport.abort)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:

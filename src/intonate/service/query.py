@@ -92,6 +92,9 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         raise ConnectionEnd(BAD, "query", f"parameter plain={plain_text[:20]!r} is not a yes or no, expected 0 or 1")
     plain = plain_text in ("1", "true")
     options: dict[str, Any] = {"window_s": _number(query, "window", 2.0), "labels": query.get("labels") or None}
+    if plain and (idle_names := [name for name in ("hop", "activity") if name in query]):
+        sentence = f"parameter {idle_names[0]!r} plays no part with plain=1; leave out one of them"
+        raise ConnectionEnd(BAD, "query", sentence)
     if not plain:
         options |= {"hop_s": _number(query, "hop", 0.5), "activity": query.get("activity") or None}
     return Query(
@@ -121,6 +124,21 @@ def _whole_number(query: QueryParams, name: str, default: int) -> int:
     if number != int(number):
         raise ConnectionEnd(BAD, "query", f"parameter {name}={number:g} is not a whole number")
     return int(number)
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """A text message of a connection.
+
+    Raises:
+        ConnectionEnd: it is no JSON object, or has what an answer could not repeat (NaN, infinity).
+    """
+    try:
+        found = json.loads(text)
+        json.dumps(found.get("t"), allow_nan=False)
+        return dict(found)
+    except (ValueError, AttributeError, RecursionError):
+        sentence = 'text messages are JSON objects, e.g. {"type": "finish"}'
+        raise ConnectionEnd(BAD, "message", sentence) from None
 
 
 def subprotocol(ws: WebSocket) -> str | None:

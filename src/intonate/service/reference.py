@@ -10,7 +10,10 @@ from typing import Any
 LIVE = """\
 Live: WS /v1/stream?rate=48000&format=s16le
 
-Send binary messages of any size: mono PCM, little endian, s16le or f32le, at the rate of the query. Read JSON:
+Send binary messages of any size: mono samples without a header, in the format and at the rate of the query: s16le or
+f32le (little endian; 16000 Hz where none is said), mulaw or alaw (G.711; 8000 Hz). Or send, as text, the JSON messages
+of a telephone gateway (Twilio, Telnyx, Plivo, Vonage), whose media messages hold the same in base64: the other side of
+the call is not heard, and its stop is as finish. Read JSON:
 
 {"type":"ready","session":ID,"resumed":false,"received":0,"model":NAME,"labels":[…],"window":2.0,"hop":0.5,…}
 {"type":"segment","model":NAME,"start":1.0,"end":1.5,"state":"speech","label":"happy","guess":"happy","abstained":false,
@@ -47,9 +50,9 @@ def page(openapi: Mapping[str, Any]) -> str:
     body = "\n".join(_operations(openapi))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>intonate: the interface</title><link rel="stylesheet" href="/docs.css"></head><body><main>
+<title>intonate: the interface</title><link rel="stylesheet" href="docs.css"></head><body><main>
 <h1>intonate {escape(openapi["info"]["version"])}</h1>
-<p>{escape(openapi["info"]["summary"])} <a href="/">The page</a> · <a href="/openapi.json">OpenAPI</a></p>
+<p>{escape(openapi["info"]["summary"])} <a href=".">The page</a> · <a href="openapi.json">OpenAPI</a></p>
 <h2>Try it</h2><pre>{escape(CURL)}</pre>
 {body}
 <h2>Live</h2><pre>{escape(openapi["info"]["description"])}</pre>

@@ -2,6 +2,9 @@
 
 Who accepts a connection is chance, and a session lives in one process. So the process that the client has reached
 opens a WebSocket to the other one, with the same query, token and origin, and passes every message on, both ways.
+
+Both connections are closed on their own, so the other process does not see whether its last answers came all the way:
+it keeps the session for a while, as one that is lost.
 """
 
 from __future__ import annotations

@@ -145,24 +145,43 @@ def _check_format(message: Mapping[str, Any], encoding: str, rate_hz: int) -> No
     start = message.get("start")
     start = start if isinstance(start, dict) else {}
     shape = start.get("mediaFormat") or start.get("media_format") or {}
-    if not isinstance(shape, dict):
-        return
-    rate = shape.get("sampleRate", shape.get("sample_rate", rate_hz))
-    _check_agrees(str(shape.get("encoding", "")), rate, encoding, rate_hz)
+    if isinstance(shape, dict):
+        rate = shape.get("sampleRate", shape.get("sample_rate"))
+        _check_agrees(str(shape.get("encoding") or ""), rate, shape.get("channels"), encoding, rate_hz)
 
 
 def _check_content_type(content_type: str, encoding: str, rate_hz: int) -> None:
     """`audio/l16;rate=16000`, as Vonage says it."""
     name, _, parameters = content_type.partition(";")
-    rates = [value.strip() for key, _, value in (one.partition("=") for one in parameters.split(";")) if "rate" in key]
-    _check_agrees(name.strip(), rates[0] if rates else rate_hz, encoding, rate_hz)
+    pairs = (one.partition("=") for one in parameters.lower().split(";"))
+    values = {key.strip(): value.strip() for key, _, value in pairs}
+    _check_agrees(name.strip(), values.get("rate"), values.get("channels"), encoding, rate_hz)
 
 
-def _check_agrees(name: str, rate: object, encoding: str, rate_hz: int) -> None:
+def _check_agrees(name: str, rate: object, channels: object, encoding: str, rate_hz: int) -> None:
+    """Compare what a gateway says of its sound with the query; what it does not say agrees."""
     name = name.lower().removeprefix("audio/")
-    gateway_encoding = GATEWAY_NAMES.get(name, name) or encoding
-    if gateway_encoding != encoding or str(rate) != str(rate_hz):
+    if name and name not in GATEWAY_NAMES:
         raise AudioError(
-            f"the gateway sends {gateway_encoding} at {rate} Hz, but the address says {encoding} at {rate_hz} Hz; "
-            f"give it /v1/stream?format={gateway_encoding}&rate={rate}"
+            f"the gateway sends {name[:50]!r}, which cannot be read here; set it to send mu-law (PCMU), A-law (PCMA) "
+            "or 16-bit samples (L16)"
         )
+    if channels is not None and _number(channels) != 1:
+        raise AudioError(f"the gateway sends {str(channels)[:20]} channels, expected one: the caller's voice alone")
+    gateway_encoding, gateway_rate = GATEWAY_NAMES.get(name, encoding), rate_hz if rate is None else _number(rate)
+    if gateway_rate is None:
+        raise AudioError(f"the gateway sends at a rate of {str(rate)[:20]!r}, expected a number of Hz")
+    if (gateway_encoding, gateway_rate) != (encoding, rate_hz):
+        raise AudioError(
+            f"the gateway sends {gateway_encoding} at {gateway_rate:g} Hz, but the address says {encoding} at "
+            f"{rate_hz} Hz; connect to /v1/stream?format={gateway_encoding}&rate={gateway_rate:g}"
+        )
+
+
+def _number(value: object) -> float | None:
+    """A number from 1 on, as gateways write it (8000, "8000", 8000.0); else None."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if 1 <= number < 1e6 else None

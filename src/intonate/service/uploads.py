@@ -6,11 +6,13 @@ They come as the fields `audio` (or `file`) of a form, or one of them as the bar
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from asyncio import timeout
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -29,6 +31,10 @@ FIELDS = (
 )
 # Recordings in one request.
 MOST_FILES = 100
+# How some clients write a file's name (RFC 5987, which RFC 7578 forbids in forms), and what browsers escape in others
+# (HTML standard).
+EXTENDED_NAME = re.compile(rb"(?i);\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]*)")
+ESCAPED_BY_BROWSERS = re.compile(r"%(?:22|0D|0A)")
 # Room for the other fields and the boundaries.
 OTHER_BYTES = 64 * 1024
 
@@ -43,6 +49,21 @@ class Upload:
 
 class _InMemory(MultiPartParser):
     spool_max_size = 0  # never rolled over to a file (`tempfile.SpooledTemporaryFile`); `_limited` bounds it
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        header = part.content_disposition or b""
+        extended = EXTENDED_NAME.search(header)
+        if extended:  # the parser leaves it out, and with it that this is a file
+            part.content_disposition = header + b'; filename="extended"'
+        super().on_headers_finished()
+        if part.file is None:
+            return
+        if extended:
+            character_set, escaped = (found.decode("latin-1") for found in extended.groups())
+            part.file.filename = unquote(escaped, character_set)
+        else:
+            part.file.filename = ESCAPED_BY_BROWSERS.sub(lambda found: unquote(found[0]), part.file.filename or "")
 
 
 async def receive(request: Request, limits: Limits, names: Sequence[str] = FIELDS) -> Upload:

@@ -23,7 +23,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from intonate.errors import IntonateError
+from intonate.errors import IntonateError, first_line
 from intonate.processes import leave_interrupts_to_the_parent, light_start, temporary_environment
 from intonate.service.place import Place
 
@@ -130,7 +130,13 @@ def _signals() -> Iterator[list[int]]:
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     """For sockets and figures; only this user may look into it."""
-    folder = Path(tempfile.mkdtemp(prefix="intonate-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="intonate-"))
+    except OSError as error:  # its own sentence does not say what for
+        raise IntonateError(
+            f"--workers needs a folder for the sockets of its processes, and there is none ({first_line(error)}); "
+            "mount one at /tmp (--tmpfs /tmp in a container), or name one in TMPDIR"
+        ) from None
     try:
         (folder / "metrics").mkdir()
         yield folder
@@ -199,6 +205,8 @@ def _stop(workers: Sequence[_Worker], grace_s: float, received: Sequence[int]) -
 def _work(serve: Serve, place: Place, sockets: Sequence[socket.socket], news: connection.Connection) -> None:
     """In a worker: serve, and tell the parent when it listens, or why not."""
     leave_interrupts_to_the_parent()
+    if hasattr(signal, "SIGHUP"):  # a terminal that is closed tells all of them
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     try:
         serve(place, sockets, lambda: news.send(""))

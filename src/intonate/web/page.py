@@ -39,7 +39,7 @@ CHANGES = {
     "changes its pitch, tempo and level, and answers again. ": "",
     "    <dt><kbd>W</kbd></dt><dd>why this answer</dd>\n": "",
     "The sound goes to the service behind this page and nowhere else, and is not kept there. It stays in this tab "
-    'until you close it. <a href="/docs">Interface for programs</a>': (
+    'until you close it. <a href="docs">Interface for programs</a>': (
         "The sound never leaves this tab: the model runs in it, and once loaded the page works without a network. "
         "{models} Where somebody speaks is told by the sound’s level alone: music and a dog’s bark may be taken for "
         'speech. <a href="licences.txt">Licences</a>'
@@ -58,7 +58,7 @@ def html(models: Iterable[str]) -> str:
         if text.count(old) != 1:
             raise PageError(f"the page of the service has no {old!r} that could be changed; install intonate again")
         text = text.replace(old, new)
-    return text.replace("{models}", " ".join(models)).replace("/static/", "")
+    return text.replace("{models}", " ".join(models)).replace('"static/', '"')
 
 
 def scripts() -> dict[str, Path]:
