@@ -170,7 +170,7 @@ def test_a_recording_that_was_cut_off_is_said_to_be(tab, tmp_path):
     assert re.search(r"cut.wav is damaged or cut off: [\d.]+ s of [\d.]+ s were heard", tab.page.inner_text("#notice"))
     (tmp_path / "empty.wav").write_bytes(b"")
     tab.page.set_input_files("#file", tmp_path / "empty.wav")
-    until(tab.page, "document.querySelector('#notice-text').textContent.includes('empty.wav: nothing can be read here')")
+    until(tab.page, "document.querySelector('#notice-text').textContent.includes('empty.wav: nothing can be read')")
 
 
 def test_no_word_of_a_service_that_could_be_started(tab):
