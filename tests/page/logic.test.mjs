@@ -27,6 +27,7 @@ test("a timeline keeps the newest answer to a moment, in order", () => {
   timeline.add(hop(1.5, "sad"));
   assert.deepEqual(timeline.stretches.map(({ label }) => label), ["angry", "sad", "sad", "angry"]);
   assert.equal(timeline.at(0.75).label, "sad");
+  assert.equal(timeline.at(2).label, "angry", "the end is the last one's");
   assert.equal(timeline.at(5), undefined);
 });
 
@@ -191,6 +192,8 @@ test("labels that are saved can be loaded, and only where they belong", () => {
   assert.throws(() => pieces.load(text, pieces.cut(3)), /another recording/);
   assert.throws(() => pieces.load("{}", cut), /no labels/);
   assert.throws(() => pieces.load("no", cut), /not JSON/);
+  const edited = JSON.stringify({ ...JSON.parse(text), labels: [{ start: 0, end: "2", label: "sad" }] });
+  assert.throws(() => pieces.load(edited, cut), /damaged: labels\[0\].end should be a time in seconds/);
 });
 
 test("a WAV that is what it says", () => {
@@ -308,6 +311,15 @@ test("a session that was saved is opened again, in a WAV that any player plays",
   assert.ok(!session.isAtRisk(again));
   assert.equal(saved.fromWav(writers.wav(Int16Array.of(1, 2), 8000)), undefined, "any other WAV is a recording");
   assert.equal(saved.fromWav(new ArrayBuffer(3)), undefined);
+  const edited = (from, to) => {
+    const copy = file.slice(0);
+    Buffer.from(copy).write(to, Buffer.from(copy).indexOf(from));
+    return copy;
+  };
+  assert.throws(() => saved.fromWav(file.slice(0, -9)), /cut off/);
+  assert.throws(() => saved.fromWav(edited('"version":1', '"version":2')), /version should be 1/);
+  assert.throws(() => saved.fromWav(edited('["m"]', '[   ]')), /models should hold something/);
+  assert.throws(() => saved.fromWav(edited('"given":[[0', '"given":[[9')), /given\[0\]\[0\] should be a whole number below 1/);
 });
 
 test("answers are opened again, of today and from before `guess`", () => {

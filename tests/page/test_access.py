@@ -108,6 +108,53 @@ def test_everything_can_be_done_from_the_keyboard(site):
     assert page.inner_text("#listen") == "Listen", "single keys can be switched off"
 
 
+@pytest.mark.parametrize("fake", [{"models": ("compact", "compact-open")}], indirect=True)
+def test_the_focus_stays_with_who_uses_the_keyboard(site):
+    page = site.open()
+    focused = "document.activeElement.id || document.activeElement.textContent"
+
+    def press(selector, expected, phase="idle", key="Enter"):
+        page.focus(selector)
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        until(page, f"document.body.dataset.phase === '{phase}'")
+        page.wait_for_timeout(100)
+        assert page.evaluate(focused).startswith(expected), selector
+
+    press("#example", "example")
+    press("#listen", "listen", phase="live")
+    press("#listen", "listen")
+    press("#record", "record")
+    press(".tab:first-child button", "example.mp3")
+    press("#label-open", "labelling-title")
+    press("#labels-close", "label-open")
+    press("#label-open", "labelling-title")
+    press("#labelling-title", "label-open", key="Escape")
+    press(".tab:first-child button:last-child", "×")
+    page.on("dialog", lambda dialog: dialog.accept())
+    press(".tab:first-child button:last-child", "ribbon")
+
+
+def test_forced_colours_and_paper_keep_what_only_a_background_tells(site):
+    page = site.open(forced_colors="active", color_scheme="dark")
+    page.click("#example")
+    page.wait_for_selector("#after:not([hidden])")
+    colours = (
+        "[...document.querySelectorAll('.bars i, .legend .dot, #connection .dot, #level i')]"
+        ".map((node) => getComputedStyle(node)).map((style) => style.backgroundImage + style.backgroundColor)"
+    )
+    forced = page.evaluate(colours)
+    page.emulate_media(forced_colors="none")
+    assert forced == page.evaluate(colours)
+    page.emulate_media(forced_colors="active")
+    outlines = "[...document.querySelectorAll('#view button')].map((node) => getComputedStyle(node).outlineStyle)"
+    assert page.evaluate(outlines) == ["none", "solid"], "which view it is"
+    page.emulate_media(media="print", forced_colors="none", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.querySelector('.panel')).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.bars i')).printColorAdjust") == "exact"
+    assert not any(button.is_visible() for button in page.locator("button").all())
+
+
 @pytest.mark.slow
 def test_the_live_region_is_not_chatty(site):
     page = site.open()

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import re
 import time
 
 import pytest
@@ -16,8 +17,9 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def without_lost_sockets(site):
-    """Chromium writes a line for every socket that could not be opened; that is what these tests do to it."""
-    site.problems[:] = [one for one in site.problems if "WebSocket connection to" not in one]
+    """Chromium writes a line for every connection that could not be opened; that is what these tests do to it."""
+    expected = ("WebSocket connection to", "net::ERR_")
+    site.problems[:] = [one for one in site.problems if not any(words in one for words in expected)]
 
 
 def test_a_cut_connection_comes_back_and_nothing_is_lost(any_site):
@@ -69,7 +71,41 @@ def test_stop_without_a_connection_keeps_the_session(site):
     stop(page)
     samples, rate = soundfile.read(io.BytesIO(saved(page, "wav")[1]))
     assert len(samples) > 3 * rate
+    assert re.search(r"The last \d+\.\d\u00a0s were never answered", page.inner_text("#notice.error"))
+    assert page.get_attribute("#connection", "data-state") == "lost"
+    site.wire.broken = False
+    page.wait_for_selector("#connection[data-state=ready]")
     without_lost_sockets(site)
+
+
+def test_a_service_that_came_back_otherwise_is_asked_anew(site):
+    """With a token, and then with another model: the page asks for the one, and offers the other."""
+    page = site.open()
+    site.fake.refusal = {"type": "error", "error": "this service wants its token", "code": "token"}
+    page.click("#listen")
+    page.wait_for_selector("#token[open]")
+    page.keyboard.press("Escape")
+    site.fake.models = ["standard"]
+    site.fake.refusal = {"type": "error", "error": "model 'compact' is not served here", "code": "model"}
+    page.click("#listen")
+    until(page, "document.querySelector('#models input').value === 'standard'")
+    assert "not served here" in page.inner_text("#notice.error")
+    site.fake.refusal = None
+    listen(page)
+    stop(page)
+
+
+def test_a_service_that_is_back_with_a_token_is_given_it(site):
+    page = site.open()
+    site.wire.cut()
+    page.wait_for_selector("#connection[data-state=lost]")
+    site.fake.token = TOKEN
+    site.wire.broken = False
+    page.wait_for_selector("#token[open]")
+    page.fill("#token-value", TOKEN)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#connection[data-state=ready]")
+    site.problems[:] = [one for one in site.problems if "Failed to load resource" not in one]
 
 
 def test_no_service_is_said_plainly(site):

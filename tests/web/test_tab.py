@@ -1,5 +1,6 @@
 """The page in Chromium: the same answers as natively, without one request, and without a network."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import soxr
 from tabs import Server, Tab
 
 from intonate.recognizer.recognizer import load_model
+from intonate.web import page
 from intonate.web.site import write_site
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +128,56 @@ def test_without_a_network(browser, site):
         assert tab.problems == []
     finally:
         tab.context.close()
+
+
+def test_an_update_is_complete_before_it_takes_the_older_pages_place(browser, site, tmp_path):
+    """All of it is asked of the server anew, whatever the browser kept, and then no network is needed."""
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))  # so old that a browser takes it for fresh
+    server = Server(folder)
+    tab = Tab(browser, server)
+    stores = "caches.keys().then((names) => names.join())"
+    try:
+        before = tab.page.evaluate(stores)
+        (folder / "sw.js").unlink()
+        (folder / "licences.txt").write_text("others")
+        (folder / "sw.js").write_text(page.service_worker(folder), encoding="utf-8")
+        server.requests.clear()
+        tab.page.reload()
+        for _ in range(400):
+            if "," not in (now := tab.page.evaluate(stores)) and now != before:
+                break
+            tab.page.wait_for_timeout(50)
+        assert {"/models/compact.onnx", "/runtime/ort-wasm.wasm"} <= set(server.requests)
+        server.close()
+        tab.page.reload()
+        tab.ready()
+        assert scores(tab.answer(EXAMPLES[0]))
+        assert tab.problems == []
+    finally:
+        tab.context.close()
+
+
+def test_a_recording_that_was_cut_off_is_said_to_be(tab, tmp_path):
+    soundfile.write(tmp_path / "whole.wav", soundfile.read(EXAMPLES[0], dtype="float32")[0], 16_000)
+    content = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    assert scores(tab.answer(tmp_path / "whole.wav"))
+    assert tab.page.is_hidden("#notice")
+    assert scores(tab.answer(tmp_path / "cut.wav"))
+    assert re.search(r"cut.wav is damaged or cut off: [\d.]+ s of [\d.]+ s were heard", tab.page.inner_text("#notice"))
+    (tmp_path / "empty.wav").write_bytes(b"")
+    tab.page.set_input_files("#file", tmp_path / "empty.wav")
+    until(tab.page, "document.querySelector('#notice-text').textContent.includes('empty.wav: nothing can be read')")
+
+
+def test_no_word_of_a_service_that_could_be_started(tab):
+    code = "import('./api.js').then((api) => api.HOW_TO_SECURE + api.NO_ANSWER)"
+    assert not re.search("intonate serve|--tls", tab.page.evaluate(code))
+    modules = [path for path in page.SERVICE_STATIC.glob("*.js") if path.name not in ("api.js", "stream.js")]
+    assert [path.name for path in modules if re.search("intonate serve|--tls", path.read_text("utf-8"))] == []
 
 
 def test_what_is_no_sound(tab, tmp_path):

@@ -76,5 +76,8 @@ def service_worker(folder: Path) -> str:
                 path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest()
             )
     pages = ["./", *sorted(path.name for path in folder.iterdir() if path.is_file())]
+    rest = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*"))
     text = (STATIC / "sw.js").read_text(encoding="utf-8")
-    return text.replace("VERSION", digest.hexdigest()[:12]).replace('["FILES"]', json.dumps(pages))
+    for placeholder, paths in (('["PAGE"]', pages), ('["REST"]', rest)):
+        text = text.replace(placeholder, json.dumps(paths))
+    return text.replace("VERSION", digest.hexdigest()[:12])

@@ -1,6 +1,9 @@
 /** The service's HTTP interface. The token lives in this tab's sessionStorage and nowhere else. */
 
 const TOKEN = "intonate.token";
+// What modules say that the page without a service has, too.
+export const NO_ANSWER = "The service does not answer. Is “intonate serve” running?";
+export const HOW_TO_SECURE = "open http://localhost, or start the service with --tls-cert and --tls-key.";
 
 export class ServiceError extends Error {
   constructor(message, status) {
@@ -24,7 +27,7 @@ export async function models() {
   try {
     response = await fetch(url("v1/models"), { headers: credentials() });
   } catch {
-    throw new ServiceError("The service does not answer. Is “intonate serve” running?", 0);
+    throw new ServiceError(NO_ANSWER, 0);
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new ServiceError(sentence(body, response.status), response.status);
@@ -44,6 +47,7 @@ export function predict(file, name, { model, denoise = false, onUpload = () => {
   if (denoise) form.append("denoise", "1");
   form.append("audio", file, name);
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     // fetch cannot tell how much was sent; XMLHttpRequest can.
     const request = new XMLHttpRequest();
     request.open("POST", url("v1/predictions"));

@@ -2,17 +2,18 @@
 
 import { $, announce, el, icon, notice, progress, write } from "./dom.js";
 import { bindDevices, chosenDevice, listDevices, MuteWatch } from "./devices.js";
-import { ask, decode, example, reopen } from "./files.js";
+import { ask, decode, example, orCancelled, reopen } from "./files.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
 import { LabelMode } from "./label-mode.js";
 import { showHeard } from "./heard.js";
 import { listen, record } from "./live.js";
 import { bindDrop, bindTheme, bindView } from "./look.js";
+import { showPhase } from "./phase.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { askToken, chosen, connect, modelsOf, showConnection, watch } from "./service.js";
+import { chosen, connect, lookForService, modelsOf, recover, showConnection, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
@@ -28,7 +29,7 @@ const RECORD_S = 3;
 // So much of the way through the plane is shown behind a moment, seconds.
 const TRAIL_S = 15;
 
-// Where the page is: idle, opening, live, stopping, recording, answering; `session` is what is on the ribbon.
+// `phase` is one of phase.js; `session` is what is on the ribbon.
 const state = { phase: "idle", session: undefined, live: undefined, moment: false };
 
 const stage = new Stage($("#stage"));
@@ -39,7 +40,7 @@ const ribbon = new Ribbon($("#ribbon"), (time) => {
   state.moment = true;
   showMoment();
 });
-const labelMode = new LabelMode($("#labelling"), player, {
+const labelMode = new LabelMode($("#labelling"), $("#label-open"), player, {
   onChange: () => {
     ribbon.refresh();
     show();
@@ -60,37 +61,26 @@ const shelf = new Shelf($("#shelf"), {
   onClose: (session) => {
     if (session === state.session) leaveSession();
     show();
+    if (shelf.sessions.length < 2) $("#ribbon").focus();
   },
 });
 
 // What is shown
 
 function setPhase(phase) {
-  state.phase = document.body.dataset.phase = phase;
-  const on = phase === "live" || phase === "opening";
-  const busy = phase !== "idle" && phase !== "live";
-  $("#listen").classList.toggle("on", on);
-  $("#listen").replaceChildren(icon(on ? "stop" : "mic"), el("span", {}, on ? "Stop" : "Listen"));
-  $("#listen").disabled = busy;
-  for (const id of ["#record", "#open", "#example"]) $(id).disabled = phase !== "idle";
-  for (const input of document.querySelectorAll("#options input, #options select, #models input")) input.disabled = phase !== "idle";
-  const running = phase === "live" || phase === "recording" || phase === "answering" || phase === "stopping";
-  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is not running now.");
-  $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
-  $("#progress").hidden = !(phase === "recording" || phase === "answering");
-  $("#after").hidden = phase !== "idle";
+  state.phase = phase;
   if (phase !== "idle") why.close();
-  $("#cancel").hidden = phase !== "answering";
+  showPhase(phase);
   ribbon.live = phase === "live" || phase === "stopping";
-  document.title = phase === "live" ? "● intonate" : "intonate";
   show();
 }
 
 function showSession(session) {
-  state.session = session;
-  state.moment = false;
+  // What is open is closed while the session it belongs to is still there.
   labelMode.close();
   why.close();
+  state.session = session;
+  state.moment = false;
   player.load(session.tape);
   stage.setModels(modelsOf(session));
   $("#label-open").hidden = !session.labels.length;
@@ -144,8 +134,7 @@ async function toggleListening() {
   notice("");
   player.pause();
   setPhase("opening");
-  let lastSaid = "";
-  let cut = false;
+  let lastSaid = "", cut = false;
   const mutes = new MuteWatch();
   gauges.reset();
   try {
@@ -174,7 +163,7 @@ async function toggleListening() {
         cut = name === "lost";
       },
       behind: (lag) => showConnection("live", lag ? `live, ${lag.toFixed(0)}\u00a0s behind` : "live"),
-      over: (sentence) => stopListening(sentence),
+      over: (sentence, code) => stopListening(sentence).then(() => recover({ code }, modelsChanged)),
     });
     listDevices();
     shelf.add(state.live.session);
@@ -191,12 +180,15 @@ async function stopListening(sentence) {
   const { live } = state;
   if (!live || state.phase === "stopping") return;
   setPhase("stopping");
-  await live.stop();
+  const unansweredS = await live.stop();
   state.live = undefined;
   stage.level = -100;
-  showConnection("ready", "ready");
+  if (unansweredS) lookForService();
+  else showConnection("ready", "ready");
   finishSession();
-  if (sentence) notice(sentence, "error", true);
+  const loss = unansweredS > 0 && `The last ${unansweredS.toFixed(1)}\u00a0s were never answered. Save the audio, and open it later to have all of it answered.`;
+  const said = [sentence, loss].filter(Boolean);
+  if (said.length) notice(said.join(" "), "error", true);
 }
 
 /** The session is complete: it can be played, saved and labelled. */
@@ -219,14 +211,14 @@ async function recordShort() {
   setPhase("recording");
   gauges.reset();
   try {
-    const tape = await record(RECORD_S, chosenDevice(), (share, dbfs) => {
+    const { tape, warnings } = await record(RECORD_S, chosenDevice(), (share, dbfs) => {
       gauges.level = stage.level = dbfs;
       gauges.elapsed = share * RECORD_S;
       progress("Recording. Speak now.", share);
     });
     stage.level = -100;
     const blob = new File([wav(tape.slice(), tape.rate)], "recording.wav", { type: "audio/wav" });
-    await answer(blob, tape, [], false);
+    await attempt(blob, [], (signal) => answer(blob, tape, { signal, warnings, isKept: false }));
   } catch (error) {
     setPhase("idle");
     notice(error.message, "error", true);
@@ -235,77 +227,83 @@ async function recordShort() {
 
 /** Files, one after the other: recordings are answered, and what was saved here is opened again. */
 async function openFiles(files, failures = []) {
-  for (const file of files) if (state.phase !== "idle" || (await openFile(file, failures)) === false) break;
+  if (state.phase !== "idle") return notice("Something is running: press Stop or wait for its end, and choose the files again.", "error");
+  for (const file of files) if ((await attempt(file, failures, (signal) => openFile(file, signal))) === false) break;
   if (failures.length && files.length > 1) notice(failures.join(". "), "error", true); // each began without those before
 }
 
-function fail(file, error, failures) {
-  notice(failures[failures.push(`${file.name}: ${error.message}`) - 1], "error", true);
-}
-
-/** Resolves to false where the rest is not to be opened either; what went wrong is put to the failures. */
-async function openFile(file, failures) {
+/**
+ * Answer or open a file by `work`, which gets a signal of Cancel; without success all is as it was before. Resolves to
+ * false where the rest is not to be opened either; what went wrong is put to the failures.
+ */
+async function attempt(file, failures, work) {
+  const before = state.session;
+  const abort = new AbortController();
+  $("#cancel").onclick = () => abort.abort();
   notice("");
   player.pause();
-  setPhase("answering");
   progress(`Opening ${file.name}`);
+  setPhase("answering");
   try {
-    const saved = await reopen(file);
-    for (const session of saved) shelf.add(session);
-    if (saved.length) {
-      showSession(saved[0]);
-      return finishSession();
-    }
+    return await orCancelled(abort.signal, work(abort.signal));
   } catch (error) {
+    if (state.session !== before) leaveSession(before);
     setPhase("idle");
-    return fail(file, error, failures);
+    if (error.name === "AbortError") notice("Stopped.");
+    else notice(failures[failures.push(`${file.name}: ${error.message}`) - 1], "error", true);
+    recover(error, modelsChanged);
+    return error.name !== "AbortError" && error.status !== 0 && error.status !== 401;
   }
-  if (await ensureModels()) return answer(file, await decode(file), failures);
+}
+
+async function openFile(file, signal) {
+  const { sessions, warnings } = await reopen(file);
+  signal.throwIfAborted();
+  if (sessions.length) {
+    showSession(sessions[0]);
+    for (const session of sessions) shelf.add(session);
+    return finishSession();
+  }
+  const isReady = await ensureModels();
+  signal.throwIfAborted();
+  if (isReady) return answer(file, await decode(file), { signal, warnings });
   setPhase("idle");
   return false;
 }
 
-async function answer(file, tape, failures, isKept = true) {
+async function answer(file, tape, { signal, warnings, isKept }) {
+  signal.throwIfAborted();
   const models = chosen();
   const labels = [...new Set(models.flatMap((model) => model.labels ?? []))];
-  const before = state.session;
   const session = newSession({ kind: "file", name: file.name, tape, models: models.map(({ name }) => name), labels, isKept });
-  setPhase("answering");
   if (tape) showSession(session);
   ribbon.fit();
-  const abort = new AbortController();
-  $("#cancel").onclick = () => abort.abort();
-  try {
-    const warnings = await ask(file, tape, session.models, {
-      denoise: $("#denoise").checked,
-      signal: abort.signal,
-      onProgress: progress,
-      onAnswer: (model, answer) => {
-        takePrediction(session, model, answer);
-        ribbon.refresh();
-      },
-    });
-    shelf.add(session);
-    showSession(session);
-    finishSession();
-    if (warnings.length) notice(warnings.join(". "), "info", true);
-    else if (!tape) notice("This browser cannot play this file; its answer is complete.");
-  } catch (error) {
-    leaveSession(before);
-    setPhase("idle");
-    error.name === "AbortError" ? notice("Stopped.") : fail(file, error, failures);
-    if (error.status === 401) askToken(modelsChanged);
-    return error.name !== "AbortError" && error.status > 0 && error.status !== 401;
-  }
+  const found = await ask(file, tape, session.models, {
+    denoise: $("#denoise").checked,
+    signal,
+    onProgress: progress,
+    onAnswer: (model, answer) => {
+      takePrediction(session, model, answer);
+      ribbon.refresh();
+    },
+  });
+  signal.throwIfAborted();
+  shelf.add(session);
+  showSession(session);
+  finishSession();
+  const said = [...warnings, ...found];
+  if (said.length) notice(said.join(". "), "info", true);
+  else if (!tape) notice("This browser cannot play this file; its answer is complete.");
 }
 
 /** The session on the ribbon goes; another one takes its place, if there is one. */
 function leaveSession(next = shelf.sessions.at(-1)) {
-  state.session = undefined;
   labelMode.close();
   why.close();
-  if (next) showSession(next);
-  else $("#session").hidden = true;
+  if (next) return showSession(next);
+  state.session = undefined;
+  $("#session").hidden = true;
+  stage.setModels(chosen());
 }
 
 function modelsChanged() {
@@ -351,6 +349,7 @@ function wire() {
   const help = () => $("#help").showModal();
   const flipTheme = bindTheme(() => {
     ribbon.refresh();
+    ribbon.draw(); // at once: a printer does not wait for the next frame
     why.refresh();
   });
   const flipView = bindView((name) => {

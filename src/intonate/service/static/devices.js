@@ -6,6 +6,7 @@ const STORE = "intonate.microphone";
 // What a microphone that is switched on never falls below: digital silence, dBFS, and for how long it is one, ms.
 const NOTHING_DBFS = -95;
 const MUTED_MS = 2_500;
+export const NOTHING_HEARD = "Nothing at all comes from the microphone. Is it muted, or is another one meant (Options)?";
 
 /** The id of the chosen microphone; empty for the usual one. */
 export const chosenDevice = () => $("#device").value;
@@ -40,6 +41,6 @@ export class MuteWatch {
     const isMuted = this.#since !== undefined && now - this.#since > MUTED_MS;
     if (isMuted === this.#isMuted) return;
     this.#isMuted = isMuted;
-    notice(isMuted ? "Nothing at all comes from the microphone. Is it muted, or is another one meant (Options)?" : "", "info", true);
+    notice(isMuted ? NOTHING_HEARD : "", "info", true);
   }
 }

@@ -1,6 +1,6 @@
 /** Recordings from disk: decoded in the browser for the ribbon and for playing, sent to the service as they are. */
 
-import { predict, url } from "./api.js";
+import { NO_ANSWER, predict, url } from "./api.js";
 import { fromJson, fromWav } from "./saved.js";
 import { Tape, toInt16 } from "./tape.js";
 import { clock } from "./timeline.js";
@@ -33,19 +33,35 @@ export async function decode(file) {
   }
 }
 
+/** What a promise gives, unless it is cancelled before: not all that is waited for can be stopped. */
+export function orCancelled(signal, promise) {
+  const cancelled = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  return Promise.race([promise, cancelled]);
+}
+
 /** A recording to try the page with: three manners of one (synthetic) voice. */
 export async function example() {
   const response = await fetch(url("static/example.mp3")).catch(() => undefined);
-  if (!response?.ok) throw new Error("The service does not answer. Is “intonate serve” running?");
+  if (!response?.ok) throw new Error(NO_ANSWER);
   return new File([await response.blob()], "example.mp3", { type: "audio/mpeg" });
 }
 
-/** The sessions in a file that was saved here; none in a recording. Throws one sentence where it is neither. */
+/**
+ * What a file holds that was saved here: {sessions, warnings}; no session in a recording. Throws one sentence where it
+ * is neither.
+ */
 export async function reopen(file) {
-  if (/\.json$/i.test(file.name)) return fromJson(await file.text());
-  if (!/\.wav$/i.test(file.name) || file.size > LARGEST) return [];
-  const session = fromWav(await file.arrayBuffer());
-  return session ? [session] : [];
+  const first = await file.slice(0, 1).arrayBuffer().catch(() => undefined);
+  if (!first?.byteLength) throw new Error("nothing can be read here: it is an empty file, a folder, or was moved");
+  if (/\.json$/i.test(file.name)) return { sessions: fromJson(await file.text()), warnings: [] };
+  if (!/\.wav$/i.test(file.name) || file.size > LARGEST) return { sessions: [], warnings: [] };
+  const bytes = await file.arrayBuffer();
+  try {
+    const session = fromWav(bytes);
+    return { sessions: session ? [session] : [], warnings: [] };
+  } catch ({ message }) {
+    return { sessions: [], warnings: [`The answers in this session are damaged (${message}); only its sound was opened`] };
+  }
 }
 
 /**

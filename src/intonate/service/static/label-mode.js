@@ -7,9 +7,12 @@ import { Scores } from "./scores.js";
 import { clock } from "./timeline.js";
 
 export class LabelMode {
-  /** @param player plays the pieces; onChange is called when a label came or went, onShow with a piece's start. */
-  constructor(node, player, { onChange, onShow }) {
-    Object.assign(this, { node, player, onChange, onShow });
+  /**
+   * @param button opens it, and has the focus again when it is closed; player plays the pieces; onChange is called when a
+   *   label came or went, onShow with a piece's start.
+   */
+  constructor(node, button, player, { onChange, onShow }) {
+    Object.assign(this, { node, button, player, onChange, onShow });
   }
 
   get isOpen() {
@@ -36,12 +39,16 @@ export class LabelMode {
     this.#build();
     this.node.hidden = false;
     this.node.scrollIntoView({ block: "nearest" });
+    this.title.focus({ preventScroll: true });
     const first = session.pieces.findIndex((_, index) => !session.given.has(index));
     this.#go(Math.max(0, first));
   }
 
   close() {
+    if (!this.isOpen) return;
+    const hadFocus = this.node.contains(document.activeElement);
     this.node.hidden = true;
+    if (hadFocus) this.button.focus({ preventScroll: true });
     this.player.pause();
     this.onChange();
   }
@@ -69,6 +76,7 @@ export class LabelMode {
     };
     const act = (text, key, onclick, iconName) =>
       el("button", { type: "button", onclick, "aria-keyshortcuts": key }, iconName && icon(iconName), text, el("kbd", { "aria-hidden": "true" }, key));
+    this.title = el("h2", { id: "labelling-title", tabindex: "-1" }, "Label and score");
     this.place = el("b");
     this.count = el("span", { class: "muted", role: "status" });
     this.bar = el("progress", { max: this.session.pieces.length, "aria-label": "Labelled pieces" });
@@ -84,7 +92,7 @@ export class LabelMode {
       el(
         "div",
         { class: "row" },
-        el("h2", { id: "labelling-title" }, "Label and score"),
+        this.title,
         el(
           "div",
           { class: "tools" },
@@ -170,6 +178,7 @@ export class LabelMode {
     if (!file) return;
     try {
       const labels = load(await file.text(), this.session.pieces);
+      if (this.session.hasNewLabels && !confirm(`Your ${this.session.given.size} labels are not saved. Replace them and lose them?`)) return;
       this.session.given.clear();
       for (const [index, label] of labels) this.session.given.set(index, label);
       this.past = [];

@@ -3,8 +3,11 @@
 import { el } from "./dom.js";
 import { colour } from "./palette.js";
 import { secondsPerLabel } from "./session.js";
+import { clock } from "./timeline.js";
 
 let shown = "";
+
+const lasted = (seconds) => (seconds < 59.5 ? `${seconds.toFixed(seconds < 9.95 ? 1 : 0)}\u00a0s` : clock(seconds));
 
 export function showLegend(node, session) {
   const rows = session.models.map((model) => [model, secondsPerLabel(session, model)]);
@@ -20,7 +23,7 @@ export function showLegend(node, session) {
         ...found.map(([label, seconds]) => {
           const dot = el("span", { class: `dot ${label === "unsure" ? "hatched" : ""}` });
           if (label !== "unsure") dot.style.backgroundColor = colour(label);
-          return el("li", {}, dot, label, el("span", { class: "figure" }, `${seconds.toFixed(seconds < 9.95 ? 1 : 0)}\u00a0s`));
+          return el("li", {}, dot, label, el("span", { class: "figure" }, lasted(seconds)));
         }),
       ),
     ),

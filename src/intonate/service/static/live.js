@@ -1,6 +1,7 @@
 /** Listening: the microphone, the tape, the connection and the session, tied together. */
 
 import { mergedLabels } from "./metrics.js";
+import { NOTHING_HEARD } from "./devices.js";
 import { openMicrophone } from "./microphone.js";
 import { newSession, take } from "./session.js";
 import { Stream } from "./stream.js";
@@ -15,9 +16,9 @@ const LAST_ANSWERS_MS = 8_000;
  * @param models [{name, labels}] to answer side by side.
  * @param options further query parameters of the stream.
  * @param device the microphone's id; empty for the usual one.
- * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), behind(seconds), over(sentence): the
- *   session ended by itself, with the reason.
- * @returns {session, stop}
+ * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), behind(seconds), over(sentence, code):
+ *   the session ended by itself, with the reason.
+ * @returns {session, stop}; `stop` resolves to how much of the end was never answered, seconds; 0 where all was.
  */
 export async function listen(models, options, device, on) {
   let tape, stream;
@@ -47,21 +48,23 @@ export async function listen(models, options, device, on) {
     state: on.state,
     behind: on.behind,
     // Later, for it may fail before the caller holds what it is to stop.
-    failed: (sentence) => setTimeout(() => on.over(sentence)),
+    failed: (sentence, code) => setTimeout(() => on.over(sentence, code)),
   });
 
   let stopping;
   const stop = async () => {
     await microphone.stop();
     const late = new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS));
-    await Promise.race([stream.finish(), late]);
+    const isComplete = await Promise.race([stream.finish(), late]);
     stream.close();
+    const answeredS = Math.min(...[...session.timelines.values()].map((timeline) => timeline.end));
+    return isComplete ? 0 : Math.max(0, tape.seconds - answeredS);
   };
   // Asked twice (the button, and a microphone that goes), it stops once.
   return { session, stop: () => (stopping ??= stop()) };
 }
 
-/** The microphone for a few seconds, as a tape. `onProgress` gets (share, dbfs). */
+/** The microphone for a few seconds: {tape, warnings}. `onProgress` gets (share, dbfs). */
 export async function record(seconds, device, onProgress) {
   const chunks = [];
   let heard = 0;
@@ -77,9 +80,11 @@ export async function record(seconds, device, onProgress) {
   rate = microphone.rate;
   await enough;
   await microphone.stop();
+  if (!heard) throw new Error("The microphone was taken away before anything was recorded.");
   const tape = new Tape(rate);
   for (const chunk of chunks) tape.append(toInt16(chunk).subarray(0, Math.max(0, seconds * rate - tape.length)));
-  return tape;
+  const isCut = heard < seconds * rate && `The microphone was taken away: only ${tape.seconds.toFixed(1)} s were recorded`;
+  return { tape, warnings: [isCut, !tape.loudest && NOTHING_HEARD].filter(Boolean) };
 }
 
 /** `2026-11-21 14.03.12`: sorts, and can be a file's name everywhere. */

@@ -29,7 +29,7 @@ export function bindTheme(onTheme) {
     onTheme();
   };
   $("#theme").addEventListener("click", flip);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", onTheme);
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", onTheme);
   return flip;
 }
 
@@ -41,10 +41,12 @@ export function bindDrop(onFiles) {
     inside = Math.max(0, inside + change);
     $("#drop").hidden = inside === 0;
   };
-  addEventListener("dragenter", () => show(1));
-  addEventListener("dragleave", () => show(-1));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
+  // Text that is dragged from one place of the page to another is no recording.
+  const on = (type, act) => addEventListener(type, (event) => event.dataTransfer.types.includes("Files") && act(event));
+  on("dragenter", () => show(1));
+  on("dragleave", () => show(-1));
+  on("dragover", (event) => event.preventDefault());
+  on("drop", (event) => {
     event.preventDefault();
     show(-inside);
     onFiles([...event.dataTransfer.files]);

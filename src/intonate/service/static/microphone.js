@@ -1,5 +1,7 @@
 /** The microphone, as mono chunks of floats at the device's own rate. */
 
+import { HOW_TO_SECURE, NO_ANSWER } from "./api.js";
+
 // Length of a chunk, seconds: short enough to feel immediate, long enough to cost nothing.
 const CHUNK_S = 0.064;
 // A busy browser may take so long to hand over its last chunk, milliseconds.
@@ -23,10 +25,7 @@ const REASONS = {
  */
 export async function openMicrophone(onChunk, onLost, device = "") {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error(
-      "Browsers give the microphone only to pages on this machine or over HTTPS: " +
-        "open http://localhost, or start the service with --tls-cert and --tls-key.",
-    );
+    throw new Error(`Browsers give the microphone only to pages on this machine or over HTTPS: ${HOW_TO_SECURE}`);
   }
   let media;
   try {
@@ -44,7 +43,7 @@ export async function openMicrophone(onChunk, onLost, device = "") {
     await context.resume();
   } catch (error) {
     await close();
-    throw new Error("The service does not answer. Is “intonate serve” still running?", { cause: error });
+    throw new Error(NO_ANSWER, { cause: error });
   }
   const size = Math.round((context.sampleRate * CHUNK_S) / 128) * 128;
   const chunks = new AudioWorkletNode(context, "chunks", { processorOptions: { size } });

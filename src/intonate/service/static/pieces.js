@@ -1,5 +1,7 @@
 /** A recording cut into pieces that a person labels, and what the models said about each. Pure. */
 
+import { both, fields, list, SPAN, TEXT } from "./shapes.js";
+
 // Length of a piece, as in the real-time test of the bilingual system (P4), seconds.
 export const PIECE_S = 2;
 // A last piece shorter than this is too short to judge and is left out, seconds.
@@ -71,10 +73,15 @@ export function load(text, pieces) {
   if (saved?.format !== FORMAT || !Array.isArray(saved.labels)) {
     throw new Error("This file holds no labels: choose one that was saved with “Save labels”.");
   }
+  try {
+    list(both(SPAN, fields({ label: TEXT })))(saved.labels, "labels");
+  } catch (error) {
+    throw new Error(`These labels are damaged: ${error.message}.`, { cause: error });
+  }
   const labels = new Map();
   for (const { start, end, label } of saved.labels) {
     const index = pieces.findIndex((piece) => Math.abs(piece.start - start) < 0.01 && Math.abs(piece.end - end) < 0.05);
-    if (index < 0 || typeof label !== "string") {
+    if (index < 0) {
       throw new Error(`These labels belong to another recording: it has no piece from ${start} to ${end} s.`);
     }
     labels.set(index, label);

@@ -38,7 +38,8 @@ function wholeOrLongest(session, model, end) {
 }
 
 function runAt(session, model, timeS) {
-  return session.timelines.get(model).runs().find(({ start, end }) => start <= timeS && timeS < end);
+  const timeline = session.timelines.get(model), { start: startS } = timeline.at(timeS);
+  return timeline.runs().find(({ start, end }) => start <= startS && startS < end);
 }
 
 /** [start, end] of at least the shortest and at most LONGEST_S, around a moment of it, within the sound. */

@@ -63,8 +63,20 @@ export function watch(isIdle, onChange) {
     const answers = await isThere();
     if (!isIdle()) return;
     if (!answers) showConnection("lost", "no service");
-    else if (before === "lost" && (await load(onChange).then(() => true, () => false))) notice("The service is back.", "good");
+    else if (before === "lost" && (await connect(onChange))) notice("The service is back.", "good");
   }, WATCH_MS);
+}
+
+/** Say whether the service is there, after it did not do what it was asked. */
+export async function lookForService() {
+  showConnection("lost", "no service");
+  if (await isThere()) showConnection("ready", "ready");
+}
+
+/** After an error of the service: ask for the token that it wants by now, or see which models it has by now. */
+export function recover({ status, code }, onChange) {
+  if (status === 401 || code === "token") askToken(onChange);
+  else if (status === 404 || code === "model") load(onChange).catch(() => {});
 }
 
 export function showConnection(name, text) {

@@ -37,6 +37,8 @@ export class Shelf {
     const state = this.sessions.map((one) => [one.name, isAtRisk(one), one === current, isBusy, clock(seconds(one))]).join();
     if (this.node.hidden || state === this.state) return;
     this.state = state;
+    // Built anew, the tabs lose the focus: whoever has it stays where they were.
+    const focused = this.#buttons.indexOf(document.activeElement);
     this.node.replaceChildren(
       ...this.sessions.map((session) => {
         const about = `${clock(seconds(session))}${isAtRisk(session) ? ", not saved" : ""}`;
@@ -49,5 +51,10 @@ export class Shelf {
         );
       }),
     );
+    if (focused >= 0) this.#buttons[Math.min(focused, this.#buttons.length - 1)].focus();
+  }
+
+  get #buttons() {
+    return [...this.node.querySelectorAll("button")];
   }
 }

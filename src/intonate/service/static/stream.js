@@ -19,7 +19,7 @@ const PASSING = new Set(["full", "busy", "idle", "slow", "stopping"]);
 
 /**
  * @param on callbacks: ready(message), event(message, latencyMs), behind(seconds), state("connecting" | "live" | "lost"),
- *   failed(sentence).
+ *   failed(sentence, code): the service's word for it, if it is the service that refuses.
  */
 export class Stream {
   session = "";
@@ -56,14 +56,14 @@ export class Stream {
     if (this.#finishing) this.#say({ type: "finish" });
   }
 
-  /** No more sound will come; resolves when everything is answered, or when the stream is closed. */
+  /** No more sound will come; resolves when the stream is closed, to whether everything was answered. */
   finish() {
     this.#finishing = true;
     this.push();
     return this.finished;
   }
 
-  close() {
+  close(isComplete = false) {
     if (this.#closed) return;
     this.#closed = true;
     this.#ready = false;
@@ -71,7 +71,7 @@ export class Stream {
     clearInterval(this.heart);
     window.removeEventListener("online", this.#online);
     this.socket?.close();
-    this.resolveFinished();
+    this.resolveFinished(isComplete);
   }
 
   #online = () => {
@@ -142,7 +142,7 @@ export class Stream {
       this.on.event(message, latency);
     } else if (message.type === "behind") this.on.behind(message.seconds);
     else if (message.type === "error") this.#refused(message);
-    else if (message.type === "done") this.close();
+    else if (message.type === "done") this.close(true);
   }
 
   #begin(message) {
@@ -162,12 +162,12 @@ export class Stream {
       this.refusal = error;
       return this.#lost();
     }
-    this.#fail(error);
+    this.#fail(error, code);
   }
 
-  #fail(sentence) {
+  #fail(sentence, code) {
     this.close();
-    this.on.failed(sentence);
+    this.on.failed(sentence, code);
   }
 
   #say(message) {

@@ -5,6 +5,8 @@ export const SPEECH = "speech";
 
 // Two times closer than this are one (events carry milliseconds).
 const SAME_S = 0.002;
+// Two decoders may differ by as much about where a recording ends, seconds.
+const END_S = 0.1;
 
 /**
  * A stretch: {start, end, windowStart, state, label, labels, score, scores, raw, dimensions}, times in seconds; `scores`
@@ -46,9 +48,9 @@ export class Timeline {
     return this.stretches.at(-1)?.end ?? 0;
   }
 
-  /** The stretch that covers a moment, or undefined. */
+  /** The stretch that covers a moment, or undefined; the end belongs to the last one. */
   at(timeS) {
-    const stretch = this.stretches[this.#firstEndingAfter(timeS)];
+    const stretch = this.stretches[this.#firstEndingAfter(timeS)] ?? (timeS < this.end + END_S ? this.stretches.at(-1) : undefined);
     return stretch && stretch.start <= timeS ? stretch : undefined;
   }
 

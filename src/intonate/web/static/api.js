@@ -2,6 +2,7 @@
 
 import { call, open } from "./engine.js";
 import { Loading } from "./loading.js";
+import { chunksOf } from "./saved.js";
 
 // The models' rate: the browser resamples what it decodes.
 const RATE = 16_000;
@@ -9,6 +10,12 @@ const RATE = 16_000;
 const KEPT_MS = 8_000;
 // A compressed file larger than this may unfold to gigabytes, bytes.
 const LARGEST = 150_000_000;
+// From here on a size in a WAV is a placeholder of a recorder that was never told to stop, bytes.
+const UNFINISHED = 0x7fff_0000;
+
+// What the modules of the service's page say of the service.
+export const NO_ANSWER = "A part of this page could not be loaded: see whether there is a network, and load the page again.";
+export const HOW_TO_SECURE = "open its address with HTTPS.";
 
 export class ServiceError extends Error {}
 
@@ -47,13 +54,27 @@ async function keep() {
 
 /** One model's answer to a file. */
 export async function predict(file, name, { model, onUpload = () => {}, signal }) {
+  const warnings = await shortOf(file, name);
   const samples = await decode(file, name);
+  signal?.throwIfAborted();
   onUpload(1);
   const answer = call("predict", { samples, name: model }, [samples.buffer]);
   signal?.addEventListener("abort", () => call("stop", { target: answer.id }));
   const prediction = await answer;
   performance.measure("intonate.predict", { start: performance.now() - prediction.ms, duration: prediction.ms });
-  return prediction;
+  return { ...prediction, warnings };
+}
+
+/** Browsers decode what is there of a WAV that was cut off, and do not say so: what there is to say, in sentences. */
+async function shortOf(file, name) {
+  if (file.size > LARGEST) return [];
+  const bytes = await file.arrayBuffer();
+  const { data, "fmt ": format } = chunksOf(bytes) ?? {};
+  // A file that was never finished promises nothing: 0, or all that the field can hold.
+  if (!data || !(format?.size >= 16) || data.promised <= data.size || data.promised >= UNFINISHED) return [];
+  const perS = new DataView(bytes).getUint32(format.at + 8, true);
+  const [heardS, promisedS] = [data.size, data.promised].map((size) => (size / perS).toFixed(2));
+  return [`${name} is damaged or cut off: ${heardS} s of ${promisedS} s were heard`];
 }
 
 /** The tab cannot change a voice and ask again: there is no “Why?”. */

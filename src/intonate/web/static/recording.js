@@ -14,7 +14,7 @@ export const SPEECH = "speech";
  * @param run `async (samples, moments) => {scores, moments}`: the graph; its scores are those of the labels and, behind
  *   them, the dimensions; moments undefined for nothing heard before.
  * @param between awaited before each window; it may throw, to stop.
- * @returns {label, guess, scores: [{label, score}], segments, abstained, warnings}, as the service's JSON.
+ * @returns {label, guess, scores: [{label, score}], segments, abstained}, as the service's JSON.
  */
 export async function predictRecording(samples, model, run, between = async () => {}) {
   const rate = model.sample_rate_hz;
@@ -23,20 +23,20 @@ export async function predictRecording(samples, model, run, between = async () =
   const segments = segmentsOf(windows, model);
   const answered = windows.filter(({ scores }) => scores).map(({ scores }) => scores);
   const whole = answered.length ? answerOf(average(answered), model) : unspoken(overallUnvoiced(segments), model);
-  return { ...whole, segments, warnings: [] };
+  return { ...whole, segments };
 }
 
 async function wholeAnswer(samples, model, run) {
   const rate = model.sample_rate_hz, end = samples.length / rate;
   if (!hasSpeech(samples, rate)) {
     const answer = unspoken(unvoicedLabel(levelDbfs(samples)), model);
-    return { ...answer, segments: [segment(0, end, answer)], warnings: [] };
+    return { ...answer, segments: [segment(0, end, answer)] };
   }
   const sound = clean(samples, rate, model.clean);
   // Of what is too short nothing is ever sure.
   const threshold = sound.length / rate < model.unsure_below_s ? Infinity : model.abstain_below;
   const answer = answerOf((await run(sound)).scores, model, threshold);
-  return { ...answer, segments: [segment(0, end, answer)], warnings: [] };
+  return { ...answer, segments: [segment(0, end, answer)] };
 }
 
 /** What scores and dimensions say, as `recognizer/answer.py`; under `threshold` the best label is no answer. */

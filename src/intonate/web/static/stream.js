@@ -27,11 +27,11 @@ export class Stream {
     call("hear", { stream: this.stream, samples }, [samples.buffer]).catch((error) => this.#fail(error.message));
   }
 
-  /** No more sound will come; resolves when everything is answered. */
+  /** No more sound will come; resolves at the end, to whether everything was answered. */
   async finish() {
     await this.opened;
     this.push();
-    await call("finish", { stream: this.stream });
+    return call("finish", { stream: this.stream }).then(() => !this.#closed, () => false);
   }
 
   close() {

@@ -10,9 +10,12 @@ const streams = new Map();
 const stopped = new Set();
 let opening;
 
-/** The bytes of a file; `onShare` gets how many came so far. */
+// Of a page that was written again, the browser itself may keep an older file.
+const fetched = (path) => fetch(here(path), { cache: "no-cache" });
+
+/** The bytes of a file; `onBytes` gets how many more came. */
 async function download(path, onBytes) {
-  const response = await fetch(here(path));
+  const response = await fetched(path);
   if (!response.ok) throw new Error(`${path} could not be loaded (status ${response.status}).`);
   const parts = [];
   let length = 0;
@@ -34,7 +37,7 @@ async function download(path, onBytes) {
 
 /** Load the runtime and every model, once: what models.json lists. */
 async function open() {
-  const list = await (await fetch(here("models.json"))).json();
+  const list = await (await fetched("models.json")).json();
   const total = list.bytes;
   let loaded = 0, shown = -1;
   const onBytes = (bytes) => {
