@@ -402,6 +402,8 @@ def test_recordings_and_manifests_are_written_down(intonate, place, sentence):
     assert (status, out.splitlines()[1]) == (0, "kept in heard.transcripts.csv")
     assert "want" in (place / "heard.transcripts.csv").read_text()
     assert "0 rows written down by pocketsphinx; 1 were there" in intonate("transcribe", "heard.csv")[1]
+    (place / "heard.csv").write_text("file,emotion\nsaid.wav,angry caller\n")
+    assert "0 rows written down by pocketsphinx; 1 were there" in intonate("transcribe", "heard.csv")[1]
 
 
 def test_a_recogniser_that_is_not_known(predict):
