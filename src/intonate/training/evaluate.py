@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def evaluate(
                 f"{manifest_path} has no ratings of {', '.join(spec.dimensions)}, which is what {spec.name!r} gives; "
                 "expected a column of each, or a column ratings"
             )
-        return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, Counter(), whole))
+        return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, (), whole))
     utterances, notes = labelled_rows(spec, manifest_path, whole)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
     pictures = {}
@@ -204,10 +203,10 @@ def labelled_rows(
     rows, repeated = _once(rows)
     if inputs.takes_text(spec):
         rows = transcripts.fill(rows, manifest_path)
-    omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
+    omitted = [row for row in rows if target_of(row, merge_name) is None]
     utterances = data.with_labels(rows, merge_name)
     notes = [f"{repeated:,} rows of the table repeat another, and count once."] if repeated else []
-    return utterances, notes + notes_on(spec, utterances, omitted_counts, whole)
+    return utterances, notes + notes_on(spec, utterances, omitted, whole)
 
 
 def _once(rows: Sequence[Utterance]) -> tuple[list[Utterance], int]:
