@@ -200,6 +200,12 @@ def test_output_goes_to_a_file(predict, tmp_path):
     [
         (["--predictions", "theirs.csv"], "--predictions are answers to the clips of a manifest: name it"),
         (["compact", "table.csv", "--predictions", "theirs.csv"], "no model is asked: leave compact out"),
+        (["compact", "table.csv", "--labels", "4"], "--labels merges answers; it needs --predictions"),
+        (["compact", "table.csv", "--map", "a=label"], "--map names answers; it needs --predictions"),
+        (["table.csv", "--predictions", "theirs.csv", "--scale", "1-7"], "--scale is of a model's dimensions; answers"),
+        (["table.csv", "--predictions", "theirs.csv", "--whole"], "--whole says how a model hears; answers alone"),
+        (["table.csv", "--predictions", "theirs.csv", "--device", "cpu"], "--device is what a model computes on; ans"),
+        (["table.csv", "--predictions", "theirs.csv", "--card"], "--card asks a model again about changed sounds; ans"),
         (["compact"], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
         ([], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
     ],
