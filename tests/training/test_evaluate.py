@@ -6,8 +6,8 @@ import pytest
 import soundfile
 import tiny
 
-from intonate.errors import CorpusError
-from intonate.training.evaluate import labelled_rows, merge_of
+from intonate.errors import CorpusError, ModelError
+from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
@@ -53,3 +53,8 @@ def test_rows_are_left_out_for_what_they_have(tmp_path):
     ]
     # Nobody is no speaker that was trained on.
     assert not any("trained on (corpora" in note for note in notes)
+
+
+def test_a_scale_needs_dimensions(tmp_path):
+    with pytest.raises(ModelError, match="gives no dimensions, whose --scale it could be"):
+        evaluate("compact", written(tmp_path, "a.wav,angry"), tmp_path / "report", scale=(1, 7))
