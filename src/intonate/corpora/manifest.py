@@ -15,13 +15,12 @@ import io
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from intonate.corpora.overlap import first_few
 from intonate.corpora.table_text import EMPTY, file_in, json_rows, read_text, refuse_faulty_rows
-from intonate.emotions import EMOTIONS, canonical, canonical_or_same
+from intonate.emotions import EMOTIONS, LABEL_SEPARATORS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
@@ -64,8 +63,6 @@ RATINGS: dict[str, tuple[str, ...]] = {
 # What the side of a split that a row belongs to is called; a table need not have one.
 FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
 GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
-# Between the labels of a clip that has several.
-LABEL_SEPARATORS = re.compile(r"[;,|]")
 # The corpus of rows that name none.
 OWN = "table"
 
@@ -291,18 +288,6 @@ def parse_labels(text: str, location: str) -> tuple[str, ...] | None:
             f'{location}: labels is {text!r}; expected happy; laughing, or a list like ["happy", "laughing"]'
         )
     return tuple(dict.fromkeys(canonical_or_same(name.strip()) for name in names if name.strip()))
-
-
-def labels_text(labels: Iterable[str]) -> str:
-    """A cell that `parse_labels` reads as these: `happy; laughing`; a list where that would be split, or is empty.
-
-    >>> labels_text(("happy", "on hold, music"))
-    '["happy", "on hold, music"]'
-    """
-    names = list(labels)
-    text = "; ".join(names)
-    is_plain = names and not text.startswith("[") and not any(LABEL_SEPARATORS.search(name) for name in names)
-    return text if is_plain else json.dumps(names, ensure_ascii=False)
 
 
 def _parse_number(text: str, column: str, location: str) -> float:

@@ -163,7 +163,8 @@ class PredictionTable:
         """The same predictions, had the model been told which classes each row's corpus has.
 
         Probabilities of the others become zero, the rest is scaled to a sum of one (uniform if nothing is left), and
-        the label is chosen again, from what is left. `abstained` stays as it was: the threshold belongs to the open probabilities.
+        the label is chosen again, from what is left. `abstained` stays as it was: the threshold belongs to the open
+        probabilities.
 
         Args:
             label_sets: {corpus: its classes}; default, the classes that occur in the table. A corpus that is not a

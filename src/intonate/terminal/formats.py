@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from intonate.corpora.manifest import labels_text
+from intonate.emotions import labels_text
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import UNSURE, Prediction, Segment
 
