@@ -43,7 +43,10 @@ class CommandWithNameList(TyperCommand):
 @workshop.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
-    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value; data.manifest replaces data.corpora."),
+    ] = None,
 ) -> None:
     """Train a model as a recipe says."""
     from intonate.training import recipe_files
