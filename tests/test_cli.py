@@ -254,6 +254,17 @@ def test_a_closed_standard_input_is_a_sentence(predict, monkeypatch):
     assert "there is no standard input to read; name a file" in err
 
 
+def test_a_closed_standard_output_is_a_sentence(predict, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        status, _, err = predict("clips")
+    assert (status, err) == (1, "intonate: there is no standard output to write to; name a file with --output\n")
+
+
+def test_standard_input_is_told_by_its_name(predict):
+    assert predict("-", stdin=b"")[2] == "intonate: standard input is empty (0 bytes)\n"
+
+
 def test_timeline_and_merge(predict):
     _, out, _ = predict("long.wav", "--format", "csv", "--timeline", "--labels", "valence")
     columns = "file,start,end,label,guess,abstained,score,negative,neutral,positive,transcript,model,error,warnings"
