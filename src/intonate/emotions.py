@@ -165,7 +165,7 @@ def merge_with_labels(labels: Sequence[str]) -> str:
 
 
 def labels_text(labels: Iterable[str]) -> str:
-    """Several labels as one cell of a table, which a manifest reads as these: `happy; laughing`; a list where that would be split, or is empty.
+    """Several labels as one cell of a manifest: `happy; laughing`, or a list where that would be split or is empty.
 
     >>> labels_text(("happy", "on hold, music"))
     '["happy", "on hold, music"]'
