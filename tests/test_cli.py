@@ -200,6 +200,12 @@ def test_output_goes_to_a_file(predict, tmp_path):
     [
         (["--predictions", "theirs.csv"], "--predictions are answers to the clips of a manifest: name it"),
         (["compact", "table.csv", "--predictions", "theirs.csv"], "no model is asked: leave compact out"),
+        (["compact", "table.csv", "--labels", "4"], "--labels merges answers; it needs --predictions"),
+        (["compact", "table.csv", "--map", "a=label"], "--map names answers; it needs --predictions"),
+        (["table.csv", "--predictions", "theirs.csv", "--scale", "1-7"], "--scale is of a model's dimensions; answers"),
+        (["table.csv", "--predictions", "theirs.csv", "--whole"], "--whole says how a model hears; answers alone"),
+        (["table.csv", "--predictions", "theirs.csv", "--device", "cpu"], "--device is what a model computes on; ans"),
+        (["table.csv", "--predictions", "theirs.csv", "--card"], "--card asks a model again about changed sounds; ans"),
         (["compact"], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
         ([], "give MODEL and MANIFEST, or --predictions CSV and MANIFEST"),
     ],
@@ -246,6 +252,17 @@ def test_a_closed_standard_input_is_a_sentence(predict, monkeypatch):
     status, _, err = predict("-")
     assert status == 1
     assert "there is no standard input to read; name a file" in err
+
+
+def test_a_closed_standard_output_is_a_sentence(predict, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        status, _, err = predict("clips")
+    assert (status, err) == (1, "intonate: there is no standard output to write to; name a file with --output\n")
+
+
+def test_standard_input_is_told_by_its_name(predict):
+    assert predict("-", stdin=b"")[2] == "intonate: standard input is empty (0 bytes)\n"
 
 
 def test_timeline_and_merge(predict):
@@ -401,6 +418,8 @@ def test_recordings_and_manifests_are_written_down(intonate, place, sentence):
     status, out, _ = intonate("transcribe", "heard.csv", "--by", "pocketsphinx")
     assert (status, out.splitlines()[1]) == (0, "kept in heard.transcripts.csv")
     assert "want" in (place / "heard.transcripts.csv").read_text()
+    assert "0 rows written down by pocketsphinx; 1 were there" in intonate("transcribe", "heard.csv")[1]
+    (place / "heard.csv").write_text("file,emotion\nsaid.wav,angry caller\n")
     assert "0 rows written down by pocketsphinx; 1 were there" in intonate("transcribe", "heard.csv")[1]
 
 

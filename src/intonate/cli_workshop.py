@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,7 +43,10 @@ class CommandWithNameList(TyperCommand):
 @workshop.command(cls=CommandWithNameList, rich_help_panel=TRAIN)
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a name of those below.")],
-    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value; data.manifest replaces data.corpora."),
+    ] = None,
 ) -> None:
     """Train a model as a recipe says."""
     from intonate.training import recipe_files
@@ -219,11 +223,17 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Score a model, or answers of another program, on a manifest."""
+    changed_sounds = "asks a model again about changed sounds"
+    asks_a_model = {
+        "--card": (card, changed_sounds),
+        "--noise": (noise, changed_sounds),
+        "--explain": (explained, changed_sounds),
+        "--whole": (whole, "says how a model hears"),
+        "--scale": (scale, "is of a model's dimensions"),
+        "--device": (device, "is what a model computes on"),
+    }
     if predictions is not None:
-        if card:
-            raise typer.BadParameter("--card asks a model again about changed sounds; answers alone cannot be asked")
-        if explained:
-            raise typer.BadParameter("--explain asks a model again about changed sounds; answers alone cannot be asked")
+        _refuse_unused(asks_a_model, "answers alone cannot be asked")
         from intonate.bench.outside import evaluate as score_answers
 
         if model is None:
@@ -232,6 +242,8 @@ def evaluate(
             raise typer.BadParameter(f"--predictions has the answers, and no model is asked: leave {model} out")
         print(score_answers(predictions, Path(model), report, _pairs(name), labels))
         return
+    says_what_answers_mean = {"--map": (name, "names answers"), "--labels": (labels, "merges answers")}
+    _refuse_unused(says_what_answers_mean, "it needs --predictions")
     if noise is not None and not card:
         raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
     if model is None or manifest is None:
@@ -241,8 +253,8 @@ def evaluate(
     from intonate.bench import leaderboard
 
     if leaderboard.are_shards(manifest):
-        if explained:
-            raise typer.BadParameter("--explain needs a manifest of sound files, and these are shards of Parquet")
+        of_files = {option: asks_a_model[option] for option in ("--card", "--explain", "--scale")}
+        _refuse_unused(of_files, "it needs a manifest of sound files, and these are shards of Parquet")
         print(leaderboard.evaluate(model, manifest, report, whole))
         return
     from intonate.training.evaluate import evaluate as score
@@ -271,7 +283,7 @@ def compare(
     repeats: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
 ) -> None:
     """Compare systems clip by clip, with p-values."""
-    convert_checkpoints(*(system for system in systems if not system.lower().endswith((".csv", ".tsv"))))
+    convert_checkpoints(*systems)
     from intonate.bench.compare import command
 
     print(command(systems, report, _pairs(name), repeats))
@@ -350,6 +362,13 @@ def use_device(device: str | None) -> None:
         from intonate.onnx_session import use_device as use
 
         print(f"intonate: {use(device)} computes", file=sys.stderr)
+
+
+def _refuse_unused(options: Mapping[str, tuple[object, str]], reason: str) -> None:
+    """Refuse the first option that was given, of {option: (its value, what it is for)}; what goes unused misleads."""
+    for option, (value, purpose) in options.items():
+        if value:
+            raise typer.BadParameter(f"{option} {purpose}; {reason}")
 
 
 def _parse_scale(text: str) -> tuple[float, float]:

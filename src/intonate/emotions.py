@@ -5,7 +5,9 @@ One table harmonises all corpora. A label that is not in it is an error, never a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from intonate.catalogue import entry
@@ -33,6 +35,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 EMOTIONS: tuple[str, ...] = tuple(ALIASES)
 _CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+
+# Between the labels of a clip that has several, in a table.
+LABEL_SEPARATORS = re.compile(r"[;,|]")
 
 # The seven classes of the built-in models.
 SEVEN: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -157,6 +162,18 @@ def merge_with_labels(labels: Sequence[str]) -> str:
         if merged_labels(name) == tuple(sorted(labels)):
             return name
     return OWN + "|".join(labels)
+
+
+def labels_text(labels: Iterable[str]) -> str:
+    """Several labels as one cell of a manifest: `happy; laughing`, or a list where that would be split or is empty.
+
+    >>> labels_text(("happy", "on hold, music"))
+    '["happy", "on hold, music"]'
+    """
+    names = list(labels)
+    text = "; ".join(names)
+    is_plain = names and not text.startswith("[") and not any(LABEL_SEPARATORS.search(name) for name in names)
+    return text if is_plain else json.dumps(names, ensure_ascii=False)
 
 
 def target_of(utterance: Utterance, name: str) -> str | None:

@@ -82,6 +82,11 @@ def open_session(
     return session
 
 
+def device_of(session: Any) -> str:
+    """The device that a session computes on."""
+    return next(device for device, (provider, _) in PROVIDERS.items() if provider == session.get_providers()[0])
+
+
 def device_name(device: str | None, available: Sequence[str]) -> str:
     """Which device answers.
 

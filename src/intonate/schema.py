@@ -70,6 +70,11 @@ class Utterance:
     ratings: Mapping[str, float] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None
 
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """Every label of the clip: `labels`, or else its emotion alone; () where it has none."""
+        return ((self.emotion,) if self.emotion else ()) if self.labels is None else self.labels
+
 
 class Answer:
     """What every answer has: whether the model abstained, its best label, and what is shown."""

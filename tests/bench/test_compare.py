@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from sklearn.metrics import recall_score
 
 from intonate import corpora
 from intonate.bench import compare, outside
 from intonate.corpora import manifest
-from intonate.errors import CorpusError
+from intonate.errors import CorpusError, LabelError
 from intonate.evaluation import table as tables
 from intonate.evaluation.table import tabulate
 
@@ -122,3 +123,52 @@ def test_standard_and_compact_on_tess(tmp_path):
     assert figure["low"] == pytest.approx(low, abs=0.02)
     assert figure["high"] == pytest.approx(high, abs=0.02)
     assert figure["p"] == pytest.approx(min(1, 2 * (smaller + 1) / 1501), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "separator"),
+    [
+        ("label.csv", "file,speaker,label", ","),
+        ("quoted.csv", '"file","speaker","emotion"', ","),
+        ("m.tsv", "path\tspk\ttarget", "\t"),
+        ("rated.csv", "file,EmoAct,EmoVal", ","),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_every_manifest_that_evaluate_takes_is_one(tmp_path, name, header, separator, encoding):
+    (tmp_path / name).write_text(f"{header}\n{separator.join(('a.wav', 'ada', 'sad'))}\n", encoding=encoding)
+    assert compare._is_manifest(str(tmp_path / name))
+
+
+def test_json_lines_are_a_manifest_and_answers_are_none(tmp_path):
+    (tmp_path / "m.jsonl").write_text('{"file_name": "a.wav", "label": "sad"}\n')
+    assert compare._is_manifest(str(tmp_path / "m.jsonl"))
+    for header in ("file,guess,label", "file,emotion,prediction", "path,ang,hap,label", "file,note", ""):
+        (tmp_path / "p.csv").write_text(f"{header}\na.wav,sad,sad\n")
+        assert not compare._is_manifest(str(tmp_path / "p.csv")), header
+
+
+def test_models_that_give_no_one_label_are_refused_at_first(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "answers", lambda *_, **__: pytest.fail("something was listened to"))
+    for number, changes in enumerate(({"labels": (), "dimensions": LABELS, "merge": ""}, {"multi_label": True})):
+        path = tmp_path / f"{number}" / "model.onnx"
+        path.parent.mkdir()
+        spec = dataclasses.replace(tiny.spec(), **changes)
+        tiny.write(path, spec, classes=len(spec.outputs))
+        with pytest.raises(LabelError, match="and here clips have one; judge it by intonate evaluate"):
+            compare.command(["compact", str(path.parent), str(place / "m.csv")], place / "r")
+
+
+def test_labels_of_ones_own_are_compared(place):
+    words = {"angry": "cross", "happy": "glad", "neutral": "so-so", "sad": "blue"}
+    spec = dataclasses.replace(
+        tiny.spec(), labels=tuple(words.values()), merge="own:" + "|".join(sorted(words.values()))
+    )
+    for name in ("a.onnx", "b.onnx"):
+        tiny.write(place / name, dataclasses.replace(spec, name=name), classes=len(words))
+    rows = manifest.read(place / "m.csv")
+    lines = [f"{row.path},{words[row.emotion].upper()}" for row in rows if row.emotion in words]
+    (place / "own.csv").write_text("\n".join(["file,class", *lines]) + "\n")
+    compare.command([*(str(place / name) for name in ("a.onnx", "b.onnx", "own.csv"))], place / "r", repeats=100)
+    kept = json.loads((place / "r" / "compare.json").read_text())
+    assert (kept["clips"], kept["labels"]) == (len(lines), sorted(words.values()))

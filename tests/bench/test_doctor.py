@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,39 @@ def test_copies_and_speakers_across_folds_are_told(tmp_path):
     findings = {finding.kind: finding.sentence for finding in doctor.examine(rows, problems, folds).findings}
     assert "folds train and test" in findings["exact copy"]
     assert findings["speaker in two folds"].startswith("2 of 3 speakers")
+
+
+def test_several_labels_and_labels_of_ones_own_are_labels(tmp_path):
+    rng = np.random.default_rng(0)
+    for place in range(4):
+        soundfile.write(tmp_path / f"{place}.wav", toy.voice("happy", place, rng), RATE_HZ)
+    (tmp_path / "copy.wav").write_bytes((tmp_path / "0.wav").read_bytes())
+    for column, cells in (
+        ("labels", ("happy; laughing", "laughing", "happy", "[]", "laughing")),
+        ("label", ("pleased; a bit", "angry caller", "angry caller", "sad", "angry caller")),
+    ):
+        names = ("0.wav", "1.wav", "2.wav", "3.wav", "copy.wav")
+        lines = [f"{name},{place % 2},{cell}" for place, (name, cell) in enumerate(zip(names, cells, strict=True))]
+        (tmp_path / "m.csv").write_text("\n".join([f"file,speaker,{column}", *lines]) + "\n")
+        rows, folds, problems = doctor.rows_of(str(tmp_path / "m.csv"))
+        assert len(rows) == 5
+        assert not problems
+        sentences = {finding.kind: finding.sentence for finding in doctor.examine(rows, problems, folds).findings}
+        if column == "labels":
+            assert sentences["missing class"] == "speaker table/1 has no clip of happy"
+            assert "labels happy; laughing and laughing" in sentences["exact copy"]
+        else:
+            assert "pleased; a bit and angry caller" in sentences["exact copy"]
+
+
+def test_a_length_that_gives_several_labels_away(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for take in range(60):
+        path, labels = tmp_path / f"{take}.wav", (("happy", "laughing"), ())[take % 2]
+        soundfile.write(path, toy.voice("neutral", take % 6, rng, 0.8 + 0.5 * (take % 2)), RATE_HZ)
+        rows.append(Utterance(str(path), "", "", f"s/{take % 6}", "made", labels=labels))
+    cues = {cue.cue: cue for cue in confounds(rows, measure_all(rows))}
+    assert cues["the length"].gives_away
+    assert cues["the length"].chance == 0.5
+    assert not confounds([replace(row, labels=None) for row in rows], measure_all(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,25 @@ def test_an_unknown_spelling_makes_no_scores_of_labels(rows, tmp_path):
     for view in (condition["open"], condition["restricted"]):
         assert view["overall"]["uar"]["value"] > 0.9
         assert all(view["overall"][name]["value"] is None for name in ("auc", "ece", "brier", "nll"))
+
+
+@pytest.mark.parametrize("times", [("0 days 00:00:00.000000", "0 days 00:00:03.500000"), ("00:00:00", "00:00:03.5")])
+def test_starts_are_read_as_a_manifest_has_them(rows, tmp_path, times):
+    pieces = [replace(rows[0], start_s=start_s, emotion=emotion) for start_s, emotion in ((0.0, "sad"), (3.5, "happy"))]
+    lines = [f"{rows[0].path},{time},{row.emotion}" for time, row in zip(times, pieces, strict=True)]
+    table = outside.read(write(tmp_path / "theirs.csv", ["file,start,prediction", *lines]), pieces).table
+    assert table.start.tolist() == [0.0, 3.5]
+    assert measure(table, "accuracy") == 1.0
+    truth = write(tmp_path / "truth.csv", ["file,start_s,prediction,truth", *(f"{line},sad" for line in lines)])
+    assert outside.read_with_truth(truth).table.start.tolist() == [0.0, 3.5]
+    with pytest.raises(CorpusError, match=r"row 2 of .*theirs\.csv: start is 'soon'; expected a number"):
+        outside.read(write(tmp_path / "theirs.csv", ["file,start,prediction", "a.wav,soon,sad"]), pieces)
+
+
+def test_several_labels_are_no_scores_of_one_choice(rows, tmp_path):
+    several = write(tmp_path / "p.csv", ["file,label,guess,labels,happy,sad", "a.wav,sad,sad,sad; happy,0.6,0.9"])
+    with pytest.raises(CorpusError, match="has a column labels, of a model that gives several at once"):
+        outside.read(several, rows)
+    one = write(tmp_path / "one.csv", ["file,prediction", f"{rows[0].path},happy"])
+    with pytest.raises(CorpusError, match="1 rows of the manifest have several labels or none"):
+        outside.read(one, [replace(rows[0], emotion="", labels=("happy", "sad")), *rows[1:]])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from intonate.cli import app
 from intonate.errors import CorpusError
+from intonate.evaluation.html import clips_of
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.report import check_folder, to_text, write_report
 from intonate.evaluation.table import PredictionTable, read
@@ -161,3 +162,9 @@ def test_a_class_is_not_confused_with_itself(tmp_path: Path, table: PredictionTa
     page = write_report(tmp_path, made, "almost right", repeats=10).read_text(encoding="utf-8")
     confusions = page.split("Hardest confusions")[1].split("</table>")[0]
     assert confusions.count("<tr>") == 2  # the head, and one
+
+
+def test_speakers_that_are_not_named_are_not_none(folder: Path, table: PredictionTable) -> None:
+    nameless = replace(table, speaker=np.full(len(table), ""))
+    assert ", unknown speakers, 95 %" in to_text(scores(nameless, repeats=50))
+    assert "clips of unknown speakers" in clips_of(3, 0, [])

@@ -348,3 +348,10 @@ def test_the_command_line(tmp_path):
     again = subprocess.run([*command, "ensemble", "both.onnx", "compact", "compact-open"], **run)
     assert again.returncode == 1
     assert again.stderr.startswith("intonate: both.onnx exists already")
+
+
+def test_models_of_dimensions_are_refused_in_a_sentence(tmp_path):
+    rated = dataclasses.replace(tiny.spec(), labels=(), dimensions=("arousal", "valence"), merge="")
+    tiny.write(tmp_path / "rated.onnx", rated, classes=2)
+    with pytest.raises(ModelError, match="gives arousal, valence and no labels, and an ensemble chooses one"):
+        combine(tmp_path / "both.onnx", [tmp_path / "rated.onnx", tmp_path / "rated.onnx"])

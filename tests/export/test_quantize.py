@@ -250,3 +250,9 @@ def test_the_command_says_what_it_takes(tmp_path):
     assert "opset 99 is not known; expected 7 to" in said("compact", "--opset", "99")
     assert "cannot be written in opset 8 (No Adapter" in said("compact", "--opset", "8")
     assert "has no finished fit" in said(str(tmp_path))
+
+
+def test_what_stays_as_large_is_said_to():
+    same = quantize.Quantized(Path("a"), 7_600_000, 7_599_000, 0.0)
+    assert str(same).startswith("7.6 MB became 7.6 MB (nothing in it could be shrunk); ")
+    assert "shrunk" not in str(quantize.Quantized(Path("a"), 7_600_000, 2_000_000, 0.0))

@@ -139,3 +139,9 @@ def test_a_spec_is_read_without_opening_the_model(tmp_path):
         (tmp_path / "cut.onnx").write_bytes(whole[:size])
         with pytest.raises(ModelError):
             read_spec(tmp_path / "cut.onnx")
+
+
+def test_a_table_in_the_place_of_a_model(tmp_path):
+    (tmp_path / "clips.csv").write_text("file,emotion\na.wav,sad\n")
+    with pytest.raises(ModelError, match=r"clips\.csv is a table and no model; the model comes first"):
+        read_model(tmp_path / "clips.csv")

@@ -1,7 +1,11 @@
 """Sound in, a Prediction out; or one sentence."""
 
+import copy
 import io
+import pickle
+import shutil
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intonate import load_model
+from intonate.audio.decode import Sound
 from intonate.emotions import MERGES
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.normalise import SpeakerStatistics
@@ -279,3 +284,23 @@ def test_fuzz_wav_bytes(recognizer, places, header, keep):
 @given(content=st.binary(max_size=300))
 def test_fuzz_bytes(recognizer, content):
     answers_or_says_why(recognizer, content)
+
+
+@pytest.mark.parametrize("source", ["clip.wav", b"RIFF", Path("clip.wav"), Sound("clip.wav")])
+def test_one_recording_is_not_many(recognizer, source):
+    with pytest.raises(AudioError, match="takes a list of recordings and was given one"):
+        recognizer.predict_many(source)
+
+
+def test_a_copy_opens_its_model_again(tmp_path, tiny_model):
+    first = load_model(tiny_model, threads=2)
+    for copied in (pickle.loads(pickle.dumps(first)), copy.deepcopy(first)):
+        assert copied.predict((tiny.speech(2), RATE_HZ)) == first.predict((tiny.speech(2), RATE_HZ))
+        assert copied._model.session.get_session_options().intra_op_num_threads == 2
+    assert repr(first) == f"<Recognizer of 'tiny': {', '.join(tiny.LABELS)}>"
+    assert repr(first.stream(RATE_HZ)).startswith("<Stream of 'tiny': angry, ")
+    assert repr(first.stream(RATE_HZ, plain=True)).startswith("<PlainStream of 'tiny': angry, ")
+    content = pickle.dumps(load_model(shutil.copy(tiny_model, tmp_path / "gone.onnx")))
+    (tmp_path / "gone.onnx").unlink()
+    with pytest.raises(ModelError, match=r"gone\.onnx does not exist"):
+        pickle.loads(content)

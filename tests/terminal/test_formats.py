@@ -8,6 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
+from intonate.corpora import manifest
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import Prediction, Segment
 from intonate.terminal import formats, page
@@ -136,3 +137,21 @@ def test_text_says_what_is_unlike_the_training():
 @pytest.mark.parametrize("pretty", [True, False])
 def test_a_bar_has_one_width(score, pretty):
     assert len(page._bar(score, pretty)) == page.BAR
+
+
+def test_several_labels_are_read_back_by_a_manifest(tmp_path):
+    names = ("happy", "on hold, music", "Loud voice")
+    answers = [
+        Prediction(
+            labels[0] if labels else "unsure", SCORES, SILENT.segments, model="t", file=f"{place}.wav", labels=labels
+        )
+        for place, labels in enumerate((names, names[::2], ("Loud voice",), ()))
+    ]
+    out = "".join(formats.FORMATS["csv"]([*answers, SILENT, FAILED], Layout(LABELS, several=True)))
+    (tmp_path / "p.csv").write_text(out)
+    rows, problems = manifest.read_all(tmp_path / "p.csv")
+    assert not problems
+    assert [row.labels for row in rows] == [*(answer.labels for answer in answers), (), None]
+    assert {row.emotion for row in rows} == {""}
+    assert '0.wav,0.000,2.000,happy,happy,false,0.700000,"[' in out
+    assert "happy; Loud voice" in out

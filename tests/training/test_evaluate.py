@@ -6,8 +6,8 @@ import pytest
 import soundfile
 import tiny
 
-from intonate.errors import CorpusError
-from intonate.training.evaluate import labelled_rows, merge_of
+from intonate.errors import CorpusError, ModelError
+from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
@@ -37,3 +37,24 @@ def test_labels_of_ones_own_have_no_place_for_others(tmp_path):
     assert merge_of(spec) == "own:angry|happy|neutral|sad"
     rows, _ = labelled_rows(spec, written(tmp_path, "a.wav,angry", "b.wav,calm", "c.wav,neutral"))
     assert [row.emotion for row in rows] == ["angry", "neutral"]
+
+
+def test_rows_are_left_out_for_what_they_have(tmp_path):
+    path = written(tmp_path, "a.wav,angry", "b.wav,sad")
+    cells = ("a.wav,angry", "b.wav,laughing", "a.wav,angry; laughing", "b.wav,[]", "b.wav,")
+    clips = [f"{cell.split(',')[0]},{place},{cell.split(',')[1]}" for place, cell in enumerate(cells)]
+    path.write_text("\n".join(["file,start,labels", *clips]).replace(",4,", ",0.4,") + "\n")
+    rows, notes = labelled_rows(replace(tiny.spec(), corpora=("table",)), path)
+    assert [row.all_labels for row in rows] == [("angry",)]
+    assert notes[:3] == [
+        "Left out, for the model has no such label: 1 laughing.",
+        "Left out, for they have several labels and the model gives one: 1 clips.",
+        "Left out, for they have no label: 2 clips.",
+    ]
+    # Nobody is no speaker that was trained on.
+    assert not any("trained on (corpora" in note for note in notes)
+
+
+def test_a_scale_needs_dimensions(tmp_path):
+    with pytest.raises(ModelError, match="gives no dimensions, whose --scale it could be"):
+        evaluate("compact", written(tmp_path, "a.wav,angry"), tmp_path / "report", scale=(1, 7))

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -105,3 +106,26 @@ def test_the_card_of_a_random_split_says_so():
     assert "never heard" not in _split_headline(record) + _split_sentence(record)
     assert "speakers overlap" in _split_headline(record)
     assert "never heard" in _split_headline({"split": "pooled"})
+
+
+def test_ctrl_c_in_a_fit_exits_as_ctrl_c_and_says_how_it_goes_on(toy_corpus, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    path = toy.recipe(tmp_path / "toy.yaml", toy_corpus, training={"epochs": 1})
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr("intonate.training.module.Classifier.training_step", interrupted)
+        assert run(patch, "train", path) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert not list(tmp_path.glob("runs/toy/fold*"))
+
+
+def test_a_refused_training_leaves_no_folder(toy_corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = toy.recipe(tmp_path / "toy.yaml", toy_corpus)
+    assert run(monkeypatch, "train", path, "--set", "data.manifest=missing.csv") == 1
+    assert "missing.csv does not exist" in capsys.readouterr().err
+    assert not list((tmp_path / "runs").iterdir())

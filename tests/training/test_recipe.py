@@ -177,3 +177,11 @@ def test_words_are_not_mixed(path):
     with pytest.raises(RecipeError, match=r"set training\.mixup to 0"):
         recipe_names.check(load(path, overrides))
     recipe_names.check(load(path, [*overrides, "training.mixup=0"]))
+
+
+def test_a_manifest_takes_the_place_of_corpora_and_the_reverse(path):
+    recipe = load(path, ["data.manifest=clips.csv"])
+    assert (recipe.data.manifest, recipe.data.corpora) == ("clips.csv", {})
+    recipe = load(path, ["data.manifest=clips.csv", "data.corpora={ravdess: elsewhere}"])
+    assert (recipe.data.manifest, recipe.data.corpora) == ("", {"ravdess": "elsewhere"})
+    assert load(path, ["data.manifest=''"]).data.corpora == {"folder": "data"}

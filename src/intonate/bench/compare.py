@@ -18,7 +18,7 @@ from rich.console import Console
 
 from intonate.bench.compare_page import render, to_text
 from intonate.corpora import manifest as manifests
-from intonate.corpora import transcripts
+from intonate.corpora import own
 from intonate.emotions import MERGES, merge, merge_with_labels
 from intonate.errors import CorpusError
 from intonate.evaluation import curves, outside, paired
@@ -27,10 +27,11 @@ from intonate.evaluation.matching import match
 from intonate.evaluation.protocol import sorted_names
 from intonate.evaluation.report import check_folder, writing_to
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
-from intonate.recognizer import inputs, late_fusion
+from intonate.recognizer import late_fusion
 from intonate.schema import Utterance
 from intonate.training import data
-from intonate.training.evaluate import answers, merge_of
+from intonate.training.evaluate import answers, has_own_labels, merge_of, rows_of
+from intonate.training.evaluated_rows import trained_on
 
 
 def command(
@@ -52,14 +53,21 @@ def command(
     """
     *names, manifest_path = systems if _is_manifest(systems[-1]) else (*systems, "")
     if len(names) < 2:
-        raise CorpusError(f"compare takes two systems or more, and was given {', '.join(names) or 'none'}")
+        manifest_note = f", with {manifest_path} for the truth" if manifest_path else ""
+        raise CorpusError(
+            f"compare takes two systems or more, and was given {', '.join(names) or 'none'}{manifest_note}"
+        )
     check_folder(Path(report))
-    rows = manifests.read(manifest_path) if manifest_path else None
+    # Before anything is listened to; one at a time is held, for they may be large.
+    specs = [late_fusion.open_model(name).spec for name in names if not _is_table(name) and not _held_out(name)]
+    for spec in specs:
+        merge_of(spec)
+    rows = manifests.read(manifest_path, any_label=any(map(has_own_labels, specs))) if manifest_path else None
     tables_by_title: dict[str, PredictionTable] = {}
-    notes: list[str] = []
+    notes: list[str] = [f"The truth is that of {Path(manifest_path).name}."] if manifest_path else []
     for name in names:
         title = _title(name, tables_by_title)
-        tables_by_title[title], system_notes = _open(name, rows, Path(manifest_path).parent, mapping or {})
+        tables_by_title[title], system_notes = _open(name, rows, Path(manifest_path), mapping or {})
         notes += [f"{title}: {note}" for note in system_notes]
     aligned_tables, align_notes = align(tables_by_title)
     results = compare(aligned_tables, repeats)
@@ -147,15 +155,22 @@ def align(systems: Mapping[str, PredictionTable]) -> tuple[dict[str, PredictionT
     return aligned_tables, notes
 
 
+def _is_table(name: str) -> bool:
+    return Path(name).suffix.lower() in own.TABLES
+
+
 def _is_manifest(name: str) -> bool:
-    """A CSV with truth and no predictions, or not ours."""
-    path = Path(name)
-    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+    """A table with truth and no predictions, as `evaluate` takes it."""
+    if not _is_table(name) or not Path(name).is_file():
         return False
-    columns = {name.lower() for name in _header(path)}
-    answer_columns = set(outside.ALIASES["label"]) - {"label", "emotion"}
-    has_truth = not columns.isdisjoint(("emotion", "labels"))
-    return has_truth and not columns & answer_columns and not any(name.startswith("p:") for name in columns)
+    header = _header(Path(name))
+    columns = {name.lower() for name in header}
+    ratings = itertools.chain(("ratings",), *([name, *others] for name, others in manifests.RATINGS.items()))
+    has_truth = not columns.isdisjoint((*own.COLUMNS["label"], "labels", *manifests.ALIASES["labels"], *ratings))
+    is_answered = (
+        columns & set(outside.ALIASES["label"]) - {"label", "emotion"} or len(outside.score_columns(header)) > 1
+    )
+    return has_truth and not is_answered
 
 
 def _title(name: str, titles: Mapping[str, Any]) -> str:
@@ -164,14 +179,19 @@ def _title(name: str, titles: Mapping[str, Any]) -> str:
     return file_name if file_name not in titles else name if name not in titles else f"{name} ({len(titles) + 1})"
 
 
+def _held_out(name: str) -> Path | None:
+    """The table of a finished run's answers to its test clips."""
+    files = (Path(name) / "report" / "predictions.csv", Path(name) / "predictions.csv")
+    return next((file for file in files if file.is_file()), None)
+
+
 def _open(
-    name: str, rows: Sequence[Utterance] | None, root: Path, mapping: Mapping[str, str]
+    name: str, rows: Sequence[Utterance] | None, manifest_path: Path, mapping: Mapping[str, str]
 ) -> tuple[PredictionTable, list[str]]:
-    path = Path(name)
-    for file in (path / "report" / "predictions.csv", path / "predictions.csv"):
-        if path.is_dir() and file.is_file():
-            return tables.read(file), [f"its own held-out answers, {file.as_posix()}."]
-    if path.suffix.lower() in (".csv", ".tsv"):
+    path, root = Path(name), manifest_path.parent
+    if file := _held_out(name):
+        return tables.read(file), [f"its own held-out answers, {file.as_posix()}."]
+    if _is_table(name):
         if path.is_file() and _is_ours(path):
             return tables.read(path), []
         reading = outside.read_with_truth(path, mapping) if rows is None else outside.read(path, rows, root, mapping)
@@ -179,14 +199,10 @@ def _open(
     if rows is None:
         raise CorpusError(f"{name} is a model, and there is nothing to try it on; end the command with a MANIFEST.csv")
     model = late_fusion.open_model(name)
-    if inputs.takes_text(model.spec):
-        rows = transcripts.fill(list(rows), root / "manifest.csv")
-    utterances = data.with_labels(list(rows), merge_of(model.spec))
+    utterances = data.with_labels(rows_of(model.spec, manifest_path), merge_of(model.spec))
     bar = data.bar(Console(stderr=True), f"listening, {model.spec.name}")
     notes = []
-    if trained_speakers := {row.speaker for row in utterances if row.corpus in model.spec.corpora} - set(
-        model.spec.unseen_speakers
-    ):
+    if trained_speakers := trained_on(model.spec, utterances):
         notes.append(f"{len(trained_speakers)} of the speakers may have been trained on; figures on them flatter it.")
     return answers(model, utterances, "as given in the manifest", bar, root=root), notes
 
@@ -196,9 +212,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        line = stream.readline()
-    return [name.strip() for name in line.split(manifests.delimiter(line))]
+    return [name.strip() for name in next((row for _, row in manifests.read_rows(path) if any(row)), [])]
 
 
 def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:

@@ -37,10 +37,14 @@ class Confound:
 
 
 def confounds(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Confound]:
-    """Every cue that varies, the most telling first; none for few clips or one label."""
-    labels = np.array([utterance.emotion for utterance in utterances])
-    names, counts = np.unique(labels, return_counts=True)
-    is_frequent = np.isin(labels, names[counts >= _FOLDS])
+    """Every cue that varies, the most telling first; none for few clips or one label.
+
+    Several labels of a clip are a class together; clips that nobody labelled are left out.
+    """
+    labels = np.array(["; ".join(sorted(utterance.all_labels)) for utterance in utterances])
+    is_labelled = np.array([utterance.labels is not None or bool(utterance.emotion) for utterance in utterances])
+    names, counts = np.unique(labels[is_labelled], return_counts=True)
+    is_frequent = is_labelled & np.isin(labels, names[counts >= _FOLDS])
     if is_frequent.sum() < SMALLEST or len(set(labels[is_frequent])) < 2:
         return []
     speakers = np.array([utterance.speaker for utterance in utterances])

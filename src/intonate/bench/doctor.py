@@ -22,7 +22,7 @@ from intonate.bench.sound_checks import Sound, measure_all
 from intonate.corpora import fingerprints, manifest
 from intonate.corpora.copies import COPY_SHARE
 from intonate.emotions import canonical_or_same
-from intonate.errors import AudioError, CorpusError
+from intonate.errors import AudioError, CorpusError, LabelError
 from intonate.evaluation.report import check_folder, writing_to
 from intonate.schema import Utterance
 
@@ -68,6 +68,9 @@ def rows_of(target: str) -> tuple[list[Utterance], list[str], list[str]]:
             raise CorpusError(f"{error}; expected recordings, or a manifest") from error
         return [_in_folder(file) for file in files], [], []
     utterances, folds, problems = manifest.read_with_folds(path)
+    if sum(isinstance(problem, LabelError) for problem in problems) > len(utterances):
+        # Labels of one's own, and not a few that are misspelled.
+        utterances, folds, problems = manifest.read_with_folds(path, any_label=True)
     return utterances, folds, [str(problem) for problem in problems]
 
 
@@ -131,6 +134,10 @@ def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Fin
     return findings
 
 
+def _label_text(utterance: Utterance) -> str:
+    return "; ".join(sorted(utterance.all_labels))
+
+
 def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound], folds: Sequence[str]) -> list[Finding]:
     def copy(kind: str, words: str, a: int, b: int) -> Finding:
         return _copy_finding(kind, words, utterances[a], utterances[b], (folds[a], folds[b]))
@@ -162,7 +169,7 @@ def _copy_finding(kind: str, words: str, a: Utterance, b: Utterance, folds: tupl
     contradictions = [
         f"{name}s {value_a or 'none'} and {value_b or 'none'}"
         for name, value_a, value_b in (
-            ("label", a.emotion, b.emotion),
+            ("label", _label_text(a), _label_text(b)),
             ("speaker", a.speaker, b.speaker),
             ("fold", *folds),
         )
@@ -207,9 +214,9 @@ def _missing_classes(utterances: Sequence[Utterance]) -> list[Finding]:
     classes_of: dict[str, set[str]] = defaultdict(set)
     classes_of_speaker: dict[tuple[str, str], set[str]] = defaultdict(set)
     for utterance in utterances:
-        classes_of[utterance.corpus].add(utterance.emotion)
+        classes_of[utterance.corpus].update(utterance.all_labels)
         if utterance.speaker:
-            classes_of_speaker[utterance.corpus, utterance.speaker].add(utterance.emotion)
+            classes_of_speaker[utterance.corpus, utterance.speaker].update(utterance.all_labels)
     return [
         Finding("missing class", DOUBT, (), f"speaker {speaker} has no clip of {', '.join(sorted(missing_classes))}")
         for (corpus, speaker), classes in sorted(classes_of_speaker.items())

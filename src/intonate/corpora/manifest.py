@@ -15,13 +15,12 @@ import io
 import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from intonate.corpora.overlap import first_few
 from intonate.corpora.table_text import EMPTY, file_in, json_rows, read_text, refuse_faulty_rows
-from intonate.emotions import EMOTIONS, canonical, canonical_or_same
+from intonate.emotions import EMOTIONS, LABEL_SEPARATORS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
@@ -64,8 +63,6 @@ RATINGS: dict[str, tuple[str, ...]] = {
 # What the side of a split that a row belongs to is called; a table need not have one.
 FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
 GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
-# Between the labels of a clip that has several.
-LABEL_SEPARATORS = re.compile(r"[;,|]")
 # The corpus of rows that name none.
 OWN = "table"
 
@@ -101,8 +98,12 @@ def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None
             )
 
 
-def read(path: str | os.PathLike[str]) -> list[Utterance]:
+def read(path: str | os.PathLike[str], any_label: bool = False) -> list[Utterance]:
     """Read a manifest, or any CSV (comma, semicolon or tab) with a file and an emotion column.
+
+    Args:
+        path: the table.
+        any_label: take labels that are no emotion as they are, and rows and tables without one.
 
     Files are looked for beside the manifest. A row that names no corpus belongs to `table`, and a speaker is put
     under its corpus (`table/anna`) unless its name has a slash already.
@@ -112,7 +113,7 @@ def read(path: str | os.PathLike[str]) -> list[Utterance]:
         LabelError: an emotion is not known; the message names file, line and the nearest one. Of several faulty rows
             all are named.
     """
-    utterances, problems = read_all(path)
+    utterances, _, problems = read_with_folds(path, any_label)
     refuse_faulty_rows(Path(path), problems)
     _refuse_missing_files([utterance.path for utterance in utterances], Path(path))
     return utterances
@@ -129,9 +130,13 @@ def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[Corpus
 
 
 def read_with_folds(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str], any_label: bool = False
 ) -> tuple[list[Utterance], list[str], list[CorpusError | LabelError]]:
     """`read_all`, with the fold of each row between: train, test, a number…; empty where the table names none.
+
+    Args:
+        path: the table.
+        any_label: as in `read`.
 
     Raises:
         CorpusError: as in `read_all`.
@@ -143,7 +148,7 @@ def read_with_folds(
     problems: list[CorpusError | LabelError] = []
     rows = read_rows(path)
     header = rows[0][1] if rows else []
-    columns = _column_positions(header, path)
+    columns = _column_positions(header, path, any_label)
     if not any(any(row) for _, row in rows[1:]):
         raise CorpusError(f"{path} has a header and no rows; expected a row for each recording")
     names = [name.strip().lower() for name in header]
@@ -151,7 +156,7 @@ def read_with_folds(
     for line, row in rows[1:]:
         if any(row):
             try:
-                utterances.append(_parse_row(row, columns, path, line))
+                utterances.append(_parse_row(row, columns, path, line, any_label))
             except (CorpusError, LabelError) as error:
                 problems.append(error)
             else:
@@ -183,7 +188,7 @@ def delimiter(header: str) -> str:
     return max("\t;,", key=header.count)
 
 
-def _column_positions(header: list[str], path: Path) -> dict[str, int]:
+def _column_positions(header: list[str], path: Path, any_label: bool = False) -> dict[str, int]:
     """Column -> its place in a row."""
     positions = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
     columns = {}
@@ -192,10 +197,12 @@ def _column_positions(header: list[str], path: Path) -> dict[str, int]:
             if name in positions:
                 columns[column] = positions[name]
                 break
+    if "labels" in columns and "emotion" in columns and "emotion" not in positions:
+        columns["best"] = columns.pop("emotion")
     for rating, other_names in RATINGS.items():
         if found := [positions[name] for name in (rating, *other_names) if name in positions]:
             columns[rating] = found[0]
-    needs_no_emotion = not columns.keys().isdisjoint(("labels", "ratings", *RATINGS))
+    needs_no_emotion = any_label or not columns.keys().isdisjoint(("labels", "ratings", *RATINGS))
     for required_column in ("file",) if needs_no_emotion else ("file", "emotion"):
         if required_column not in columns:
             names = ", ".join((required_column, *ALIASES[required_column]))
@@ -205,28 +212,31 @@ def _column_positions(header: list[str], path: Path) -> dict[str, int]:
     return columns
 
 
-def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int) -> Utterance:
+def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int, any_label: bool = False) -> Utterance:
     cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
     location = f"{path}, line {line}"
-    if cell.get("emotion") in EMPTY:
-        cell["emotion"] = ""
     if not cell["file"]:
         raise CorpusError(f"{location}: the file column is empty")
     ratings = _parse_json_numbers(cell.get("ratings", ""), "ratings", '{"valence": 2.5, "arousal": 3}', location)
     ratings |= {name: _parse_number(cell[name], name, location) for name in RATINGS if cell.get(name)}
     labels = parse_labels(cell.get("labels", ""), location)
+    # What stands beside labels as `label` is the best of them, in answers of a model, or none (`unsure`).
+    cell["emotion"] = cell.get("emotion", cell.get("best", "") if labels is None else "")
+    if cell["emotion"] in EMPTY:
+        cell["emotion"] = ""
+    canonical_name = canonical_or_same if any_label else canonical
     try:
-        emotion = cell.get("emotion", "")
-        if not emotion and "emotion" in columns and not ratings and labels is None:
+        emotion = cell["emotion"]
+        if not emotion and "emotion" in columns and not ratings and labels is None and not any_label:
             raise LabelError("the emotion is empty; fill it or drop the row")
         if emotion:
-            emotion = canonical(emotion)
+            emotion = canonical_name(emotion)
         elif labels and len(labels) == 1 and labels[0] in EMOTIONS:
             emotion = labels[0]
         shares = _parse_json_numbers(
             cell.get("soft_labels", ""), "soft_labels", '{"happy": 0.7, "neutral": 0.3}', location
         )
-        soft_labels = {canonical(name): share for name, share in shares.items()}
+        soft_labels = {canonical_name(name): share for name, share in shares.items()}
     except LabelError as error:
         raise LabelError(f"{location}: {error}") from None
     corpus = cell.get("corpus", "") or OWN
@@ -239,7 +249,7 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     return Utterance(
         path=file_in(path.parent, cell["file"]),
         emotion=emotion,
-        raw_label=cell.get("raw_label", "") or cell.get("emotion", ""),
+        raw_label=cell.get("raw_label", "") or cell["emotion"],
         speaker=speaker if "/" in speaker or not speaker else f"{corpus}/{speaker}",
         corpus=corpus,
         start_s=start_s,

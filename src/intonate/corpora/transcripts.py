@@ -63,7 +63,7 @@ def transcribe(
     Raises:
         CorpusError, LabelError: the manifest or the table cannot be read.
     """
-    rows, table = manifest.read(path), table_path(path)
+    rows, table = manifest.read(path, any_label=True), table_path(path)
     textless_rows = [row for row in rows if not row.text]
     keys = cache.keys_of(textless_rows, hashed=True)
     lines = {line["key"]: line for line in _read_table(table)}

@@ -73,7 +73,12 @@ def plural(count: int, singular: str, plural: str = "") -> str:
 def clips_of(clips: int, speakers: int, corpora: Sequence[str]) -> str:
     """`240 clips of 4 speakers from ravdess`."""
     names = ", ".join(sorted(set(corpora) - {""}))
-    return f"{plural(clips, 'clip')} of {plural(speakers, 'speaker')}{f' from {names}' if names else ''}"
+    return f"{plural(clips, 'clip')} of {speakers_of(speakers)}{f' from {names}' if names else ''}"
+
+
+def speakers_of(count: int) -> str:
+    """`4 speakers`; those of a table that names none are not known, and not none."""
+    return plural(count, "speaker") if count else "unknown speakers"
 
 
 def percent(value: float | None) -> str:

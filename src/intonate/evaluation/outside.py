@@ -110,6 +110,7 @@ def read(
     source = Path(path)
     mapping = dict(mapping or {})
     header, body = _cells(source)
+    _refuse_several_labels(header, utterances, source)
     columns = _columns(header, mapping, source)
     place = {role: header.index(name) for name, role in columns.items()}
     score_labels = [role for role in columns.values() if role not in ALIASES]
@@ -123,7 +124,7 @@ def read(
     labels, merge_name = _labels(score_labels, given_labels, utterances, merge_name)
     row_of, notes = match(
         [row[place["file"]] for row in body],
-        [_seconds(row[place["start"]]) if "start" in place else None for row in body],
+        _starts(body, place, source),
         [utterance.path for utterance in utterances],
         [utterance.start_s for utterance in utterances],
         root,
@@ -209,24 +210,24 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
             f"{source} has no column of the truth ({', '.join(TRUTHS)}): it has {', '.join(header)}; give a "
             "MANIFEST that has it"
         )
-    file_at = header.index(next(name for name, role in columns.items() if role == "file"))
+    place = {role: header.index(name) for name, role in columns.items()}
 
     def cell(row: list[str], name: str) -> str:
         return row[column_by_name[name]] if name in column_by_name else ""
 
     utterances = [
         Utterance(
-            path=row[file_at],
+            path=row[place["file"]],
             emotion=_label(cell(row, truth_columns[0]), mapping or {}),
             raw_label=cell(row, truth_columns[0]),
             speaker=cell(row, "speaker"),
             corpus=cell(row, "corpus"),
-            start_s=_seconds(cell(row, "start")) or 0.0,
+            start_s=start_s or 0.0,
             gender=cell(row, "gender").lower(),
-            age=_seconds(cell(row, "age")),
+            age=_age(cell(row, "age")),
             language=cell(row, "language"),
         )
-        for row in body
+        for row, start_s in zip(body, _starts(body, place, source), strict=True)
     ]
     return read(source, utterances, mapping=mapping)
 
@@ -251,9 +252,8 @@ def _columns(header: Sequence[str], mapping: Mapping[str, str], source: Path) ->
             if column and role not in columns.values():
                 columns[column] = role
                 break
-    for name in header:
-        label = _score_label(name)
-        if name not in columns and label and label not in columns.values():
+    for name, label in score_columns(header).items():
+        if name not in columns and label not in columns.values():
             columns[name] = label
     if "file" not in columns.values():
         raise CorpusError(
@@ -273,6 +273,11 @@ def _columns(header: Sequence[str], mapping: Mapping[str, str], source: Path) ->
 
 def _role(name: str) -> str:
     return name if name in ALIASES else _label(name, {})
+
+
+def score_columns(header: Sequence[str]) -> dict[str, str]:
+    """{column: the label that it scores, by its name}."""
+    return {name: label for name in header if (label := _score_label(name))}
 
 
 def _score_label(column: str) -> str:
@@ -325,11 +330,35 @@ def _labels(
     return labels, OWN + "|".join(labels)
 
 
-def _seconds(text: str) -> float | None:
+def _starts(body: Sequence[Sequence[str]], place: Mapping[str, int], source: Path) -> list[float | None]:
+    """Where each row starts, seconds; None where it does not say."""
+    if "start" not in place:
+        return [None] * len(body)
+    return [
+        manifest.parse_seconds(row[place["start"]], "start", f"row {number} of {source}")
+        for number, row in enumerate(body, start=2)
+    ]
+
+
+def _age(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
         return None
+
+
+def _refuse_several_labels(header: Sequence[str], utterances: Sequence[Utterance], source: Path) -> None:
+    """Scores of several labels at once are no shares of one choice, and need not sum to one."""
+    if "labels" in (name.lower() for name in header):
+        raise CorpusError(
+            f"{source} has a column labels, of a model that gives several at once, and here each clip has one; judge "
+            "such a model by intonate evaluate MODEL MANIFEST"
+        )
+    if several := sum(row.labels is not None and not row.emotion for row in utterances):
+        raise CorpusError(
+            f"{several:,} rows of the manifest have several labels or none, and here each clip has one; give a "
+            "manifest with one emotion in each row"
+        )
 
 
 def _unanswered(utterances: Sequence[Utterance], row_of: Mapping[int, int], root: Path | str | None) -> str:

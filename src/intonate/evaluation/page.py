@@ -24,6 +24,7 @@ from intonate.evaluation.html import (
     panel,
     percent,
     plural,
+    speakers_of,
 )
 from intonate.evaluation.palette import colour
 from intonate.evaluation.protocol import NOT_KNOWN
@@ -133,7 +134,7 @@ def _card(condition: Mapping[str, Any]) -> str:
     figure_list = "".join(
         f"<dt>{escape(name)}</dt><dd>{percent(figure['value'])}</dd><dd>{limits(figure)}</dd>" for name, figure in rows
     )
-    counts = [plural(condition["utterances"], "clip"), plural(condition["speakers"], "speaker")]
+    counts = [plural(condition["utterances"], "clip"), speakers_of(condition["speakers"])]
     counts += [plural(len(condition[name]), name[:-1]) for name in ("folds", "seeds") if len(condition[name]) > 1]
     words = [PLAIN_WORDS.get(condition[name], "") for name in ("protocol", "statistics")]
     deviations = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import CorpusError
-from intonate.evaluation.html import limits, percent
+from intonate.evaluation.html import limits, percent, plural, speakers_of
 from intonate.evaluation.page import condition_name, render
 from intonate.evaluation.protocol import GROUPS, scores
 from intonate.evaluation.table import PredictionTable, write
@@ -121,7 +121,7 @@ def to_text(results: Mapping[str, Any]) -> str:
     blocks = []
     for condition in results["conditions"]:
         view, restricted = condition["open"], condition["restricted"]
-        clips = f"{condition['utterances']:,} clips, {condition['speakers']} speakers"
+        clips = f"{plural(condition['utterances'], 'clip')}, {speakers_of(condition['speakers'])}"
         lines = [condition_name(condition), f"  {clips}, 95 % intervals over {view['unit']}s"]
         # Open: any class of the model may be the answer; own: only those that the clip's corpus has.
         unit = "open %" if restricted else "%"

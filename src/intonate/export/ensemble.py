@@ -108,8 +108,12 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
 
 def _refuse_differences(files: Sequence[ModelFile]) -> None:
     first_file, *other_files = files
-    if several := [file for file in files if file.spec.multi_label]:
-        raise ModelError(f"{several[0].path} gives several labels at once, and an ensemble chooses one; leave it out")
+    for file in files:
+        if file.spec.multi_label or not file.spec.labels:
+            answer = (
+                "several labels at once" if file.spec.labels else f"{', '.join(file.spec.dimensions)} and no labels"
+            )
+            raise ModelError(f"{file.path} gives {answer}, and an ensemble chooses one label; leave it out")
     for other_file in other_files:
         if unshared_labels := sorted({*first_file.spec.labels} ^ {*other_file.spec.labels}):
             raise ModelError(

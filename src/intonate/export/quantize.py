@@ -78,6 +78,8 @@ class Quantized:
     def __str__(self) -> str:
         before, after = self.bytes_before / 1e6, self.bytes_after / 1e6
         size = f"{before:.1f} MB became {after:.1f} MB"
+        if after > 0.99 * before:
+            size += " (nothing in it could be shrunk)"
         if self.uar is None or self.milliseconds is None:
             return f"{size}; the largest difference of a probability on three clips is {self.difference:.3f}"
         return (

@@ -10,7 +10,7 @@ import base64
 import mmap
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from intonate.audio import kinds
 from intonate.errors import ModelError, first_line
 from intonate.features import encoded
 from intonate.features.text import TOKENS, is_text
-from intonate.onnx_session import open_session
+from intonate.onnx_session import device_of, open_session
 from intonate.published.protobuf import fields
 from intonate.recognizer.probabilities import softmax
 from intonate.schema import ModelSpec
@@ -51,6 +51,11 @@ class ModelFile:
     spec: ModelSpec
     session: Any
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, in another process too, opens the file again: a session cannot be copied."""
+        threads = self.session.get_session_options().intra_op_num_threads
+        return _reopened, (self.path, self.spec, threads, device_of(self.session))
+
     def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Calibrated probabilities (batch, outputs) of a padded batch.
 
@@ -77,6 +82,10 @@ class ModelFile:
         return np.concatenate([scores, dimensions], axis=1), other_outputs[0] if self.spec.pieces else None
 
 
+def _reopened(path: Path, spec: ModelSpec, threads: int, device: str) -> ModelFile:
+    return replace(read_model(path, threads, device), spec=spec)
+
+
 def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | None = None) -> ModelFile:
     """Read a model file. A `NAME.onnx.data` with the weights of a large one lies beside it.
 
@@ -98,6 +107,8 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
         raise
     except Exception as error:  # as above
         _check_fetched(path)
+        if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
+            raise ModelError(f"{path} is a table and no model; the model comes first, then its manifest") from error
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
     metadata = session.get_modelmeta().custom_metadata_map
     text = metadata.get(SPEC_KEY)

@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 from intonate.schema import ModelSpec
 
 
+class Described:
+    """Something with a model behind it, whose `repr` tells it: its name, and what it answers."""
+
+    _spec: ModelSpec
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._spec.name!r}: {', '.join(self._spec.outputs)}>"
+
+
 def dimensions_of(spec: ModelSpec, answer: NDArray[np.float64] | None) -> Mapping[str, float]:
     """{dimension: 0 to 1} of one answer (outputs,); empty for None."""
     values = [] if answer is None else answer[len(spec.labels) :].tolist()

@@ -19,7 +19,7 @@ from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.outputs import dimensions_of
+from intonate.recognizer.outputs import Described, dimensions_of
 from intonate.recognizer.streaming import SPEECH, Event
 from intonate.recognizer.timeline import label_scores, labels_of
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
@@ -29,7 +29,7 @@ QUIET_RMS = 0.01
 QUIET_LABEL = "neutral"
 
 
-class PlainStream:
+class PlainStream(Described):
     """See the module; the methods are those of `streaming.Stream`, and `finish` gives no `final`."""
 
     activity = "none"

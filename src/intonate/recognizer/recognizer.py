@@ -28,13 +28,13 @@ from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, 
 from intonate.recognizer.answer import clip_prediction, prediction
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
-from intonate.recognizer.outputs import dimensions_of, events_of
+from intonate.recognizer.outputs import Described, dimensions_of, events_of
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
 from intonate.recognizer.timeline import Window, check_merge, segments_of
-from intonate.schema import ModelSpec, Prediction
+from intonate.schema import Prediction
 from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber
 
 # The name of a recogniser of speech or one that is ready, True for the best that is here, None for none.
@@ -59,7 +59,7 @@ def load_model(model: str | os.PathLike[str] | None = None, threads: int = 1, de
     return Recognizer(late_fusion.open_model(model, threads, device))
 
 
-class Recognizer:
+class Recognizer(Described):
     """A loaded model. Safe to share between threads: it keeps nothing between calls.
 
     Attributes:
@@ -67,8 +67,7 @@ class Recognizer:
     """
 
     def __init__(self, model: ModelFile | late_fusion.LateFusion) -> None:
-        self._model = model
-        self.spec: ModelSpec = model.spec
+        self._model, self.spec, self._spec = model, model.spec, model.spec
 
     def predict(
         self,
@@ -144,6 +143,7 @@ class Recognizer:
             whole: as in `predict`.
 
         Raises:
+            AudioError: one recording was given, and not a list.
             ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
@@ -151,7 +151,7 @@ class Recognizer:
         if same_speaker and request.is_conversation:
             raise AudioError("the recordings are of one speaker or of several; leave out one of the two")
         request = dataclasses.replace(request, batch_size=max(1, batch_size), whole=whole)
-        return self._predict_many(sources, progress, same_speaker, request)
+        return self._predict_many(recording.several(sources), progress, same_speaker, request)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
         """Which emotion words carry, by a model that only reads (the built-in `text`).

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from intonate.audio import decode, segments
 from intonate.audio.decode import Sound, Source
+from intonate.errors import AudioError
 from intonate.schema import Pool
 
 Waveform = NDArray[np.float32]
@@ -63,6 +64,17 @@ def recording_cuts(samples: int, sample_rate_hz: int, pool: Pool) -> list[tuple[
     if samples <= pool.longest_s * sample_rate_hz:
         return [(0, samples)]
     return segments.windows(samples, sample_rate_hz, pool.window_s, pool.hop_s)
+
+
+def several(sources: Iterable[Source]) -> Iterable[Source]:
+    """The same, if they are several: the letters of a path are no recordings.
+
+    Raises:
+        AudioError: it is one recording.
+    """
+    if isinstance(sources, str | bytes | bytearray | os.PathLike | Sound):
+        raise AudioError("predict_many takes a list of recordings and was given one; give [it], or use predict")
+    return sources
 
 
 def file_of(source: Source) -> str:

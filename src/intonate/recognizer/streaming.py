@@ -27,7 +27,7 @@ from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
-from intonate.recognizer.outputs import dimensions_of
+from intonate.recognizer.outputs import Described, dimensions_of
 from intonate.recognizer.probabilities import softmax
 from intonate.recognizer.recording import recording_cuts
 from intonate.recognizer.timeline import label_or_unsure, label_scores, labels_of
@@ -129,7 +129,7 @@ class _Segment:
     samples: int = 0
 
 
-class Stream:
+class Stream(Described):
     """One voice, live. Not safe to share between threads; the recognizer behind it is.
 
     Attributes:

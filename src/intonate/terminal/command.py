@@ -86,7 +86,7 @@ def predict(
     if style in formats.SUBTITLES and not is_single and output is not None:
         _check_subtitles(output, names, style)
     recognizer = load_model(model)
-    is_interactive = output is None and sys.stdout.isatty()
+    is_interactive = output is None and _standard_output().isatty()
     answers = recognizer.predict_many(
         sources,
         same_speaker=same_speaker,
@@ -143,9 +143,9 @@ def transcribe(paths: Sequence[str], *, by: str) -> bool:
                 transcript = transcriber(source)
                 print(f"{name}\t{transcript.text}", file=out, flush=True)
                 for warning in transcript.warnings:
-                    print(f"intonate: {warning}", file=sys.stderr)
+                    print(f"intonate: {_with_names(warning)}", file=sys.stderr)
             except AudioError as error:
-                print(f"intonate: {error}", file=sys.stderr)
+                print(f"intonate: {_with_names(str(error))}", file=sys.stderr)
                 is_complete = False
     return is_complete
 
@@ -275,17 +275,22 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
     return sources, names, notes
 
 
+def _with_names(sentence: str) -> str:
+    """The bytes that a message speaks of are those of standard input."""
+    return sentence.replace("<bytes>", "standard input")
+
+
 def _answers_with_names(
     answers: Answers, names: list[str], failures: list[Failure], notes: list[str]
 ) -> Iterator[Prediction | Failure]:
     """The answers under the names that the user gave; failures and warnings are kept for the end."""
     for answer, name in zip(answers, names, strict=True):
         if isinstance(answer, Failure):
-            failure = Failure(name, answer.error)
+            failure = Failure(name, _with_names(answer.error))
             failures.append(failure)
             yield failure
         else:
-            notes += answer.warnings
+            notes += map(_with_names, answer.warnings)
             yield dataclasses.replace(answer, file=name)
 
 
@@ -353,13 +358,25 @@ def _write_subtitles(answers: Answers, folder: Path, style: str, layout: Layout,
         (folder / f"{name}.{style}").write_text("".join(formats.FORMATS[style]([answer], layout)), encoding="utf-8")
 
 
+def _standard_output() -> TextIO:
+    """Where answers go to.
+
+    Raises:
+        IntonateError: it is closed (`>&-`).
+    """
+    if sys.stdout is None:
+        raise IntonateError("there is no standard output to write to; name a file with --output")
+    return sys.stdout
+
+
 @contextlib.contextmanager
 def _open_output(output: Path | None) -> Iterator[TextIO]:
     if output is None:
+        out = _standard_output()
         # A file name that is no UTF-8 must not stop the rest.
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")
-        yield sys.stdout
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="backslashreplace")
+        yield out
         return
     with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file

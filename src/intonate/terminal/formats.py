@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from intonate.emotions import labels_text
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import UNSURE, Prediction, Segment
 
@@ -88,7 +89,7 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
         for segment in answer.segments if is_timeline else (recording,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
             best_score = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
-            several = ("; ".join(segment.labels or ()),) if layout.several else ()
+            several = (labels_text(segment.labels or ()),) if layout.several else ()
             scores |= {**segment.dimensions, **segment.events}
             columns = (f"{scores[name]:.6f}" if name in scores else "" for name in numbers)
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")

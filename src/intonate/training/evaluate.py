@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +75,8 @@ def evaluate(
             f"model {spec.name!r} gives several labels at once, and clips are chosen by one; explain one recording at "
             "a time: intonate explain FILE --label LABEL"
         )
+    if scale and not spec.dimensions:
+        raise ModelError(f"model {spec.name!r} gives no dimensions, whose --scale it could be; leave it out")
     check_folder(Path(report))
     bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
     title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
@@ -89,7 +90,7 @@ def evaluate(
                 f"{manifest_path} has no ratings of {', '.join(spec.dimensions)}, which is what {spec.name!r} gives; "
                 "expected a column of each, or a column ratings"
             )
-        return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, Counter(), whole))
+        return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, (), whole))
     utterances, notes = labelled_rows(spec, manifest_path, whole)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
     pictures = {}
@@ -193,21 +194,28 @@ def labelled_rows(
         CorpusError: the manifest cannot be read, or no row can be used.
         LabelError: none of the model's labels is an emotion that is known.
     """
-    if not spec.labels:
-        raise LabelError(
-            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels; give a model with labels"
-        )
     merge_name = merge_of(spec)
-    # Labels of one's own are no emotions that a manifest could name.
-    has_own_labels = spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
-    rows = own.with_labels(own.read(manifest_path), spec.labels) if has_own_labels else manifest.read(manifest_path)
-    rows, repeated = _once(rows)
-    if inputs.takes_text(spec):
-        rows = transcripts.fill(rows, manifest_path)
-    omitted_counts = Counter(row.emotion for row in rows if target_of(row, merge_name) is None)
+    rows, repeated = _once(rows_of(spec, manifest_path))
+    omitted = [row for row in rows if target_of(row, merge_name) is None]
     utterances = data.with_labels(rows, merge_name)
     notes = [f"{repeated:,} rows of the table repeat another, and count once."] if repeated else []
-    return utterances, notes + notes_on(spec, utterances, omitted_counts, whole)
+    return utterances, notes + notes_on(spec, utterances, omitted, whole)
+
+
+def has_own_labels(spec: ModelSpec) -> bool:
+    """Whether a model has labels of somebody's own, which are no emotions that a manifest could name."""
+    return spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
+
+
+def rows_of(spec: ModelSpec, manifest_path: str | os.PathLike[str]) -> list[Utterance]:
+    """All rows of a manifest as a model knows their labels, with their words where it reads.
+
+    Raises:
+        CorpusError, LabelError: the manifest cannot be read.
+    """
+    is_own = has_own_labels(spec)
+    rows = own.with_labels(own.read(manifest_path), spec.labels) if is_own else manifest.read(manifest_path)
+    return transcripts.fill(rows, manifest_path) if inputs.takes_text(spec) else rows
 
 
 def _once(rows: Sequence[Utterance]) -> tuple[list[Utterance], int]:
@@ -289,8 +297,13 @@ def merge_of(spec: ModelSpec) -> str:
     that the model has no label for are left out, and a label that is no emotion of ours is never right.
 
     Raises:
-        LabelError: none of the model's labels is an emotion that is known, or it gives several at once.
+        LabelError: none of the model's labels is an emotion that is known, or it gives several at once, or none.
     """
+    if not spec.labels:
+        raise LabelError(
+            f"model {spec.name!r} gives {', '.join(spec.dimensions)} and no labels, and here clips have one; judge it "
+            "by intonate evaluate, on a manifest with ratings"
+        )
     if spec.multi_label:
         raise LabelError(
             f"model {spec.name!r} gives several labels at once, and here clips have one; judge it by intonate evaluate"

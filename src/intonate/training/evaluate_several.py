@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def report_of_several(
     elif len(utterances) < len(rows):
         notes.append(f"Left out, for nobody labelled them: {len(rows) - len(utterances):,} clips.")
     merge_name = spec.merge if spec.merge in MERGES else merge_with_labels(spec.labels)
-    names = {name for row in utterances for name in ((row.emotion,) if row.labels is None else row.labels)}
+    names = {name for row in utterances for name in row.all_labels}
     if unknown_names := sorted(names - merge(merge_name).keys()):
         if len(unknown_names) == len(names):
             raise CorpusError(
@@ -79,5 +78,5 @@ def report_of_several(
         made: dict[str, Any] = {"statistics": statistics, "protocol": protocol, "root": Path(manifest_path).parent}
         present = examples.present[:, places]
         tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, spec.abstain_below, **made))
-    notes += notes_on(spec, utterances, Counter(), whole)
+    notes += notes_on(spec, utterances, (), whole)
     return multi_label_page.write_report(report, rating_tables.concatenate(tables), title, notes=notes)

@@ -39,11 +39,16 @@ def in_windows(
     return probabilities
 
 
-def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: Counter[str], whole: bool) -> list[str]:
+def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence[Utterance], whole: bool) -> list[str]:
+    """Sentences on the rows that are scored, and on those that are left out for their labels."""
     notes = []
-    if omitted_counts:
-        emotion_counts = ", ".join(f"{count} {emotion}" for emotion, count in omitted_counts.most_common())
-        notes.append(f"Left out, for the model has no such label: {emotion_counts}.")
+    if label_counts := Counter(row.all_labels[0] for row in omitted if len(row.all_labels) == 1):
+        counts = ", ".join(f"{count} {label}" for label, count in label_counts.most_common())
+        notes.append(f"Left out, for the model has no such label: {counts}.")
+    if several := sum(len(row.all_labels) > 1 for row in omitted):
+        notes.append(f"Left out, for they have several labels and the model gives one: {several:,} clips.")
+    if unlabelled := sum(not row.all_labels for row in omitted):
+        notes.append(f"Left out, for they have no label: {unlabelled:,} clips.")
     notes.append(
         f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
         + ("too." if whole else "in windows, as by predict, where each is answered alone.")
@@ -54,10 +59,14 @@ def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted_counts: C
             "Which corpora and speakers the model was trained on is not known; if these were among them, the figures "
             "flatter it."
         )
-    training_speakers = {row.speaker for row in utterances if row.corpus in spec.corpora} - set(spec.unseen_speakers)
-    if training_speakers:
+    if training_speakers := trained_on(spec, utterances):
         notes.append(
             f"{len(training_speakers)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
             "their figures flatter the model."
         )
     return notes
+
+
+def trained_on(spec: ModelSpec, utterances: Sequence[Utterance]) -> set[str]:
+    """The speakers that a model may have been trained on, as far as they are known by name."""
+    return {row.speaker for row in utterances if row.corpus in spec.corpora} - {"", *spec.unseen_speakers}

@@ -11,10 +11,12 @@ runs/<name>/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,13 +75,44 @@ def train(path: str | Path, overrides: list[str] | None = None, runs: str | Path
     folder = Path(runs) / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=0), _left_tidy(folder), _interruptible():
             _train(recipe, folder)
     except Timeout:
         raise RecipeError(
             f"another process trains in {folder}; wait for it, or give this run another name (--set name=…)"
         ) from None
     return folder
+
+
+@contextlib.contextmanager
+def _left_tidy(folder: Path) -> Iterator[None]:
+    """A training that is refused or stopped leaves no folder that holds nothing."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # where a file that is open cannot be deleted
+            for path in (*folder.glob("fold*-seed*/checkpoints"), *folder.glob("fold*-seed*")):
+                if not any(path.iterdir()):
+                    path.rmdir()
+            if [path.name for path in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C stops a training, and says how it goes on. Lightning turns it into an exit with status 1."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        interrupt = error if isinstance(error, KeyboardInterrupt) else error.__context__
+        if not isinstance(interrupt, KeyboardInterrupt):
+            raise
+        console.print("stopped; the same command goes on from here", highlight=False)
+        if interrupt is not error:
+            signal.signal(signal.SIGINT, handler)  # it is ignored since
+        raise interrupt from None
 
 
 def _train(recipe: Recipe, folder: Path) -> None:

@@ -79,8 +79,7 @@ def truth(utterances: Sequence[Utterance], merge_name: str) -> NDArray[np.bool_]
     place = {label: column for column, label in enumerate(labels)}
     present = np.zeros((len(utterances), len(labels)), bool)
     for row, utterance in enumerate(utterances):
-        names = (utterance.emotion,) if utterance.labels is None else utterance.labels
-        present[row, [place[table[name]] for name in names if name in table]] = True
+        present[row, [place[table[name]] for name in utterance.all_labels if name in table]] = True
     return present
 
 

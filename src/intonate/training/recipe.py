@@ -253,7 +253,8 @@ def load(name: str | Path, overrides: list[str] | None = None) -> Recipe:
 
     Args:
         name: the YAML file, or the name of a recipe that comes with the package.
-        overrides: e.g. `["training.learning_rate=1e-4", "data.folds=[1]"]`; values are YAML.
+        overrides: e.g. `["training.learning_rate=1e-4", "data.folds=[1]"]`; values are YAML. A `data.manifest` takes
+            the place of the recipe's corpora, and corpora that of its manifest.
 
     Raises:
         RecipeError: no such file, not YAML, an unknown key (with the nearest known one), an impossible value.
@@ -280,6 +281,10 @@ def parsed(path: Path, kind: type[Kind], overrides: list[str] | None = None) -> 
         raise RecipeError(f"recipe {path}: {sentence(error, kind)}") from error
 
 
+# Where the data come from: of these one takes the place of the other, its neighbour in the recipe.
+REPLACED = {"data.manifest": "corpora", "data.corpora": "manifest"}
+
+
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
@@ -294,6 +299,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not YAML: {' '.join(str(error).split())}") from error
     values[last_key] = parse_number(parsed_value)
+    if key in REPLACED and parsed_value:
+        values.pop(REPLACED[key], None)
 
 
 def _part_at(root: type[BaseModel], location: Sequence[Any]) -> type[BaseModel]:
