@@ -142,7 +142,7 @@ def test_a_file_with_a_plus_in_its_name_is_that_file(folder, tmp_path):
 
 
 def test_the_way_is_named_where_a_voice_is_given_a_text(folder):
-    with pytest.raises(ModelError, match=r"--model voice\+text"):
+    with pytest.raises(ModelError, match=r"or ask the model voice\+text, which reads it as well"):
         load_model(folder / "voice.onnx").predict((tiny.speech(1.0), RATE_HZ), text=SENTENCE)
 
 
