@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,9 +147,13 @@ def test_folders_of_a_split_are_the_split(calls, tmp_path, part):
 def test_folders_of_a_split_that_share_speakers_make_a_random_one(calls, tmp_path):
     rows = _in_parts(calls, tmp_path, lambda row: "test" if row.path.endswith("1.wav") else "train")
     split = finetune_split.split(rows, [], 0)
-    assert {Path(rows[row].path).parts[len(tmp_path.parts)] for row in split.test} == {"test"}
+    parts = [Path(row.path).parts[len(tmp_path.parts)] for row in rows]
+    assert {parts[row] for row in split.test} == {"test"}
     assert split.speakers_overlap
     assert "speakers are in both" in split.protocol
+    # Who is not known may be anybody.
+    rows = [replace(row, speaker="") if part == "test" else row for row, part in zip(rows, parts, strict=True)]
+    assert "who speaks is not known" in finetune_split.split(rows, [], 0).protocol
 
 
 def test_all_broken_files_are_named_at_once(calls, tmp_path):

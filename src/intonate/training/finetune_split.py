@@ -128,9 +128,9 @@ def _is_in_test_folder(utterances: Sequence[Utterance]) -> NDArray[np.bool_] | N
 
 def _split_of_folders(speakers: NDArray[np.str_], is_test: NDArray[np.bool_]) -> Split:
     shared = sorted(set(speakers[is_test].tolist()) & set(speakers[~is_test].tolist()))
-    if not shared:
+    if not shared and "" not in speakers:
         return _split_of("speaker-disjoint", is_test, "speaker-disjoint: the folders' own test part, of other speakers")
-    reason = "who speaks is not known" if "" in shared else f"{len(shared)} speakers are in both"
+    reason = "who speaks is not known" if "" in speakers else f"{len(shared)} speakers are in both"
     return _split_of(RANDOM, is_test, f"{RANDOM}: the folders' own test part; {reason}, so the figures may be for "
                  "voices that it knows")  # fmt: skip
 
