@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,15 @@ def archive(
         shards_done = folder.finished_shards(out)
         progress = _progress(out, shards_done)
         progress.notes = notes
+        finished = (shard for shard in folder.planned_shards(out) if shard.name in shards_done)
         repeats: dict[str, _Repeat] = {}
         if again:
-            repeats = {repeat.part.name: repeat for repeat in _repeats(out, shards_done, resized)}
+            repeats = {repeat.part.name: repeat for repeat in _repeats(out, finished, resized)}
             progress.files -= sum(len(repeat.places) for repeat in repeats.values())
             progress.size -= sum(repeat.part.size for repeat in repeats.values())
         elif resized:
-            progress.changed = sum(repeat.changed for repeat in _repeats(out, shards_done, resized))
+            touched = (shard for shard in finished if any(_key(entry) in resized for entry in shard.entries))
+            progress.changed = sum(repeat.changed for repeat in _repeats(out, touched, resized))
         unanswered = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
         pending = itertools.chain(unanswered, (repeat.part for repeat in repeats.values()))
         show(progress)
@@ -191,11 +193,9 @@ class _Repeat:
         return [anew.get(place, row) for place, row in enumerate(rows)]
 
 
-def _repeats(out: Path, shards_done: Collection[str], resized: Mapping[Key, int]) -> Iterator[_Repeat]:
-    """What has an error, or has another size now than what was read for its row."""
-    for shard in folder.planned_shards(out):
-        if shard.name not in shards_done:
-            continue
+def _repeats(out: Path, finished: Iterable[Shard], resized: Mapping[Key, int]) -> Iterator[_Repeat]:
+    """What has an error, or has another size now than what was read for its row, in shards that have their rows."""
+    for shard in finished:
         rows = folder.read_rows(out, shard, ["error", "bytes"])
         pairs = list(zip(shard.entries, rows, strict=True))
         changed = {

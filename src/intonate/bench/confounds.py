@@ -36,12 +36,17 @@ class Confound:
         return (self.uar - self.chance) / (1 - self.chance) >= ALARM
 
 
+def label_text(utterance: Utterance) -> str:
+    """All labels of a clip as one class; empty where it has none."""
+    return "; ".join(sorted(utterance.all_labels))
+
+
 def confounds(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[Confound]:
     """Every cue that varies, the most telling first; none for few clips or one label.
 
     Several labels of a clip are a class together; clips that nobody labelled are left out.
     """
-    labels = np.array(["; ".join(sorted(utterance.all_labels)) for utterance in utterances])
+    labels = np.array([label_text(utterance) for utterance in utterances])
     is_labelled = np.array([utterance.labels is not None or bool(utterance.emotion) for utterance in utterances])
     names, counts = np.unique(labels[is_labelled], return_counts=True)
     is_frequent = is_labelled & np.isin(labels, names[counts >= _FOLDS])

@@ -134,10 +134,6 @@ def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Fin
     return findings
 
 
-def _label_text(utterance: Utterance) -> str:
-    return "; ".join(sorted(utterance.all_labels))
-
-
 def _copies(utterances: Sequence[Utterance], sounds: Sequence[Sound], folds: Sequence[str]) -> list[Finding]:
     def copy(kind: str, words: str, a: int, b: int) -> Finding:
         return _copy_finding(kind, words, utterances[a], utterances[b], (folds[a], folds[b]))
@@ -169,7 +165,7 @@ def _copy_finding(kind: str, words: str, a: Utterance, b: Utterance, folds: tupl
     contradictions = [
         f"{name}s {value_a or 'none'} and {value_b or 'none'}"
         for name, value_a, value_b in (
-            ("label", _label_text(a), _label_text(b)),
+            ("label", confounds.label_text(a), confounds.label_text(b)),
             ("speaker", a.speaker, b.speaker),
             ("fold", *folds),
         )
