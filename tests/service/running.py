@@ -8,6 +8,7 @@ import io
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import soundfile
@@ -17,6 +18,14 @@ from websockets.sync.client import ClientConnection, connect
 
 from intonate.service.command import _server
 from intonate.service.settings import Limits, Settings
+
+
+def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0) -> None:
+    """What the service does after its last answer is done a moment later, and on a busy machine not at once."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
 
 
 class Running:
@@ -31,9 +40,7 @@ class Running:
         self._server.config.log_level = "critical"
         self.thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
         self.thread.start()
-        until = time.monotonic() + 30
-        while not self._server.started and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: self._server.started)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
         self.state = self._server.config.app.state.service
         return self

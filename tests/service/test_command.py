@@ -12,6 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from running import wait_until
 from typer.testing import CliRunner
 
 from intonate.cli import app
@@ -113,9 +114,7 @@ def test_https(recognizer, tmp_path):
     server = command._server(Settings({"tiny": recognizer}, limits=Limits(threads=1, upload_bytes=1000)), cert, key)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 30
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     context = ssl.create_default_context(cafile=str(cert))
     with urllib.request.urlopen(f"https://localhost:{port}/healthz", context=context, timeout=20) as answer:

@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin
 
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from running import Running, form, wav
+from running import Running, form, wait_until, wav
 
 from intonate.errors import IntonateError
 from intonate.service import protocol
@@ -158,10 +157,7 @@ def test_a_refused_upload_is_not_read_without_an_end(recognizer, monkeypatch, li
             assert raw.recv(4096).startswith(b"HTTP/1.1 413")
             with contextlib.suppress(OSError):
                 raw.sendall(bytes(sent_bytes))
-            until = time.monotonic() + 5
-            while len(door_of(service)) and time.monotonic() < until:
-                time.sleep(0.01)
-            assert not len(door_of(service))
+            wait_until(lambda: not len(door_of(service)), 5)
         assert service.get("/healthz").status == 200
 
 
@@ -189,7 +185,7 @@ def test_a_stalled_upload(recognizer):
             raw.settimeout(10)
             assert b" 408 " in raw.recv(4096)
         assert service.upload(wav()).status == 200
-        assert not service.state.requests
+        wait_until(lambda: not service.state.requests)
 
 
 def test_a_client_that_leaves_in_the_middle(service):
@@ -199,10 +195,7 @@ def test_a_client_that_leaves_in_the_middle(service):
                 b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
-    until = time.monotonic() + 5
-    while service.state.requests and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not service.state.requests
+    wait_until(lambda: not service.state.requests)
     assert service.upload(wav()).status == 200
 
 
@@ -214,17 +207,14 @@ def test_a_full_queue_says_come_back(recognizer):
                 b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             )
-        until = time.monotonic() + 5
-        while len(service.state.requests) < 2 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: len(service.state.requests) == 2)
         answer = service.upload(wav())
         assert answer.status == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert service.get("/readyz").status == 503
         for raw in waiting:
             raw.close()
-        time.sleep(0.2)
-        assert service.upload(wav()).status == 200
+        wait_until(lambda: service.upload(wav()).status == 200)
 
 
 def test_many_at_once(service):
@@ -250,10 +240,7 @@ def test_short_uploads_are_not_behind_long_ones(recognizer, monkeypatch):
     soundfile.write(file, np.zeros(90 * 16_000, np.float32), 16_000, format="FLAC")
     with Running(recognizer) as service, ThreadPoolExecutor(4) as pool:
         long = [pool.submit(service.upload, file.getvalue()) for _ in range(4)]
-        until = time.monotonic() + 10
-        while not waiting and time.monotonic() < until:
-            time.sleep(0.01)
-        assert waiting
+        wait_until(lambda: waiting)
         try:
             assert [service.upload(wav()).status for _ in range(3)] == [200] * 3
             assert not any(one.done() for one in long)
@@ -287,8 +274,7 @@ def test_health_figures_and_documents(service):
     assert service.get("/healthz").body == b"ok"
     assert service.get("/readyz").status == 200
     service.upload(wav())
-    figures = service.get("/metrics").body.decode()
-    assert 'intonate_predictions_total{status="200"}' in figures
+    wait_until(lambda: b'intonate_predictions_total{status="200"}' in service.get("/metrics").body)
     docs = service.get("/docs")
     assert docs.headers["content-type"].startswith("text/html")
     assert b"/v1/predictions" in docs.body
@@ -540,4 +526,4 @@ def test_errors_of_ours_are_not_shown(recognizer, monkeypatch):
         assert answer.status == 500
         assert "operator" in answer.json["error"]
         assert "zero" not in json.dumps(answer.json)
-        assert not service.state.requests
+        wait_until(lambda: not service.state.requests)

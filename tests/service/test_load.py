@@ -5,7 +5,7 @@ import time
 
 import pytest
 import tiny
-from running import Running, closing, form, receive, wav
+from running import Running, closing, form, receive, wait_until, wav
 
 from intonate.cancellation import check
 from intonate.service import load, predictions
@@ -189,4 +189,4 @@ def test_work_ends_when_its_client_leaves(recognizer, monkeypatch):
         assert ended.wait(20)
         monkeypatch.undo()
         assert service.upload(wav()).status == 200, "the only thread is free again"
-        assert 'intonate_predictions_total{status="499"} 1.0' in service.get("/metrics").body.decode()
+        wait_until(lambda: b'intonate_predictions_total{status="499"} 1.0' in service.get("/metrics").body)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import tiny
-from running import Running, closing, finish, receive, wav
+from running import Running, closing, finish, receive, wait_until, wav
 
 from intonate.errors import IntonateError
 from intonate.service.load import Load
@@ -100,9 +100,7 @@ def paused(processes):
 
 def test_the_figures_of_all_add_up_whoever_is_asked(together):
     with opened(together) as held:
-        deadline = time.monotonic() + 10
-        while together.figure("intonate_connections ") != COUNT and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: together.figure("intonate_connections ") == COUNT)
         assert [together.figure("intonate_connections ") for _ in range(6)] == [COUNT] * 6
         before = together.figure("intonate_stream_audio_seconds_total")
         for _, ws in held.values():
@@ -175,9 +173,7 @@ def test_a_worker_that_dies_is_replaced(tiny_model, tmp_path):
             before = service.workers()
             os.kill(before[0], signal.SIGKILL)
             assert closing(held[0][1]) == (None, 1006)
-            deadline = time.monotonic() + 120
-            while not set(service.workers()) - set(before) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            wait_until(lambda: set(service.workers()) - set(before), 120)
             # Its session is gone, and that is told; the other's goes on. No connection is refused in between.
             for number, resumed in ((0, False), (1, True)):
                 with service.stream(f"{QUERY}&session={held[number][0]}") as back:
@@ -217,10 +213,7 @@ def test_workers_do_not_outlive_a_parent_that_was_killed(tiny_model, tmp_path):
     with Together(tiny_model, tmp_path) as service:
         workers = service.workers()
         service.process.kill()
-        deadline = time.monotonic() + 20
-        while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
 
 def test_what_keeps_it_from_starting_is_one_sentence(tmp_path):
