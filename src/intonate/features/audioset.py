@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.features.products import product
 from intonate.features.spectral import FRAME, HOP, N_FFT, hz_to_htk_mel, power_spectrogram, triangles
 
 Float = NDArray[np.float32]
@@ -72,7 +73,7 @@ def _log_mel(samples: Float, offset: float) -> Float:
     """(1 + (samples - 400) // 160, 64): of the frames that lie within the sound, the first on its first sample."""
     count = 1 + (len(samples) - FRAME) // HOP
     magnitude = np.sqrt(power_spectrogram(np.pad(samples, (LEAD, 0)))[2 : 2 + count])
-    return np.asarray(np.log(magnitude @ htk_filters() + np.float32(offset)), np.float32)
+    return np.asarray(np.log(product(magnitude, htk_filters()) + np.float32(offset)), np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -88,7 +88,7 @@ class _Sound:
 
     @cached_property
     def centroid(self) -> Float:
-        return self.share @ self.hz
+        return np.asarray(np.einsum("tf,f->t", self.share, self.hz))
 
     @cached_property
     def track(self) -> tuple[Float, Float]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.features.products import product
 from intonate.features.prosody import VOICED_ABOVE, pitch
 from intonate.features.spectral import dct_matrix, level_removed, log_mel
 
@@ -65,7 +66,7 @@ def functionals_of(logs: Float, f0_hz: Float, strength: Float) -> Float:
     # The level leaves the cepstra with the 0th coefficient's mean; quiet frames are floored 80 dB under the speech.
     floored, active = level_removed(logs)
     voiced = (strength > VOICED_ABOVE) & active
-    cepstra = floored @ dct_matrix(BANDS, CEPSTRA)
+    cepstra = product(floored, dct_matrix(BANDS, CEPSTRA))
     speech = cepstra[active]
     level = logs @ np.full(BANDS, 1 / BANDS, np.float32)
     active_level = level[active]
@@ -99,7 +100,7 @@ def _interpolated_percentiles(values: Float, percents: tuple[int, ...]) -> list[
 
 def _modulation_energies(logs: Float) -> Float:
     """Log energy of each band group's changes, per modulation band, (4 × 8,)."""
-    groups = logs @ group_means()
+    groups = product(logs, group_means())
     spectrum = np.fft.rfft(groups - groups.mean(axis=0), axis=0)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     energy: Float = np.log(_modulation_band_matrix(len(logs)) @ power + np.float32(1e-3))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError
+from intonate.features.products import product
 from intonate.features.spectral import hz_to_htk_mel, triangles
 
 Float = NDArray[np.float32]
@@ -83,5 +84,6 @@ def kaldi_fbank(
         block[:, 0] *= np.float32(1 - PREEMPHASIS)
         spectrum = np.fft.rfft(block * window(shape), N_FFT)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        logs[start : start + len(block)] = np.log(np.maximum(power @ filters(sample_rate_hz, bands), np.float32(FLOOR)))
+        mel = product(power, filters(sample_rate_hz, bands))
+        logs[start : start + len(block)] = np.log(np.maximum(mel, np.float32(FLOOR)))
     return logs

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from intonate.catalogue import entry
 from intonate.errors import ModelError
+from intonate.features.products import product
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -44,9 +45,13 @@ def coloured(values: Float, colormap: str) -> Image:
 
 def resized(image: Float, height: int, width: int) -> Float:
     """An image (height, width, ...) in another size, bilinear; what shrinks is averaged first, as Pillow does."""
-    stretched_rows = np.tensordot(_bilinear_weights(image.shape[0], height), image, axes=(1, 0))
-    # (new height, old width, ...) -> (new width, new height, ...) -> the axes in place
-    return np.moveaxis(np.tensordot(_bilinear_weights(image.shape[1], width), stretched_rows, axes=(1, 1)), 0, 1)
+    return np.swapaxes(_stretched(np.swapaxes(_stretched(image, height), 0, 1), width), 0, 1)
+
+
+def _stretched(image: Float, size: int) -> Float:
+    """An image with its first axis in another size."""
+    rows = product(_bilinear_weights(len(image), size), image.reshape(len(image), -1))
+    return rows.reshape(size, *image.shape[1:])
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.features.frame_memory import by_frames
+from intonate.features.products import product
 from intonate.features.spectral import HOP, cut_frames
 
 Float = NDArray[np.float32]
@@ -107,12 +108,12 @@ def _block_tracks(frame_rows: Float) -> Float:
     """Of frames (frames, window): F0 and strength, (frames, 2)."""
     cosines, sines, to_lags = product_matrices()
     left, right = frame_rows[:, : WINDOW // 2], frame_rows[:, : WINDOW // 2 - 1 : -1]
-    power, odd = (left + right) @ cosines, (left - right) @ sines
+    power, odd = product(left + right, cosines), product(left - right, sines)
     power *= power
     odd *= odd
     power += odd
     # (lags, frames), because numpy is quicker along long rows.
-    lags = to_lags.T @ power.T
+    lags = np.ascontiguousarray(product(power, to_lags).T)
     strength = lags[1:]
     strength /= lags[0] + np.float32(1e-9)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.features.frame_memory import by_frames
+from intonate.features.products import product
 
 Float = NDArray[np.float32]
 P = ParamSpec("P")
@@ -222,7 +223,7 @@ def _mel_power(waveform: Float, sample_rate_hz: int, bands: int, low_hz: float, 
     filters = mel_filters(sample_rate_hz, N_FFT, bands, low_hz, high_hz)
     mel = np.empty((1 + len(waveform) // HOP, bands), np.float32)
     for rows, power in _power_blocks(waveform, FRAME, HOP, N_FFT):
-        np.matmul(power, filters, out=mel[rows])
+        product(power, filters, mel[rows])
     return mel
 
 
@@ -283,5 +284,5 @@ def mfcc(
     mel = _mel_power(np.asarray(waveform, np.float32), sample_rate_hz, bands, low_hz, high_hz)
     decibels = 10.0 * np.log10(np.maximum(mel, np.float32(1e-10)))
     decibels = np.maximum(decibels, decibels.max() - np.float32(top_db))
-    cepstra: Float = decibels @ dct_matrix(bands, coefficients)
+    cepstra: Float = product(decibels, dct_matrix(bands, coefficients))
     return cepstra

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.features.descriptors import bin_hz, crossing_rate, ratio
+from intonate.features.products import product
 from intonate.features.spectral import dct_matrix, mel_filters, power_spectrogram
 
 Float = NDArray[np.float32]
@@ -53,18 +54,18 @@ def spectral_functionals(waveform: Float, sample_rate_hz: int) -> Float:
     chroma, mel = np.empty((len(power), len(NOTES)), np.float32), np.empty((len(power), CEPSTRAL_MELS), np.float32)
     for start in range(0, len(power), FRAMES_TOGETHER):
         block = slice(start, start + FRAMES_TOGETHER)
-        np.matmul(power[block], chroma_filters(sample_rate_hz, N_FFT), out=chroma[block])
+        product(power[block], chroma_filters(sample_rate_hz, N_FFT), chroma[block])
         for bands, lines, filters in _cepstral_filters(sample_rate_hz):
-            np.matmul(power[block, lines], filters, out=mel[block, bands])
+            product(power[block, lines], filters, mel[block, bands])
     decibels = np.log10(np.maximum(mel, np.float32(1e-10), out=mel), out=mel)
     decibels *= np.float32(10)
     np.maximum(decibels, decibels.max() - np.float32(TOP_DB), out=decibels)
     # A product with a vector is several times quicker than `mean` over the rows, and the largest of each column is than
     # that of each row.
     weights = np.full(len(power), 1 / len(power), np.float32)
-    mean_power = weights @ power
+    mean_power = np.einsum("t,tf->f", weights, power)
     notes = np.ascontiguousarray(chroma.T)
-    total, moment = (np.sqrt(power, out=power) @ _moment_weights(sample_rate_hz)).T
+    total, moment = product(np.sqrt(power, out=power), _moment_weights(sample_rate_hz)).T
     values = (
         ratio(notes, notes.max(axis=0)) @ weights,
         # The mean of a linear map is the map of the mean: 60 bands of one frame, and the DCT of one.

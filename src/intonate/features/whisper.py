@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.features.products import product
 from intonate.features.spectral import hann, mel_filters
 
 Float = NDArray[np.float32]
@@ -51,7 +52,7 @@ def whisper_log_mel(
     for start in range(0, sounding_frames, BLOCK):
         spectrum = np.fft.rfft(frames[start : min(start + BLOCK, sounding_frames)] * window, axis=1)
         power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
-        logs[start : start + len(power)] = np.log10(np.maximum(power @ filters, np.float32(FLOOR)))
+        logs[start : start + len(power)] = np.log10(np.maximum(product(power, filters), np.float32(FLOOR)))
     rows = np.asarray((np.maximum(logs, logs.max() - RANGE) + 4) / 4, np.float32)
     is_sound = np.arange(len(rows)) < max(1, len(samples) // HOP)
     return np.column_stack([rows, is_sound.astype(np.float32)]) if mark else rows
