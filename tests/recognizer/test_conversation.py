@@ -10,6 +10,7 @@ from intonate.errors import AudioError, IntonateError
 from intonate.recognizer import voices
 from intonate.recognizer.conversation import turns_of
 from intonate.terminal import formats
+from intonate.transcripts.recognisers import Transcriber, Word
 
 RATE = 16_000
 
@@ -57,6 +58,25 @@ def test_the_other_side_that_leaks_is_not_counted(recognizer, call):
     answer = recognizer.predict((leaking, RATE), channels="each")
     assert [segment.speaker for segment in answer.segments] == ["Left", "Right"]
     assert any("another channel that leaks into it" in warning for warning in answer.warnings)
+
+
+def test_words_that_leak_are_nobodys(recognizer, call):
+    """Who recognises the words of a channel hears nothing where it is another channel that leaks into it."""
+
+    def recognise(waveform, language):
+        loud = [
+            start for start in range(0, len(waveform), RATE // 2) if np.abs(waveform[start:][: RATE // 2]).max() > 0.01
+        ]
+        return [Word(f"word{start}", start / RATE, start / RATE + 0.5) for start in loud], "en"
+
+    transcriber = Transcriber("stand-in", "1", recognise)
+    clean, leaking = (
+        recognizer.predict((sound, RATE), channels="each", transcribe=transcriber)
+        for sound in (call, call + 0.05 * call[:, ::-1])
+    )
+    assert leaking.transcript == clean.transcript
+    assert [segment.text for segment in leaking.segments] == [segment.text for segment in clean.segments]
+    assert all(segment.text for segment in clean.segments)
 
 
 @pytest.mark.parametrize("delay_s", [0.12, 0.3, 0.45])

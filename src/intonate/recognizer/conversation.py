@@ -232,11 +232,20 @@ def _channel_track(
             f"{file}: {leaked.sum() * HOP_S:.1f} s on channel {place + 1} are another channel that leaks into it, or "
             "comes back as an echo, and are no turns of their own"
         )
+        sound = Sound((_silenced(waveform, leaked, rate_hz), rate_hz))  # nor are the words in them this person's
     own = speech & ~leaked
     turns = turns_of(own, np.zeros(len(own), np.intp), [name], len(waveform) / rate_hz)
     if not turns:
         warnings.append(f"{file}: nobody speaks on channel {place + 1}")
     return _Track(sound, waveform, turns)
+
+
+def _silenced(waveform: Waveform, frames: NDArray[np.bool_], rate_hz: int) -> Waveform:
+    """The waveform with nothing in some of its frames of `HOP_S`."""
+    silenced, hop = waveform.copy(), round(HOP_S * rate_hz)
+    for start, end in runs(frames):
+        silenced[start * hop : end * hop] = 0.0
+    return silenced
 
 
 def _voice_tracks(source: Source, request: Request, warnings: list[str]) -> list[_Track]:
