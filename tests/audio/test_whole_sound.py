@@ -142,7 +142,9 @@ def wav(data_size: int | None = None, riff_size: int | None = None) -> bytes:
 
 @pytest.mark.parametrize(
     ("data_size", "riff_size"),
-    [(0, 0), (0, None), (0, 8), (1000, None), (0xFFFF_FFFF, 0xFFFF_FFFF), (0x8000_0000, None), (0x7F00_0000, None)],
+    [(0, 0), (0, None), (0, 8), (1000, None), (0xFFFF_FFFF, 0xFFFF_FFFF), (0x8000_0000, None), (0x7F00_0000, None)]
+    # The header, or a part of it, counted too.
+    + [(2 * len(chirp()) + excess, None) for excess in (16, 36, 44)],
 )
 def test_sizes_of_a_header_that_are_wrong_are_put_right(data_size: int, riff_size: int | None) -> None:
     samples, warnings = heard(wav(data_size, riff_size))
