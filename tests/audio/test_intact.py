@@ -234,3 +234,14 @@ def test_eight_channels_and_more(name: str, layout: str, count: int) -> None:
     assert not any("damaged" in warning for warning in warnings)
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
     assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "mp2"])
+@pytest.mark.parametrize("channels", [(1, 2), (2, 1), (1, 2, 1)])
+def test_frames_of_one_channel_and_of_two_are_heard(suffix: str, channels: tuple[int, ...]) -> None:
+    bare = ("-write_xing", "0", "-id3v2_version", "0") if suffix == "mp3" else ()
+    parts = [recording(f"{count}-channels.{suffix}", "-ac", str(count), *bare) for count in channels]
+    samples, warnings = heard(b"".join(parts))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(len(parts) * SECONDS, abs=0.1 * len(parts))
+    assert moment_hz(samples, len(samples) / RATE_HZ - 1.5) == pytest.approx(1_168, abs=150)

@@ -145,8 +145,8 @@ def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, fl
             position = next_start
             continue
         if frames and mpeg.xing(content.read(position, 64)) is not None:
-            return position, frames, promise
-        is_other = first_header and (header.layer, header.rate_hz) != (first_header.layer, first_header.rate_hz)
+            return position, frames, promise, tuple(holes)
+        is_other = first_header and header.kind != first_header.kind
         if is_other and mpeg.frames_run(content.read(position, 4 * LONGEST_FRAME_BYTES), 0) == 4:
             return position, frames, promise
         position, frames = position + header.size, frames + 1
