@@ -139,24 +139,26 @@ def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, fl
         header = mpeg.frame(content.read(position, 4))
         if header is None:
             if content.read(position, 3) == b"ID3" or kind_at(content, position) is not None:
-                return position, frames, promise, tuple(holes)
+                break
             next_start = _next_frame_start(content, position)
             is_tag = content.read(position, 8).startswith((b"TAG", b"APETAGEX", b"LYRICS"))
             if not is_tag and not intact.is_padding(content, position, content.size if next_start < 0 else next_start):
                 promise = math.nan
             if next_start < 0:
-                return position, frames, promise, tuple(holes)
+                break
             holes.append((position, next_start))
             position = next_start
             continue
         if frames and mpeg.xing(content.read(position, 64)) is not None:
-            return position, frames, promise, tuple(holes)
+            break
         is_other = first_header and header.kind != first_header.kind
         if is_other and mpeg.frames_run(content.read(position, 4 * LONGEST_FRAME_BYTES), 0) == 4:
-            return position, frames, promise, tuple(holes)
+            break
         position, frames = position + header.size, frames + 1
-    is_whole = position <= content.size and not any(content.read(position, 4))
-    return content.size, frames, promise if is_whole else math.nan, tuple(holes)
+    else:
+        is_whole = position <= content.size and not any(content.read(position, 4))
+        position, promise = content.size, promise if is_whole else math.nan
+    return position, frames, promise, tuple(holes)
 
 
 def _next_frame_start(content: Content, position: int, end: int | None = None) -> int:
