@@ -234,3 +234,39 @@ def test_eight_channels_and_more(name: str, layout: str, count: int) -> None:
     assert not any("damaged" in warning for warning in warnings)
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
     assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+
+
+def with_insertions(data: bytes, every: int, piece: bytes) -> bytes:
+    return piece.join(data[place : place + every] for place in range(0, len(data), every))
+
+
+@pytest.mark.parametrize("xing", ["1", "0"])
+@pytest.mark.parametrize(("every", "piece"), [(4_096, b"\r\n1000\r\n"), (8_000, b"\x01StreamTitle='';")])
+def test_what_was_put_into_frames_is_told_and_left_out(
+    xing: str, every: int, piece: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The marks of HTTP's chunks, and the titles of a radio."""
+    data = recording(f"xing-{xing}.mp3", "-write_xing", xing, "-b:a", "64k")
+    samples, warnings = heard(with_insertions(data, every, piece))
+    assert len(warnings) == 1
+    assert "damaged" in warnings[0]
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)
+    assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+    # The decoder was not left to look for the next frame.
+    assert "resync" not in capfd.readouterr().err
+
+
+def test_what_stands_behind_the_frames_that_an_mp3_counts_was_none() -> None:
+    data = recording("counted.mp3")
+    assert heard(data + b"\x12\x34" * 50)[1] == []
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "mp2"])
+@pytest.mark.parametrize("channels", [(1, 2), (2, 1), (1, 2, 1)])
+def test_frames_of_one_channel_and_of_two_are_heard(suffix: str, channels: tuple[int, ...]) -> None:
+    bare = ("-write_xing", "0", "-id3v2_version", "0") if suffix == "mp3" else ()
+    parts = [recording(f"{count}-channels.{suffix}", "-ac", str(count), *bare) for count in channels]
+    samples, warnings = heard(b"".join(parts))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(len(parts) * SECONDS, abs=0.1 * len(parts))
+    assert moment_hz(samples, len(samples) / RATE_HZ - 1.5) == pytest.approx(1_168, abs=150)

@@ -142,7 +142,9 @@ def wav(data_size: int | None = None, riff_size: int | None = None) -> bytes:
 
 @pytest.mark.parametrize(
     ("data_size", "riff_size"),
-    [(0, 0), (0, None), (0, 8), (1000, None), (0xFFFF_FFFF, 0xFFFF_FFFF), (0x8000_0000, None), (0x7F00_0000, None)],
+    [(0, 0), (0, None), (0, 8), (1000, None), (0xFFFF_FFFF, 0xFFFF_FFFF), (0x8000_0000, None), (0x7F00_0000, None)]
+    # The header, or a part of it, counted too.
+    + [(2 * len(chirp()) + excess, None) for excess in (16, 36, 44)],
 )
 def test_sizes_of_a_header_that_are_wrong_are_put_right(data_size: int, riff_size: int | None) -> None:
     samples, warnings = heard(wav(data_size, riff_size))
@@ -302,12 +304,14 @@ def two_tracks(name: str, first: np.ndarray) -> bytes:
     recording("300.wav")  # makes the source
     other = folder() / "first.wav"
     soundfile.write(other, first, RATE_HZ)
-    return convert(other, name, "-i", str(speech), "-map", "0", "-map", "1", "-c:a", "aac")
+    codec = "libvorbis" if name.endswith("ogg") else "aac"
+    return convert(other, name, "-i", str(speech), "-map", "0", "-map", "1", "-c:a", codec)
 
 
-def test_the_first_track_in_which_somebody_speaks_is_heard() -> None:
+@pytest.mark.parametrize("name", ["two.mkv", "two.ogg"])
+def test_the_first_track_in_which_somebody_speaks_is_heard(name: str) -> None:
     pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
-    data = two_tracks("two.mkv", np.zeros(4 * RATE_HZ))
+    data = two_tracks(name, np.zeros(4 * RATE_HZ))
     samples, warnings = heard(data)
     assert np.abs(samples).max() > 0.01
     assert warnings == ["<bytes> has 2 audio tracks: track 2 was heard; --track N (track=N in Python) names another"]

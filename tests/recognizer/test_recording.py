@@ -1,10 +1,17 @@
-"""Windows over blocks are the windows over the whole."""
+"""Windows over blocks are the windows over the whole; what is read twice."""
+
+import contextlib
+import io
+import os
+import threading
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intonate.audio import decode
 from intonate.audio.segments import windows as cut
 from intonate.recognizer import recording
 from intonate.schema import Pool
@@ -30,3 +37,25 @@ def test_short_is_whole(duration_s, short):
     whole, blocks = recording.open_recording((waveform, 16_000), 16_000, Pool(longest_s=6.0))
     assert (whole is not None) == short
     np.testing.assert_array_equal(np.concatenate(list(blocks)), waveform)
+
+
+@pytest.mark.parametrize("is_path", [True, False])
+def test_a_pipe_can_be_read_twice_under_its_own_name(is_path, tmp_path):
+    sound = io.BytesIO()
+    soundfile.write(sound, np.random.default_rng(0).uniform(-0.5, 0.5, 1000), 16_000, format="WAV")
+    path = tmp_path / "a pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=[sound.getvalue()], daemon=True)
+    writer.start()
+    with contextlib.nullcontext(path) if is_path else path.open("rb") as pipe:
+        source = recording.repeatable(pipe)
+    assert isinstance(source, recording.Sound)
+    assert recording.repeatable(source) is source
+    assert recording.file_of(source) == str(path)
+    for _ in range(2):
+        np.testing.assert_array_equal(decode.load(source, 16_000), decode.load(sound.getvalue(), 16_000))
+
+
+@pytest.mark.parametrize("source", ["no such file", ".", __file__, b"", io.BytesIO(), recording.Sound(__file__)])
+def test_what_can_be_read_twice_or_not_at_all_stays_as_it_is(source):
+    assert recording.repeatable(source) is source

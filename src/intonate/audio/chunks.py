@@ -20,6 +20,8 @@ LONGEST_HEADER_BYTES = 16 * 2**20
 LAST_CHUNKS = frozenset({b"list", b"id3 ", b"bext", b"fact", b"cue ", b"smpl", b"junk", b"pad ", b"ixml", b"axml"}) | {
     *(b"_pmx", b"peak", b"disp", b"afsp", b"inst", b"info", b"pakt", b"free", b"comt", b"mark", b"cart", b"fllr")
 }
+# Some recorders count a part of the header, or all of it, as sound too: of WAVE_FORMAT_EXTENSIBLE, with a chunk `fact`.
+MOST_HEADER_BYTES = 80
 # From here on, 32 bits are a streaming encoder's word for "unknown", not a size.
 UNKNOWN_SIZE = 0x7F00_0000
 
@@ -89,7 +91,7 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
         present_bytes = content.size - body
         # A second recording behind a first that was never closed would be read as its sound.
         next_start = _next_file_start(content, body)
-        if next_start < content.size:
+        if next_start < content.size or end - content.size <= MOST_HEADER_BYTES:
             header = _corrected_header(content, start, position, next_start - body, layout)
             return Part(start + len(header), next_start, header), next_start
         promise = size / present_bytes if present_bytes > 0 else math.inf

@@ -20,7 +20,7 @@ import numpy as np
 from intonate.audio.kinds import Kind
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
 from intonate.audio.voice import has_voice
-from intonate.audio.walks import is_closed
+from intonate.audio.walks import is_closed_asf
 from intonate.errors import AudioError, MissingExtraError, require
 
 CODECS = frozenset(
@@ -48,14 +48,15 @@ MOST_PLANES = 7
 LEAST_GAP_S = 0.08
 # A clock that jumps by more ran on while nothing was recorded, or is damaged, seconds.
 MOST_GAP_S = 3600.0
+# Kinds that are cut and joined anywhere, each piece with a clock of its own: from such a jump on it is another one.
+JOINED_KINDS, MOST_JOINED_GAP_S = frozenset({"mpegts", "mpeg"}), 10.0
 # Packets that break one after another with no sound between them.
 MOST_FAULTS = 1000
 # What a codec may leave off at the ends without any harm: a frame of HE-AAC is 0.13 s.
 SLACK_S = 0.15
-# AVI counts in blocks, of which the last may be half empty, seconds.
-AVI_SLACK_S = 0.5
-# Kinds without a length of their own: FFmpeg guesses it from the bit rate.
-NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722"})
+# Kinds without a length of their own: FFmpeg guesses it from the bit rate, and the time of a frame from the first rate.
+# AVI counts blocks, of which any may be empty.
+NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722", "avi"})
 # Where the header of a container tells whether it was closed.
 HEAD_BYTES = 2**16
 # Kinds whose time stamps count from zero; the clock of the others starts anywhere.
@@ -94,7 +95,7 @@ def open_media(
     """
     av = _require_av(name, kind)
     warnings: list[str] = []
-    has_length = kind.name not in NO_LENGTH and is_closed(kind.name, view.read(HEAD_BYTES))
+    has_length = kind.name not in NO_LENGTH and (kind.name != "asf" or is_closed_asf(view.read(HEAD_BYTES)))
     view.seek(0)
     container = _open_container(av, view, name, kind, promise)
     stack.callback(container.close)
@@ -183,7 +184,7 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
         # Padding behind the last frame is no damage.
         count = sum(promised_s is None or fault_s < promised_s for fault_s in faults)
         # The last frame of a codec may be filled up.
-        slack_s = max(AVI_SLACK_S if track.kind.name == "avi" else SLACK_S, track.frame_s)
+        slack_s = max(SLACK_S, track.frame_s)
         if promised_s is not None and promised_s - heard_s > slack_s:
             warnings.append(shortfall(name, heard_s, promised_s))
         elif count:
@@ -201,11 +202,13 @@ def _promised_end_s(track: _Track) -> float | None:
     stream, container = track.stream, track.container
     if not track.has_length:
         return None
-    if stream.duration is not None and stream.duration > 0:
+    is_only = len(container.streams) == 1
+    # ASF tells a length for all its streams together.
+    if stream.duration is not None and stream.duration > 0 and (is_only or track.kind.name != "asf"):
         start_s = float((stream.start_time or 0) * stream.time_base) - _clock_origin_s(track)
         return float(stream.duration * stream.time_base) + (start_s if 0 < start_s <= MOST_GAP_S else 0.0)
     # A container's own length is that of its longest track.
-    if container.duration is not None and container.duration > 0 and len(container.streams) == 1:
+    if container.duration is not None and container.duration > 0 and is_only:
         return float(container.duration) / 1e6
     return None
 
@@ -225,7 +228,8 @@ def _fill_gaps(
         # AVI has no time stamps: all but the first are guesses of FFmpeg.
         if time_s is not None and (track.kind.name != "avi" or not clock_s):
             gap_s = time_s - origin_s - clock_s
-            if LEAST_GAP_S < gap_s <= MOST_GAP_S:
+            most_gap_s = MOST_JOINED_GAP_S if clock_s and track.kind.name in JOINED_KINDS else MOST_GAP_S
+            if LEAST_GAP_S < gap_s <= most_gap_s:
                 if clock_s and track.kind.name in WITHOUT_GAPS:
                     faults.append(clock_s)
                 for start in range(0, round(gap_s * rate), CHUNK_SAMPLES):
@@ -251,6 +255,7 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
     resampler: Any = None
     target: Any = None
     lost_s = decoded_s = 0.0
+    has_time = True
     for packet in _demuxed_packets(av, track, errors, faults):
         try:
             decoded = decoder.decode(packet)
@@ -281,7 +286,9 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
                     frame_format,
                     av.AudioResampler(format=sample_format, layout=target[0], rate=target[1]),
                 )
-            time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+            has_time = has_time and (frame.sample_rate == target[1] or track.kind.name not in NO_LENGTH)
+            is_timed = has_time and frame.pts is not None and frame.time_base is not None
+            time_s = float(frame.pts * frame.time_base) if is_timed else None
             frame.pts = None
             if time_s is None and lost_s:
                 silence = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)

@@ -57,19 +57,21 @@ def parts(content: Content, start: int) -> list[Part]:
             file_parts.append(Part(position + len(xing_frame), content.size, xing_frame, least=least))
             end = content.size
         else:
-            end, frames, promise = _frames_end_and_count(content, position)
+            end, frames, promise, holes = _frames_end_and_count(content, position)
+            size = end - position - sum(stop - begin for begin, stop in holes)
             if xing and xing.frames is not None and xing.frames_at + 4 <= len(frame_bytes):
                 # The first frame is the header's own, and not counted. A promise of more stays.
-                xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames), end - position)
+                xing_frame = mpeg.mended_xing(frame_bytes, xing, max(frames - 1, xing.frames), size)
                 least = _least_samples(mpeg.xing(xing_frame), header)
-                promise = 1.0 if is_likely else promise
-                file_parts.append(Part(position + len(frame_bytes), end, xing_frame, promise, least))
+                # Frames that are missing are told by their number, and what stands behind the last one was none.
+                promise = 1.0 if is_likely and (frames <= xing.frames or not holes) else promise
+                file_parts.append(Part(position + len(frame_bytes), end, xing_frame, promise, least, holes=holes))
             elif header.layer == 3:
                 first = 1 if xing else 0  # of a header that counts no frames
-                xing_frame = mpeg.new_xing(content.read(position, 4), frames - first, end - position)
-                file_parts.append(Part(position + first * len(frame_bytes), end, xing_frame, promise))
+                xing_frame = mpeg.new_xing(content.read(position, 4), frames - first, size)
+                file_parts.append(Part(position + first * len(frame_bytes), end, xing_frame, promise, holes=holes))
             else:
-                file_parts.append(Part(position, end, promise=promise))
+                file_parts.append(Part(position, end, promise=promise, holes=holes))
         position = end
     return file_parts
 
@@ -125,33 +127,38 @@ def _has_xing(content: Content, position: int) -> bool:
     return header is not None and mpeg.xing(content.read(position, header.size)) is not None
 
 
-def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, float]:
-    """Where the frames from `position` on end (before another part), how many there are, and the part's promise.
+def _frames_end_and_count(content: Content, position: int) -> tuple[int, int, float, tuple[tuple[int, int], ...]]:
+    """Where the frames from `position` on end (before another part), how many there are, and the part's promise; and
+    [start, end) of each stretch between two of them.
 
     What stands between two frames and is neither a tag nor zeros was one; so was the last where the file ends in it.
     """
     frames, promise, first_header = 0, 1.0, mpeg.frame(content.read(position, 4))
+    holes: list[tuple[int, int]] = []
     while position + 4 <= content.size:
         header = mpeg.frame(content.read(position, 4))
         if header is None:
             if content.read(position, 3) == b"ID3" or kind_at(content, position) is not None:
-                return position, frames, promise
+                break
             next_start = _next_frame_start(content, position)
             is_tag = content.read(position, 8).startswith((b"TAG", b"APETAGEX", b"LYRICS"))
             if not is_tag and not intact.is_padding(content, position, content.size if next_start < 0 else next_start):
                 promise = math.nan
             if next_start < 0:
-                return position, frames, promise
+                break
+            holes.append((position, next_start))
             position = next_start
             continue
         if frames and mpeg.xing(content.read(position, 64)) is not None:
-            return position, frames, promise
-        is_other = first_header and (header.layer, header.rate_hz) != (first_header.layer, first_header.rate_hz)
+            break
+        is_other = first_header and header.kind != first_header.kind
         if is_other and mpeg.frames_run(content.read(position, 4 * LONGEST_FRAME_BYTES), 0) == 4:
-            return position, frames, promise
+            break
         position, frames = position + header.size, frames + 1
-    is_whole = position <= content.size and not any(content.read(position, 4))
-    return content.size, frames, promise if is_whole else math.nan
+    else:
+        is_whole = position <= content.size and not any(content.read(position, 4))
+        position, promise = content.size, promise if is_whole else math.nan
+    return position, frames, promise, tuple(holes)
 
 
 def _next_frame_start(content: Content, position: int, end: int | None = None) -> int:

@@ -35,6 +35,11 @@ class Frame:
     is_mono: bool
 
     @property
+    def kind(self) -> tuple[int, int, bool]:
+        """What the frames of one recording have in common: layer, rate in Hz, whether there is one channel."""
+        return self.layer, self.rate_hz, self.is_mono
+
+    @property
     def side_bytes(self) -> int:
         """Bytes between the header and where a Xing header stands."""
         return (17 if self.is_mono else 32) if self.is_mpeg1 else (9 if self.is_mono else 17)
@@ -62,7 +67,7 @@ def frames_run(data: bytes, position: int, limit: int = 4) -> int:
     first_frame, count = frame(data[position : position + 4]), 0
     while first_frame is not None and count < limit:
         next_frame = frame(data[position : position + 4])
-        if next_frame is None or (next_frame.layer, next_frame.rate_hz) != (first_frame.layer, first_frame.rate_hz):
+        if next_frame is None or next_frame.kind != first_frame.kind:
             return count
         position, count = position + next_frame.size, count + 1
     return count

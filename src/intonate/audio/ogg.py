@@ -10,10 +10,14 @@ import math
 from dataclasses import dataclass, field
 
 from intonate.audio.behind import kind_at
+from intonate.audio.kinds import Kind
 from intonate.audio.streams import Content, Part
 
 MAGIC = b"OggS\0"
 BEGINS, ENDS = 2, 4
+# What the first page of a stream of sound holds, and what a part with several is: libsndfile hears the first alone.
+SOUNDS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC")
+SEVERAL_TRACKS = Kind("ogg", "ogg")
 # Opus counts at this rate whatever was recorded; libsndfile decodes it at the lowest of these that holds all of it.
 OPUS_HZ, OPUS_RATES_HZ = 48_000, (8_000, 12_000, 16_000, 24_000)
 # A clock that stands higher on the first page with sound did not start with the file (radio), samples.
@@ -33,12 +37,14 @@ class _Stream:
     numbers: dict[bytes, int] = field(default_factory=dict)  # stream -> its last page
     first_position: int = 0
     last_position: int = 0
+    tracks: int = 0
 
-    def add(self, page: bytes, is_all_there: bool) -> None:
-        """Count a page, by its header."""
+    def add(self, page: bytes, body: bytes, is_all_there: bool) -> None:
+        """Count a page, by its header and how its body begins."""
         stream, number = page[14:18], int.from_bytes(page[18:22], "little")
         position = int.from_bytes(page[6:14], "little")
         self.is_beginning = bool(page[5] & BEGINS)
+        self.tracks += self.is_beginning and body.startswith(SOUNDS)
         self.is_ended = self.is_ended or (bool(page[5] & ENDS) and is_all_there)
         # A page of a stream that never began has a damaged header.
         is_known = not self.numbers or stream in self.numbers or bool(page[5] & BEGINS)
@@ -50,7 +56,8 @@ class _Stream:
 
     def part(self, content: Content, end: int) -> Part:
         is_promise_kept = self.is_ended and self.is_whole
-        return Part(self.start, end, promise=1.0 if is_promise_kept else math.nan, least=self._least_samples(content))
+        promise, kind = 1.0 if is_promise_kept else math.nan, SEVERAL_TRACKS if self.tracks > 1 else None
+        return Part(self.start, end, promise=promise, least=self._least_samples(content), kind=kind)
 
     def _least_samples(self, content: Content) -> int:
         """The samples until the last page, or from the first one with sound where the clock ran before."""
@@ -85,6 +92,7 @@ def parts(content: Content, start: int) -> list[Part]:
         if page[5] & BEGINS and not stream.is_beginning:
             file_parts.append(stream.part(content, position))
             stream = _Stream(position)
+        body = content.read(position + 27 + len(table), 8)
         position += 27 + len(table) + sum(table)
-        stream.add(page, position <= content.size)
+        stream.add(page, body, position <= content.size)
     return [*file_parts, stream.part(content, content.size)]

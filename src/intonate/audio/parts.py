@@ -30,7 +30,7 @@ def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
     while True:
         split = SPLITTERS.get(kind.name) if kind else None
         parts = (split(content, start) if split else []) or [Part(start, content.size)]
-        found += [part._replace(kind=kind) for part in parts]
+        found += [part._replace(kind=part.kind or kind) for part in parts]
         start = next_file(content, found[-1].end)
         if start < 0 or len(found) >= MOST_PARTS:
             return found

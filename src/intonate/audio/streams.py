@@ -5,8 +5,10 @@ libsndfile is given a stream, never a path: given a path it takes any text named
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import io
+import itertools
 import os
 import re
 import stat
@@ -127,6 +129,7 @@ class Part(NamedTuple):
         kind: what it is; None where only libsndfile may know.
         doubt: how its header contradicts its sound, as the end of a sentence about it; "" where it does not, or where
             that is for `doubts` to find.
+        holes: [start, end) of what is left out in the middle, in the order of the file.
     """
 
     start: int
@@ -136,6 +139,13 @@ class Part(NamedTuple):
     least: int = 0
     kind: kinds.Kind | None = None
     doubt: str = ""
+    holes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stretches(self) -> list[tuple[int, int]]:
+        """[start, end) of what is read of it."""
+        starts, ends = zip(*self.holes, strict=True) if self.holes else ((), ())
+        return list(zip((self.start, *ends), (*starts, self.end), strict=True))
 
 
 # More parts than this are no joined file but an accident (or an attack).
@@ -172,8 +182,8 @@ class Content:
     def view(self, part: Part) -> BinaryIO:
         """A part as a stream of its own."""
         if part.end - part.start <= BLOCK_BYTES:
-            return _InMemoryView(part.head + self.read(part.start, part.end - part.start))
-        return cast(BinaryIO, View(self.stream, part.start, part.end, part.head))
+            return _InMemoryView(part.head + b"".join(self.read(start, end - start) for start, end in part.stretches))
+        return cast(BinaryIO, View(self.stream, part.stretches, part.head))
 
     def find(self, pattern: bytes, position: int = 0, end: int | None = None) -> int:
         """Where `pattern` first occurs as a whole in [position, end); -1 where it does not."""
@@ -199,15 +209,16 @@ class _InMemoryView(io.BytesIO):
 
 
 class View:
-    """A stretch [start, end) of a stream as a stream of its own, after `head`, which stands before it.
+    """Stretches [start, end) of a stream as a stream of its own, after `head`, which stands before them.
 
     Decoders ask for a few bytes at a time, so it reads ahead. Seeking never fails: damaged headers ask for places
     before the start.
     """
 
-    def __init__(self, stream: BinaryIO, start: int, end: int, head: bytes = b"") -> None:
-        self._stream, self._start, self._head = stream, start, head
-        self._size = len(head) + end - start
+    def __init__(self, stream: BinaryIO, stretches: list[tuple[int, int]], head: bytes = b"") -> None:
+        self._stream, self._stretches, self._head = stream, stretches, head
+        # Where each stretch begins in the view, and where the last one ends.
+        *self._places, self._size = itertools.accumulate((end - start for start, end in stretches), initial=len(head))
         self._position = 0
         self._block, self._block_position = b"", 0
 
@@ -233,9 +244,18 @@ class View:
 
     def _fill(self, size: int) -> None:
         """Read `size` bytes from here on."""
-        head_bytes = self._head[self._position : self._position + size]
-        self._stream.seek(self._start + self._position + len(head_bytes) - len(self._head))
-        self._block, self._block_position = head_bytes + self._stream.read(size - len(head_bytes)), self._position
+        block = self._head[self._position : self._position + size]
+        while len(block) < size:
+            position = self._position + len(block)
+            number = bisect.bisect_right(self._places, position) - 1
+            start, end = self._stretches[number]
+            start += position - self._places[number]
+            self._stream.seek(start)
+            data = self._stream.read(min(size - len(block), end - start))
+            if not data:
+                break
+            block += data
+        self._block, self._block_position = block, self._position
 
     def tell(self) -> int:
         return self._position

@@ -23,17 +23,10 @@ _ASF_DATA = b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
 UNKNOWN_SIZES = (0, 0xFFFF_FFFF)
 
 
-def is_closed(kind: str, head: bytes) -> bool:
-    """Whether the lengths in the header of an AVI or ASF file are its own, and not what was guessed before its end.
-
-    Args:
-        kind: the kind's name.
-        head: its first 64 KiB.
-    """
-    if kind == "avi":
-        return int.from_bytes(head[4:8], "little") not in UNKNOWN_SIZES
+def is_closed_asf(head: bytes) -> bool:
+    """Whether the length in the header of an ASF file (its first 64 KiB) is its own, not guessed before its end."""
     properties = head.find(_ASF_PROPERTIES)
-    return kind != "asf" or properties < 0 or not int.from_bytes(head[properties + 88 : properties + 92], "little") & 1
+    return properties < 0 or not int.from_bytes(head[properties + 88 : properties + 92], "little") & 1
 
 
 def matroska_end(content: Content, start: int, end: int) -> int:

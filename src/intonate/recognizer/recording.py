@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from intonate.audio import decode, segments
 from intonate.audio.decode import Sound, Source
+from intonate.audio.streams import open_stream
 from intonate.errors import AudioError
 from intonate.schema import Pool
 
@@ -84,22 +87,33 @@ def file_of(source: Source) -> str:
     return "" if name.startswith("<") and not isinstance(source, str | os.PathLike) else name
 
 
-def can_be_read_twice(source: Source) -> bool:
-    """Whether decoding it a second time gives the same: anything but a pipe or socket that is open already."""
-    source = source.source if isinstance(source, Sound) else source
-    if not hasattr(source, "read"):
-        return True
-    seekable = getattr(source, "seekable", None)
-    return bool(seekable and seekable())
+class _KeptPipe(io.BytesIO):
+    """What came through a pipe, under the name of that (`decode.name_of`)."""
+
+    name: str
 
 
 def repeatable(source: Source) -> Source:
-    """The source, in memory where it could not be read a second time."""
-    if can_be_read_twice(source):
+    """The source; one that could not be read a second time (a pipe or a socket, open or by its path) in memory.
+
+    Raises:
+        AudioError: it cannot be read, or holds too much.
+    """
+    sound = source if isinstance(source, Sound) else Sound(source)
+    if _can_be_read_twice(sound.source):
         return source
-    if isinstance(source, Sound):
-        return dataclasses.replace(source, source=source.source.read())  # type: ignore[union-attr]
-    return source.read()  # type: ignore[union-attr]
+    with contextlib.ExitStack() as stack:
+        name = decode.name_of(sound.source)
+        kept_pipe = _KeptPipe(open_stream(sound.source, name, stack).read())
+        kept_pipe.name = name
+    return dataclasses.replace(sound, source=kept_pipe)
+
+
+def _can_be_read_twice(source: object) -> bool:
+    if isinstance(source, str | os.PathLike):
+        return os.path.isfile(source) or os.path.isdir(source) or not os.path.exists(source)
+    seekable = getattr(source, "seekable", None)
+    return not hasattr(source, "read") or bool(seekable and seekable())
 
 
 def with_bar(sources: Iterable[Source], is_shown: bool = True) -> Iterator[Source]:
