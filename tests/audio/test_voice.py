@@ -8,7 +8,7 @@ import tiny
 
 from intonate.audio.decode import load
 from intonate.audio.resample import resample
-from intonate.audio.voice import has_voice, level_dbfs, unvoiced_label, voice_frames
+from intonate.audio.voice import has_voice, level_dbfs, recording_detector, unvoiced_label, voice_frames
 
 RATE = 16_000
 SHARED = Path(__file__).parents[3] / "shared"
@@ -115,6 +115,18 @@ def test_a_soft_voice_behind_a_loud_beep_is_heard(softer_db):
         frames = voice_frames(np.concatenate([beep, pause, soft]), RATE)
         assert not frames[:150].any(), path.name
         assert frames[200:].mean() > 0.1, path.name
+
+
+def test_windows_of_a_recording_in_memory_have_what_was_found_in_it():
+    waveform = np.concatenate([np.zeros(4_000, np.float32), tiny.speech(2.3), np.zeros(7_123, np.float32)])
+    detect, told, end = recording_detector(waveform, 16_000), np.zeros(-(-len(waveform) // 160), np.bool_), 0
+    for start in range(0, len(waveform) - 16_000, 8_000):
+        last = len(waveform) if start + 24_000 > len(waveform) else start + 16_000
+        told[start // 160 : -(-last // 160)] = detect(waveform[start:last], last - end)
+        end = last
+    assert end == len(waveform)
+    assert told.any()
+    assert (told == voice_frames(waveform, 16_000)).all()
 
 
 def test_a_word_alone():

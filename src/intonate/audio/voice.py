@@ -69,6 +69,16 @@ def detector(name: str | None, sample_rate_hz: int) -> Detector:
     return Energy(sample_rate_hz) if name == "energy" else Neural(sample_rate_hz)
 
 
+def recording_detector(waveform: Waveform | None, sample_rate_hz: int) -> Detector:
+    """A detector for the windows of a recording: what `voice_frames` finds in it, or in a stream where it is too long.
+
+    Args:
+        waveform: (samples,) float32, all of the recording; None where it is not in memory.
+        sample_rate_hz: its rate.
+    """
+    return detector(None, sample_rate_hz) if waveform is None else _Found(waveform, sample_rate_hz)
+
+
 def voice_frames(waveform: Waveform, sample_rate_hz: int) -> NDArray[np.bool_]:
     """Whether somebody speaks, per 10 ms of a recording: (ceil(samples / 10 ms),) bool.
 
@@ -144,3 +154,18 @@ class Energy:
 
     def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
         return speech_frames(window, self._rate_hz)
+
+
+class _Found:
+    """What was found in a recording as a whole, told window by window."""
+
+    name, least_s = "neural", LEAST_SPEECH_S
+
+    def __init__(self, waveform: Waveform, sample_rate_hz: int) -> None:
+        self._frames, self._rate_hz, self._end = voice_frames(waveform, sample_rate_hz), sample_rate_hz, 0
+
+    def __call__(self, window: Waveform, new_samples: int) -> NDArray[np.bool_]:
+        self._end += new_samples
+        hop = round(HOP_S * self._rate_hz)
+        first = (self._end - len(window)) // hop
+        return self._frames[first : first - (-len(window) // hop)]

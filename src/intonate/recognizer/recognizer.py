@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.decode import Source, Waveform
 from intonate.audio.energy import HOP_S
-from intonate.audio.voice import NOISE, detector, has_voice, level_dbfs, unvoiced_label
+from intonate.audio.voice import NOISE, has_voice, level_dbfs, recording_detector, unvoiced_label
 from intonate.cancellation import check
 from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.frame_memory import FrameMemory
@@ -278,7 +278,7 @@ class Recognizer(Described):
                 if waveform is not None and not request.timeline:
                     self._clip_if_heard(waveform, request, speaker)
                 else:
-                    for _ in self._windows_with_clips(blocks, request, speaker):
+                    for _ in self._windows_with_clips(blocks, request, speaker, waveform):
                         pass
         return speaker
 
@@ -297,10 +297,10 @@ class Recognizer(Described):
         if waveform is not None and not request.timeline:
             clip, label = self._clip_if_heard(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
             return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
-        windows = list(self._with_probabilities(self._windows_with_clips(blocks, request, speaker), request.batch_size))
+        clips = self._windows_with_clips(blocks, request, speaker, waveform)
+        windows = list(self._with_probabilities(clips, request.batch_size))
         probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-        dimensions_of_output = partial(dimensions_of, self.spec)
-        segments = segments_of(windows, self.spec, request.scores, dimensions_of_output)
+        segments = segments_of(windows, self.spec, request.scores, partial(dimensions_of, self.spec))
         mean = np.mean(probabilities, axis=0) if probabilities else None
         request = own_words.with_transcript(request, self._model, source)
         answer = prediction(self.spec, file, mean, segments, request, tuple(warnings))
@@ -308,15 +308,15 @@ class Recognizer(Described):
         return dataclasses.replace(answer, familiarity=float(np.mean(familiarities)) if familiarities else None)
 
     def _windows_with_clips(
-        self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics
+        self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics, whole: Waveform | None = None
     ) -> Iterator[tuple[Window, SpeechClip | None]]:
-        """The windows of a recording, and their clips where there is something to hear.
+        """The windows of a recording (`whole` where it is in memory), and their clips where there is something to hear.
 
         Overlapping windows hold the same speech twice: one that begins before the last counted one has ended is
         normalised with itself in the statistics, but not counted in those of the windows after it.
         """
         rate_hz, counted_end_s, detected_end_s = self.spec.sample_rate_hz, 0.0, 0.0
-        detect, frames = detector(None, rate_hz), FrameMemory()
+        detect, frames = recording_detector(whole, rate_hz), FrameMemory()
         for start_s, waveform in recording.windows(blocks, rate_hz, self.spec.pool):
             end_s = start_s + len(waveform) / rate_hz
             is_counted = start_s >= counted_end_s
