@@ -7,6 +7,7 @@ channels are compared, in pieces of `PIECE_S`, before they are added.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -45,20 +46,10 @@ class Downmix:
 
     def mono(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Blocks (samples, channels) as blocks (samples,)."""
-        pending_blocks: list[Block] = []
-        pending_samples, piece_samples = 0, round(PIECE_S * self._rate_hz)
-        for block in blocks:
-            self._channel_count = block.shape[1]
-            if self._channel_count == 1:
-                yield block[:, 0]
-                continue
-            pending_blocks.append(block)
-            pending_samples += len(block)
-            if pending_samples >= piece_samples:
-                yield self._mix_piece(np.concatenate(pending_blocks))
-                pending_blocks, pending_samples = [], 0
-        if pending_samples:
-            yield self._mix_piece(np.concatenate(pending_blocks))
+        for channels, group in itertools.groupby(blocks, lambda block: block.shape[1]):
+            self._channel_count = max(self._channel_count, channels)
+            mix = self._mix if channels > 1 else self._single
+            yield from mix(group)
 
     def warnings(self) -> list[str]:
         """A sentence each about channels that were turned, left out, or hold different sounds."""
@@ -79,6 +70,25 @@ class Downmix:
         if self._has_different_sounds:
             sentences.append(f"{self._name}: its channels hold different sounds, and were mixed into one")
         return sentences
+
+    def _single(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            self._samples += len(block)
+            self._channels_in_mix.update({0} if block.any() else ())
+            yield block[:, 0]
+
+    def _mix(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Blocks of as many channels each."""
+        pending_blocks: list[Block] = []
+        pending_samples, piece_samples = 0, round(PIECE_S * self._rate_hz)
+        for block in blocks:
+            pending_blocks.append(block)
+            pending_samples += len(block)
+            if pending_samples >= piece_samples:
+                yield self._mix_piece(np.concatenate(pending_blocks))
+                pending_blocks, pending_samples = [], 0
+        if pending_samples:
+            yield self._mix_piece(np.concatenate(pending_blocks))
 
     def _mix_piece(self, piece: Block) -> Block:
         """One piece (samples, channels) as (samples,)."""

@@ -27,10 +27,11 @@ class Reader:
     Attributes:
         name: what messages call it.
         sample_rate_hz: its own rate.
-        channels: how many.
+        channels: how many; the most of its parts, where it was joined from several.
         frames: samples per channel as the header claims; None where it does not say.
         format: e.g. `WAV`, `FLAC`, `matroska`, `array`.
-        chunks: `chunks(first_frame)` yields (samples, channels) float32, full scale ±1, about `CHUNK_SAMPLES` each.
+        chunks: `chunks(first_frame)` yields (samples, channels) float32, full scale ±1, about `CHUNK_SAMPLES` each;
+            where the channels change along the way, so do the blocks.
         warnings: sentences about what was not heard; complete once `chunks` has come to its end.
     """
 
