@@ -67,6 +67,29 @@ def test_a_voice_far_softer_than_the_other_is_no_empty_channel(speech: np.ndarra
     assert warnings == ["<array>: channel 2 is silent, and left out of the mix"]
 
 
+@pytest.mark.parametrize("hz", [0, 50, 7_500])
+def test_what_channels_share_beside_the_voice_does_not_hide_its_phase(speech: np.ndarray, hz: int) -> None:
+    """An offset, the hum of the mains, a whistle: as loud as the voice, or louder."""
+    level = 2 * float(np.sqrt(np.mean(speech**2)))
+    shared = (level * np.cos(2 * np.pi * hz * np.arange(len(speech)) / RATE_HZ)).astype(np.float32)
+    mono, warnings = mixed(speech + shared, shared - speech)
+    is_loud = np.abs(speech) > level
+    assert np.linalg.norm((mono - speech)[is_loud]) < 0.1 * np.linalg.norm(speech)
+    assert warnings == ["<array>: channel 2 is in opposite phase to channel 1, and turned before the mix"]
+
+
+@pytest.mark.parametrize("levels", [(1.0, 0.5), (1.0, 2.0), (1.0, -2.0), (0.001, 1.0)])
+@pytest.mark.parametrize("delay_s", [-0.02, 0.0002, 0.001, 0.015])
+def test_one_voice_a_little_later_in_one_channel_is_no_other_voice(
+    speech: np.ndarray, delay_s: float, levels: tuple[float, float]
+) -> None:
+    channels = [speech * np.float32(levels[0]), np.roll(speech, round(delay_s * RATE_HZ)) * np.float32(levels[1])]
+    mono, warnings = mixed(*channels)
+    # Both in a sum would be a comb: the louder one is heard.
+    np.testing.assert_allclose(mono, channels[int(np.argmax(np.abs(levels)))], rtol=1e-5)
+    assert warnings == []
+
+
 def test_an_empty_channel_does_not_halve_the_other(speech: np.ndarray) -> None:
     for other in (np.zeros_like(speech), noise(len(speech), 1e-6)):
         mono, warnings = mixed(other, speech)
