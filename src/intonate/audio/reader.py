@@ -63,6 +63,15 @@ def check_rate(rate_hz: Any, name: str) -> int:
     )
 
 
+def is_narrow(lowest: int, highest: int) -> bool:
+    """Whether integers of 32 bits from `lowest` to `highest` are most likely of 16 bits: they would be silence."""
+    return 1 < highest < 2**15 and lowest >= -(2**15)
+
+
+def narrow_warning(name: str, highest: int) -> str:
+    return f"{name} holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
+
+
 def shortfall(name: str, heard_s: float, promised_s: float) -> str:
     """The warning about a sound that is not whole: what was decoded, and what its header promises, seconds.
 

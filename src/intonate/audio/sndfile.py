@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
-from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
+from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, is_narrow, narrow_warning, shortfall
 from intonate.errors import AudioError
 
 # libsndfile's word for "the header does not say how many" is 2^63 - 1.
@@ -90,8 +90,12 @@ def open_sndfile(
 
     def chunks(first_frame: int) -> Iterator[Block]:
         counts = _DecodingCounts()
+        highest = _narrow_highest(source) if subtype == "PCM_32" and frames is not None else 0
+        if highest:
+            warnings.append(narrow_warning(name, highest))
         try:
-            yield from _decoded_blocks(source, first_frame, frames is not None, counts)
+            blocks = _decoded_blocks(source, first_frame, frames is not None, counts)
+            yield from ((block * np.float32(2**16) for block in blocks) if highest else blocks)
         except soundfile.LibsndfileError as error:
             second = f"second {first_frame / rate:g}"
             raise AudioError(f"{name} is damaged: {second} of it cannot be reached") from error
@@ -195,6 +199,17 @@ def _decoded_blocks(
         position, gap = position + leap, gap + leap
         counts.has_gaps = True
         source.reopen(min(position, total))
+
+
+def _narrow_highest(source: _ReopenableFile) -> int:
+    """The highest of integers of 32 bits that are most likely of 16 bits; 0 where a sample shows that they are not."""
+    lowest = highest = 0
+    for block in _decoded_blocks(source, 0, True, _DecodingCounts()):
+        lowest, highest = min(lowest, round(block.min() * 2.0**31)), max(highest, round(block.max() * 2.0**31))
+        if lowest < -(2**15) or highest >= 2**15:
+            break
+    source.reopen(0)
+    return highest if is_narrow(lowest, highest) else 0
 
 
 def _read_chunk(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:
