@@ -58,6 +58,7 @@ _MAGIC_PATTERNS: tuple[tuple[int, bytes, Kind], ...] = (
     (4, rb"G.{191}G.{191}G", Kind("mpegts", "mpegts")),  # m2ts
     (0, rb"\x0b\x77", Kind("ac3", "ac3")),
     (0, rb"\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\0|\xff\x1f\0\xe8", Kind("dts", "dts")),
+    (0, rb"\x72\xf8\x1f\x4e", Kind("spdif", "spdif")),  # AC-3 or DTS as it goes through a digital cable
     (0, rb"wvpk", Kind("wavpack", "wv")),
     (0, rb"[\x01-\xff]?ds[s2]", Kind("dss", "dss")),  # dictation machines
     (0, rb"Creative Voice File", Kind("voc", "voc")),  # libsndfile takes the heads of its blocks for samples
