@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, TypeAlias
 
 from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
-from intonate.audio.doubts import doubt
+from intonate.audio.doubts import doubt, protection
 from intonate.audio.media import open_media
 from intonate.audio.raw import open_raw
 from intonate.audio.reader import Block, Reader, check_rate
@@ -110,6 +110,8 @@ def _check_only_track(track: int | None, name: str) -> None:
 
 def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, and a word about a header that contradicts itself."""
+    if text := protection(content, part):
+        raise AudioError(f"{name} {text}")
     reader = _open_decoder(content, part, name, track, stack)
     if text := doubt(content, part):
         reader.warnings.append(f"{name} {text}")
