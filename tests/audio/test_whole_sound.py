@@ -178,6 +178,17 @@ def test_what_stands_behind_the_sound_is_no_sound(chunk: bytes) -> None:
     assert len(heard(wav() + chunk)[0]) == len(chirp())
 
 
+@pytest.mark.parametrize("between", [b"", b"LIST\x04\0\0\0INFO"])
+def test_each_chunk_of_samples_of_a_wav_is_heard(between: bytes) -> None:
+    first = wav()
+    data = first + between + first[first.find(b"data") :]
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    samples, warnings = heard(data)
+    assert warnings == []
+    np.testing.assert_array_equal(samples, np.tile(heard(first)[0], 2))
+    assert heard(data[: -2 * RATE_HZ])[1] == ["<bytes> is damaged or cut off: 2.00 s of 3.00 s were heard"]
+
+
 def test_comfort_noise_of_a_telephone_is_heard_as_silence(tmp_path: Path) -> None:
     """AMR as phones make it: half a second of tone, a second of nothing, and again (made by sox)."""
     import shutil
