@@ -285,7 +285,11 @@ FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
     ("source", "message"),
     [
         (b"", "<bytes> is empty (0 bytes)"),
-        (b"not a sound at all", "<bytes> is not audio in a format that is known (Format not recognised)"),
+        (
+            b"not a sound at all",
+            "<bytes> is not audio in a format that is known (Format not recognised); if a player plays it, convert it "
+            "first, e.g. by ffmpeg",
+        ),
         (HEADER, "<bytes> holds no samples"),
         (io.BytesIO(b""), "<file> is empty (0 bytes)"),
         (OpenSound(), "OpenSound is not a source of sound, expected a path, bytes, a binary file or (array, rate)"),

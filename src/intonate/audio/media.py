@@ -327,7 +327,10 @@ def _decoders(av: Any, track: _Track) -> tuple[Any, Any]:
         AudioError: the codec is not among `CODECS`.
     """
     context = track.stream.codec_context
-    codec = context.name if context else "nothing that is known"
+    if not context:
+        known = "is coded as nothing that FFmpeg knows, such as floats of 16 bits"
+        raise AudioError(f"{track.name} {known}; write it anew as PCM of 16 bits or floats of 32")
+    codec = context.name
     if codec not in CODECS:
         raise AudioError(f"{track.name} is coded as {codec}, which is not read; convert it first, e.g. by ffmpeg")
     if codec in MARKING_CODECS:

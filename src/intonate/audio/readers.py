@@ -85,6 +85,8 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         starts = (mp3.first_frame(content, place) for place in ([mpeg.ID3_HEAD_BYTES] if start else []) + [start])
         if (sync := next((place for place in starts if place is not None), None)) is not None:
             start, kind = sync, kinds.MP3
+        elif head and not any(head):
+            raise AudioError(f"{name} {kinds.ZEROS}")
     pieces = parts.of(content, kind, start)
     is_broken_tag = start > tag_end == 0 and head[:3] == b"ID3"
     if is_broken_tag or (

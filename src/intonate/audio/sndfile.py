@@ -40,6 +40,7 @@ LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 # Words in libsndfile's errors that blame the codec, and not the file.
 CODING_WORDS = ("encoding", "unsupported", "unimplemented", "not implemented")
 NO_KNOWN_FORMAT = "is not audio in a format that is known"
+CONVERT = "; if a player plays it, convert it first, e.g. by ffmpeg"
 
 
 class UnknownFormatError(AudioError):
@@ -144,7 +145,9 @@ class _ReopenableFile:
             is_known_format = "Format not recognised" not in error.error_string
             problem = "is damaged: its header cannot be read" if is_known_format else NO_KNOWN_FORMAT
             is_coding = any(word in reason.lower() for word in CODING_WORDS)
-            raise UnknownFormatError(f"{name} {problem} ({reason})", is_coding) from error
+            raise UnknownFormatError(
+                f"{name} {problem} ({reason}){'' if is_known_format else CONVERT}", is_coding
+            ) from error
 
     def _open(self) -> soundfile.SoundFile:
         self._view.seek(0)
