@@ -505,7 +505,7 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
 def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
     from intonate.terminal import listen as module
 
-    def interrupted(file, real_time):
+    def interrupted(file, real_time, warnings):
         yield talk(2.0, -1.5, hiss=0.1)
         raise KeyboardInterrupt
 
