@@ -183,6 +183,18 @@ def test_integers_of_16_bits_in_wider_ones_are_heard_and_told() -> None:
     np.testing.assert_array_equal(load((samples.astype(np.int32), 16_000)), load((samples, 16_000)))
     quiet = np.round(tone() * 2**20).astype(np.int32)  # -66 dBFS
     np.testing.assert_allclose(load((quiet, 16_000)), quiet / 2**31, atol=1e-9)
+    for kind in ("WAV", "AIFF"):
+        warnings: list[str] = []
+        file = encoded(samples.astype(np.int32), kind=kind, subtype="PCM_32")
+        np.testing.assert_array_equal(load(file, warnings=warnings), load((samples, 16_000)))
+        np.testing.assert_array_equal(load(file, start_s=0.5), load((samples[8_000:], 16_000)))
+        assert warnings == [
+            f"<bytes> holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
+        ]
+        np.testing.assert_allclose(load(encoded(quiet, kind=kind, subtype="PCM_32")), quiet / 2**31, atol=1e-9)
+    silence: list[str] = []
+    assert not load(encoded(np.zeros(16_000, np.int32), subtype="PCM_32"), warnings=silence).any()
+    assert silence == []
 
 
 def test_either_axis_may_be_the_channels() -> None:
@@ -273,7 +285,11 @@ FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
     ("source", "message"),
     [
         (b"", "<bytes> is empty (0 bytes)"),
-        (b"not a sound at all", "<bytes> is not audio in a format that is known (Format not recognised)"),
+        (
+            b"not a sound at all",
+            "<bytes> is not audio in a format that is known (Format not recognised); if a player plays it, convert it "
+            "first, e.g. by ffmpeg",
+        ),
         (HEADER, "<bytes> holds no samples"),
         (io.BytesIO(b""), "<file> is empty (0 bytes)"),
         (OpenSound(), "OpenSound is not a source of sound, expected a path, bytes, a binary file or (array, rate)"),

@@ -98,6 +98,15 @@ def test_a_movie_whose_clock_is_wrong(name: str) -> None:
     assert "has no clock" in with_clock[0]
 
 
+@pytest.mark.parametrize("coding", ["aac", "alac"])
+def test_a_movie_whose_sound_is_encrypted_is_refused(coding: str) -> None:
+    key = "76a6c65c5ea762046bd749a2e632ccbb"
+    encryption = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", key)
+    data = recording(f"protected-{coding}.mp4", "-c:a", coding, *encryption)
+    with pytest.raises(AudioError, match=r"^<bytes> is protected \(DRM\): its sound is encrypted .*; give a copy"):
+        load(data)
+
+
 def test_an_mp3_whose_header_promises_too_little() -> None:
     data = bytearray(recording("doubt.mp3"))
     frames = data.find(b"Info") + 8

@@ -1,12 +1,18 @@
 """Several channels as one: nothing that is said on any of them is lost."""
 
+import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from intonate.audio.decode import load
+from intonate.audio.decode import Sound, load
+
+sys.path.insert(0, str(Path(__file__).parent))
+from recordings import convert, folder
 
 RATE_HZ = 16_000
 CLIP = Path(__file__).parents[3] / "shared/corpora/ravdess/Actor_09/03-01-05-02-01-01-09.flac"
@@ -61,6 +67,29 @@ def test_a_voice_far_softer_than_the_other_is_no_empty_channel(speech: np.ndarra
     assert warnings == ["<array>: channel 2 is silent, and left out of the mix"]
 
 
+@pytest.mark.parametrize("hz", [0, 50, 7_500])
+def test_what_channels_share_beside_the_voice_does_not_hide_its_phase(speech: np.ndarray, hz: int) -> None:
+    """An offset, the hum of the mains, a whistle: as loud as the voice, or louder."""
+    level = 2 * float(np.sqrt(np.mean(speech**2)))
+    shared = (level * np.cos(2 * np.pi * hz * np.arange(len(speech)) / RATE_HZ)).astype(np.float32)
+    mono, warnings = mixed(speech + shared, shared - speech)
+    is_loud = np.abs(speech) > level
+    assert np.linalg.norm((mono - speech)[is_loud]) < 0.1 * np.linalg.norm(speech)
+    assert warnings == ["<array>: channel 2 is in opposite phase to channel 1, and turned before the mix"]
+
+
+@pytest.mark.parametrize("levels", [(1.0, 0.5), (1.0, 2.0), (1.0, -2.0), (0.001, 1.0)])
+@pytest.mark.parametrize("delay_s", [-0.02, 0.0002, 0.001, 0.015])
+def test_one_voice_a_little_later_in_one_channel_is_no_other_voice(
+    speech: np.ndarray, delay_s: float, levels: tuple[float, float]
+) -> None:
+    channels = [speech * np.float32(levels[0]), np.roll(speech, round(delay_s * RATE_HZ)) * np.float32(levels[1])]
+    mono, warnings = mixed(*channels)
+    # Both in a sum would be a comb: the louder one is heard.
+    np.testing.assert_allclose(mono, channels[int(np.argmax(np.abs(levels)))], rtol=1e-5)
+    assert warnings == []
+
+
 def test_an_empty_channel_does_not_halve_the_other(speech: np.ndarray) -> None:
     for other in (np.zeros_like(speech), noise(len(speech), 1e-6)):
         mono, warnings = mixed(other, speech)
@@ -98,3 +127,66 @@ def test_noise_on_all_channels_is_averaged() -> None:
     mono, warnings = mixed(left, right)
     np.testing.assert_allclose(mono, (left + right) / 2, atol=1e-6)
     assert warnings == []
+
+
+# ------------------------------------------------------------------------------------------------ joined files
+
+TURNED = "<bytes>: channel 2 is in opposite phase to channel 1, and turned before the mix"
+
+
+def written(*channels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack(channels, axis=1), RATE_HZ, format="WAV")
+    return buffer.getvalue()
+
+
+def as_kind(data: bytes, name: str, *arguments: str) -> bytes:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    source = folder() / f"{name}.wav"
+    source.write_bytes(data)
+    return convert(source, name, *arguments)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aac", "ts"])
+def test_channels_that_join_later_are_mixed_as_they_are(speech: np.ndarray, suffix: str) -> None:
+    mono, stereo = written(speech), written(speech, -speech)
+    if suffix != "wav":
+        mono, stereo = as_kind(mono, f"mono.{suffix}"), as_kind(stereo, f"opposite.{suffix}")
+    for parts in ((mono, stereo), (stereo, mono)):
+        warnings: list[str] = []
+        sound = load(b"".join(parts), RATE_HZ, warnings=warnings)
+        assert len(sound) / len(speech) == pytest.approx(2, abs=0.06)
+        for half in (sound[: len(speech)], sound[-len(speech) :]):
+            assert np.linalg.norm(half) > 0.9 * np.linalg.norm(speech)
+        assert warnings == [TURNED]
+
+
+def test_each_channel_of_a_call_behind_a_prompt_is_there(speech: np.ndarray) -> None:
+    left, right = speech, np.roll(speech, RATE_HZ // 2)
+    data = written(speech) + written(left, right)
+    for channel, voice in ((1, left), (2, right)):
+        sound = load(Sound(data, channel=channel), RATE_HZ)
+        np.testing.assert_allclose(sound, np.concatenate([speech, voice]), atol=1e-4)
+    assert load_with_warnings(data) == ["<bytes>: its channels hold different sounds, and were mixed into one"]
+
+
+def load_with_warnings(source: bytes | Sound) -> list[str]:
+    warnings: list[str] = []
+    load(source, RATE_HZ, warnings=warnings)
+    return warnings
+
+
+def test_channels_of_one_stream_that_come_too_late_to_be_chosen_are_told(speech: np.ndarray) -> None:
+    parts = [as_kind(written(*[speech] * channels), f"{channels}.aac") for channels in (1, 2)]
+    warnings = load_with_warnings(Sound(b"".join(parts), channel=1))
+    assert len(warnings) == 1
+    assert "changes from 1 to 2 channels: what the others hold was not heard" in warnings[0]
+
+
+def test_a_track_in_opposite_phase_is_one_in_which_somebody_speaks(speech: np.ndarray) -> None:
+    other = folder() / "one-channel.wav"
+    other.write_bytes(written(speech))
+    data = as_kind(written(speech, -speech), "opposite.mkv", "-i", str(other), "-map", "0", "-map", "1", "-c:a", "flac")
+    warnings = load_with_warnings(data)
+    assert "track 1 was heard" in warnings[0]
+    assert warnings[1:] == [TURNED]

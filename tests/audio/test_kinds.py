@@ -1,6 +1,7 @@
 """What a file is, by its first bytes; and what it is instead of a sound."""
 
 import base64
+import codecs
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from intonate.audio.listing import listing
 from intonate.errors import AudioError
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:c6f9\nsize 72862\n"
+WAVE = b"RIFF\x40\x01\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\0\x01\0\0" + bytes(256)
 
 
 def written(path: Path) -> bytes:
@@ -35,6 +37,14 @@ def written(path: Path) -> bytes:
         ("a.silk", b"\x02#!SILK_V3" + bytes(60), "is SILK"),
         ("a.mp4", b"\0\0\0\x68moof" + bytes(200), "is a later piece of an MP4 recording"),
         ("blob", b"\x1f\x43\xb6\x75\x01\xff" + bytes(200), "is a later piece of a WebM recording"),
+        ("a.wav", bytes(20_000), "begins with zeros where its header should be: a recording, a copy or a download"),
+        (
+            "a.wav",
+            codecs.BOM_UTF8 + WAVE,
+            "was written as text: a mark of UTF-8 (BOM) stands before wav; write it anew",
+        ),
+        ("a.wav", WAVE.hex().encode(), "is text: wav in hexadecimal; decode it first, e.g. with: xxd -r -p"),
+        ("a.wav", WAVE.hex("\n", 30).encode(), "is text: wav in hexadecimal; decode it first, e.g. with: xxd -r -p"),
         ("call.ulaw", bytes(range(128, 256)) * 20, r"--raw ulaw:8000"),
         ("call.sln16", bytes(range(128, 256)) * 20, r"--raw s16le:16000"),
         ("call.vox", bytes(range(128, 256)) * 20, r"--raw vox:8000"),
@@ -47,6 +57,13 @@ def test_what_is_no_sound_is_named_with_a_way_out(tmp_path: Path, name: str, con
         load(path)
     assert message in str(caught.value)
     assert str(caught.value).startswith(str(path))
+
+
+def test_samples_that_no_decoder_knows_are_named_with_a_way_out() -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    halves = WAVE.replace(b"\x10\0\0\0\x01\0", b"\x10\0\0\0\x03\0")  # floats, of 16 bits
+    with pytest.raises(AudioError, match=r"^<bytes> is coded as nothing that FFmpeg knows, .*; write it anew as PCM"):
+        load(halves)
 
 
 def test_a_later_piece_of_a_browser_recording_is_known_wherever_it_was_cut() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,17 @@ def test_what_stands_behind_the_sound_is_no_sound(chunk: bytes) -> None:
     assert len(heard(wav() + chunk)[0]) == len(chirp())
 
 
+@pytest.mark.parametrize("between", [b"", b"LIST\x04\0\0\0INFO"])
+def test_each_chunk_of_samples_of_a_wav_is_heard(between: bytes) -> None:
+    first = wav()
+    data = first + between + first[first.find(b"data") :]
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    samples, warnings = heard(data)
+    assert warnings == []
+    np.testing.assert_array_equal(samples, np.tile(heard(first)[0], 2))
+    assert heard(data[: -2 * RATE_HZ])[1] == ["<bytes> is damaged or cut off: 2.00 s of 3.00 s were heard"]
+
+
 def test_comfort_noise_of_a_telephone_is_heard_as_silence(tmp_path: Path) -> None:
     """AMR as phones make it: half a second of tone, a second of nothing, and again (made by sox)."""
     import shutil
@@ -235,6 +247,31 @@ def test_nothing_valid_is_called_damaged(name: str, arguments: tuple[str, ...]) 
     assert warnings == []
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
     assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+
+
+@pytest.mark.parametrize("silence", [0, 20_000])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("a.dts", ("-c:a", "dca", "-strict", "-2")),
+        ("b.ac3", ("-c:a", "ac3")),
+        ("a.spdif", ("-c:a", "ac3", "-f", "spdif")),
+    ],
+)
+def test_a_coded_stream_in_place_of_the_samples_of_a_wav_is_decoded(
+    name: str, arguments: tuple[str, ...], silence: int
+) -> None:
+    pytest.importorskip("av", reason="PyAV is not installed (extra `media`)")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((2, 2, 48_000, 0, "NONE", ""))
+        file.writeframes(bytes(silence) + recording(name, *arguments, "-ar", "48000", "-ac", "2"))
+    data = buffer.getvalue()
+    samples, warnings = heard(data + b"LIST\x04\0\0\0INFO")
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
+    assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=150)
+    assert len(heard(data[: len(data) // 2])[1]) == 1
 
 
 def test_tags_before_the_sound_do_not_hide_what_it_is() -> None:

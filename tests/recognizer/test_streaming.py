@@ -444,6 +444,17 @@ def test_listen_to_a_file(tmp_path, tiny_model, capsys):
     assert "silence" in lines[-1]
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_listen_tells_at_the_end_what_was_not_heard(tmp_path, tiny_model, capsys, shown):
+    from intonate.terminal.listen import listen
+
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, talk(2.0), RATE)
+    path.write_bytes(path.read_bytes()[:-RATE])
+    listen(model=str(tiny_model), file=str(path), real_time=False, console=terminal(io.StringIO(), shown))
+    assert capsys.readouterr().err == f"intonate: {path} is damaged or cut off: 1.50 s of 2.00 s were heard\n"
+
+
 def terminal(out, shown=True):
     return Console(file=out, force_terminal=shown, width=80, legacy_windows=False)
 
@@ -494,7 +505,7 @@ def test_listen_writes_down_each_utterance(tmp_path, tiny_model, shown):
 def test_what_was_heard_outlives_ctrl_c(tiny_model, monkeypatch):
     from intonate.terminal import listen as module
 
-    def interrupted(file, real_time):
+    def interrupted(file, real_time, warnings):
         yield talk(2.0, -1.5, hiss=0.1)
         raise KeyboardInterrupt
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate
+from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, is_narrow, narrow_warning
 from intonate.errors import AudioError
 
 # More channels than this, and fewer samples for each than so many times their number, are no sound but its features:
@@ -65,11 +65,9 @@ def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:
         if kind.kind == "i" and kind.itemsize <= 4:
             bits = 8 * kind.itemsize
             highest = int(samples.max(initial=0))
-            if bits == 32 and 1 < highest < 2**15 and samples.min() >= -(2**15):
+            if bits == 32 and is_narrow(int(samples.min(initial=0)), highest):
                 bits = 16
-                warnings.append(
-                    f"{name} holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
-                )
+                warnings.append(narrow_warning(name, highest))
             return (samples / np.float64(2 ** (bits - 1))).astype(np.float32)
         if kind.kind == "f":
             loudest = float(np.max(np.abs(samples))) if samples.size else 0.0

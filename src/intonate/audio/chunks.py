@@ -56,19 +56,19 @@ _64_BIT_MAGICS = (b"RF64", b"BW64")
 def parts(content: Content, start: int) -> list[Part]:
     file_parts: list[Part] = []
     while start < content.size and len(file_parts) < MOST_PARTS:
-        part, start = _next_part(content, start)
-        if part is None:
+        parts_of_file, start = _next_parts(content, start)
+        if not parts_of_file:
             break
-        file_parts.append(part)
+        file_parts += parts_of_file
     return file_parts
 
 
-def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
-    """One part, and where the next one may begin; None where it is of no such container."""
+def _next_parts(content: Content, start: int) -> tuple[list[Part], int]:
+    """One file, mostly as one part, and where the next one may begin; no part where it is of no such container."""
     magic = content.read(start, 4)
     layout = _LAYOUTS.get(magic)
     if layout is None or (magic == b"RIFF" and content.read(start + 8, 4) != b"WAVE"):
-        return None, content.size
+        return [], content.size
     position = start + layout.head
     while position + layout.id + layout.size <= content.size:
         size = _chunk_size(content, position, layout)
@@ -76,10 +76,28 @@ def _next_part(content: Content, start: int) -> tuple[Part | None, int]:
         if content.read(position, layout.id) == layout.data:
             if magic in _64_BIT_MAGICS and content.read(start + 12, 4) == b"ds64":
                 size = int.from_bytes(content.read(start + 28, 8), "little")
-            return _data_part(content, start, position, size, layout)
+            part, end = _data_part(content, start, position, size, layout)
+            more, end = _more_data(content, start, position, end, layout)
+            return [part, *more], end
         position = body + size + -size % layout.align
     # A chunk that ends beyond the file hides the sound behind it.
-    return Part(start, content.size, promise=1.0 if position <= content.size + 1 else math.nan), content.size
+    return [Part(start, content.size, promise=1.0 if position <= content.size + 1 else math.nan)], content.size
+
+
+def _more_data(content: Content, start: int, position: int, end: int, layout: _ChunkLayout) -> tuple[list[Part], int]:
+    """The chunks of data from `end` on, behind the one at `position`, each with its header; and where the last ends.
+
+    Decoders take the last one of a file for all of its sound.
+    """
+    more, has_header = list[Part](), position - start <= LONGEST_HEADER_BYTES
+    while has_header and content.read(end, layout.id) == layout.data and len(more) < MOST_PARTS:
+        body, size = end + layout.id + layout.size, _chunk_size(content, end, layout)
+        stop = min(body + size, content.size)
+        promise = size / (stop - body) if stop - body < size < UNKNOWN_SIZE and stop > body else 1.0
+        header = content.read(start, position - start) + content.read(end, body - end)
+        more.append(Part(body, stop, header, promise))
+        end = _end_of_last_chunk(content, stop, layout) or content.size
+    return more, end
 
 
 def _data_part(content: Content, start: int, position: int, size: int, layout: _ChunkLayout) -> tuple[Part, int]:
@@ -130,6 +148,8 @@ def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int 
         while position < content.size:
             is_tag = content.read(position, 3) in (b"ID3", b"TAG")
             if is_tag or kind_at(content, position) is not None or is_padding(content, position, content.size):
+                return position
+            if content.read(position, layout.id) == layout.data:
                 return position
             name = content.read(position, 4)
             next_position = position + layout.id + layout.size

@@ -141,12 +141,22 @@ def _mono_chunks(
 def _select_channel(
     blocks: Iterator[NDArray[np.float32]], channel: int, reader: Reader
 ) -> Iterator[NDArray[np.float32]]:
-    """One of the channels, (samples, 1)."""
+    """One of the channels, (samples, 1); of a part with fewer, the one that stands in its place."""
     if not 1 <= channel <= reader.channels:
         have = "one channel" if reader.channels == 1 else f"{reader.channels} channels"
         raise AudioError(f"{reader.name} has {have}, so there is no channel {channel}")
     for block in blocks:
-        yield block[:, channel - 1 : channel]
+        if block.shape[1] > reader.channels and (text := _later_channels(reader, block)) not in reader.warnings:
+            reader.warnings.append(text)
+        place = (channel - 1) % block.shape[1]
+        yield block[:, place : place + 1]
+
+
+def _later_channels(reader: Reader, block: NDArray[np.float32]) -> str:
+    return (
+        f"{reader.name} changes from {reader.channels} to {block.shape[1]} channels: what the others hold was "
+        "not heard; leave the choice of a channel out"
+    )
 
 
 def _checked_stretch(

@@ -16,6 +16,8 @@ USUAL_RATES_HZ = frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_00
 }
 # Of a WAV: samples as integers, floats, and either with more said behind it.
 _PCM_TAGS = frozenset({1, 3, 0xFFFE})
+# What an MP4 names as the codec of sound that is encrypted: by the standard (ISO/IEC 23001-7), of iTunes, of Audible.
+_PROTECTED_CODINGS = frozenset({b"enca", b"drms", b"aavd"})
 # A header has no more chunks before its sound than this.
 _MOST_CHUNKS = 1000
 
@@ -119,6 +121,29 @@ def _edits_ticks(view: BinaryIO, bounds: tuple[int, int] | None) -> int:
     return ticks
 
 
+def _sound_tracks(view: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where each track of sound of the movie in [start, end) begins and ends."""
+    for name, track_start, track_end in _boxes(view, start, end):
+        handler = _box(view, track_start, track_end, b"mdia", b"hdlr") if name == b"trak" else None
+        if handler is not None and _read(view, handler[0] + 8, 4) == b"soun":
+            yield track_start, track_end
+
+
+def protection(content: Content, part: Part) -> str:
+    """How to go on with an MP4 all of whose sound is encrypted, as the end of a sentence about it; "" for any other."""
+    if part.kind is None or part.kind.name not in ("mp4", "mov"):
+        return ""
+    view = content.view(part)
+    movie = _box(view, 0, view.seek(0, 2), b"moov")
+    codings = []
+    for track in _sound_tracks(view, *movie) if movie else ():
+        coding = _box(view, *track, b"mdia", b"minf", b"stbl", b"stsd")
+        codings.append(_read(view, coding[0] + 12, 4) if coding else b"")
+    if not codings or not _PROTECTED_CODINGS.issuperset(codings):
+        return ""
+    return "is protected (DRM): its sound is encrypted and cannot be heard; give a copy without protection"
+
+
 def _mp4_doubt(view: BinaryIO) -> str:
     """Whether less than half of a track of sound is played, as its edit list and the movie's clock say.
 
@@ -128,10 +153,7 @@ def _mp4_doubt(view: BinaryIO) -> str:
     if movie is None:
         return ""
     movie_hz, _ = _clock(view, _box(view, *movie, b"mvhd"))
-    for name, start, end in _boxes(view, *movie):
-        handler = _box(view, start, end, b"mdia", b"hdlr") if name == b"trak" else None
-        if handler is None or _read(view, handler[0] + 8, 4) != b"soun":
-            continue
+    for start, end in _sound_tracks(view, *movie):
         media_hz, media_ticks = _clock(view, _box(view, start, end, b"mdia", b"mdhd"))
         if not media_hz:
             return "is damaged: a track of its sound has no clock; it may be heard cut short"

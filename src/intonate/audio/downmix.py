@@ -7,6 +7,7 @@ channels are compared, in pieces of `PIECE_S`, before they are added.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.activity import speech_frames
+from intonate.audio.leaks import SAME_CORRELATION
 
 Block = NDArray[np.float32]
 
@@ -21,8 +23,13 @@ Block = NDArray[np.float32]
 PIECE_S = 10.0
 # Correlation of two channels: below the first they are one sound with opposite phases; above the second the same sound.
 OPPOSITE, SAME = -0.5, 0.5
+# They are compared in the band of a telephone, Hz: an offset, the hum of the mains or a whistle above all speech, which
+# channels share, is no voice.
+BAND_HZ = (300.0, 3_400.0)
 # Phases are compared second by second: some recorders turn one for a while.
 PHASE_S = 1.0
+# Two microphones hear one voice so far apart at most, seconds.
+LATE_S = 0.05
 # What leaks into a channel is more like its source than so.
 SOFT_SAME = 0.1
 # A channel is left out as noise only beside one on which somebody speaks for this share of a piece.
@@ -45,20 +52,10 @@ class Downmix:
 
     def mono(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Blocks (samples, channels) as blocks (samples,)."""
-        pending_blocks: list[Block] = []
-        pending_samples, piece_samples = 0, round(PIECE_S * self._rate_hz)
-        for block in blocks:
-            self._channel_count = block.shape[1]
-            if self._channel_count == 1:
-                yield block[:, 0]
-                continue
-            pending_blocks.append(block)
-            pending_samples += len(block)
-            if pending_samples >= piece_samples:
-                yield self._mix_piece(np.concatenate(pending_blocks))
-                pending_blocks, pending_samples = [], 0
-        if pending_samples:
-            yield self._mix_piece(np.concatenate(pending_blocks))
+        for channels, group in itertools.groupby(blocks, lambda block: block.shape[1]):
+            self._channel_count = max(self._channel_count, channels)
+            mix = self._mix if channels > 1 else self._single
+            yield from mix(group)
 
     def warnings(self) -> list[str]:
         """A sentence each about channels that were turned, left out, or hold different sounds."""
@@ -80,20 +77,45 @@ class Downmix:
             sentences.append(f"{self._name}: its channels hold different sounds, and were mixed into one")
         return sentences
 
+    def _single(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            self._samples += len(block)
+            self._channels_in_mix.update({0} if block.any() else ())
+            yield block[:, 0]
+
+    def _mix(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Blocks of as many channels each."""
+        pending_blocks: list[Block] = []
+        pending_samples, piece_samples = 0, round(PIECE_S * self._rate_hz)
+        for block in blocks:
+            pending_blocks.append(block)
+            pending_samples += len(block)
+            if pending_samples >= piece_samples:
+                yield self._mix_piece(np.concatenate(pending_blocks))
+                pending_blocks, pending_samples = [], 0
+        if pending_samples:
+            yield self._mix_piece(np.concatenate(pending_blocks))
+
     def _mix_piece(self, piece: Block) -> Block:
         """One piece (samples, channels) as (samples,)."""
         self._samples += len(piece)
         if (piece[:, 1:] == piece[:, :1]).all():
             self._channels_in_mix.update(range(piece.shape[1]) if piece.any() else ())
             return piece[:, 0]
-        piece = self._in_phase(piece)
+        spectra = self._spectra(piece)
+        products = np.array([(spectrum.conj().T @ spectrum).real for spectrum in spectra])
+        late = self._late_channels(spectra, products)
+        piece, products = self._in_phase(piece, products, late)
         power = np.einsum("sc,sc->c", piece, piece, dtype=np.float64)
         weights = np.where(power > power.max() * 10 ** (EMPTY_DB / 10), 1.0, 0.0)
-        weights[self._soft_voices(piece, power, weights)] = 1.0
+        weights[self._soft_voices(piece, power, products, weights)] = 1.0
+        if late:  # of one sound, the loudest channel; what is heard on it is in the mix
+            one_sound = [0, *late]
+            self._channels_in_mix.update(one_sound)
+            weights[one_sound] = 0.0
+            weights[max(one_sound, key=lambda channel: power[channel])] = 1.0
         live = np.flatnonzero(weights)
-        product = np.einsum("sc,sd->cd", piece[:, live], piece[:, live], dtype=np.float64)
-        correlation = product / np.sqrt(np.outer(power[live], power[live]))
-        if (np.abs(correlation) < SAME).any():
+        if not (np.abs(products) > SAME * _highest(products))[np.ix_(live, live)].all():
             shares = {int(c): float(speech_frames(piece[:, c], self._rate_hz).mean()) for c in live}
             speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
             noisy = [channel for channel, share in shares.items() if not share and speaking]
@@ -103,31 +125,66 @@ class Downmix:
         self._channels_in_mix.update(np.flatnonzero(weights).tolist())
         return np.asarray(piece @ (weights / weights.sum()).astype(np.float32), np.float32)
 
-    def _in_phase(self, piece: Block) -> Block:
-        """The piece with each channel turned, second by second, where it is the first one in opposite phase."""
-        turned, size = piece, round(PHASE_S * self._rate_hz)
+    def _spectra(self, piece: Block) -> list[NDArray[np.complex128]]:
+        """The spectrum of each second, (frequencies, channels), zero outside the band of speech."""
+        spectra, size = [], round(PHASE_S * self._rate_hz)
         for start in range(0, len(piece), size):
             second = piece[start : start + size]
-            for channel in range(1, piece.shape[1]):
-                product = float(np.dot(second[:, 0], second[:, channel]))
-                # Rarely below zero, so that the powers are seldom needed.
-                if product < 0 and product < OPPOSITE * np.linalg.norm(second[:, 0]) * np.linalg.norm(
-                    second[:, channel]
-                ):
-                    turned = piece.copy(order="K") if turned is piece else turned
-                    turned[start : start + size, channel] *= -1
-                    self._inverted_channels.add(channel)
-        return turned
+            spectrum = np.fft.rfft(second * np.hanning(len(second))[:, None], axis=0)
+            low, high = (round(hz * len(second) / self._rate_hz) for hz in BAND_HZ)
+            spectrum[:low] = spectrum[high:] = 0
+            spectra.append(spectrum)
+        return spectra
 
-    def _soft_voices(self, piece: Block, power: NDArray[np.float64], weights: NDArray[np.float64]) -> list[int]:
+    def _late_channels(self, spectra: list[NDArray[np.complex128]], products: NDArray[np.float64]) -> list[int]:
+        """Channels with the sound of the first one a little sooner or later, which would make a comb of it in a sum."""
+        reach, late = round(LATE_S * self._rate_hz), []
+        highest = _highest(products).sum(axis=0)[0]
+        is_unlike = (products[:, 0] < 0).any(axis=0) | (products[:, 0].sum(axis=0) < SAME * highest)
+        for channel in np.flatnonzero(is_unlike & (highest > 0)).tolist():
+            common = np.zeros(2 * reach + 1)
+            for spectrum in spectra:
+                if len(spectrum) > reach + 1:
+                    shifted = np.fft.irfft(spectrum[:, 0].conj() * spectrum[:, channel]) * (len(spectrum) - 1)
+                    common += np.roll(shifted, reach)[: len(common)]
+            shift = int(np.abs(common).argmax()) - reach
+            if shift and abs(common[shift + reach]) > SAME_CORRELATION * highest[channel]:
+                late.append(channel)
+        return late
+
+    def _in_phase(
+        self, piece: Block, products: NDArray[np.float64], late: list[int]
+    ) -> tuple[Block, NDArray[np.float64]]:
+        """The piece with each channel turned, second by second, where it is the first one in opposite phase.
+
+        Also the products of the channels in all of it, (channels, channels).
+        """
+        is_opposite = products[:, 0] < OPPOSITE * _highest(products)[:, 0]
+        is_opposite[:, late] = False
+        if is_opposite.any():
+            self._inverted_channels.update(np.flatnonzero(is_opposite.any(axis=0)).tolist())
+            signs = np.where(is_opposite, np.float32(-1), np.float32(1))
+            piece = piece * np.repeat(signs, round(PHASE_S * self._rate_hz), axis=0)[: len(piece)]
+            products = products * signs[:, :, None] * signs[:, None, :]
+        return piece, products.sum(axis=0)
+
+    def _soft_voices(
+        self, piece: Block, power: NDArray[np.float64], products: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> list[int]:
         """Channels so soft beside the loudest that they may be empty, on which there is speech that is not its echo."""
-        loudest = piece[:, int(power.argmax())]
+        loudest = int(power.argmax())
+        is_other = np.abs(products[loudest]) < SOFT_SAME * _highest(products)[loudest]
         return [
             int(channel)
-            for channel in np.flatnonzero((weights == 0) & (power > 0))
-            if abs(float(np.dot(loudest, piece[:, channel]))) < SOFT_SAME * np.sqrt(power.max() * power[channel])
-            and speech_frames(piece[:, channel], self._rate_hz).mean() >= SPOKEN_SHARE
+            for channel in np.flatnonzero((weights == 0) & (power > 0) & is_other)
+            if speech_frames(piece[:, channel], self._rate_hz).mean() >= SPOKEN_SHARE
         ]
+
+
+def _highest(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The products (…, channels, channels) that channels as loud as these would have if they were one sound."""
+    norms = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
+    return norms[..., :, None] * norms[..., None, :]
 
 
 def _channel_list(channels: set[int]) -> str:

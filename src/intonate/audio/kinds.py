@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ _MAGIC_PATTERNS: tuple[tuple[int, bytes, Kind], ...] = (
     (4, rb"G.{191}G.{191}G", Kind("mpegts", "mpegts")),  # m2ts
     (0, rb"\x0b\x77", Kind("ac3", "ac3")),
     (0, rb"\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\0|\xff\x1f\0\xe8", Kind("dts", "dts")),
+    (0, rb"\x72\xf8\x1f\x4e", Kind("spdif", "spdif")),  # AC-3 or DTS as it goes through a digital cable
     (0, rb"wvpk", Kind("wavpack", "wv")),
     (0, rb"[\x01-\xff]?ds[s2]", Kind("dss", "dss")),  # dictation machines
     (0, rb"Creative Voice File", Kind("voc", "voc")),  # libsndfile takes the heads of its blocks for samples
@@ -116,6 +118,10 @@ FOREIGN_MAGICS = tuple(
 LATER_WEBM = (
     "is a later piece of a WebM recording (MediaRecorder), without the header that only its first piece has; "
     "join all pieces in their order, or stop and start the recorder for each"
+)
+ZEROS = (
+    "begins with zeros where its header should be: a recording, a copy or a download that was not finished, most "
+    "likely; fetch or record it again"
 )
 # What telephones and Asterisk write without a header, by suffix, and what to read it as.
 HEADERLESS = {
@@ -184,6 +190,13 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
         return "is damaged: its first page cannot be read"
     if (kind := in_base64(head)) is not None:
         return f"is text: {kind.name} in base64; decode it first, e.g. with: base64 -d"
+    if (kind := _in_hexadecimal(head)) is not None:
+        return f"is text: {kind.name} in hexadecimal; decode it first, e.g. with: xxd -r -p"
+    if head[:3] == codecs.BOM_UTF8 and (kind := of(head[3:])) is not None:
+        return (
+            f"was written as text: a mark of UTF-8 (BOM) stands before {kind.name}; write it anew as bytes, or cut the "
+            "mark off, e.g. with: tail -c +4"
+        )
     if len(head) >= 16 and _is_text(head):
         return None
     if suffix.lower() in HEADERLESS:
@@ -219,6 +232,15 @@ def in_base64(head: bytes) -> Kind | None:
     try:
         return of(base64.b64decode(text[: len(text) // 4 * 4], validate=True))
     except (binascii.Error, ValueError):
+        return None
+
+
+def _in_hexadecimal(head: bytes) -> Kind | None:
+    """The kind of sound whose first bytes are written here in hexadecimal; None where it is none."""
+    text = b"".join(head[:400].split())
+    try:
+        return of(bytes.fromhex(text[: len(text) // 2 * 2].decode("ascii")))
+    except ValueError:
         return None
 
 

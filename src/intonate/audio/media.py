@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from intonate.audio.downmix import Downmix
 from intonate.audio.kinds import Kind
 from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
 from intonate.audio.voice import has_voice
@@ -172,6 +173,9 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
     def chunks(first_frame: int) -> Iterator[Block]:
         frame_count, pending_blocks, pending_count = 0, list[Block](), 0
         for _, block in itertools.chain([first_block], blocks):
+            if pending_count and pending_blocks[-1].shape[1] != block.shape[1]:
+                yield np.concatenate(pending_blocks)
+                pending_blocks, pending_count = [], 0
             frame_count += len(block)
             unread_samples = block[max(0, len(block) - max(0, frame_count - first_frame)) :]
             pending_blocks, pending_count = [*pending_blocks, unread_samples], pending_count + unread_samples.size
@@ -245,7 +249,7 @@ def _fill_gaps(
 def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tuple[int, float | None, Block]]:
     """The track, frame by frame: (sample rate in Hz, time stamp in seconds, (samples, channels) float32).
 
-    All come in the rate and the channels of the first one. What cannot be decoded is noted in `faults`, by the seconds
+    All come in the rate of the first one. What cannot be decoded is noted in `faults`, by the seconds
     that were decoded before it.
     """
     # PyAV raises IndexError at a packet of a stream that the header did not name.
@@ -253,7 +257,7 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
     decoder, lenient_decoder = _decoders(av, track)
     previous_format: Any = None
     resampler: Any = None
-    target: Any = None
+    target_hz = 0
     lost_s = decoded_s = 0.0
     has_time = True
     for packet in _demuxed_packets(av, track, errors, faults):
@@ -280,24 +284,23 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
                     f"{track.name} has {channels} channels, expected at most {MOST_CHANNELS} in such a file"
                 )
             if (frame_format := (frame.sample_rate, frame.layout.name, frame.format.name)) != previous_format:
-                target = target or (frame.layout, frame.sample_rate)
-                sample_format = "fltp" if target[0].nb_channels <= MOST_PLANES else "flt"
+                target_hz = target_hz or frame.sample_rate
+                sample_format = "fltp" if channels <= MOST_PLANES else "flt"
                 previous_format, resampler = (
                     frame_format,
-                    av.AudioResampler(format=sample_format, layout=target[0], rate=target[1]),
+                    av.AudioResampler(format=sample_format, layout=frame.layout, rate=target_hz),
                 )
-            has_time = has_time and (frame.sample_rate == target[1] or track.kind.name not in NO_LENGTH)
+            has_time = has_time and (frame.sample_rate == target_hz or track.kind.name not in NO_LENGTH)
             is_timed = has_time and frame.pts is not None and frame.time_base is not None
             time_s = float(frame.pts * frame.time_base) if is_timed else None
             frame.pts = None
             if time_s is None and lost_s:
-                silence = np.zeros((round(lost_s * target[1]), target[0].nb_channels), np.float32)
-                yield target[1], None, silence
+                yield target_hz, None, np.zeros((round(lost_s * target_hz), channels), np.float32)
             lost_s = 0.0
             decoded_s += frame.samples / frame.sample_rate
             try:
                 pieces = resampler.resample(frame)
-            except errors:  # a damaged frame of many channels, which cannot be made the first one's
+            except errors:  # a damaged frame of many channels
                 faults.append(decoded_s)
                 previous_format, pieces = None, []
             for piece in pieces:
@@ -331,7 +334,10 @@ def _decoders(av: Any, track: _Track) -> tuple[Any, Any]:
         AudioError: the codec is not among `CODECS`.
     """
     context = track.stream.codec_context
-    codec = context.name if context else "nothing that is known"
+    if not context:
+        known = "is coded as nothing that FFmpeg knows, such as floats of 16 bits"
+        raise AudioError(f"{track.name} {known}; write it anew as PCM of 16 bits or floats of 32")
+    codec = context.name
     if codec not in CODECS:
         raise AudioError(f"{track.name} is coded as {codec}, which is not read; convert it first, e.g. by ffmpeg")
     if codec in MARKING_CODECS:
@@ -356,11 +362,14 @@ def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) 
             contextlib.suppress(AudioError),
             contextlib.closing(_open_container(av, view, name, kind, 1.0)) as container,
         ):
+            frames = _decoded_frames(av, _Track(container, number - 1, name, kind), [])
+            if (first_frame := next(frames, None)) is None:
+                continue
+            rate, readable = first_frame[0], readable or [number]
             pending_blocks, pending_s, decoded_s = list[Block](), 0.0, 0.0
-            for rate, _, block in _decoded_frames(av, _Track(container, number - 1, name, kind), []):
-                readable = readable or [number]
+            for block in Downmix(name, rate).mono(block for _, _, block in itertools.chain([first_frame], frames)):
                 pending_blocks, pending_s, decoded_s = (
-                    [*pending_blocks, block.mean(axis=1)],
+                    [*pending_blocks, block],
                     pending_s + len(block) / rate,
                     decoded_s + len(block) / rate,
                 )

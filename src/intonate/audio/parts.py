@@ -20,6 +20,9 @@ Splitter: TypeAlias = Callable[[Content, int], list[Part]]
 # How far a file in [start, end) goes by what it says itself: beyond the end where it is cut off.
 Walk: TypeAlias = Callable[[Content, int, int], int]
 
+# A coded stream that stands in the place of a WAV's samples begins so near to its beginning, behind silence.
+CODED_WITHIN_BYTES = 2**17
+
 
 def of(content: Content, kind: Kind | None, start: int = 0) -> list[Part]:
     """The parts of a file of a kind (at least one), from `start` on, where its kind's magic stands.
@@ -111,8 +114,26 @@ def _split_mp4(content: Content, start: int) -> list[Part]:
     return parts
 
 
+def _split_wave(content: Content, start: int) -> list[Part]:
+    """The parts of a WAV; one whose samples are a coded stream (of a disc, or of a digital cable) is that stream."""
+    return [_coded_stream(content, part) or part for part in chunks.parts(content, start)]
+
+
+def _coded_stream(content: Content, part: Part) -> Part | None:
+    head = part.head + content.read(part.start, CODED_WITHIN_BYTES)
+    body = head.find(b"data") + 8
+    size = int.from_bytes(head[body - 4 : body], "little")
+    silence = len(head[body:]) - len(head[body:].lstrip(b"\0"))
+    data_start = part.start - len(part.head) + body
+    kind = kind_at(content, data_start + silence) if body >= 8 else None
+    if kind is None or kind.name not in ("ac3", "dts", "spdif"):
+        return None
+    return Part(data_start + silence, min(part.end, data_start + size), promise=part.promise, kind=kind)
+
+
 SPLITTERS: dict[str, Splitter] = {
-    **dict.fromkeys(("wav", "aiff", "caf", "w64"), chunks.parts),
+    "wav": _split_wave,
+    **dict.fromkeys(("aiff", "caf", "w64"), chunks.parts),
     "au": chunks.au_parts,
     "flac": _split_flac,
     "amr": _splitter_at_mark(b"#!AMR", intact.amr_end),

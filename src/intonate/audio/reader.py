@@ -27,10 +27,11 @@ class Reader:
     Attributes:
         name: what messages call it.
         sample_rate_hz: its own rate.
-        channels: how many.
+        channels: how many; the most of its parts, where it was joined from several.
         frames: samples per channel as the header claims; None where it does not say.
         format: e.g. `WAV`, `FLAC`, `matroska`, `array`.
-        chunks: `chunks(first_frame)` yields (samples, channels) float32, full scale ±1, about `CHUNK_SAMPLES` each.
+        chunks: `chunks(first_frame)` yields (samples, channels) float32, full scale ±1, about `CHUNK_SAMPLES` each;
+            where the channels change along the way, so do the blocks.
         warnings: sentences about what was not heard; complete once `chunks` has come to its end.
     """
 
@@ -60,6 +61,15 @@ def check_rate(rate_hz: Any, name: str) -> int:
         f"the sample rate of {name} is {value_text}, expected a whole number of Hz "
         f"from {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}"
     )
+
+
+def is_narrow(lowest: int, highest: int) -> bool:
+    """Whether integers of 32 bits from `lowest` to `highest` are most likely of 16 bits: they would be silence."""
+    return 1 < highest < 2**15 and lowest >= -(2**15)
+
+
+def narrow_warning(name: str, highest: int) -> str:
+    return f"{name} holds integers of 32 bits up to {highest}, next to silence: read as integers of 16 bits"
 
 
 def shortfall(name: str, heard_s: float, promised_s: float) -> str:

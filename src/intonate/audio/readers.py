@@ -7,6 +7,7 @@ part, as one sound.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -14,10 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, TypeAlias
 
-import numpy as np
-
 from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
-from intonate.audio.doubts import doubt
+from intonate.audio.doubts import doubt, protection
 from intonate.audio.media import open_media
 from intonate.audio.raw import open_raw
 from intonate.audio.reader import Block, Reader, check_rate
@@ -86,6 +85,8 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         starts = (mp3.first_frame(content, place) for place in ([mpeg.ID3_HEAD_BYTES] if start else []) + [start])
         if (sync := next((place for place in starts if place is not None), None)) is not None:
             start, kind = sync, kinds.MP3
+        elif head and not any(head):
+            raise AudioError(f"{name} {kinds.ZEROS}")
     pieces = parts.of(content, kind, start)
     is_broken_tag = start > tag_end == 0 and head[:3] == b"ID3"
     if is_broken_tag or (
@@ -111,6 +112,8 @@ def _check_only_track(track: int | None, name: str) -> None:
 
 def _open_part(content: Content, part: Part, name: str, track: int | None, stack: contextlib.ExitStack) -> Reader:
     """One part, and a word about a header that contradicts itself."""
+    if text := protection(content, part):
+        raise AudioError(f"{name} {text}")
     reader = _open_decoder(content, part, name, track, stack)
     if text := doubt(content, part):
         reader.warnings.append(f"{name} {text}")
@@ -142,9 +145,8 @@ def _open_decoder(content: Content, part: Part, name: str, track: int | None, st
 
 
 def _join_readers(first_reader: Reader, other_readers: list[Reader]) -> Reader:
-    """Several readers as one, with the rate and the channels of the first."""
-    rate, channels = first_reader.sample_rate_hz, first_reader.channels
-    readers = [first_reader, *other_readers]
+    """Several readers as one, with the rate of the first; each keeps its own channels."""
+    rate, readers = first_reader.sample_rate_hz, [first_reader, *other_readers]
     lengths = [None if r.frames is None else round(r.frames * rate / r.sample_rate_hz) for r in readers]
 
     def chunks(start: int) -> Iterator[Block]:
@@ -153,7 +155,7 @@ def _join_readers(first_reader: Reader, other_readers: list[Reader]) -> Reader:
                 start -= length
                 continue
             position = 0
-            for block in _converted_blocks(reader, round(start * reader.sample_rate_hz / rate), rate, channels):
+            for block in _resampled_blocks(reader, round(start * reader.sample_rate_hz / rate), rate):
                 position += len(block)
                 yield block
             start = max(0, start - position) if length is None else 0
@@ -163,7 +165,7 @@ def _join_readers(first_reader: Reader, other_readers: list[Reader]) -> Reader:
     return Reader(
         first_reader.name,
         rate,
-        channels,
+        max(reader.channels for reader in readers),
         None if None in lengths else total,
         first_reader.format,
         chunks,
@@ -171,11 +173,10 @@ def _join_readers(first_reader: Reader, other_readers: list[Reader]) -> Reader:
     )
 
 
-def _converted_blocks(reader: Reader, first_frame: int, rate_hz: int, channels: int) -> Iterator[Block]:
-    blocks = reader.chunks(first_frame)
-    if reader.channels != channels:
-        blocks = (np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1) for block in blocks)
-    if channels > 1:
-        return resample_blocks(blocks, reader.sample_rate_hz, rate_hz, channels)
-    mono = resample_blocks((block[:, 0] for block in blocks), reader.sample_rate_hz, rate_hz)
-    return (block[:, None] for block in mono)
+def _resampled_blocks(reader: Reader, first_frame: int, rate_hz: int) -> Iterator[Block]:
+    for channels, blocks in itertools.groupby(reader.chunks(first_frame), lambda block: block.shape[1]):
+        if channels > 1:
+            yield from resample_blocks(blocks, reader.sample_rate_hz, rate_hz, channels)
+        else:
+            mono = resample_blocks((block[:, 0] for block in blocks), reader.sample_rate_hz, rate_hz)
+            yield from (block[:, None] for block in mono)

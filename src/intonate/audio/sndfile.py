@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
-from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, shortfall
+from intonate.audio.reader import CHUNK_SAMPLES, Block, Reader, check_rate, is_narrow, narrow_warning, shortfall
 from intonate.errors import AudioError
 
 # libsndfile's word for "the header does not say how many" is 2^63 - 1.
@@ -40,6 +40,7 @@ LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 # Words in libsndfile's errors that blame the codec, and not the file.
 CODING_WORDS = ("encoding", "unsupported", "unimplemented", "not implemented")
 NO_KNOWN_FORMAT = "is not audio in a format that is known"
+CONVERT = "; if a player plays it, convert it first, e.g. by ffmpeg"
 
 
 class UnknownFormatError(AudioError):
@@ -90,8 +91,12 @@ def open_sndfile(
 
     def chunks(first_frame: int) -> Iterator[Block]:
         counts = _DecodingCounts()
+        highest = _narrow_highest(source) if subtype == "PCM_32" and frames is not None else 0
+        if highest:
+            warnings.append(narrow_warning(name, highest))
         try:
-            yield from _decoded_blocks(source, first_frame, frames is not None, counts)
+            blocks = _decoded_blocks(source, first_frame, frames is not None, counts)
+            yield from ((block * np.float32(2**16) for block in blocks) if highest else blocks)
         except soundfile.LibsndfileError as error:
             second = f"second {first_frame / rate:g}"
             raise AudioError(f"{name} is damaged: {second} of it cannot be reached") from error
@@ -140,7 +145,9 @@ class _ReopenableFile:
             is_known_format = "Format not recognised" not in error.error_string
             problem = "is damaged: its header cannot be read" if is_known_format else NO_KNOWN_FORMAT
             is_coding = any(word in reason.lower() for word in CODING_WORDS)
-            raise UnknownFormatError(f"{name} {problem} ({reason})", is_coding) from error
+            raise UnknownFormatError(
+                f"{name} {problem} ({reason}){'' if is_known_format else CONVERT}", is_coding
+            ) from error
 
     def _open(self) -> soundfile.SoundFile:
         self._view.seek(0)
@@ -195,6 +202,17 @@ def _decoded_blocks(
         position, gap = position + leap, gap + leap
         counts.has_gaps = True
         source.reopen(min(position, total))
+
+
+def _narrow_highest(source: _ReopenableFile) -> int:
+    """The highest of integers of 32 bits that are most likely of 16 bits; 0 where a sample shows that they are not."""
+    lowest = highest = 0
+    for block in _decoded_blocks(source, 0, True, _DecodingCounts()):
+        lowest, highest = min(lowest, round(block.min() * 2.0**31)), max(highest, round(block.max() * 2.0**31))
+        if lowest < -(2**15) or highest >= 2**15:
+            break
+    source.reopen(0)
+    return highest if is_narrow(lowest, highest) else 0
 
 
 def _read_chunk(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:

@@ -6,6 +6,7 @@ The sound comes from the microphone (extra `mic`) or, to try it or to see it aga
 from __future__ import annotations
 
 import queue
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ def listen(
     real_time: bool = True,
     console: Console | None = None,
 ) -> None:
-    """Listen until interrupted, or to the end of the file.
+    """Listen until interrupted, or to the end of the file; what was not heard of that is then told on standard error.
 
     Args:
         model: a built-in name, a model file or a run folder.
@@ -98,11 +99,11 @@ def listen(
     """
     if plain and transcribe:
         raise IntonateError("plain pieces cut words in two; leave out --plain or --transcribe")
-    recognizer = load_model(model)
+    recognizer, warnings = load_model(model), list[str]()
     if file is None:
         rate_hz, chunks = _microphone(device)
     else:
-        rate_hz, chunks = FILE_HZ, _file_chunks(file, real_time)
+        rate_hz, chunks = FILE_HZ, _file_chunks(file, real_time, warnings)
     events = _events(recognizer.stream(rate_hz, plain=plain, labels=labels), chunks, rate_hz, transcribe)
     console = console or Console()
     screen = _Screen(f"how the voice sounds, not how anyone feels · {recognizer.spec.name} · Ctrl-C stops")
@@ -115,10 +116,12 @@ def listen(
         finally:  # a microphone has no end but Ctrl-C: the utterances stay on the screen
             for line in screen.utterance_lines():
                 console.print(line)
-        return
-    for _, new_events in events:
-        for event in new_events:
-            console.print(_event_line(event), soft_wrap=True)
+    else:
+        for _, new_events in events:
+            for event in new_events:
+                console.print(_event_line(event), soft_wrap=True)
+    for sentence in warnings:
+        print(f"intonate: {sentence}", file=sys.stderr)
 
 
 def _events(
@@ -170,9 +173,9 @@ def _event_line(event: Event | TranscriptEvent) -> Text:
     return Text(line.rstrip(), "bold" if event.type == "final" else "")
 
 
-def _file_chunks(file: str, real_time: bool) -> Iterator[NDArray[np.float32]]:
+def _file_chunks(file: str, real_time: bool, warnings: list[str]) -> Iterator[NDArray[np.float32]]:
     start_s = time.monotonic()
-    for number, block in enumerate(decode.blocks(file, FILE_HZ, CHUNK_S), start=1):
+    for number, block in enumerate(decode.blocks(file, FILE_HZ, CHUNK_S, warnings), start=1):
         if real_time:
             time.sleep(max(0.0, start_s + number * CHUNK_S - time.monotonic()))
         yield block
