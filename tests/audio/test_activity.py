@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intonate.audio.activity import _running_minimum, speech_frames
+from intonate.audio.activity import _running_minimum, moving_frames, speech_frames
 from intonate.audio.decode import load
 from intonate.audio.voice import Energy
 
@@ -70,6 +70,17 @@ def test_real_speech_is_speech(pattern: str) -> None:
         frames = speech_frames(waveform, RATE)
         inside = np.repeat(frames, 160)[: len(waveform)]
         assert np.sum(waveform[inside] ** 2) > 0.97 * np.sum(waveform**2), path.name
+
+
+@pytest.mark.parametrize("dbfs", [-6, -30, -60])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_steady_noise_is_no_speech_wherever_it_ends(rate: int, dbfs: float) -> None:
+    """The last frames have zeros in them, which are no quiet background."""
+    generator = np.random.default_rng(0)
+    for extra in range(0, rate // 50, 7):
+        noise = generator.normal(0, 10 ** (dbfs / 20) / 3, 2 * rate + extra).astype(np.float32)
+        assert not speech_frames(noise, rate).any()
+        assert moving_frames(noise, rate).mean() < 0.05
 
 
 @pytest.mark.corpora

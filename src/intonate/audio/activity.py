@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.clean import pre_emphasis
-from intonate.audio.energy import HOP_S, frame_power
+from intonate.audio.energy import HOP_BLOCKS, HOP_S, WINDOW_BLOCKS, block_samples, frame_power
 
 # The quietest clips of RAVDESS have syllables of -50 dBFS; a microphone's own noise is lower than this.
 QUIETEST_DBFS = -65.0
@@ -66,7 +66,10 @@ def _frames_above_floor(
         return np.zeros(0, np.bool_)
     level_db = _db(frame_power(waveform, sample_rate_hz))
     emphasised_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
-    floor_db = _running_minimum(emphasised_db, round(FLOOR_WITHIN_S / HOP_S))
+    # Frames that reach beyond the end have zeros in them, and are no background.
+    whole_frames = 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS
+    background_db = np.where(np.arange(len(level_db)) < max(1, whole_frames), emphasised_db, np.inf)
+    floor_db = _running_minimum(background_db, round(FLOOR_WITHIN_S / HOP_S))
     is_above = (emphasised_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
     shortest_frames = round(SHORTEST_S / HOP_S)
     # Erode, then dilate by the same: runs shorter than `shortest_frames` vanish, longer ones come back whole.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from intonate.audio.activity import speech_frames
 from intonate.audio.leaks import SAME_CORRELATION
+from intonate.audio.voice import voice_frames
 
 Block = NDArray[np.float32]
 
@@ -116,7 +117,7 @@ class Downmix:
             weights[max(one_sound, key=lambda channel: power[channel])] = 1.0
         live = np.flatnonzero(weights)
         if not (np.abs(products) > SAME * _highest(products))[np.ix_(live, live)].all():
-            shares = {int(c): float(speech_frames(piece[:, c], self._rate_hz).mean()) for c in live}
+            shares = {int(channel): self._speech_share(piece[:, channel]) for channel in live}
             speaking = [channel for channel, share in shares.items() if share >= SPOKEN_SHARE]
             noisy = [channel for channel, share in shares.items() if not share and speaking]
             weights[noisy] = 0.0
@@ -177,8 +178,13 @@ class Downmix:
         return [
             int(channel)
             for channel in np.flatnonzero((weights == 0) & (power > 0) & is_other)
-            if speech_frames(piece[:, channel], self._rate_hz).mean() >= SPOKEN_SHARE
+            if self._speech_share(piece[:, channel]) >= SPOKEN_SHARE
         ]
+
+    def _speech_share(self, channel: Block) -> float:
+        """How much of a channel (samples,) is speech, 0 to 1, at whatever level somebody speaks there."""
+        share = speech_frames(channel, self._rate_hz).mean()
+        return float(share or voice_frames(channel, self._rate_hz).mean())
 
 
 def _highest(products: NDArray[np.float64]) -> NDArray[np.float64]:
