@@ -263,6 +263,7 @@ def _server(
         log_level="error",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks what a proxy tells, and the relay must know what this process speaks
         ws_ping_timeout=PING_TIMEOUT_S,
         timeout_graceful_shutdown=CUT_OFF_S,
         timeout_keep_alive=15,
