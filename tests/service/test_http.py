@@ -17,7 +17,7 @@ import tiny
 from running import Running, form, wait_until, wav
 
 from intonate.errors import IntonateError
-from intonate.service import protocol
+from intonate.service import command, protocol
 from intonate.service.settings import Settings
 
 TOKEN = "a-token-of-24-characters"
@@ -511,6 +511,17 @@ def test_no_service_for_strangers(recognizer, host):
     with pytest.raises(IntonateError, match="--token"):
         Settings({"tiny": recognizer}, host)
     assert Settings({"tiny": recognizer}, host, TOKEN).is_allowed_host("anything:8000")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "127.1", "localhost", "LOCALHOST", "::1", "[::1]"])
+def test_on_loopback_it_goes_by_the_address_that_it_prints(recognizer, host, capsys):
+    command._announce(host, 8000, False)
+    printed = re.search(r"http://(\S+)", capsys.readouterr().out)[1]
+    settings = Settings({"tiny": recognizer}, host)
+    assert settings.is_allowed_host(printed)
+    assert settings.is_allowed_host("localhost:8000")
+    assert not settings.is_allowed_host("127.0.0.3:8000")
+    assert not settings.is_allowed_host("evil.example:8000")
 
 
 @pytest.mark.parametrize("token", ["short", "with a space and more", "ümlaut-and-more-letters", "x" * 300])
