@@ -304,6 +304,26 @@ def test_unknown_addresses_and_methods(service):
     assert service.get("/static/%2e%2e/app.py").status == 404
 
 
+def test_a_slash_at_the_end_of_an_address_plays_no_part(service):
+    for path in ("/v1/models", "/metrics", "/healthz"):
+        assert service.get(f"{path}/").status == 200
+    answer = service.request("POST", "/v1/predictions/?top_k=2", wav(), {"Content-Type": "audio/wav"})
+    assert (answer.status, len(answer.json["scores"])) == (200, 2)
+    assert service.request("POST", "/models/tiny/", wav()).status == 200
+    assert service.get("/docs/").json["code"] == "not_found"  # what the page names would not be beside it
+    with Running(service.settings.models["tiny"], token=TOKEN) as guarded:
+        for path in ("/v1/models/", "/v1/models//", "/metrics/"):
+            assert guarded.get(path).status == 401
+
+
+def test_a_stream_without_its_upgrade_is_told_so(recognizer):
+    """A proxy that takes the headers away takes the subprotocol with the token away, too."""
+    with Running(recognizer, token=TOKEN) as service:
+        answer = service.get("/v1/stream?rate=16000")
+        assert (answer.status, answer.headers["upgrade"], answer.json["code"]) == (426, "websocket", "websocket")
+        assert "a proxy in between must pass on" in answer.json["error"]
+
+
 def test_security_headers(service):
     for path in ("/healthz", "/docs", "/v1/models", "/nothing"):
         headers = service.get(path).headers

@@ -16,6 +16,7 @@ import pytest
 import tiny
 from running import Running, closing, finish, receive, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 SOURCE = Path(__file__).parents[2] / "src"
 TOKEN = "a-token-of-24-characters"
@@ -422,6 +423,16 @@ def test_pages_from_elsewhere_are_refused(service, header):
         service.stream(QUERY, origin=header["Origin"])
     assert refused.value.response.status_code == 403
     with service.stream(QUERY, origin=f"http://127.0.0.1:{service.port}") as ws:
+        assert receive(ws)["type"] == "ready"
+
+
+def test_a_websocket_to_an_address_that_is_none(service):
+    for path in ("", "stream", "v1/predictions", "static/app.js"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{service.port}/{path}", proxy=None)
+        response = refused.value.response
+        assert (response.status_code, json.loads(response.body)["code"]) == (404, "not_found")
+    with connect(f"ws://127.0.0.1:{service.port}/v1/stream/?rate=16000", proxy=None) as ws:
         assert receive(ws)["type"] == "ready"
 
 
