@@ -304,6 +304,16 @@ def test_unknown_addresses_and_methods(service):
     assert service.get("/static/%2e%2e/app.py").status == 404
 
 
+@pytest.mark.parametrize(
+    "request_bytes", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n"]
+)
+def test_what_is_no_http(service, request_bytes):
+    with socket.create_connection(("127.0.0.1", service.port)) as raw:
+        raw.sendall(request_bytes)
+        head, _, body = b"".join(iter(lambda: raw.recv(4096), b"")).partition(b"\r\n\r\n")
+    assert (head[:12], json.loads(body)["code"]) == (b"HTTP/1.1 400", "bad_request")
+
+
 def test_a_slash_at_the_end_of_an_address_plays_no_part(service):
     for path in ("/v1/models", "/metrics", "/healthz"):
         assert service.get(f"{path}/").status == 200
