@@ -493,21 +493,31 @@ def test_hugging_faces_client(service, recognizer):
     assert [{"label": one.label, "score": one.score} for one in found] == expected
     assert len(client.audio_classification(wav(), top_k=2)) == 2
     assert len(service.request("POST", "/models/tiny?top_k=2", wav()).json) == 2
-    message = {"inputs": base64.b64encode(wav()).decode(), "parameters": {"top_k": None}}
+    inputs = base64.b64encode(wav())
+    message = {"inputs": inputs.decode(), "parameters": {"top_k": None}}
     kind = {"Content-Type": "application/json"}
     for top_k, count in ((2, 2), (None, len(expected))):
         answer = service.request("POST", "/models/tiny", json.dumps(message | {"top_k": top_k}).encode(), kind)
         assert len(answer.json) == count
     assert "did you mean 'top_k'" in service.request("POST", "/models/tiny?topk=2", wav()).json["error"]
+    for written in (base64.encodebytes(wav()), base64.urlsafe_b64encode(wav()), b"data:audio/wav;base64," + inputs):
+        answer = service.request("POST", "/models/tiny", json.dumps({"inputs": written.decode()}).encode(), kind)
+        assert len(answer.json) == len(expected)
     for function, status in (("softmax", 200), ("none", 400), ("sigmoid", 400), (3, 400)):
         asked = message | {"parameters": {"function_to_apply": function}}
         assert service.request("POST", "/models/tiny", json.dumps(asked).encode(), kind).status == status
     refused = service.request("POST", "/models/tiny", *form(wav()))
     assert (refused.status, refused.json["error"][:30]) == (415, "a form is not taken here: send")
     assert service.request("POST", "/models/tinny", wav()).status == 404
-    for body in (b"[]", b'{"inputs": 3}', b"{}", b'{"inputs": "!"}'):
-        refused = service.request("POST", "/models/tiny", body, {"Content-Type": "application/json"})
-        assert (refused.status, refused.json["code"]) == (400, "bad_request")
+    for body, says in (
+        *((body, "no such JSON") for body in (b"[]", b'{"inputs": 3}', b"{}")),
+        *(
+            (body, "inputs is no base64")
+            for body in (b'{"inputs": "!"}', b'{"inputs": "abcde"}', b'{"inputs": "\xc3\xa4"}')
+        ),
+    ):
+        refused = service.request("POST", "/models/tiny", body, kind)
+        assert (refused.status, refused.json["code"], says in refused.json["error"]) == (400, "bad_request", True)
 
 
 def test_the_shape_of_hugging_face_needs_the_token_too(recognizer):

@@ -7,7 +7,6 @@ decoder only where it starts as one of the kinds below, and only as that kind.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +112,7 @@ _FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
 FOREIGN_MAGICS = tuple(
     (position, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for position, pattern, text in _FOREIGN_PATTERNS
 )
+_USUAL_BASE64 = bytes.maketrans(b"-_", b"+/")
 LATER_WEBM = (
     "is a later piece of a WebM recording (MediaRecorder), without the header that only its first piece has; "
     "join all pieces in their order, or stop and start the recorder for each"
@@ -214,12 +214,26 @@ def is_later_webm(head: bytes) -> bool:
 
 def in_base64(head: bytes) -> Kind | None:
     """The kind of sound whose first bytes are written here in base64, maybe behind `data:…,`; None where it is none."""
-    text = head[:400].partition(b",")[2] if head.startswith(b"data:") else head[:400]
-    text = b"".join(text.split()).translate(bytes.maketrans(b"-_", b"+/"))
     try:
-        return of(base64.b64decode(text[: len(text) // 4 * 4], validate=True))
-    except (binascii.Error, ValueError):
+        return of(from_base64(head[:400], is_whole=False))
+    except ValueError:
         return None
+
+
+def from_base64(text: bytes, is_whole: bool = True) -> bytes:
+    """What is written in base64, as it is met: in lines, with `-_` for `+/`, without its padding, behind `data:…,`.
+
+    Args:
+        text: ASCII.
+        is_whole: False where it may be cut anywhere.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    text = text.partition(b",")[2] if text.startswith(b"data:") else text
+    text = text.translate(_USUAL_BASE64, b" \t\r\n")
+    text = text + b"=" * (-len(text) % 4) if is_whole else text[: len(text) // 4 * 4]
+    return base64.b64decode(text, validate=True)
 
 
 def _is_text(head: bytes) -> bool:
