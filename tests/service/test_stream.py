@@ -150,6 +150,16 @@ def test_samples_that_are_no_numbers(service):
     check_alive(service)
 
 
+def test_floats_sent_as_integers_after_the_silence_of_a_microphone(service):
+    sound = np.concatenate([np.zeros(RATE // 2), tiny.speech(1.0)]).astype("<f4").tobytes()
+    with service.stream(QUERY) as ws:
+        for start in range(0, len(sound), 3203):
+            ws.send(sound[start : start + 3203])
+        error, closed = closing(ws)
+    assert (closed, error["code"]) == (4400, "audio")
+    assert "say format=f32le" in error["error"]
+
+
 def handshake(service):
     raw = socket.create_connection(("127.0.0.1", service.port), timeout=10)
     raw.sendall(
