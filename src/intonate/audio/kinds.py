@@ -68,6 +68,11 @@ MP3 = Kind("mp3", "mp3", True)
 ADTS = Kind("aac", "aac")
 LOAS = Kind("loas", "loas")
 
+# What decoders of text write in place of bytes that are none, in UTF-8.
+_REPLACED = "\ufffd".encode()
+_SENT_AS_TEXT = (
+    "was sent as text on its way, which it is not, and lost bytes; send it as bytes (curl: --data-binary, not -d)"
+)
 # What a large file leaves behind in a repository that was cloned without git-lfs.
 _GIT_LFS = rb"version https://git-lfs"
 # (offset, magic, what it is and how to go on): files that are no sound, by what people take for one.
@@ -108,6 +113,7 @@ _FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
         "is a later piece of an MP4 recording, without the header that only its first piece has; "
         "join all pieces in their order, or record each as a file of its own",
     ),
+    (0, rb"(RIFF|FORM|OggS|.ftyp)[^\0\r\n]{60}", _SENT_AS_TEXT),
 )
 FOREIGN_MAGICS = tuple(
     (position, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for position, pattern, text in _FOREIGN_PATTERNS
@@ -175,6 +181,8 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
         head: its first bytes.
         suffix: of its name, for a guess at headerless samples.
     """
+    if is_mangled(head):
+        return _SENT_AS_TEXT
     for position, magic, text in FOREIGN_MAGICS:
         if magic.match(head, position):
             return text
@@ -192,6 +200,11 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
             f"e.g. --raw {HEADERLESS[suffix.lower()]} (raw={HEADERLESS[suffix.lower()]!r} in Python)"
         )
     return None
+
+
+def is_mangled(head: bytes) -> bool:
+    """Whether these bytes were decoded as text and encoded again: no sound has that many bytes of U+FFFD."""
+    return head.count(_REPLACED) >= 50
 
 
 def is_later_webm(head: bytes) -> bool:
