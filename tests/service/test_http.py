@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gzip
 import io
 import json
 import re
@@ -101,6 +102,39 @@ def test_bodies_that_are_no_form(service, body, headers, status):
     answer = service.request("POST", "/v1/predictions", body, headers)
     assert answer.status == status
     assert answer.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions", "/v1/explanations", "/models/tiny"])
+@pytest.mark.parametrize("kind", ["application/octet-stream", "audio/wav"])
+def test_a_form_under_another_name_is_not_taken_for_a_recording(service, path, kind):
+    """Else its fields would be left out in silence, and several recordings be one."""
+    answer = service.request("POST", path, form(wav(format="MP3"), format="csv")[0], {"Content-Type": kind})
+    assert (answer.status, answer.json["error"]) == (
+        400,
+        f"the body is a form, and its Content-Type says '{kind}'; leave that header to your client",
+    )
+
+
+def test_a_form_without_its_boundary_gets_a_way_out(service):
+    answer = service.request("POST", "/v1/predictions", form(wav())[0], {"Content-Type": "multipart/form-data"})
+    assert answer.status == 400
+    assert answer.json["error"] == "the Content-Type of the form names no boundary; leave that header to your client"
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions", "/models/tiny"])
+def test_a_body_that_is_packed_on_its_way(service, path):
+    headers = {"Content-Type": "audio/wav", "Content-Encoding": "gzip"}
+    answer = service.request("POST", path, gzip.compress(wav()), headers)
+    assert (answer.status, "Content-Encoding 'gzip' is not taken" in answer.json["error"]) == (415, True)
+    assert service.request("POST", path, wav(), headers | {"Content-Encoding": "identity"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["binary/octet-stream", "application/ogg", "Application/Ogg; codecs=opus", "video/ogg"]
+)
+def test_a_body_is_taken_by_each_of_its_names(service, kind):
+    answer = service.request("POST", "/v1/predictions", wav(format="OGG"), {"Content-Type": kind})
+    assert answer.status == 200
 
 
 def test_too_large_is_told_before_it_is_sent(service):
