@@ -62,7 +62,8 @@ def test_what_was_sent_as_text_is_told(tmp_path: Path, kind: str) -> None:
     sound = path.read_bytes()
     assert not kinds.is_mangled(sound[: kinds.HEAD_BYTES])
     sent = [sound.decode(errors="replace").encode()]  # as text of UTF-8, and as curl -d sends it
-    sent += [sound.translate(None, b"\0\r\n")] if kind != "FLAC" else []
+    # Of each line what is before its first zero; what is left of FLAC still begins as FLAC, and OGG has random bytes.
+    sent += [b"".join(line.partition(b"\0")[0] for line in sound.splitlines())] if kind in ("WAV", "AIFF") else []
     for source in sent:
         with pytest.raises(AudioError, match=r"was sent as text on its way.* --data-binary"):
             load(source)

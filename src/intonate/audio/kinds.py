@@ -113,7 +113,8 @@ _FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
         "is a later piece of an MP4 recording, without the header that only its first piece has; "
         "join all pieces in their order, or record each as a file of its own",
     ),
-    (0, rb"(?-i:RIFF.{0,4}WAVE|FORM.{0,4}AIF[FC]|OggS|.ftyp)[^\0\r\n]{60}", _SENT_AS_TEXT),
+    # Each has some zeros there, and what is said in prose has no such bytes.
+    (0, rb"(?-i:RIFF|FORM|OggS)(?=.{0,59}[\x80-\xff])[^\0\r\n]{60}", _SENT_AS_TEXT),
 )
 FOREIGN_MAGICS = tuple(
     (position, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for position, pattern, text in _FOREIGN_PATTERNS
