@@ -72,6 +72,20 @@ def test_a_later_piece_of_a_browser_recording_is_known_wherever_it_was_cut() -> 
         assert kinds.explanation((block * 12)[offset:]) == kinds.LATER_WEBM
 
 
+@pytest.mark.parametrize("kind", ["WAV", "OGG", "FLAC", "AIFF"])
+def test_what_was_sent_as_text_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a"
+    soundfile.write(path, 0.1 * np.sin(np.arange(16_000) / 10), 16_000, format=kind)
+    sound = path.read_bytes()
+    assert not kinds.is_mangled(sound[: kinds.HEAD_BYTES])
+    sent = [sound.decode(errors="replace").encode()]  # as text of UTF-8, and as curl -d sends it
+    # Of each line what is before its first zero; what is left of FLAC still begins as FLAC, and OGG has random bytes.
+    sent += [b"".join(line.partition(b"\0")[0] for line in sound.splitlines())] if kind in ("WAV", "AIFF") else []
+    for source in sent:
+        with pytest.raises(AudioError, match=r"was sent as text on its way.* --data-binary"):
+            load(source)
+
+
 def test_text_in_base64_is_named_and_not_printed_whole(tmp_path: Path) -> None:
     text = base64.b64encode(written(tmp_path / "a.flac")).decode()
     for source in (text, f"data:audio/flac;base64,{text}", text.encode()):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from intonate.cli import app
 from intonate.errors import IntonateError, MissingExtraError
 from intonate.service import command
-from intonate.service.settings import Limits, Settings
+from intonate.service.settings import Limits, Settings, allowed_host, allowed_origin
 
 
 def serve_output(*arguments, **environment):
@@ -32,6 +32,34 @@ def test_no_token_beyond_loopback(tiny_model):
     assert output.count("\n") == 1
     assert "--token" in output
     assert "16 to 256" in serve_output("--host", "0.0.0.0", INTONATE_TOKEN="short")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "says"),
+    [
+        ("--allow-host", ["*", "*.example", "https://voice.example", "voice.example/page", ""], "e.g. voice.example"),
+        ("--allow-origin", ["*", "app.example", "https://app.example/page", "https://*"], "e.g. https://app.example"),
+    ],
+)
+def test_names_and_pages_that_nobody_could_send(tiny_model, option, values, says):
+    for value in values:
+        code, output = serve_output(option, value, "--model", str(tiny_model))
+        output = " ".join(output.split())
+        assert (code, f"{option} {value!r} is no" in output, says in output) == (1, True, True)
+
+
+def test_names_and_pages_are_compared_as_clients_send_them():
+    hosts = {"Voice.Example:8000": "voice.example", "[::1]:80": "[::1]", "::1": "[::1]", "10.0.0.1": "10.0.0.1"}
+    assert {text: allowed_host(text) for text in hosts} == hosts
+    origins = {
+        "https://App.Example/": "https://app.example",
+        "https://app.example:443": "https://app.example",
+        "http://app.example:443": "http://app.example:443",
+        "http://[::1]:8000": "http://[::1]:8000",
+        "capacitor://localhost": "capacitor://localhost",
+        "null": "null",
+    }
+    assert {text: allowed_origin(text) for text in origins} == origins
 
 
 def test_https_needs_both_files(tmp_path):

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gzip
 import io
 import json
 import re
@@ -17,7 +18,7 @@ import tiny
 from running import Running, form, wait_until, wav
 
 from intonate.errors import IntonateError
-from intonate.service import protocol
+from intonate.service import command, protocol
 from intonate.service.settings import Settings
 
 TOKEN = "a-token-of-24-characters"
@@ -101,6 +102,39 @@ def test_bodies_that_are_no_form(service, body, headers, status):
     answer = service.request("POST", "/v1/predictions", body, headers)
     assert answer.status == status
     assert answer.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions", "/v1/explanations", "/models/tiny"])
+@pytest.mark.parametrize("kind", ["application/octet-stream", "audio/wav"])
+def test_a_form_under_another_name_is_not_taken_for_a_recording(service, path, kind):
+    """Else its fields would be left out in silence, and several recordings be one."""
+    answer = service.request("POST", path, form(wav(format="MP3"), format="csv")[0], {"Content-Type": kind})
+    assert (answer.status, answer.json["error"]) == (
+        400,
+        f"the body is a form, and its Content-Type says '{kind}'; leave that header to your client",
+    )
+
+
+def test_a_form_without_its_boundary_gets_a_way_out(service):
+    answer = service.request("POST", "/v1/predictions", form(wav())[0], {"Content-Type": "multipart/form-data"})
+    assert answer.status == 400
+    assert answer.json["error"] == "the Content-Type of the form names no boundary; leave that header to your client"
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions", "/models/tiny"])
+def test_a_body_that_is_packed_on_its_way(service, path):
+    headers = {"Content-Type": "audio/wav", "Content-Encoding": "gzip"}
+    answer = service.request("POST", path, gzip.compress(wav()), headers)
+    assert (answer.status, "Content-Encoding 'gzip' is not taken" in answer.json["error"]) == (415, True)
+    assert service.request("POST", path, wav(), headers | {"Content-Encoding": "identity"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["binary/octet-stream", "application/ogg", "Application/Ogg; codecs=opus", "video/ogg"]
+)
+def test_a_body_is_taken_by_each_of_its_names(service, kind):
+    answer = service.request("POST", "/v1/predictions", wav(format="OGG"), {"Content-Type": kind})
+    assert answer.status == 200
 
 
 def test_too_large_is_told_before_it_is_sent(service):
@@ -304,6 +338,36 @@ def test_unknown_addresses_and_methods(service):
     assert service.get("/static/%2e%2e/app.py").status == 404
 
 
+@pytest.mark.parametrize(
+    "request_bytes", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n"]
+)
+def test_what_is_no_http(service, request_bytes):
+    with socket.create_connection(("127.0.0.1", service.port)) as raw:
+        raw.sendall(request_bytes)
+        head, _, body = b"".join(iter(lambda: raw.recv(4096), b"")).partition(b"\r\n\r\n")
+    assert (head[:12], json.loads(body)["code"]) == (b"HTTP/1.1 400", "bad_request")
+
+
+def test_a_slash_at_the_end_of_an_address_plays_no_part(service):
+    for path in ("/v1/models", "/metrics", "/healthz"):
+        assert service.get(f"{path}/").status == 200
+    answer = service.request("POST", "/v1/predictions/?top_k=2", wav(), {"Content-Type": "audio/wav"})
+    assert (answer.status, len(answer.json["scores"])) == (200, 2)
+    assert service.request("POST", "/models/tiny/", wav()).status == 200
+    assert service.get("/docs/").json["code"] == "not_found"  # what the page names would not be beside it
+    with Running(service.settings.models["tiny"], token=TOKEN) as guarded:
+        for path in ("/v1/models/", "/v1/models//", "/metrics/"):
+            assert guarded.get(path).status == 401
+
+
+def test_a_stream_without_its_upgrade_is_told_so(recognizer):
+    """A proxy that takes the headers away takes the subprotocol with the token away, too."""
+    with Running(recognizer, token=TOKEN) as service:
+        answer = service.get("/v1/stream?rate=16000")
+        assert (answer.status, answer.headers["upgrade"], answer.json["code"]) == (426, "websocket", "websocket")
+        assert "a proxy in between must pass on" in answer.json["error"]
+
+
 def test_security_headers(service):
     for path in ("/healthz", "/docs", "/v1/models", "/nothing"):
         headers = service.get(path).headers
@@ -463,21 +527,31 @@ def test_hugging_faces_client(service, recognizer):
     assert [{"label": one.label, "score": one.score} for one in found] == expected
     assert len(client.audio_classification(wav(), top_k=2)) == 2
     assert len(service.request("POST", "/models/tiny?top_k=2", wav()).json) == 2
-    message = {"inputs": base64.b64encode(wav()).decode(), "parameters": {"top_k": None}}
+    inputs = base64.b64encode(wav())
+    message = {"inputs": inputs.decode(), "parameters": {"top_k": None}}
     kind = {"Content-Type": "application/json"}
     for top_k, count in ((2, 2), (None, len(expected))):
         answer = service.request("POST", "/models/tiny", json.dumps(message | {"top_k": top_k}).encode(), kind)
         assert len(answer.json) == count
     assert "did you mean 'top_k'" in service.request("POST", "/models/tiny?topk=2", wav()).json["error"]
+    for written in (base64.encodebytes(wav()), base64.urlsafe_b64encode(wav()), b"data:audio/wav;base64," + inputs):
+        answer = service.request("POST", "/models/tiny", json.dumps({"inputs": written.decode()}).encode(), kind)
+        assert len(answer.json) == len(expected)
     for function, status in (("softmax", 200), ("none", 400), ("sigmoid", 400), (3, 400)):
         asked = message | {"parameters": {"function_to_apply": function}}
         assert service.request("POST", "/models/tiny", json.dumps(asked).encode(), kind).status == status
     refused = service.request("POST", "/models/tiny", *form(wav()))
     assert (refused.status, refused.json["error"][:30]) == (415, "a form is not taken here: send")
     assert service.request("POST", "/models/tinny", wav()).status == 404
-    for body in (b"[]", b'{"inputs": 3}', b"{}", b'{"inputs": "!"}'):
-        refused = service.request("POST", "/models/tiny", body, {"Content-Type": "application/json"})
-        assert (refused.status, refused.json["code"]) == (400, "bad_request")
+    for body, says in (
+        *((body, "no such JSON") for body in (b"[]", b'{"inputs": 3}', b"{}")),
+        *(
+            (body, "inputs is no base64")
+            for body in (b'{"inputs": "!"}', b'{"inputs": "abcde"}', b'{"inputs": "\xc3\xa4"}')
+        ),
+    ):
+        refused = service.request("POST", "/models/tiny", body, kind)
+        assert (refused.status, refused.json["code"], says in refused.json["error"]) == (400, "bad_request", True)
 
 
 def test_the_shape_of_hugging_face_needs_the_token_too(recognizer):
@@ -511,6 +585,17 @@ def test_no_service_for_strangers(recognizer, host):
     with pytest.raises(IntonateError, match="--token"):
         Settings({"tiny": recognizer}, host)
     assert Settings({"tiny": recognizer}, host, TOKEN).is_allowed_host("anything:8000")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "127.1", "localhost", "LOCALHOST", "::1", "[::1]"])
+def test_on_loopback_it_goes_by_the_address_that_it_prints(recognizer, host, capsys):
+    command._announce(host, 8000, False)
+    printed = re.search(r"http://(\S+)", capsys.readouterr().out)[1]
+    settings = Settings({"tiny": recognizer}, host)
+    assert settings.is_allowed_host(printed)
+    assert settings.is_allowed_host("localhost:8000")
+    assert not settings.is_allowed_host("127.0.0.3:8000")
+    assert not settings.is_allowed_host("evil.example:8000")
 
 
 @pytest.mark.parametrize("token", ["short", "with a space and more", "ümlaut-and-more-letters", "x" * 300])

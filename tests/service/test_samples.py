@@ -11,7 +11,7 @@ pytest.importorskip("starlette")
 
 from intonate.audio import kinds
 from intonate.errors import AudioError
-from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
+from intonate.service.samples import ENCODINGS, beginning, check_beginning, gateway_sound
 
 SPEECH = tiny.speech(1.0)
 
@@ -49,9 +49,25 @@ def test_containers_are_refused_by_name(head, name, encoding):
         check_beginning(head, encoding)
 
 
+@pytest.mark.parametrize("zeros", [0, 1, 2400, 48_000])
+@pytest.mark.parametrize(("kind", "says"), [("<f4", "32-bit floats"), ("<f8", "64-bit floats")])
+def test_floats_sent_as_integers_after_the_silence_of_a_microphone(zeros, kind, says):
+    sound = np.concatenate([np.zeros(zeros), SPEECH]).astype(kind).tobytes()
+    head = b""
+    for start in range(0, len(sound), 1001):
+        head = beginning(head + sound[start : start + 1001])
+    assert head == beginning(sound)
+    with pytest.raises(AudioError, match=f"are {says}.* say format=f32le"):
+        check_beginning(head, "s16le")
+
+
+def test_silence_says_nothing_and_speech_after_it_passes():
+    assert not any(beginning(bytes(20_000)))
+    pcm = (SPEECH * 32767).astype("<i2").tobytes()
+    check_beginning(beginning(bytes(20_000) + pcm), "s16le")
+
+
 def test_one_encoding_sent_as_another():
-    with pytest.raises(AudioError, match="format=f32le"):
-        check_beginning(SPEECH.astype("<f4").tobytes()[: kinds.HEAD_BYTES], "s16le")
     with pytest.raises(AudioError, match="format=s16le"):
         ENCODINGS["f32le"].decode((SPEECH * 32767).astype("<i2").tobytes()[:8000])
     with pytest.raises(AudioError, match="full scale"):
@@ -64,6 +80,26 @@ def test_messages_of_vonage():
     assert [gateway_sound(message, "s16le", 16_000) for message in (connected, *others)] == [b""] * 4
     with pytest.raises(AudioError, match="the gateway sends s16le at 16000 Hz, but the address says s16le at 8000 Hz"):
         gateway_sound(connected, "s16le", 8000)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "raw/slin"])
+def test_messages_of_exotel(encoding):
+    """Its 16-bit samples at 8 kHz; by some of its messages the encoding is how they travel."""
+    start = {"event": "start", "start": {"media_format": {"encoding": encoding, "sample_rate": "8000"}}}
+    assert gateway_sound(start, "s16le", 8000) == b""
+    with pytest.raises(AudioError, match="format=s16le&rate=8000"):
+        gateway_sound(start, "s16le", 16_000)
+
+
+def test_an_error_of_telnyx_is_not_the_end_of_the_call():
+    shape = {"code": 100004, "title": "invalid_media", "detail": "not played"}
+    assert gateway_sound({"event": "error", "payload": shape}, "mulaw", 8000) == b""
+
+
+@pytest.mark.parametrize("payload", ["+/+/YWJj\r\nZA==\n", "-_-_YWJjZA", "data:audio/basic;base64,+/+/YWJjZA=="])
+def test_base64_as_it_is_met(payload):
+    media = {"event": "media", "media": {"payload": payload}}
+    assert gateway_sound(media, "mulaw", 8000) == b"\xfb\xff\xbfabcd"
 
 
 def test_a_later_piece_of_a_recording_is_refused():

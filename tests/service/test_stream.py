@@ -16,6 +16,7 @@ import pytest
 import tiny
 from running import Running, closing, finish, receive, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 SOURCE = Path(__file__).parents[2] / "src"
 TOKEN = "a-token-of-24-characters"
@@ -147,6 +148,16 @@ def test_samples_that_are_no_numbers(service):
     assert (closed, error["code"]) == (4400, "audio")
     assert "finite" in error["error"]
     check_alive(service)
+
+
+def test_floats_sent_as_integers_after_the_silence_of_a_microphone(service):
+    sound = np.concatenate([np.zeros(RATE // 2), tiny.speech(1.0)]).astype("<f4").tobytes()
+    with service.stream(QUERY) as ws:
+        for start in range(0, len(sound), 3203):
+            ws.send(sound[start : start + 3203])
+        error, closed = closing(ws)
+    assert (closed, error["code"]) == (4400, "audio")
+    assert "say format=f32le" in error["error"]
 
 
 def handshake(service):
@@ -422,6 +433,16 @@ def test_pages_from_elsewhere_are_refused(service, header):
         service.stream(QUERY, origin=header["Origin"])
     assert refused.value.response.status_code == 403
     with service.stream(QUERY, origin=f"http://127.0.0.1:{service.port}") as ws:
+        assert receive(ws)["type"] == "ready"
+
+
+def test_a_websocket_to_an_address_that_is_none(service):
+    for path in ("", "stream", "v1/predictions", "static/app.js"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{service.port}/{path}", proxy=None)
+        response = refused.value.response
+        assert (response.status_code, json.loads(response.body)["code"]) == (404, "not_found")
+    with connect(f"ws://127.0.0.1:{service.port}/v1/stream/?rate=16000", proxy=None) as ws:
         assert receive(ws)["type"] == "ready"
 
 

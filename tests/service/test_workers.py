@@ -115,7 +115,8 @@ def test_the_figures_of_all_add_up_whoever_is_asked(together):
     assert "pid=" not in page
 
 
-def test_a_session_is_found_whichever_worker_takes_the_connection(together):
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-Proto": "https"}], ids=["directly", "through a proxy"])
+def test_a_session_is_found_whichever_worker_takes_the_connection(together, headers):
     sound = pcm(4.0)
     with opened(together) as held:
         for session, ws in held.values():
@@ -123,7 +124,7 @@ def test_a_session_is_found_whichever_worker_takes_the_connection(together):
             assert [receive(ws)["seq"] for _ in range(3)] == [1, 2, 3]
             ws.socket.close()  # lost without a word
             for seq in range(4):  # some of these meet the other worker
-                with together.stream(f"{QUERY}&session={session}&seq={seq}") as back:
+                with together.stream(f"{QUERY}&session={session}&seq={seq}", additional_headers=headers) as back:
                     ready = receive(back)
                     assert (ready["resumed"], ready["session"], ready["received"]) == (True, session, 32_000)
                     assert [receive(back)["seq"] for _ in range(3 - seq)] == list(range(seq + 1, 4))

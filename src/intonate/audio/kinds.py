@@ -7,7 +7,6 @@ decoder only where it starts as one of the kinds below, and only as that kind.
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import re
 from dataclasses import dataclass
@@ -71,6 +70,11 @@ MP3 = Kind("mp3", "mp3", True)
 ADTS = Kind("aac", "aac")
 LOAS = Kind("loas", "loas")
 
+# What decoders of text write in place of bytes that are none, in UTF-8.
+_REPLACED = "\ufffd".encode()
+_SENT_AS_TEXT = (
+    "was sent as text on its way, which it is not, and lost bytes; send it as bytes (curl: --data-binary, not -d)"
+)
 # What a large file leaves behind in a repository that was cloned without git-lfs.
 _GIT_LFS = rb"version https://git-lfs"
 # (offset, magic, what it is and how to go on): files that are no sound, by what people take for one.
@@ -111,10 +115,13 @@ _FOREIGN_PATTERNS: tuple[tuple[int, bytes, str], ...] = (
         "is a later piece of an MP4 recording, without the header that only its first piece has; "
         "join all pieces in their order, or record each as a file of its own",
     ),
+    # Each has some zeros there, and what is said in prose has no such bytes.
+    (0, rb"(?-i:RIFF|FORM|OggS)(?=.{0,59}[\x80-\xff])[^\0\r\n]{60}", _SENT_AS_TEXT),
 )
 FOREIGN_MAGICS = tuple(
     (position, re.compile(pattern, re.DOTALL | re.IGNORECASE), text) for position, pattern, text in _FOREIGN_PATTERNS
 )
+_USUAL_BASE64 = bytes.maketrans(b"-_", b"+/")
 LATER_WEBM = (
     "is a later piece of a WebM recording (MediaRecorder), without the header that only its first piece has; "
     "join all pieces in their order, or stop and start the recorder for each"
@@ -181,6 +188,8 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
         head: its first bytes.
         suffix: of its name, for a guess at headerless samples.
     """
+    if is_mangled(head):
+        return _SENT_AS_TEXT
     for position, magic, text in FOREIGN_MAGICS:
         if magic.match(head, position):
             return text
@@ -207,6 +216,11 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
     return None
 
 
+def is_mangled(head: bytes) -> bool:
+    """Whether these bytes were decoded as text and encoded again: no sound has that many bytes of U+FFFD."""
+    return head.count(_REPLACED) >= 50
+
+
 def is_later_webm(head: bytes) -> bool:
     """Whether three blocks of Matroska follow each other somewhere near the beginning, or a cluster starts there."""
     if head[:4] == b"\x1f\x43\xb6\x75":
@@ -227,11 +241,9 @@ def is_later_webm(head: bytes) -> bool:
 
 def in_base64(head: bytes) -> Kind | None:
     """The kind of sound whose first bytes are written here in base64, maybe behind `data:…,`; None where it is none."""
-    text = head[:400].partition(b",")[2] if head.startswith(b"data:") else head[:400]
-    text = b"".join(text.split()).translate(bytes.maketrans(b"-_", b"+/"))
     try:
-        return of(base64.b64decode(text[: len(text) // 4 * 4], validate=True))
-    except (binascii.Error, ValueError):
+        return of(from_base64(head[:400], is_whole=False))
+    except ValueError:
         return None
 
 
@@ -242,6 +254,22 @@ def _in_hexadecimal(head: bytes) -> Kind | None:
         return of(bytes.fromhex(text[: len(text) // 2 * 2].decode("ascii")))
     except ValueError:
         return None
+
+
+def from_base64(text: bytes, is_whole: bool = True) -> bytes:
+    """What is written in base64, as it is met: in lines, with `-_` for `+/`, without its padding, behind `data:…,`.
+
+    Args:
+        text: ASCII.
+        is_whole: False where it may be cut anywhere.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    text = text.partition(b",")[2] if text.startswith(b"data:") else text
+    text = text.translate(_USUAL_BASE64, b" \t\r\n")
+    text = text + b"=" * (-len(text) % 4) if is_whole else text[: len(text) // 4 * 4]
+    return base64.b64decode(text, validate=True)
 
 
 def _is_text(head: bytes) -> bool:

@@ -78,7 +78,8 @@ def _open_file(content: Content, name: str, track: int | None, stack: contextlib
         start += tag
     head = content.read(start, kinds.HEAD_BYTES)
     kind, tag_end = kinds.of(head), start
-    if kind is None and start == 0 and (reason := kinds.explanation(head, PurePath(name).suffix)) is not None:
+    is_foreign = (kind is None and start == 0) or kinds.is_mangled(head)
+    if is_foreign and (reason := kinds.explanation(head, PurePath(name).suffix)) is not None:
         raise AudioError(f"{name} {reason}")
     if kind is None:
         # Within a tag whose size is wrong, or behind something else.

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 import intonate
 from intonate.recognizer import inputs
 from intonate.service import description, explanations, live, predictions, reference
-from intonate.service.guard import Guard
+from intonate.service.guard import STREAM, Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.place import Place
 from intonate.service.replies import error_shape
@@ -25,6 +25,7 @@ from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
 
 STATIC = Path(__file__).parent / "static"
+NOTHING = "there is nothing at this address; see /docs"
 
 
 def create_app(settings: Settings, place: Place | None = None) -> FastAPI:
@@ -49,6 +50,7 @@ def create_app(settings: Settings, place: Place | None = None) -> FastAPI:
         description=reference.LIVE,
         docs_url=None,  # FastAPI's page loads itself from a CDN
         redoc_url=None,
+        redirect_slashes=False,  # to an address that behind a proxy is another
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls the operation
         exception_handlers={HTTPException: _framework_error, Exception: _internal_error},
@@ -107,9 +109,20 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
         """Labels, languages, licence and window of each model."""
         return _models_response(state.settings)
 
-    @app.websocket("/v1/stream")
+    @app.websocket(STREAM)
     async def stream(ws: WebSocket) -> None:
         await live.serve(ws, state)
+
+    @app.get(STREAM, include_in_schema=False)
+    async def no_stream() -> Response:
+        sentence = (
+            "this is the address of a WebSocket; a proxy in between must pass on the headers Upgrade and Connection"
+        )
+        return JSONResponse(error_shape(426, sentence), 426, {"Upgrade": "websocket"})
+
+    @app.websocket("/{path:path}")
+    async def nowhere(ws: WebSocket) -> None:
+        await ws.send_denial_response(JSONResponse(error_shape(404, NOTHING), 404))
 
 
 def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
@@ -196,8 +209,8 @@ def _models_response(settings: Settings) -> dict[str, Any]:
 async def _framework_error(_: Request, error: Exception) -> Response:
     """Errors of the framework in our shape, with its headers (`Allow` where the method is wrong)."""
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    sentences = {404: "there is nothing at this address", 405: "this address does not take that method"}
-    sentence = sentences.get(status, "the request cannot be understood") + "; see /docs"
+    sentences = {404: NOTHING, 405: "this address does not take that method; see /docs"}
+    sentence = sentences.get(status, "the request cannot be understood; see /docs")
     return JSONResponse(error_shape(status, sentence), status, headers)
 
 

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from intonate.errors import IntonateError, require
 from intonate.processes import processor_count
 from intonate.recognizer.recognizer import Recognizer, load_model
-from intonate.service.settings import Limits, Settings, check_token, is_loopback, without_port
+from intonate.service.settings import (
+    Limits,
+    Settings,
+    allowed_host,
+    allowed_origin,
+    check_token,
+    in_address,
+    is_loopback,
+)
 from intonate.terminal.command import open_transcriber
 
 if TYPE_CHECKING:
@@ -63,7 +71,8 @@ def serve(
         limits: fields of `Limits`.
 
     Raises:
-        IntonateError: no token beyond loopback, a file is missing, the port is taken, a model cannot be read.
+        IntonateError: no token beyond loopback, a name or page that no client can send, a file is missing, the port is
+            taken, a model cannot be read.
         MissingExtraError: the extra `service` is not installed.
     """
     check_token(host, token)
@@ -73,8 +82,7 @@ def serve(
         _check_certificate(tls_cert, tls_key)
     for module in ("fastapi", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(module, "service")
-    # As they are compared: a name without a port, a page's origin without a path.
-    hosts, origins = tuple(map(without_port, allowed_hosts)), tuple(origin.rstrip("/") for origin in allowed_origins)
+    hosts, origins = tuple(map(allowed_host, allowed_hosts)), tuple(map(allowed_origin, allowed_origins))
     bounds = Limits(**({"threads": max(1, processor_count() // workers)} | limits))
     settings = partial(_settings, models, host, token, hosts, origins, bounds, transcribe)
     _stop_on_hangup()
@@ -263,6 +271,7 @@ def _server(
         log_level="error",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks what a proxy tells, and the relay must know what this process speaks
         ws_ping_timeout=PING_TIMEOUT_S,
         timeout_graceful_shutdown=CUT_OFF_S,
         timeout_keep_alive=15,
@@ -293,8 +302,7 @@ def _server(
 
 def _announce(host: str, port: int, tls: bool) -> None:
     scheme = "https" if tls else "http"
-    shown_host = host if ":" not in host else f"[{host.strip('[]')}]"
-    print(f"intonate: listening at {scheme}://{shown_host}:{port} (Ctrl-C stops it)", flush=True)
+    print(f"intonate: listening at {scheme}://{in_address(host)}:{port} (Ctrl-C stops it)", flush=True)
     if not is_loopback(host) and not tls:
         warning = "without --tls-cert and --tls-key anyone on the way can listen, and browsers refuse the microphone"
         print(f"intonate: {warning}", file=sys.stderr, flush=True)

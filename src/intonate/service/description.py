@@ -249,7 +249,7 @@ REFUSALS = {
     408: ("The upload stalled.", "the upload stalled for 10 s, or came too slowly; try again"),
     413: ("The upload is too large.", "the upload is larger than the limit of 64 MiB"),
     415: (
-        "Neither a form nor a recording.",
+        "Neither a form nor a recording, or packed on its way (Content-Encoding).",
         "send the recording as the field 'audio' of a form (multipart/form-data), "
         "or as the body with its Content-Type (audio/wav, application/octet-stream)",
     ),

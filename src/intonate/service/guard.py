@@ -37,6 +37,9 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 PROBES = ("/healthz", "/readyz")
+INTERFACE = ("/v1/", "/models/", "/metrics")
+# Who comes here without a WebSocket is told so, token or not: a proxy in between may have taken both away.
+STREAM = "/v1/stream"
 TOKEN_PROTOCOL = "intonate.token."
 
 
@@ -50,12 +53,14 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if scope["path"].startswith((*INTERFACE, *PROBES)):
+            scope = {**scope, "path": scope["path"].rstrip("/")}
         headers = Headers(scope=scope)
         cors = self._cors_headers(headers)
         is_http = scope["type"] == "http"
         # Probes call a service by its address, and all that they learn is that it lives.
         problem = "" if is_http and scope["path"] in PROBES else self._origin_problem(headers)
-        needs_token = is_http and scope["path"].startswith(("/v1/", "/models/", "/metrics"))
+        needs_token = is_http and scope["path"].startswith(INTERFACE) and scope["path"] != STREAM
         if problem:
             await _refuse(scope, send, 403, problem)
         elif is_http and scope["method"] == "OPTIONS" and cors and "access-control-request-method" in headers:

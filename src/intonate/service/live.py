@@ -26,7 +26,7 @@ from intonate.service.protocol import DIRECT, GOODBYE, LOST
 from intonate.service.query import BAD, FULL, RESTART, SLOW, TAKEN, TOO_LONG, ConnectionEnd, decoded, parse, subprotocol
 from intonate.service.relay import relay
 from intonate.service.replies import RETRY_AFTER_S
-from intonate.service.samples import ENCODINGS, check_beginning, gateway_sound
+from intonate.service.samples import ENCODINGS, beginning, check_beginning, gateway_sound
 from intonate.service.sessions import AnyStream, Session
 from intonate.service.state import ServiceState
 
@@ -229,7 +229,7 @@ class _Connection:
             AudioError: the connection begins like something else than samples.
         """
         if len(self._head) < kinds.HEAD_BYTES:
-            self._head += data[: kinds.HEAD_BYTES - len(self._head)]
+            self._head = beginning(self._head + data)
             check_beginning(self._head, self._query.format)
         is_idle = self._pending_bytes == len(self._unqueued)
         self._unqueued += data

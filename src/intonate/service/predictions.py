@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 import json
 import re
@@ -122,12 +121,16 @@ async def _respond_with_scores(request: Request, name: str, state: ServiceState)
     if kind.startswith("application/json"):
         try:
             message = json.loads(content)
-            content, parameters = base64.b64decode(message["inputs"], validate=True), message.get("parameters") or {}
+            content, parameters = message["inputs"].encode(), message.get("parameters") or {}
             others = {key: value for key, value in message.items() if key not in ("inputs", "parameters", "options")}
             fields |= {key: str(value) for key, value in (*others.items(), *parameters.items()) if value is not None}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             expectation = 'expected {"inputs": BASE64, "parameters": {"top_k": 3}}'
             raise RefusedError(400, f"the request is no such JSON; {expectation}") from error
+        try:
+            content = kinds.from_base64(content)
+        except ValueError as error:
+            raise RefusedError(400, "inputs is no base64; or send the recording as the body, as it is") from error
     function = fields.pop("function_to_apply", None)
     applied = "sigmoid" if model_of({"model": name}, state).spec.multi_label else "softmax"
     if function not in (None, applied):

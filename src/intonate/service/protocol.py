@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from asyncio import Future, TimerHandle
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from intonate.service.door import Door
+from intonate.service.replies import error_shape
 
 # So many short messages may wait before a client is made to wait: to pause and go on with each costs as much as to read
 # it. A long one is one of its kind, bytes.
@@ -85,6 +87,18 @@ class HttpProtocol(H11Protocol):
             self.door.wait(self._transport)
             if self.conn.trailing_data[0]:  # the next request has begun already
                 self._start_deadline()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP is refused in the shape of all errors; uvicorn's is text."""
+        sentence = (
+            "this is no request of HTTP/1.1; it needs a Host header, and https:// only where there is a certificate"
+        )
+        body = json.dumps(error_shape(400, sentence)).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+        response = h11.Response(status_code=400, headers=list(headers.items()), reason="Bad Request")
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def shutdown(self) -> None:
         if self._left_bytes is None:

@@ -12,8 +12,8 @@ Live: WS /v1/stream?rate=48000&format=s16le
 
 Send binary messages of any size: mono samples without a header, in the format and at the rate of the query: s16le or
 f32le (little endian; 16000 Hz where none is said), mulaw or alaw (G.711; 8000 Hz). Or send, as text, the JSON messages
-of a telephone gateway (Twilio, Telnyx, Plivo, Vonage), whose media messages hold the same in base64: the other side of
-the call is not heard, and its stop is as finish. Read JSON:
+of a telephone gateway (Twilio, Telnyx, Plivo, Vonage, Exotel), whose media messages hold the same in base64: the other
+side of the call is not heard, and its stop is as finish. Read JSON:
 
 {"type":"ready","session":ID,"resumed":false,"received":0,"model":NAME,"labels":[…],"window":2.0,"hop":0.5,…}
 {"type":"segment","model":NAME,"start":1.0,"end":1.5,"state":"speech","label":"happy","guess":"happy","abstained":false,

@@ -14,6 +14,7 @@ CODES = {
     408: "stalled",
     413: "too_large",
     415: "media_type",
+    426: "websocket",
     500: "internal",
     503: "busy",
 }

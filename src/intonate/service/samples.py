@@ -6,8 +6,6 @@ recognised by its first bytes (a container, floats in place of integers) is refu
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,14 +20,16 @@ Bytes = NDArray[np.uint8]
 
 # Full scale is 1; the loudest mistake that still is one of gain, not of encoding.
 LOUDEST = 8.0
-# What telephone gateways call the encodings (Twilio, Telnyx, Plivo, Vonage), without `audio/`.
+# What telephone gateways call the encodings (Twilio, Telnyx, Plivo, Vonage, Exotel), without `audio/`.
 GATEWAY_NAMES = {
     **dict.fromkeys(("x-mulaw", "mulaw", "ulaw", "pcmu", "basic"), "mulaw"),
     **dict.fromkeys(("x-alaw", "alaw", "pcma"), "alaw"),
-    **dict.fromkeys(("x-l16", "l16", "linear16", "s16le"), "s16le"),
+    **dict.fromkeys(("x-l16", "l16", "linear16", "raw/slin", "s16le"), "s16le"),
 }
-# Their messages without sound; Vonage's all begin with the last.
-IGNORED_EVENTS = ("connected", "mark", "dtmf", "clear", "playedStream", "clearedAudio")
+NO_NAMES = ("", "base64")  # Exotel says how the samples travel, and not what they are
+# Their messages without sound; Vonage's all begin with the last. Telnyx's `error` is for the server in between to read,
+# and no end: that is its `stop`.
+IGNORED_EVENTS = ("connected", "mark", "dtmf", "clear", "playedStream", "clearedAudio", "error")
 VONAGE = "websocket:"
 
 
@@ -78,11 +78,17 @@ ENCODINGS: Mapping[str, Encoding] = {
 }
 
 
+def beginning(data: bytes) -> bytes:
+    """The first bytes of a stream that tell what it is, up to `kinds.HEAD_BYTES`: zeros before them do not."""
+    zeros = len(data) - len(data.lstrip(b"\0"))
+    return data[zeros - zeros % 8 :][: kinds.HEAD_BYTES]  # whole samples, of up to 64 bits
+
+
 def check_beginning(head: bytes, encoding: str) -> None:
     """Refuse what does not begin like bare samples of this encoding.
 
     Args:
-        head: the first bytes of a stream, up to `kinds.HEAD_BYTES`.
+        head: the `beginning` of a stream.
         encoding: a name of `ENCODINGS`.
 
     Raises:
@@ -98,13 +104,17 @@ def check_beginning(head: bytes, encoding: str) -> None:
             f"this is a {kind.name} file or recording, not bare samples; "
             f"send {encoding} without a container, or upload the file to /v1/predictions"
         )
-    if encoding == "s16le" and _are_floats(head):
+    if encoding == "s16le" and _are_floats(head, "<f8"):
+        raise AudioError(
+            "these samples are 64-bit floats, not 16-bit integers; send 32-bit floats and say format=f32le"
+        )
+    if encoding == "s16le" and _are_floats(head, "<f4"):
         raise AudioError("these samples are 32-bit floats, not 16-bit integers; say format=f32le")
 
 
-def _are_floats(head: bytes) -> bool:
-    """Whether nearly all would be plausible as floats: of 16-bit speech, hardly any pair of samples is."""
-    sizes = np.abs(np.frombuffer(head[: len(head) // 4 * 4], "<f4"))
+def _are_floats(head: bytes, kind: str) -> bool:
+    """Whether nearly all would be plausible as floats: of other speech, hardly any group of samples is."""
+    sizes = np.abs(np.frombuffer(head[: len(head) // 8 * 8], kind))
     sizes = sizes[sizes != 0]
     return len(sizes) >= 500 and bool(np.mean((sizes > 1e-9) & (sizes <= LOUDEST)) > 0.99)
 
@@ -136,8 +146,8 @@ def gateway_sound(message: Mapping[str, Any], encoding: str, rate_hz: int) -> by
     if media.get("track", "inbound") not in ("inbound", "inbound_track"):
         return b""
     try:
-        return base64.b64decode(media["payload"], validate=True)
-    except (KeyError, TypeError, ValueError, binascii.Error):
+        return kinds.from_base64(media["payload"].encode())
+    except (KeyError, AttributeError, ValueError):
         raise AudioError("the media message has no payload in base64") from None
 
 
@@ -161,7 +171,7 @@ def _check_content_type(content_type: str, encoding: str, rate_hz: int) -> None:
 def _check_agrees(name: str, rate: object, channels: object, encoding: str, rate_hz: int) -> None:
     """Compare what a gateway says of its sound with the query; what it does not say agrees."""
     name = name.lower().removeprefix("audio/")
-    if name and name not in GATEWAY_NAMES:
+    if name not in GATEWAY_NAMES and name not in NO_NAMES:
         raise AudioError(
             f"the gateway sends {name[:50]!r}, which cannot be read here; set it to send mu-law (PCMU), A-law (PCMA) "
             "or 16-bit samples (L16)"

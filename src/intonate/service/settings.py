@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ STREAM_BYTES, STREAM_BYTES_PER_S = 8 * MIB, 96_000
 # A token travels as a WebSocket subprotocol (RFC 6455, 4.1), so it must be one HTTP token (RFC 9110, 5.6.2).
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+# What a Host header (RFC 9110, 7.2) and an Origin header (RFC 6454, 6.2) may be, in lower case and without a port.
+NAME = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
+ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{NAME}(?::\d+)?")
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +128,12 @@ class Settings:
     def is_allowed_host(self, host: str) -> bool:
         """Whether a Host header names this service.
 
-        On loopback only loopback's own names do: else any web page could point a name of its own at 127.0.0.1 and
-        speak to the service as if it were its own server (DNS rebinding). Beyond it the token guards.
+        On loopback only loopback's own names do, and the one that it listens at: else any web page could point a name
+        of its own at 127.0.0.1 and speak to the service as if it were its own server (DNS rebinding). Beyond it the
+        token guards.
         """
         name = without_port(host)
-        if name in self.allowed_hosts or (is_loopback(self.host) and name in LOOPBACK_NAMES):
+        if name in self.allowed_hosts or (is_loopback(self.host) and name in (*LOOPBACK_NAMES, in_address(self.host))):
             return True
         return bool(name) and not is_loopback(self.host) and not self.allowed_hosts
 
@@ -136,7 +142,7 @@ class Settings:
         if origin in self.allowed_origins:
             return True
         scheme, _, site = origin.partition("://")
-        port = {"http": ":80", "https": ":443"}.get(scheme)
+        port = USUAL_PORTS.get(scheme)
         return port is not None and site.lower().removesuffix(port) == host.lower().removesuffix(port)
 
     def is_valid_token(self, token: str) -> bool:
@@ -160,14 +166,54 @@ def check_token(host: str, token: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
+    if host.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
+        pass
+    try:
+        return ipaddress.ip_address(socket.inet_aton(host)).is_loopback  # 127.1
+    except OSError:
         return False
+
+
+def in_address(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets.
+
+    >>> in_address("::1")
+    '[::1]'
+    """
+    return f"[{host.strip('[]')}]".lower() if ":" in host else host.lower()
 
 
 def without_port(host: str) -> str:
     """`[::1]` of `[::1]:8000`, in lower case."""
     return re.sub(r":\d*$", "", host.strip().lower())
+
+
+def allowed_host(text: str) -> str:
+    """A name to go by as it is compared: in lower case and without a port.
+
+    Raises:
+        IntonateError: no Host header can be that.
+    """
+    name = in_address(text) if text.count(":") > 1 and "[" not in text else without_port(text)
+    if not re.fullmatch(NAME, name):
+        raise IntonateError(
+            f"--allow-host {text!r} is no name that a client can call; expected one, e.g. voice.example"
+        )
+    return name
+
+
+def allowed_origin(text: str) -> str:
+    """The origin of a web page as browsers send it: in lower case, without a path, and without the usual port.
+
+    Raises:
+        IntonateError: no Origin header can be that.
+    """
+    origin = text.strip().lower().removesuffix("/")
+    if not ORIGIN.fullmatch(origin):
+        expected = "expected its scheme and name without a path, e.g. https://app.example"
+        raise IntonateError(f"--allow-origin {text!r} is no web page's origin; {expected}")
+    return origin.removesuffix(USUAL_PORTS.get(origin.partition("://")[0], "/"))

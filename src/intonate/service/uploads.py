@@ -35,6 +35,11 @@ MOST_FILES = 100
 # (HTML standard).
 EXTENDED_NAME = re.compile(rb"(?i);\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]*)")
 ESCAPED_BY_BROWSERS = re.compile(r"%(?:22|0D|0A)")
+# What a recording comes as, beside audio/… and video/…, where it is the body; the second is S3's word for the first.
+BARE_KINDS = ("application/octet-stream", "binary/octet-stream", "application/ogg", "application/mp4")
+# How a form begins (RFC 2046, 5.1.1).
+FORM_HEAD = re.compile(rb"--[^\r\n]{1,70}\r?\nContent-", re.IGNORECASE)
+LEAVE_IT = "leave that header to your client"
 # Room for the other fields and the boundaries.
 OTHER_BYTES = 64 * 1024
 
@@ -78,8 +83,8 @@ async def receive(request: Request, limits: Limits, names: Sequence[str] = FIELD
         RefusedError: it is neither a form nor a recording, too large, or stalls; or a field is not known.
         ClientDisconnect: the client went away.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_bare = kind.startswith(("audio/", "video/")) or kind == "application/octet-stream"
+    kind = _kind(request)
+    is_bare = kind.startswith(("audio/", "video/")) or kind in BARE_KINDS
     if kind != "multipart/form-data" and not is_bare:
         raise RefusedError(
             415,
@@ -96,13 +101,23 @@ async def receive(request: Request, limits: Limits, names: Sequence[str] = FIELD
 async def body(request: Request, limits: Limits) -> bytes:
     """The bare body of a request. Raises as `receive`."""
     _check_declared(request, limits)
-    return b"".join([chunk async for chunk in _limited_body(request, limits)])
+    content = b"".join([chunk async for chunk in _limited_body(request, limits)])
+    if FORM_HEAD.match(content):
+        raise RefusedError(400, f"the body is a form, and its Content-Type says {_kind(request)!r}; {LEAVE_IT}")
+    return content
+
+
+def _kind(request: Request) -> str:
+    """The media type of a request, in lower case, without its parameters; empty where it has none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _form(
     request: Request, limits: Limits, names: Sequence[str]
 ) -> tuple[tuple[tuple[bytes, str], ...], list[tuple[str, str]]]:
     _check_declared(request, limits)
+    if "boundary=" not in request.headers["content-type"].lower():
+        raise RefusedError(400, f"the Content-Type of the form names no boundary; {LEAVE_IT}")
     parser = _InMemory(request.headers, _limited_body(request, limits), max_files=MOST_FILES, max_fields=len(names) + 2)
     try:
         form = await parser.parse()
@@ -168,6 +183,11 @@ def _unambiguous(fields: list[tuple[str, str]], names: Sequence[str]) -> dict[st
 
 
 def _check_declared(request: Request, limits: Limits) -> None:
+    """Refuse what can be known from the headers not to be taken."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        sentence = f"Content-Encoding {encoding[:20]!r} is not taken; send the recording as it is, without that header"
+        raise RefusedError(415, sentence)
     declared_bytes = request.headers.get("content-length", "0")
     if declared_bytes.isdecimal() and int(declared_bytes) > limits.upload_bytes + OTHER_BYTES:
         raise _too_large(limits)
