@@ -1,4 +1,6 @@
-/** The service's HTTP interface. The token lives in this tab's sessionStorage and nowhere else. */
+/** The service's HTTP interface. The token lives in this tab's storage and nowhere else. */
+
+import { tabStore } from "./store.js";
 
 const TOKEN = "intonate.token";
 // What modules say that the page without a service has, too.
@@ -13,8 +15,8 @@ export class ServiceError extends Error {
 }
 
 export const url = (path) => new URL(path, document.baseURI);
-export const token = () => sessionStorage.getItem(TOKEN) ?? "";
-export const setToken = (value) => sessionStorage.setItem(TOKEN, value);
+export const token = () => tabStore.get(TOKEN) ?? "";
+export const setToken = (value) => tabStore.set(TOKEN, value);
 
 const credentials = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 

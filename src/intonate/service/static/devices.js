@@ -1,6 +1,7 @@
 /** Which microphone, and whether it gives any sound. */
 
 import { $, el, notice } from "./dom.js";
+import { browserStore } from "./store.js";
 
 const STORE = "intonate.microphone";
 // What a microphone that is switched on never falls below: digital silence, dBFS, and for how long it is one, ms.
@@ -16,7 +17,7 @@ export async function listDevices() {
   const select = $("#device");
   const found = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
   const inputs = found.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId && deviceId !== "default");
-  const wanted = select.value || localStorage.getItem(STORE) || "";
+  const wanted = select.value || browserStore.get(STORE) || "";
   select.replaceChildren(
     el("option", { value: "" }, "the usual one"),
     ...inputs.map(({ deviceId, label }, at) => el("option", { value: deviceId }, label || `Microphone ${at + 1}`)),
@@ -25,7 +26,7 @@ export async function listDevices() {
 }
 
 export function bindDevices() {
-  $("#device").addEventListener("change", ({ target }) => localStorage.setItem(STORE, target.value));
+  $("#device").addEventListener("change", ({ target }) => browserStore.set(STORE, target.value));
   navigator.mediaDevices?.addEventListener?.("devicechange", listDevices);
   listDevices();
 }
