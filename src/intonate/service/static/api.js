@@ -20,8 +20,8 @@ export const setToken = (value) => tabStore.set(TOKEN, value);
 
 const credentials = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
-/** Whether the service answers at all. */
-export const isThere = () => fetch(url("healthz"), { cache: "no-store" }).then(() => true, () => false);
+/** Whether the service answers at all, and not a proxy that does not reach it. */
+export const isThere = () => fetch(url("healthz"), { cache: "no-store" }).then(({ ok }) => ok, () => false);
 
 /** `GET /v1/models`: {models: [{name, labels, …}], default}. Throws ServiceError; status 401 asks for a token. */
 export async function models() {
