@@ -56,6 +56,15 @@ def test_each_turn_has_its_emotion_and_every_frame_passes(model):
     assert passed == [frame for frame in sent if not isinstance(frame, SleepFrame)]
 
 
+def test_a_frame_that_is_no_sound_goes_on_and_costs_nothing(model):
+    broken = [InputAudioRawFrame(b"abc", 16_000, 1), InputAudioRawFrame(bytes(640), 0, 1)]
+    started, *sound, stopped = turn(1)
+    received = run(model, [started, *sound, *broken, stopped])
+    assert [frame for frame in received if frame in broken] == broken
+    (emotion,) = [frame.emotion for frame in received if isinstance(frame, EmotionFrame)]
+    assert emotion.end_s == pytest.approx(2.0)
+
+
 def test_no_turn_no_emotion(model):
     assert not [frame for frame in run(model, audio(1.0)) if isinstance(frame, EmotionFrame)]
 

@@ -52,7 +52,7 @@ class EmotionInput(AudioInput):
 
     async def __anext__(self) -> rtc.AudioFrame:
         frame: rtc.AudioFrame = await super().__anext__()
-        self.turns.push(bytes(frame.data), frame.sample_rate, frame.num_channels)
+        self.turns.overhear(bytes(frame.data), frame.sample_rate, frame.num_channels)
         return frame
 
     async def end_turn(self) -> Emotion | None:

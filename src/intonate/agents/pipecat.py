@@ -58,7 +58,7 @@ class EmotionProcessor(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         if isinstance(frame, InputAudioRawFrame):
-            self.turns.push(frame.audio, frame.sample_rate, frame.num_channels)
+            self.turns.overhear(frame.audio, frame.sample_rate, frame.num_channels)
         elif isinstance(frame, UserStartedSpeakingFrame):
             self.turns.start()
         elif isinstance(frame, UserStoppedSpeakingFrame):
