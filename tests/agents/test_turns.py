@@ -8,7 +8,7 @@ import soxr
 import tiny
 from event_loop import run_to_end
 
-from intonate.agents.turns import BEFORE_S, LONGEST_S, Turns
+from intonate.agents.turns import ABANDONED_S, BEFORE_S, LONGEST_S, Turns
 from intonate.errors import AudioError
 
 RATE_HZ = 16_000
@@ -117,6 +117,21 @@ def test_a_turn_whose_rate_changes_is_judged_as_one(turns, tmp_path):
     emotion = run_to_end(changing.end())
     assert (emotion.start_s, emotion.end_s) == pytest.approx((0.0, 4.0), abs=0.03)
     assert dict(emotion.scores) == pytest.approx(dict(plain.scores), abs=0.02)
+
+
+def test_a_sound_without_an_end_is_left_out_of_the_next_turn(turns):
+    def turn_after(pause_s):
+        turns.start()
+        feed(turns, pcm(1.0))
+        turns.pause()
+        feed(turns, bytes(round(RATE_HZ * pause_s) * 2))
+        turns.start()
+        feed(turns, pcm(2.0))
+        emotion = run_to_end(turns.end())
+        return emotion.end_s - emotion.start_s
+
+    assert turn_after(ABANDONED_S - 1) == pytest.approx(1.0 + ABANDONED_S - 1 + 2.0, abs=0.03)
+    assert turn_after(ABANDONED_S + 1) == pytest.approx(BEFORE_S + 2.0, abs=0.03)
 
 
 def test_the_loop_goes_on_while_the_model_runs(turns):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ Block = tuple[int, NDArray[np.int16]]
 BEFORE_S = 0.5
 # Of a longer turn only the newest sound is kept, so that memory stays bounded.
 LONGEST_S = 60.0
+# A turn that has not ended so long after the user fell silent was none: a cough or a door, of which no words came.
+ABANDONED_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Turns:
             self._recognizer = load_model() if model is None else load_model(str(model))
         self._labels = labels
         self._blocks: deque[Block] = deque()
-        self._kept_s, self._end_s = 0.0, 0.0
+        self._kept_s, self._end_s, self._paused_s = 0.0, 0.0, math.inf
         self._is_open = self._has_warned = False
         self._lock = asyncio.Lock()
         self.speaker = SpeakerStatistics()
@@ -119,8 +122,14 @@ class Turns:
             self._has_warned = True
 
     def start(self) -> None:
-        """The user starts to speak; a second start in one turn changes nothing."""
-        self._is_open = True
+        """The user starts to speak; within a turn this changes nothing, unless its `pause` was over 4 s long."""
+        if self._end_s - self._paused_s > ABANDONED_S:
+            self._forget(BEFORE_S)
+        self._is_open, self._paused_s = True, math.inf
+
+    def pause(self) -> None:
+        """The user falls silent, for a moment or until the turn's `end`."""
+        self._paused_s = self._end_s
 
     def end(self) -> Coroutine[Any, Any, Emotion | None]:
         """The turn ends now; await what it sounds like: None where there was no turn or no sound.
@@ -132,7 +141,7 @@ class Turns:
         if blocks:
             self._blocks.clear()
             self._kept_s = 0.0
-        self._is_open = False
+        self._is_open, self._paused_s = False, math.inf
         return self._answer(blocks, self._end_s)
 
     async def _answer(self, blocks: Sequence[Block], end_s: float) -> Emotion | None:
