@@ -191,7 +191,10 @@ def test_a_microphone_that_the_browser_pauses_is_told_and_comes_back(site):
     until(page, "/is back: about [2-9]/.test(document.querySelector('#notice-text').textContent)")
     count = page.get_attribute("#latency", "data-count")
     until(page, f"Number(document.querySelector('#latency').dataset.count) > {count}")
+    page.evaluate("pause()")
+    until(page, "document.querySelector('#notice-text').textContent.includes('has paused the microphone')")
     stop(page)
+    assert page.is_hidden("#notice"), "nothing comes any more"
 
 
 def test_a_recording_can_be_cancelled_while_the_microphone_is_paused(site):

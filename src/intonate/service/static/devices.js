@@ -49,4 +49,9 @@ export class SoundWatch {
     if (this.#said === before) return;
     notice(isBack ? `The microphone is back: about ${pauseS.toFixed(0)}\u00a0s were not heard.` : this.#said, "info", true);
   }
+
+  /** Nothing more is waited for. */
+  close() {
+    if (this.#said === PAUSED) notice("");
+  }
 }

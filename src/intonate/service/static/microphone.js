@@ -38,9 +38,11 @@ export async function openMicrophone(onChunk, onLost, device = "") {
     throw new Error(REASONS[error.name] ?? `The microphone cannot be opened (${error.message}).`, { cause: error });
   }
   const context = new AudioContext({ latencyHint: "interactive" });
+  const watch = new SoundWatch();
   let watching;
   const close = async () => {
     clearInterval(watching);
+    watch.close();
     for (const track of media.getTracks()) track.stop();
     await context.close();
   };
@@ -50,13 +52,12 @@ export async function openMicrophone(onChunk, onLost, device = "") {
     await close();
     throw new Error(NO_ANSWER, { cause: error });
   }
-  // Not waited for: during a call it stays undone, and what comes then is told below.
+  // Not waited for: during a call it stays undone, and that is a pause like any other.
   const resume = () => context.resume().catch(() => {});
   resume();
   const size = Math.round((context.sampleRate * CHUNK_S) / 128) * 128;
   const chunks = new AudioWorkletNode(context, "chunks", { processorOptions: { size } });
   let ended = () => {};
-  const watch = new SoundWatch();
   let missed = 0;
   const hear = (chunk) => {
     const dbfs = levelDbfs(chunk);
