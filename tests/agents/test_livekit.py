@@ -49,11 +49,11 @@ class Microphone(AudioInput):
 
 
 class Ears(stt.STT):
-    """Hears words wherever it is not silent."""
+    """Hears words wherever it is not silent, but not in the first `wordless` sounds."""
 
-    def __init__(self):
+    def __init__(self, wordless=0):
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
-        self.received = []
+        self.received, self.wordless = [], wordless
 
     async def _recognize_impl(self, buffer, *, language, conn_options):
         raise NotImplementedError
@@ -75,8 +75,11 @@ class EarsStream(stt.RecognizeStream):
             if is_speaking:
                 self._event_ch.send_nowait(stt.SpeechEvent(stt.SpeechEventType.START_OF_SPEECH))
             else:
-                words = [stt.SpeechData("en", "kids are talking")]
-                self._event_ch.send_nowait(stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=words))
+                if not self._stt.wordless:
+                    words = [stt.SpeechData("en", "kids are talking")]
+                    said = stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=words)
+                    self._event_ch.send_nowait(said)
+                self._stt.wordless = max(0, self._stt.wordless - 1)
                 self._event_ch.send_nowait(stt.SpeechEvent(stt.SpeechEventType.END_OF_SPEECH))
 
 
@@ -102,14 +105,14 @@ class Assistant(Agent):
         self.told.put_nowait(emotion)
 
 
-async def call(model, script, turns):
+async def call(model, script, turns, wordless=0):
     """(what each turn sounded like, the user's messages, the microphone, the ears) of one call."""
     handling = {
         "turn_detection": "stt",
         "endpointing": {"min_delay": 0.05, "max_delay": 0.1},
         "preemptive_generation": {"enabled": False},
     }
-    ears, agent = Ears(), Assistant()
+    ears, agent = Ears(wordless), Assistant()
     session = AgentSession(stt=ears, vad=None, llm=Brain(), turn_handling=handling, user_away_timeout=None)
     microphone = Microphone(script)
     with pytest.raises(IntonateError, match=r"after `await session.start"):
@@ -144,6 +147,13 @@ def test_each_turn_has_its_emotion_and_every_frame_passes(model):
     passed = b"".join(bytes(frame.data) for frame in ears.received)
     sent = b"".join(bytes(frame.data) for frame in microphone.sent)
     assert passed.rstrip(b"\0") == sent.rstrip(b"\0"), "the session adds silence at its end"
+
+
+def test_a_sound_without_words_is_left_out_of_the_next_turn(model):
+    script = [*frames(1.0), *frames(0.5, 1), *frames(10.0), 0.1, *frames(2.0, 0), *frames(0.5)]
+    (emotion,), *_ = run_to_end(call(model, script, 1, wordless=1))
+    assert emotion.start_s == pytest.approx(11.0, abs=0.1)
+    assert emotion.end_s == pytest.approx(14.0, abs=0.1)
 
 
 def test_a_model_that_cannot_answer_costs_the_emotion_alone(caplog):

@@ -4,10 +4,11 @@ import asyncio
 
 import numpy as np
 import pytest
+import soxr
 import tiny
 from event_loop import run_to_end
 
-from intonate.agents.turns import BEFORE_S, LONGEST_S, Turns
+from intonate.agents.turns import ABANDONED_S, BEFORE_S, LONGEST_S, Turns
 from intonate.errors import AudioError
 
 RATE_HZ = 16_000
@@ -21,6 +22,11 @@ def turns(tmp_path):
 
 def pcm(duration_s, seed=0):
     return (tiny.speech(duration_s, RATE_HZ, seed) * 20_000).astype("<i2").tobytes()
+
+
+def at_rate(sound, rate_hz):
+    samples = np.frombuffer(sound, "<i2").astype(np.float32)
+    return soxr.resample(samples, RATE_HZ, rate_hz).astype("<i2").tobytes()
 
 
 def feed(turns, sound, rate_hz=RATE_HZ, channels=1):
@@ -82,6 +88,50 @@ def test_two_channels_are_one_and_broken_bytes_are_refused(turns):
     assert run_to_end(turns.end()).end_s == pytest.approx(2.0)
     with pytest.raises(AudioError, match="whole 16-bit samples"):
         turns.push(b"abc", RATE_HZ)
+    for rate_hz, channels in ((0, 1), (RATE_HZ, 0)):
+        with pytest.raises(AudioError, match="at least 1 Hz and 1 channel"):
+            turns.push(bytes(320), rate_hz, channels)
+
+
+def test_what_is_only_overheard_is_left_out_where_it_is_no_sound_and_logged_once(turns, caplog):
+    turns.start()
+    for _ in range(3):
+        turns.overhear(b"abc", RATE_HZ)
+    turns.overhear(pcm(2.0), RATE_HZ)
+    assert run_to_end(turns.end()).end_s == pytest.approx(2.0)
+    assert [record.getMessage() for record in caplog.records if "left out" in record.getMessage()] == [
+        "a frame is left out, and so are others like it: 3 bytes are no whole 16-bit samples of 1 channels"
+    ]
+
+
+def test_a_turn_whose_rate_changes_is_judged_as_one(turns, tmp_path):
+    sound = pcm(4.0)
+    half = len(sound) // 2
+    turns.start()
+    feed(turns, sound)
+    plain = run_to_end(turns.end())
+    changing = Turns(tmp_path / "tiny.onnx")
+    changing.start()
+    feed(changing, sound[:half])
+    feed(changing, at_rate(sound[half:], 24_000), 24_000)
+    emotion = run_to_end(changing.end())
+    assert (emotion.start_s, emotion.end_s) == pytest.approx((0.0, 4.0), abs=0.03)
+    assert dict(emotion.scores) == pytest.approx(dict(plain.scores), abs=0.02)
+
+
+def test_a_sound_without_an_end_is_left_out_of_the_next_turn(turns):
+    def turn_after(pause_s):
+        turns.start()
+        feed(turns, pcm(1.0))
+        turns.pause()
+        feed(turns, bytes(round(RATE_HZ * pause_s) * 2))
+        turns.start()
+        feed(turns, pcm(2.0))
+        emotion = run_to_end(turns.end())
+        return emotion.end_s - emotion.start_s
+
+    assert turn_after(ABANDONED_S - 1) == pytest.approx(1.0 + ABANDONED_S - 1 + 2.0, abs=0.03)
+    assert turn_after(ABANDONED_S + 1) == pytest.approx(BEFORE_S + 2.0, abs=0.03)
 
 
 def test_the_loop_goes_on_while_the_model_runs(turns):

@@ -182,6 +182,35 @@ def test_the_theme_follows_the_system_until_it_is_chosen(site):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name,"
+        " { get() { throw new DOMException('Access is denied', 'SecurityError'); } });",
+        "Storage.prototype.setItem = () => { throw new DOMException('It is full', 'QuotaExceededError'); };",
+    ],
+    ids=["blocked", "full"],
+)
+@pytest.mark.parametrize("fake", [{"token": "a-token-that-is-long-enough"}], indirect=True)
+def test_what_the_browser_does_not_store_is_remembered_until_the_page_is_closed(site, trouble):
+    page = site.open(ready=False)
+    page.context.add_init_script(trouble)
+    page.reload()
+    page.wait_for_selector("#token[open]")
+    page.fill("#token-value", site.fake.token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#connection[data-state=ready]")
+    page.click("#theme")
+    page.click("[data-view=label]")
+    assert not page.is_visible(".bars")
+    page.click("#help-open")
+    page.uncheck("#keys-on")
+    page.keyboard.press("Escape")
+    listen(page)
+    stop(page)
+    site.problems[:] = [one for one in site.problems if "status of 401" not in one]
+
+
 def test_less_motion_where_it_is_asked_for(site):
     page = site.open(reduced_motion="reduce")
     assert page.eval_on_selector(".arc", "n => getComputedStyle(n).transitionDuration") in ("0s", "1e-05s")

@@ -118,6 +118,16 @@ def test_no_service_is_said_plainly(site):
     without_lost_sockets(site)
 
 
+def test_a_proxy_that_lets_no_stream_through_is_not_called_a_dead_service(site):
+    page = site.open()
+    site.wire.upgrades = False
+    page.click("#listen")
+    page.wait_for_selector("#notice.error")
+    assert "pass on the headers Upgrade and Connection" in page.inner_text("#notice-text")
+    assert page.get_attribute("#connection", "data-state") == "ready"
+    without_lost_sockets(site)
+
+
 def test_the_page_knows_when_the_service_is_gone_and_back(site):
     page = site.open()
     site.wire.cut()

@@ -171,6 +171,45 @@ def test_a_microphone_that_is_muted_while_it_records(site):
     assert "Is it muted" in page.inner_text("#notice")
 
 
+def pausable(page):
+    """The microphone of this page stops with `pause()`, as a call on a phone does it, until `over()`."""
+    page.evaluate(
+        "() => { const { prototype } = AudioContext; const { resume } = prototype; let context, isOver = true;"
+        "prototype.resume = function () { context = this; return isOver ? resume.call(this) : Promise.reject(); };"
+        "window.pause = () => { isOver = false; context.suspend(); }; window.over = () => { isOver = true; }; }"
+    )
+
+
+def test_a_microphone_that_the_browser_pauses_is_told_and_comes_back(site):
+    page = site.open()
+    pausable(page)
+    listen(page)
+    page.evaluate("pause()")
+    until(page, "document.querySelector('#notice-text').textContent.includes('has paused the microphone')")
+    assert page.get_attribute("#level", "aria-valuenow") == "-60"
+    page.evaluate("over()")
+    until(page, "/is back: about [2-9]/.test(document.querySelector('#notice-text').textContent)")
+    count = page.get_attribute("#latency", "data-count")
+    until(page, f"Number(document.querySelector('#latency').dataset.count) > {count}")
+    page.evaluate("pause()")
+    until(page, "document.querySelector('#notice-text').textContent.includes('has paused the microphone')")
+    stop(page)
+    assert page.is_hidden("#notice"), "nothing comes any more"
+
+
+def test_a_recording_can_be_cancelled_while_the_microphone_is_paused(site):
+    page = site.open()
+    pausable(page)
+    page.click("#record")
+    until(page, "document.querySelector('#progress-bar').value > 0.1")
+    page.evaluate("pause()")
+    until(page, "document.querySelector('#notice-text').textContent.includes('has paused the microphone')")
+    page.click("#cancel")
+    until(page, "document.querySelector('#notice-text').textContent === 'Stopped.'")
+    assert page.is_enabled("#record")
+    assert page.is_hidden("#session")
+
+
 def test_labels_that_are_not_saved_are_not_replaced_unasked(site, tmp_path):
     page = site.open()
     opened(page, ROOT / "examples/changing.flac")

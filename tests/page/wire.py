@@ -13,10 +13,11 @@ class Wire:
     Attributes:
         port: where the browser connects.
         broken: while true, nobody gets through.
+        upgrades: while false, the header that makes a WebSocket is dropped, as by a proxy that was not told of it.
     """
 
     def __init__(self, to_port: int) -> None:
-        self.to_port, self.broken = to_port, False
+        self.to_port, self.broken, self.upgrades = to_port, False, True
         self.open: list[socket.socket] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
@@ -44,14 +45,13 @@ class Wire:
                 service = socket.create_connection(("127.0.0.1", self.to_port))
                 self.open += [browser, service]
                 for source, sink in ((browser, service), (service, browser)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    for one in (source, sink):
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
-        one.close()
+            while data := source.recv(65_536):
+                sink.sendall(data if self.upgrades else data.replace(b"Upgrade: websocket\r\n", b""))
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()

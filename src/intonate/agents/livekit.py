@@ -28,8 +28,9 @@ LOGGER = logging.getLogger(__name__)
 class EmotionInput(AudioInput):
     """The session's audio input with a listener: every frame goes on at once, unchanged.
 
-    A turn starts when the session says that the user speaks (`user_state_changed`), and ends with `end_turn`. One per
-    session, whichever agent has the call: it learns the caller's voice. Works with realtime models too.
+    A turn starts when the session says that the user speaks (`user_state_changed`), and ends with `end_turn`; a sound
+    without words, of which no turn came, is left out of the next one. One per session, whichever agent has the call: it
+    learns the caller's voice. Works with realtime models too.
 
     Attributes:
         turns: of the user; where nothing tells when the user speaks (push to talk without a VAD), call `turns.start`.
@@ -48,11 +49,12 @@ class EmotionInput(AudioInput):
             raise IntonateError("the session has no audio input yet; make EmotionInput after `await session.start(…)`")
         super().__init__(label="intonate", source=session.input.audio)
         self.turns = Turns(model, labels)
+        self._session = session
         session.on("user_state_changed", self._follow_user)
 
     async def __anext__(self) -> rtc.AudioFrame:
         frame: rtc.AudioFrame = await super().__anext__()
-        self.turns.push(bytes(frame.data), frame.sample_rate, frame.num_channels)
+        self.turns.overhear(bytes(frame.data), frame.sample_rate, frame.num_channels)
         return frame
 
     async def end_turn(self) -> Emotion | None:
@@ -66,3 +68,5 @@ class EmotionInput(AudioInput):
     def _follow_user(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
             self.turns.start()
+        elif event.new_state == "listening" and self._session.turn_detection != "manual":  # there, pauses may be long
+            self.turns.pause()

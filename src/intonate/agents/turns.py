@@ -7,14 +7,19 @@ sound, a little of what came before (a framework notices speech late), and what 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
+import math
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.resample import resample
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer.recognizer import Recognizer, load_model
@@ -23,10 +28,15 @@ from intonate.schema import Answer, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOGGER = logging.getLogger(__name__)
+# (rate in Hz, mono samples): a caller's track may change its rate within a turn.
+Block = tuple[int, NDArray[np.int16]]
 # Sound kept from before the start of a turn: voice activity and first words are reported up to this late.
 BEFORE_S = 0.5
 # Of a longer turn only the newest sound is kept, so that memory stays bounded.
 LONGEST_S = 60.0
+# A turn that has not ended so long after the user fell silent was none: a cough or a door, of which no words came.
+ABANDONED_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,9 @@ class Turns:
         else:
             self._recognizer = load_model() if model is None else load_model(str(model))
         self._labels = labels
-        self._blocks: deque[NDArray[np.int16]] = deque()
-        self._rate_hz, self._kept, self._end_s = 0, 0, 0.0
-        self._is_open = False
+        self._blocks: deque[Block] = deque()
+        self._kept_s, self._end_s, self._paused_s = 0.0, 0.0, math.inf
+        self._is_open = self._has_warned = False
         self._lock = asyncio.Lock()
         self.speaker = SpeakerStatistics()
 
@@ -88,24 +98,38 @@ class Turns:
         """Take 16-bit little-endian samples, interleaved; several channels are averaged.
 
         Raises:
-            AudioError: the bytes are no whole samples.
+            AudioError: the bytes are no whole samples, or there is no such rate or number of channels.
         """
+        if rate_hz < 1 or channels < 1:
+            raise AudioError(f"sound has at least 1 Hz and 1 channel, not {rate_hz} Hz and {channels} channels")
         if len(pcm) % (2 * channels):
             raise AudioError(f"{len(pcm)} bytes are no whole 16-bit samples of {channels} channels")
         block = np.frombuffer(pcm, "<i2").reshape(-1, channels)
-        if rate_hz != self._rate_hz:  # a new track: what is kept cannot be joined with it
-            self._blocks.clear()
-            self._rate_hz, self._kept = rate_hz, 0
         # A copy: frameworks use their buffers again.
         mono = block[:, 0].copy() if channels == 1 else block.mean(axis=1).astype(np.int16)
-        self._blocks.append(mono)
-        self._kept += len(mono)
+        self._blocks.append((rate_hz, mono))
+        self._kept_s += len(mono) / rate_hz
         self._end_s += len(mono) / rate_hz
         self._forget(LONGEST_S if self._is_open else BEFORE_S)
 
+    def overhear(self, pcm: bytes | memoryview, rate_hz: int, channels: int = 1) -> None:
+        """`push` for sound that goes on elsewhere in any case: what it refuses is left out, once with a warning."""
+        try:
+            self.push(pcm, rate_hz, channels)
+        except AudioError as error:
+            if not self._has_warned:
+                LOGGER.warning("a frame is left out, and so are others like it: %s", error)
+            self._has_warned = True
+
     def start(self) -> None:
-        """The user starts to speak; a second start in one turn changes nothing."""
-        self._is_open = True
+        """The user starts to speak; within a turn this changes nothing, unless its `pause` was over 4 s long."""
+        if self._end_s - self._paused_s > ABANDONED_S:
+            self._forget(BEFORE_S)
+        self._is_open, self._paused_s = True, math.inf
+
+    def pause(self) -> None:
+        """The user falls silent, for a moment or until the turn's `end`."""
+        self._paused_s = self._end_s
 
     def end(self) -> Coroutine[Any, Any, Emotion | None]:
         """The turn ends now; await what it sounds like: None where there was no turn or no sound.
@@ -113,27 +137,32 @@ class Turns:
         The model runs in a thread, one turn of the caller after the other. Awaiting raises `IntonateError` where the
         model cannot answer the turn.
         """
-        sound = np.concatenate(self._blocks) if self._is_open and self._kept else None
-        if sound is not None:
+        blocks = tuple(self._blocks) if self._is_open else ()
+        if blocks:
             self._blocks.clear()
-            self._kept = 0
-        self._is_open = False
-        return self._answer(sound, self._rate_hz, self._end_s)
+            self._kept_s = 0.0
+        self._is_open, self._paused_s = False, math.inf
+        return self._answer(blocks, self._end_s)
 
-    async def _answer(self, sound: NDArray[np.int16] | None, rate_hz: int, end_s: float) -> Emotion | None:
-        if sound is None:
+    async def _answer(self, blocks: Sequence[Block], end_s: float) -> Emotion | None:
+        if not any(len(samples) for _, samples in blocks):
             return None
         async with self._lock:
-            return await asyncio.to_thread(self._emotion, sound, rate_hz, end_s)
+            return await asyncio.to_thread(self._emotion, blocks, end_s)
 
-    def _emotion(self, sound: NDArray[np.int16], rate_hz: int, end_s: float) -> Emotion:
-        waveform = sound.astype(np.float32) / 32768
-        answer = self._recognizer.predict((waveform, rate_hz), labels=self._labels, speaker=self.speaker)
-        start_s = max(0.0, end_s - len(sound) / rate_hz)
+    def _emotion(self, blocks: Sequence[Block], end_s: float) -> Emotion:
+        model_hz = self._recognizer.spec.sample_rate_hz
+        parts = []
+        for rate_hz, run in itertools.groupby(blocks, key=itemgetter(0)):
+            sound = np.concatenate([samples for _, samples in run]).astype(np.float32)
+            parts.append(resample(sound / np.float32(32768), rate_hz, model_hz))
+        waveform = np.concatenate(parts)
+        answer = self._recognizer.predict((waveform, model_hz), labels=self._labels, speaker=self.speaker)
+        start_s = max(0.0, end_s - len(waveform) / model_hz)
         return Emotion(start_s, end_s, answer.shown_label, answer.scores, answer.familiarity, answer.labels)
 
     def _forget(self, longest_s: float) -> None:
         """Drop the oldest blocks that are not needed for the newest `longest_s`."""
-        longest = round(longest_s * self._rate_hz)
-        while self._blocks and self._kept - len(self._blocks[0]) >= longest:
-            self._kept -= len(self._blocks.popleft())
+        while self._kept_s - (oldest_s := len(self._blocks[0][1]) / self._blocks[0][0]) >= longest_s:
+            self._kept_s -= oldest_s
+            self._blocks.popleft()

@@ -1,4 +1,6 @@
-/** The service's HTTP interface. The token lives in this tab's sessionStorage and nowhere else. */
+/** The service's HTTP interface. The token lives in this tab's storage and nowhere else. */
+
+import { tabStore } from "./store.js";
 
 const TOKEN = "intonate.token";
 // What modules say that the page without a service has, too.
@@ -13,13 +15,13 @@ export class ServiceError extends Error {
 }
 
 export const url = (path) => new URL(path, document.baseURI);
-export const token = () => sessionStorage.getItem(TOKEN) ?? "";
-export const setToken = (value) => sessionStorage.setItem(TOKEN, value);
+export const token = () => tabStore.get(TOKEN) ?? "";
+export const setToken = (value) => tabStore.set(TOKEN, value);
 
 const credentials = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
-/** Whether the service answers at all. */
-export const isThere = () => fetch(url("healthz"), { cache: "no-store" }).then(() => true, () => false);
+/** Whether the service answers at all, and not a proxy that does not reach it. */
+export const isThere = () => fetch(url("healthz"), { cache: "no-store" }).then(({ ok }) => ok, () => false);
 
 /** `GET /v1/models`: {models: [{name, labels, …}], default}. Throws ServiceError; status 401 asks for a token. */
 export async function models() {

@@ -1,7 +1,7 @@
 /** The page: what is pressed, what is shown, and in which order. */
 
-import { $, announce, el, icon, notice, progress, write } from "./dom.js";
-import { bindDevices, chosenDevice, listDevices, MuteWatch } from "./devices.js";
+import { $, announce, cancelSignal, el, icon, notice, progress, write } from "./dom.js";
+import { bindDevices, chosenDevice, listDevices } from "./devices.js";
 import { ask, decode, example, orCancelled, reopen } from "./files.js";
 import { Gauges } from "./gauges.js";
 import { bindKeys } from "./keys.js";
@@ -135,13 +135,11 @@ async function toggleListening() {
   player.pause();
   setPhase("opening");
   let lastSaid = "", cut = false;
-  const mutes = new MuteWatch();
   gauges.reset();
   try {
     const options = $("#plain").checked ? { plain: 1, labels: "p4-4" } : {};
     state.live = await listen(chosen(), options, chosenDevice(), {
       level: (dbfs) => {
-        mutes.level = dbfs;
         gauges.level = stage.level = dbfs;
         ribbon.refresh();
         gauges.elapsed = state.live ? seconds(state.live.session) : 0;
@@ -211,17 +209,18 @@ async function recordShort() {
   setPhase("recording");
   gauges.reset();
   try {
-    const { tape, warnings } = await record(RECORD_S, chosenDevice(), (share, dbfs) => {
+    const onProgress = (share, dbfs) => {
       gauges.level = stage.level = dbfs;
       gauges.elapsed = share * RECORD_S;
       progress("Recording. Speak now.", share);
-    });
-    stage.level = -100;
+    };
+    const { tape, warnings } = await record(RECORD_S, chosenDevice(), onProgress, cancelSignal()).finally(() => (stage.level = -100));
     const blob = new File([wav(tape.slice(), tape.rate)], "recording.wav", { type: "audio/wav" });
     await attempt(blob, [], (signal) => answer(blob, tape, { signal, warnings, isKept: false }));
   } catch (error) {
     setPhase("idle");
-    notice(error.message, "error", true);
+    if (error.name === "AbortError") notice("Stopped.");
+    else notice(error.message, "error", true);
   }
 }
 
@@ -238,14 +237,13 @@ async function openFiles(files, failures = []) {
  */
 async function attempt(file, failures, work) {
   const before = state.session;
-  const abort = new AbortController();
-  $("#cancel").onclick = () => abort.abort();
+  const signal = cancelSignal();
   notice("");
   player.pause();
   progress(`Opening ${file.name}`);
   setPhase("answering");
   try {
-    return await orCancelled(abort.signal, work(abort.signal));
+    return await orCancelled(signal, work(signal));
   } catch (error) {
     if (state.session !== before) leaveSession(before);
     setPhase("idle");

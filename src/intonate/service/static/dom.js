@@ -72,3 +72,10 @@ export function progress(text, share) {
   if (share == null) $("#progress-bar").removeAttribute("value");
   else $("#progress-bar").value = share;
 }
+
+/** An AbortSignal for what is begun now: it is sent when Cancel is pressed, beside the progress. */
+export function cancelSignal() {
+  const abort = new AbortController();
+  $("#cancel").onclick = () => abort.abort();
+  return abort.signal;
+}

@@ -5,7 +5,7 @@ import { NOTHING_HEARD } from "./devices.js";
 import { openMicrophone } from "./microphone.js";
 import { newSession, take } from "./session.js";
 import { Stream } from "./stream.js";
-import { levelDbfs, Tape, toInt16 } from "./tape.js";
+import { Tape, toInt16 } from "./tape.js";
 
 // How long the last answers are waited for after Stop, milliseconds.
 const LAST_ANSWERS_MS = 8_000;
@@ -23,8 +23,8 @@ const LAST_ANSWERS_MS = 8_000;
 export async function listen(models, options, device, on) {
   let tape, stream;
   const early = [];
-  const hear = (chunk) => {
-    on.level(levelDbfs(chunk));
+  const hear = (chunk, dbfs) => {
+    on.level(dbfs);
     if (!tape) return void early.push(chunk);
     tape.append(toInt16(chunk));
     stream.push();
@@ -64,22 +64,24 @@ export async function listen(models, options, device, on) {
   return { session, stop: () => (stopping ??= stop()) };
 }
 
-/** The microphone for a few seconds: {tape, warnings}. `onProgress` gets (share, dbfs). */
-export async function record(seconds, device, onProgress) {
+/** The microphone for a few seconds: {tape, warnings}. `onProgress` gets (share, dbfs); an AbortSignal ends it. */
+export async function record(seconds, device, onProgress, signal) {
   const chunks = [];
   let heard = 0;
   let done;
   const enough = new Promise((resolve) => (done = resolve));
+  signal.addEventListener("abort", done);
   let rate = Infinity;
-  const microphone = await openMicrophone((chunk) => {
+  const microphone = await openMicrophone((chunk, dbfs) => {
     chunks.push(chunk);
     heard += chunk.length;
-    onProgress(Math.min(1, heard / (seconds * rate)), levelDbfs(chunk));
+    onProgress(Math.min(1, heard / (seconds * rate)), dbfs);
     if (heard >= seconds * rate) done();
   }, done, device);
   rate = microphone.rate;
   await enough;
   await microphone.stop();
+  signal.throwIfAborted();
   if (!heard) throw new Error("The microphone was taken away before anything was recorded.");
   const tape = new Tape(rate);
   for (const chunk of chunks) tape.append(toInt16(chunk).subarray(0, Math.max(0, seconds * rate - tape.length)));

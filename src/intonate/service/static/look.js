@@ -1,6 +1,7 @@
 /** How the page looks: the view, the theme, and the frame that shows where a file can be dropped. */
 
 import { $ } from "./dom.js";
+import { browserStore } from "./store.js";
 
 const VIEW = "intonate.view";
 const THEME = "intonate.theme";
@@ -12,11 +13,11 @@ export function bindView(onView) {
     for (const button of document.querySelectorAll("#view button")) {
       button.setAttribute("aria-pressed", String(button.dataset.view === name));
     }
-    localStorage.setItem(VIEW, name);
+    browserStore.set(VIEW, name);
     onView(name);
   };
   $("#view").addEventListener("click", ({ target }) => target.dataset.view && set(target.dataset.view));
-  set(localStorage.getItem(VIEW) === "label" ? "label" : "probability");
+  set(browserStore.get(VIEW) === "label" ? "label" : "probability");
   return () => set(document.body.dataset.view === "label" ? "probability" : "label");
 }
 
@@ -25,7 +26,7 @@ export function bindTheme(onTheme) {
   const flip = () => {
     const root = document.documentElement;
     root.dataset.theme = getComputedStyle(root).colorScheme === "dark" ? "light" : "dark";
-    localStorage.setItem(THEME, root.dataset.theme);
+    browserStore.set(THEME, root.dataset.theme);
     onTheme();
   };
   $("#theme").addEventListener("click", flip);

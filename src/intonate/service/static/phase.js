@@ -20,7 +20,6 @@ export function showPhase(phase) {
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
   $("#progress").hidden = !(phase === "recording" || phase === "answering");
   $("#after").hidden = !isIdle;
-  $("#cancel").hidden = phase !== "answering";
   document.title = phase === "live" ? "● intonate" : "intonate";
   keepFocus(focused);
 }

@@ -1,6 +1,6 @@
 /** The live connection: sends the tape, receives events, comes back when it is cut. */
 
-import { token, url } from "./api.js";
+import { isThere, token, url } from "./api.js";
 import { Delivery } from "./tape.js";
 
 // Waiting times before the next attempt, milliseconds; the last one is repeated.
@@ -14,6 +14,9 @@ const UNSENT = 1_000_000;
 // A connection that says nothing for this long is dead, milliseconds; it is asked every PING_MS.
 const SILENT_MS = 9_000;
 const PING_MS = 3_000;
+// What is said where no connection came to be: the service is away, or only its streams do not get through.
+const GONE = "The service does not take the connection. Is “intonate serve” still running?";
+const NO_STREAM = "The service answers, but its live connection (a WebSocket) does not come through: a proxy in between has to pass on the headers Upgrade and Connection.";
 // Error codes that pass: the same attempt may succeed a little later.
 const PASSING = new Set(["full", "busy", "idle", "slow", "stopping"]);
 
@@ -123,13 +126,16 @@ export class Stream {
   #lost() {
     if (this.#closed) return;
     this.#drop();
-    if (!this.#everReady && this.#attempt >= FIRST_ATTEMPTS) {
-      const refusal = this.refusal && `The service takes no further session now: ${this.refusal}.`;
-      return this.#fail(refusal || "The service does not take the connection. Is “intonate serve” still running?");
-    }
+    if (!this.#everReady && this.#attempt >= FIRST_ATTEMPTS) return void this.#giveUp();
     this.on.state(this.#everReady ? "lost" : "connecting");
     const wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
     this.retry = setTimeout(() => this.#connect(), wait);
+  }
+
+  async #giveUp() {
+    const refusal = this.refusal && `The service takes no further session now: ${this.refusal}.`;
+    const reason = refusal || ((await isThere()) ? NO_STREAM : GONE);
+    if (!this.#closed) this.#fail(reason);
   }
 
   #receive(message) {
