@@ -51,7 +51,11 @@ function aboveFloor(samples, rate) {
   if (!samples.length) return new Uint8Array(0);
   const level = framePower(samples, rate).map(decibels);
   const lifted = framePower(preEmphasis(samples), rate).map(decibels);
-  const floor = lowestAround(lifted, Math.round(FLOOR_WITHIN_S / HOP_S));
+  // Frames that reach beyond the end have zeros in them, and are no background.
+  const [hop, window] = frameSizes(rate);
+  const whole = Math.max(1, 1 + Math.floor((samples.length - window) / hop));
+  const background = lifted.map((db, i) => (i < whole ? db : Infinity));
+  const floor = lowestAround(background, Math.round(FLOOR_WITHIN_S / HOP_S));
   const above = Uint8Array.from(level, (db, i) => Number(lifted[i] > floor[i] + ABOVE_FLOOR_DB && db > QUIETEST_DBFS));
   // Erode, then dilate by the same: what is shorter than a syllable vanishes, all else comes back whole.
   const shortest = Math.round(SHORTEST_S / HOP_S);
