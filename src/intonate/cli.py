@@ -129,7 +129,9 @@ def models() -> None:
 @app.command(cls=TranscribingCommand, rich_help_panel=USE)
 def listen(
     model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
-    file: Annotated[str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone.")] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone, - for standard input.")
+    ] = None,
     labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Pieces of 2 s without voice activity or smoothing.")] = False,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="Which microphone (name or number).")] = None,

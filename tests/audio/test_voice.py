@@ -7,6 +7,7 @@ import pytest
 import tiny
 
 from intonate.audio.decode import load
+from intonate.audio.neural import Hearing, Neural
 from intonate.audio.resample import resample
 from intonate.audio.voice import has_voice, level_dbfs, recording_detector, unvoiced_label, voice_frames
 
@@ -127,6 +128,14 @@ def test_windows_of_a_recording_in_memory_have_what_was_found_in_it():
     assert end == len(waveform)
     assert told.any()
     assert (told == voice_frames(waveform, 16_000)).all()
+
+
+def test_what_does_not_move_is_no_voice_whatever_the_network_says(monkeypatch):
+    """It begins ahead of a word, and may take the hum there for one."""
+    hum = (0.1 * np.sin(2 * np.pi * 100 * np.arange(2 * RATE) / RATE)).astype(np.float32)
+    monkeypatch.setattr(Hearing, "speech_after", lambda self, start: [(start + RATE, start + RATE + RATE // 4)])
+    assert not Neural(RATE)(hum, RATE // 2).any()
+    assert Neural(RATE)(np.concatenate([hum[:RATE], tiny.speech(1.0)]), RATE // 2).any()
 
 
 def test_a_word_alone():

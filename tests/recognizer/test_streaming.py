@@ -173,6 +173,29 @@ def check_parity(recognizer, waveform):
     return compared
 
 
+@pytest.mark.parametrize("activity", ["neural", "energy"])
+def test_no_utterance_is_told_again_where_the_stream_ends_within_a_frame(recognizer, activity):
+    """The last frame is shorter there; what was known of an utterance that has ended is no new one."""
+    sound = np.concatenate([tiny.speech(1.3), np.zeros(RATE, np.float32)])
+    for extra in range(0, 160, 13):
+        stream = recognizer.stream(RATE, activity=activity)
+        events = [*stream.push(sound[: len(sound) - extra]), *stream.finish()]
+        (final,) = [event for event in events if event.type == "final"]
+        assert final.speech_s <= final.end_s - final.start_s + 0.01
+        # The next one begins where the last has ended, at the earliest.
+        stream = recognizer.stream(RATE, activity=activity)
+        chunks = [sound[extra:], sound[: len(sound) - extra]]
+        events = [event for chunk in chunks for event in stream.push(chunk)] + stream.finish()
+        finals = [event for event in events if event.type == "final"]
+        assert len(finals) == 2
+        assert finals[0].end_s <= finals[1].start_s
+
+
+def test_plain_pieces_have_no_other_options(recognizer):
+    with pytest.raises(AudioError, match="hop_s, activity: no part of plain pieces"):
+        recognizer.stream(RATE, plain=True, hop_s=0.5, activity="energy")
+
+
 def test_stream_and_recording_agree(recognizer):
     assert check_parity(recognizer, talk(3.2, -2.6, 2.9, -0.3)) >= 10
 
@@ -433,12 +456,14 @@ def test_an_utterance_is_answered_by_itself_and_by_its_voice_half_each(recognize
     assert np.abs(answers[0] - answers[1]).max() > 0.01
 
 
-def test_listen_to_a_file(tmp_path, tiny_model, capsys):
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_listen_to_a_file(tmp_path, tiny_model, capsys, monkeypatch, is_piped):
     from intonate.terminal.listen import listen
 
     path = tmp_path / "clip.wav"
     soundfile.write(path, talk(2.0, -4.5), RATE)
-    listen(model=str(tiny_model), file=str(path), real_time=False)
+    monkeypatch.setattr("sys.stdin", Mock(buffer=io.BytesIO(path.read_bytes())))
+    listen(model=str(tiny_model), file="-" if is_piped else str(path), real_time=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12 + 1
     assert "silence" in lines[-1]

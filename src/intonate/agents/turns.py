@@ -104,6 +104,8 @@ class Turns:
             raise AudioError(f"sound has at least 1 Hz and 1 channel, not {rate_hz} Hz and {channels} channels")
         if len(pcm) % (2 * channels):
             raise AudioError(f"{len(pcm)} bytes are no whole 16-bit samples of {channels} channels")
+        if not pcm:
+            return
         block = np.frombuffer(pcm, "<i2").reshape(-1, channels)
         # A copy: frameworks use their buffers again.
         mono = block[:, 0].copy() if channels == 1 else block.mean(axis=1).astype(np.int16)

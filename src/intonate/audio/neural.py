@@ -73,7 +73,8 @@ class Neural:
         """As `voice.Detector`; `gain` brings the window to the level that suits, None for that of the window itself."""
         hop = round(HOP_S * self._rate_hz)
         frames = -(-len(window) // hop)
-        moves = bool(moving_frames(window, self._rate_hz)[-max(1, new_samples // hop) :].any())
+        moving = moving_frames(window, self._rate_hz)
+        moves = bool(moving[-max(1, new_samples // hop) :].any())
         if self._rate_hz != RATE_HZ:
             new_samples = round(new_samples * RATE_HZ / self._rate_hz)
             window = resample(window, self._rate_hz, RATE_HZ)
@@ -92,7 +93,10 @@ class Neural:
             else:
                 hearing.skip()
             for run_start, end in hearing.speech_after(start):
-                answer[max(0, run_start - start) // hop : max(0, end - start + hop - 1) // hop] = True
+                told = slice(max(0, run_start - start) // hop, max(0, end - start + hop - 1) // hop)
+                # A network that begins ahead of what moves may take the hum there for a voice.
+                if run_start < start or moving[told].any():
+                    answer[told] = True
         return answer
 
 

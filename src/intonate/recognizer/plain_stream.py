@@ -35,9 +35,21 @@ class PlainStream(Described):
     activity = "none"
 
     def __init__(
-        self, recognizer: ClipModel, sample_rate_hz: int, *, window_s: float = PIECE_S, labels: str | None = None
+        self,
+        recognizer: ClipModel,
+        sample_rate_hz: int,
+        *,
+        window_s: float = PIECE_S,
+        labels: str | None = None,
+        **idle: Any,
     ) -> None:
-        """Pieces of `window_s` seconds; `labels` is a merge of the emotions, `p4-4` in the published system."""
+        """Pieces of `window_s` seconds; `labels` is a merge of the emotions, `p4-4` in the published system.
+
+        Raises:
+            AudioError: other options of a stream are given (`idle`), or the pieces are of no possible length.
+        """
+        if idle:
+            raise AudioError(f"{', '.join(idle)}: no part of plain pieces; leave that out, or plain")
         self._recognizer, self._spec, self._merge = recognizer, recognizer.spec, labels
         label_scores(self._spec.labels, np.ones(len(self._spec.labels)), labels)  # raises before any sound is there
         self._words = inputs.of_words(self._spec, None)

@@ -243,11 +243,9 @@ class Stream(Described):
 
     def _follow_utterance(self, frames: NDArray[np.bool_], now_s: float) -> None:
         """Begin an utterance, or move its end; `frames` end now."""
-        start_s = now_s - len(frames) * HOP_S
-        first_frame = 0 if self._utterance is None else max(0, round((self._utterance.end_s - start_s) / HOP_S))
-        first_frame = max(
-            first_frame, round((self._speech_end_s - start_s) / HOP_S) if np.isfinite(self._speech_end_s) else 0
-        )
+        # From the first sample: the last frame is shorter where the sound ends within it.
+        start_s = now_s - len(self._activity_window) / self._spec.sample_rate_hz
+        first_frame = math.ceil((max(self._speech_end_s, start_s) - start_s) / HOP_S - 1e-6)
         speech_frames = first_frame + np.flatnonzero(frames[first_frame:])
         if not len(speech_frames):
             return

@@ -84,7 +84,7 @@ def listen(
 
     Args:
         model: a built-in name, a model file or a run folder.
-        file: play this instead of the microphone.
+        file: play this instead of the microphone; `-` for standard input.
         labels: a merge of the emotions.
         plain: see `Recognizer.stream`.
         device: name or number of the microphone; None for the usual one.
@@ -175,7 +175,8 @@ def _event_line(event: Event | TranscriptEvent) -> Text:
 
 def _file_chunks(file: str, real_time: bool, warnings: list[str]) -> Iterator[NDArray[np.float32]]:
     start_s = time.monotonic()
-    for number, block in enumerate(decode.blocks(file, FILE_HZ, CHUNK_S, warnings), start=1):
+    source = sys.stdin.buffer if file == "-" else file
+    for number, block in enumerate(decode.blocks(source, FILE_HZ, CHUNK_S, warnings), start=1):
         if real_time:
             time.sleep(max(0.0, start_s + number * CHUNK_S - time.monotonic()))
         yield block

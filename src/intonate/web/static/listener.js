@@ -88,9 +88,9 @@ export class Listener {
   }
 
   #followUtterance(frames, now) {
-    const start = now - frames.length * HOP_S;
-    const known = Math.max(this.#utterance?.end ?? -Infinity, this.#speechEnd);
-    const after = Number.isFinite(known) ? Math.max(0, Math.round((known - start) / HOP_S)) : 0;
+    // From the first sample: the last frame is shorter where the sound ends within it.
+    const start = now - this.#activity.length / this.model.sample_rate_hz;
+    const after = Math.ceil((Math.max(this.#speechEnd, start) - start) / HOP_S - SMALL);
     const fresh = frames.subarray(after);
     if (!fresh.includes(1)) return;
     this.#utterance ??= { end: 0, speech: 0 };
