@@ -6,6 +6,7 @@ import shutil
 import pytest
 import small_speech as small
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from intonate.converters import odyssey, speechbrain, vox_profile, wav2small
@@ -55,6 +56,11 @@ def head(**weights):
     return lambda folder: torch.save(weights, folder / "model.ckpt")
 
 
+def in_its_place(folder):
+    encoder = small.drawn(transformers.WavLMModel(transformers.WavLMConfig(**small.SPEECH, **small.BUCKETS)))
+    torch.save(small.prefixed("model.", encoder), folder / "wav2vec2.ckpt")
+
+
 REFUSED = {
     "no mean": (odyssey, setting(mean=None), "has no mean, or not of type float"),
     "another encoder": (odyssey, setting(ssl_type="facebook/hubert-large-ll60k"), "only WavLM is known here"),
@@ -88,6 +94,12 @@ REFUSED = {
         speechbrain,
         lambda folder: torch.save({"model.a": torch.zeros(1)}, folder / "wav2vec2.ckpt"),
         "no weights of a Wav2Vec2",
+    ),
+    # speechbrain#2358: it calls the encoder wav2vec2 whatever it is.
+    "a WavLM": (
+        speechbrain,
+        in_its_place,
+        "has no place for \\(encoder.layers.0.attention.gru_rel_pos_const",
     ),
     "an unknown encoder": (vox_profile, setting(pretrain_model="hubert"), "only wavlm, wavlm_large, whisper_tiny"),
     "adapters": (vox_profile, setting(finetune_method="adapter"), "only lora and finetune are known"),

@@ -56,6 +56,21 @@ def test_nothing_of_the_machine_is_in_the_file(compact, tmp_path):
         assert secret.encode() not in content
 
 
+class Untraceable(Network):
+    """Its way depends on what it hears, which torch.export does not take."""
+
+    EXPORTER = "dynamo"
+
+    def forward(self, mel, mel_lengths):
+        return mel.mean(1) if mel.sum() > 0 else mel.sum(1)
+
+
+def test_what_the_exporter_cannot_trace_is_said_in_one_sentence(tmp_path):
+    with pytest.raises(ModelError, match="'toy' cannot be written as an ONNX graph: ") as refused:
+        export.write_torch(Untraceable(), ModelSpec("toy", LABELS, (MEL,)), mel_clips(33, 80, 211), tmp_path / "x.onnx")
+    assert not {"\n", "\x1b"} & set(str(refused.value))
+
+
 class FrozenTime(Network):
     """Asks Python for the number of frames: the trace keeps the one of the example."""
 

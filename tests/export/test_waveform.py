@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import small_classifiers
 import soundfile
 from typer.testing import CliRunner
 
 from intonate import features
 from intonate.audio.clean import clean
 from intonate.cli import app
+from intonate.converters import convert
 from intonate.errors import ModelError
 from intonate.export.front_ends import BUILDERS, FrontEnds
 from intonate.export.nodes import Graph
@@ -142,6 +144,14 @@ def test_command(tmp_path):
     # Several of one length are answered one by one.
     many = list(load_model(tmp_path / "tiny-waveform.onnx").predict_many([(tiny.speech(2.0), 16_000)] * 3))
     assert [answer.label for answer in many] == [both[0].label] * 3
+
+
+def test_a_converted_checkpoint_takes_samples_too(tmp_path):
+    """Its graph is of a newer operator set."""
+    file = convert(small_classifiers.checkpoint(tmp_path / "theirs", ("neu", "hap", "ang", "sad")), tmp_path / "out")
+    before, after = load_model(file), load_model(waveform_model(file, tmp_path / "out"))
+    expected, actual = (model.predict(CLIPS[1], whole=True).scores for model in (before, after))
+    assert actual == pytest.approx(dict(expected), abs=1e-5)
 
 
 def test_refusals(tmp_path):

@@ -42,3 +42,25 @@ def test_what_is_here_says_so(state, tmp_path, monkeypatch):
     file.touch()
     assert conversions.state_of(repository) == state
     assert f"{repository}  ({state})" in CliRunner().invoke(app, ["models"]).output
+
+
+@pytest.mark.parametrize(
+    ("variables", "cache"),
+    [
+        ({"HUGGINGFACE_HUB_CACHE": "named"}, "named"),
+        ({"HF_HUB_CACHE": "hub", "HUGGINGFACE_HUB_CACHE": "named"}, "hub"),
+        ({"XDG_CACHE_HOME": "cache"}, "cache/huggingface/hub"),
+    ],
+)
+def test_the_hubs_cache_is_where_its_client_has_it(variables, cache, tmp_path, monkeypatch):
+    """As huggingface_hub 1 settles it."""
+    repository = KNOWN[0].repository
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name, folder in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    file = tmp_path / cache / f"models--{repository.replace('/', '--')}" / "snapshots" / "abc" / "model.pt"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert conversions.state_of(repository) == "fetched"

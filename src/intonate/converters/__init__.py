@@ -19,10 +19,13 @@ from typing import cast
 from intonate.converters.card import card
 from intonate.converters.checkpoint import Checkpoint, Family
 from intonate.converters.foreign import refusal
+from intonate.errors import ModelError
 from intonate.export.onnx import move, write_torch
 from intonate.export.probes import probes
-from intonate.published.checkpoints import CLASSIFIER, find
+from intonate.published.checkpoints import ADAPTERS, CLASSIFIER, find
 from intonate.recognizer import conversions
+from intonate.recognizer.model_file import read_spec
+from intonate.schema import ModelSpec
 
 # In this order: the first that recognises a checkpoint takes it.
 FAMILIES: dict[str, str] = {
@@ -43,10 +46,21 @@ def family_of(checkpoint: Checkpoint) -> str:
     Raises:
         ModelError: of none; the sentence says what it looks like, and which door is the right one.
     """
+    if checkpoint.has(ADAPTERS):
+        # They change the answers of whatever lies beside them, so that no family may take that alone.
+        raise refusal(checkpoint)
     for name, module in FAMILIES.items():
         if cast(Family, import_module(module)).recognises(checkpoint):
             return name
     raise refusal(checkpoint)
+
+
+def _is_same(file: Path, spec: ModelSpec) -> bool:
+    """Whether a model file was made of the same files of others."""
+    try:
+        return read_spec(file).recipe_hash == spec.recipe_hash
+    except ModelError:
+        return False
 
 
 def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> Path:
@@ -61,7 +75,8 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
         The model file, checked against the network that it was made from at three lengths.
 
     Raises:
-        ModelError: it is not here and cannot be fetched, or is none that can be used; the sentence says which and why.
+        ModelError: it is not here and cannot be fetched, or is none that can be used, or another model has its place;
+            the sentence says which and why.
         MissingExtraError: torch or transformers is not installed.
     """
     name = os.fspath(model)
@@ -69,8 +84,12 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
     family = cast(Family, import_module(FAMILIES[family_of(checkpoint)]))
     description = family.describe(checkpoint)
     spec = description.spec
-    network = family.network(checkpoint, spec)
     target = conversions.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
+    if output is not None and target.exists() and not _is_same(target, spec):
+        raise ModelError(
+            f"{target} exists already and is another model than {name}; give another folder, or delete it first"
+        )
+    network = family.network(checkpoint, spec)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:
         written = Path(place) / target.name

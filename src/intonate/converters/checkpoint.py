@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from intonate import __version__
+from intonate.audio import kinds
 from intonate.emotions import canonical_or_same
 from intonate.errors import ModelError, require
 from intonate.recognizer.conversions import READ, checkpoint_title
 from intonate.schema import ModelInput, ModelSpec
+
+# What stands in the place of a label that nobody gave a name.
+NO_NAME = re.compile(r"(label[_ ]?)?\d*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,10 @@ class Checkpoint:
                 raise ModelError(f"{self.name} has no {file}; put the file there, or fetch the whole checkpoint again")
 
     def text(self, file: str) -> str:
+        """A file in UTF-8, a byte order mark before it or not. Raises: ModelError: it is missing, or not fetched."""
         self.require(file)
-        return (self.folder / file).read_text(encoding="utf-8", errors="replace")
+        kinds.check_fetched(self.folder / file, ModelError)
+        return (self.folder / file).read_text(encoding="utf-8-sig", errors="replace")
 
     def json(self, file: str) -> dict[str, Any] | None:
         """The object in a JSON file; None where there is no such file."""
@@ -50,8 +57,11 @@ class Checkpoint:
             return None
         try:
             content = json.loads(self.text(file))
-        except ValueError as error:
-            raise ModelError(f"{self.folder / file} is not JSON ({error}); fetch the checkpoint again") from error
+        except json.JSONDecodeError as error:
+            raise ModelError(
+                f"{self.folder / file} is not JSON in UTF-8 (line {error.lineno}: {error.msg}); mend that line, or "
+                "fetch the checkpoint again"
+            ) from error
         return _require_mapping(content, self.folder / file)
 
     def yaml(self, file: str) -> dict[str, Any] | None:
@@ -145,9 +155,22 @@ def files_of(folder: Path) -> list[Path]:
     return sorted({path for pattern in READ for path in folder.glob(pattern)})
 
 
-def raw_labels(config: Mapping[str, Any]) -> list[str]:
-    """What `id2label` of a configuration calls the outputs, in their order; empty where it names none."""
-    return [label for _, label in sorted((int(n), str(label)) for n, label in config.get("id2label", {}).items())]
+def raw_labels(config: Mapping[str, Any], name: str) -> list[str]:
+    """What `id2label` of a configuration calls the outputs, in their order; empty where it names none.
+
+    Raises:
+        ModelError: it does not number them from 0 on, without a gap.
+    """
+    labels = config.get("id2label") or {}
+    places = [str(place) for place in range(len(labels))]
+    if not isinstance(labels, Mapping) or {str(key) for key in labels} != set(places):
+        raise ModelError(
+            f"{name} does not number its outputs from 0 on in id2label of its config.json ({str(labels)[:100]}); "
+            'write all their names there, in their order: {"0": "angry", "1": "happy", ...}'
+        )
+    # A number as a name is what it looks like, and null is no name.
+    texts = {str(key): "" if label is None else str(label) for key, label in labels.items()}
+    return [texts[place] for place in places]
 
 
 def labels_of(raw: Sequence[str], name: str, source: str) -> list[str]:
@@ -159,10 +182,17 @@ def labels_of(raw: Sequence[str], name: str, source: str) -> list[str]:
         source: what they are written in, for the sentence: `id2label of its config.json`.
 
     Raises:
-        ModelError: two have the same name, or there are none to choose from.
+        ModelError: one has no name, two have the same, or there are none to choose from.
     """
     if len(raw) < 2:
-        raise ModelError(f"{name} has {len(raw)} labels in {source}, and to choose there have to be two")
+        raise ModelError(
+            f"{name} has {len(raw)} labels in {source}, and to choose there have to be two; name every output there"
+        )
+    if any(NO_NAME.fullmatch(label.strip()) for label in raw):
+        raise ModelError(
+            f"{name} does not say what its outputs mean ({', '.join(map(repr, raw))}); download it, write the names "
+            f"into {source}, and give that folder"
+        )
     canonical = [canonical_or_same(label.strip()) for label in raw]
     labels = [
         known_label if canonical.count(known_label) == 1 else raw_label.strip()

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.errors import ModelError, require
-from intonate.published.checkpoints import SPARE, missing_weights, quiet_transformers
+from intonate.published.checkpoints import (
+    SPARE,
+    full_precision,
+    missing_weights,
+    quiet_transformers,
+    unused_weights,
+)
 
 # In every published wav2vec 2.0, WavLM and Whisper: numbers of a head of the attention, and the steps of the
 # convolutions, which the shapes of weights do not show.
@@ -22,6 +28,22 @@ POSITION = tuple(
 )
 
 
+def configuration_of(config: Mapping[str, Any], name: str) -> Any:
+    """The configuration of transformers that a config.json holds.
+
+    Raises:
+        ModelError: it is of no architecture that this version of transformers has, or has a setting that is none.
+    """
+    with quiet_transformers(f"{name} has a config.json that transformers cannot use") as transformers:
+        kinds, version = transformers.CONFIG_MAPPING, transformers.__version__
+        if (model_type := config.get("model_type")) in kinds:
+            return kinds[model_type].from_dict(dict(config))
+    raise ModelError(
+        f"{name} is of the model_type {model_type!r} (in its config.json), which transformers {version} does not "
+        "have; give another checkpoint"
+    )
+
+
 def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
     """The network of transformers for a configuration, in full precision and with attention that exports.
 
@@ -31,7 +53,7 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
         name: of the checkpoint, for the sentences.
 
     Raises:
-        ModelError: it is no architecture of transformers, or weights are missing or have other shapes.
+        ModelError: it is no architecture of transformers, or weights are missing, left over or have other shapes.
     """
     torch = require("torch", "train")
     with quiet_transformers(f"{name} cannot be loaded as an encoder of transformers") as transformers:
@@ -45,15 +67,22 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
             None,
             config=config,
             state_dict=encoder_weights or dict(weights),
-            attn_implementation="eager",
+            ignore_mismatched_sizes=True,  # they are named below
             output_loading_info=True,
+            **full_precision(),
         )
     if missing_names := missing_weights(loading_info, SPARE):
         raise ModelError(
             f"{name} has no weights for {missing_names} of its encoder, or of another shape; "
             "fetch the whole checkpoint again"
         )
-    return encoder.float().eval()
+    if unused_names := unused_weights(encoder, loading_info):
+        raise ModelError(
+            f"{name} holds weights that a {type(encoder).__name__} as it is configured has no place for "
+            f"({unused_names}), so its answers would be those of another network; give one whose configuration "
+            "belongs to its weights"
+        )
+    return encoder.eval()
 
 
 def under(prefix: str, weights: Mapping[str, Any]) -> dict[str, Any]:

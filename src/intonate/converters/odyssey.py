@@ -42,11 +42,11 @@ def describe(checkpoint: Checkpoint) -> Description:
             f"{source} has the encoder {config.get('ssl_type')!r} (ssl_type), and only WavLM is known here"
         )
     tensors.file_in(checkpoint.folder, name)
-    raw, outputs = raw_labels(config), _outputs(config, source)
+    raw, outputs = raw_labels(config, source), _outputs(config, source)
     count = setting(config, "num_classes", int, source)
     if count != len(outputs):
         raise ModelError(f"{source} has {count} classes, and names for {len(outputs)} in id2label; mend id2label")
-    numbers = bool(dimensions_of(config))
+    numbers = bool(dimensions_of(config, source))
     spec = checkpoint.spec(
         labels=() if numbers else sorted(outputs),
         dimensions=tuple(outputs) if numbers else (),
@@ -115,4 +115,4 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
 def _outputs(config: dict[str, Any], source: str) -> list[str]:
     """The names of its outputs here, in its own order."""
-    return dimensions_of(config) or labels_of(raw_labels(config), source, "id2label of its config.json")
+    return dimensions_of(config, source) or labels_of(raw_labels(config, source), source, "id2label of its config.json")

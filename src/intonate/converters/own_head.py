@@ -19,7 +19,7 @@ from intonate.converters.transformers_classifier import (
     named_labels,
     sigmoids_of,
 )
-from intonate.converters.transformers_inputs import WAVEFORM, sound_of
+from intonate.converters.transformers_inputs import sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
 from intonate.schema import ModelSpec, Pool
@@ -37,8 +37,8 @@ def recognises(checkpoint: Checkpoint) -> bool:
     config = checkpoint.json(CONFIG)
     if config is None or config.get("auto_map"):
         return False
-    if _is_letter_vocabulary(config):
-        return not set(map(str.upper, map(str, config["id2label"].values()))) <= {"LABEL_0", "LABEL_1"}
+    if _is_letter_vocabulary(config, checkpoint.name):
+        return not set(map(str.upper, raw_labels(config, checkpoint.name))) <= {"LABEL_0", "LABEL_1"}
     # An architecture that transformers has not: its weights are judged where they are read, also those that cannot be.
     has_own_architecture = any(
         str(name).endswith("ForSpeechClassification") for name in config.get("architectures") or ()
@@ -61,28 +61,27 @@ def describe(checkpoint: Checkpoint) -> Description:
         ModelError: its sound is no waveform, its outputs have no names, or its frames are pooled in an unknown way.
     """
     config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
-    extractor = extractor_of(checkpoint)
-    sound = sound_of(extractor, name)
-    if (extractor.get("feature_extractor_type") or WAVEFORM) != WAVEFORM:
+    sound = sound_of(extractor_of(checkpoint), name)
+    if sound.item.front_end != "waveform":
         raise ModelError(f"{name} has a head of its own and no waveform as its input, which cannot be converted yet")
     if (pooling := config.get("pooling_mode", "mean")) not in POOLINGS:
         raise ModelError(
             f"{name} pools its frames by {pooling!r} (pooling_mode), and only {', '.join(POOLINGS)} are known"
         )
     outputs = outputs_of(config, name)
-    numbers = bool(dimensions_of(config))
+    numbers = bool(dimensions_of(config, name))
     spec = checkpoint.spec(
         labels=() if numbers else sorted(outputs),
         dimensions=tuple(outputs) if numbers else (),
         inputs=(sound.item,),
-        sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
+        sample_rate_hz=sound.sample_rate_hz,
         pool=Pool(longest_s=LONGEST_S),
         **({} if numbers else sigmoids_of(config)),
     )
     architecture = str((config.get("architectures") or ["a head of its own"])[0])
     remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
     remark = SIGMOIDS if spec.multi_label else remark
-    return Description(spec, architecture, dict(zip(raw_labels(config), outputs, strict=True)), remark)
+    return Description(spec, architecture, dict(zip(raw_labels(config, name), outputs, strict=True)), remark)
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -91,19 +90,21 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: weights are missing, or do not belong to the configuration.
     """
-    from intonate.converters.encoders import encoder_of
+    from intonate.converters.encoders import configuration_of, encoder_of
     from intonate.models.contract import Network
 
-    torch, transformers = require("torch", "train"), require("transformers", "train")
+    torch = require("torch", "train")
     config, name = checkpoint.json(CONFIG) or {}, checkpoint.name
     weights = tensors.read(tensors.file_in(checkpoint.folder, name))
-    settings = transformers.AutoConfig.from_pretrained(
-        str(checkpoint.folder), local_files_only=True, trust_remote_code=False
-    )
+    settings = configuration_of(config, name)
     encoder = encoder_of(settings, weights, name)
     outputs = outputs_of(config, name)
     order = [outputs.index(output) for output in (*spec.labels, *spec.dimensions)]
-    width, pooling, letters = settings.hidden_size, config.get("pooling_mode", "mean"), _is_letter_vocabulary(config)
+    width, pooling, letters = (
+        settings.hidden_size,
+        config.get("pooling_mode", "mean"),
+        _is_letter_vocabulary(config, name),
+    )
     last_name = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
 
     class OwnHead(Network):
@@ -137,18 +138,18 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
 def outputs_of(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of its outputs here, in its own order."""
-    if numbers := dimensions_of(config):
+    if numbers := dimensions_of(config, name):
         return numbers
     return labels_of(named_labels(config, name), name, "id2label of its config.json")
 
 
-def dimensions_of(config: Mapping[str, Any]) -> list[str]:
+def dimensions_of(config: Mapping[str, Any], name: str) -> list[str]:
     """Its outputs where they are dimensions, in its own order; empty where they are labels."""
-    raw = [label.strip().lower() for label in raw_labels(config)]
+    raw = [label.strip().lower() for label in raw_labels(config, name)]
     return [DIMENSIONS[label] for label in raw] if raw and all(label in DIMENSIONS for label in raw) else []
 
 
-def _is_letter_vocabulary(config: Mapping[str, Any]) -> bool:
+def _is_letter_vocabulary(config: Mapping[str, Any], name: str) -> bool:
     """Whether it is a recogniser of speech with a letter for every label."""
     architecture = str((config.get("architectures") or [""])[0])
-    return architecture.endswith("ForCTC") and len(config.get("id2label", {})) == config.get("vocab_size")
+    return architecture.endswith("ForCTC") and len(raw_labels(config, name)) == config.get("vocab_size")

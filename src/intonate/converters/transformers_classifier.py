@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
-from intonate.converters.transformers_inputs import sound_of
+from intonate.converters.transformers_inputs import EXTRACTORS, WAVEFORM, sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
-from intonate.published.checkpoints import missing_weights, quiet_transformers
+from intonate.published.checkpoints import full_precision, missing_weights, quiet_transformers, unused_weights
 from intonate.schema import ModelSpec, Pool
 
 CONFIG, EXTRACTOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
@@ -41,15 +41,14 @@ def describe(checkpoint: Checkpoint) -> Description:
     Raises:
         ModelError: it cannot be used; the sentence says why.
     """
-    config, extractor = _config(checkpoint), extractor_of(checkpoint)
+    config, sound = _config(checkpoint), sound_of(extractor_of(checkpoint), checkpoint.name)
     raw = named_labels(config, checkpoint.name)
     labels = labels_of(raw, checkpoint.name, "id2label of its config.json")
     tensors.file_in(checkpoint.folder, checkpoint.name)
-    sound = sound_of(extractor, checkpoint.name)
     spec = checkpoint.spec(
         labels=sorted(labels),
         inputs=(sound.item,),
-        sample_rate_hz=int(extractor.get("sampling_rate", 16_000)),
+        sample_rate_hz=sound.sample_rate_hz,
         pool=Pool(longest_s=min(LONGEST_S, sound.longest_s or LONGEST_S)),
         **sigmoids_of(config),
     )
@@ -70,18 +69,13 @@ def named_labels(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of a checkpoint's outputs, in its own order.
 
     Raises:
-        ModelError: it has dimensions instead of labels, or no names for them.
+        ModelError: it has dimensions instead of labels.
     """
-    raw = raw_labels(config)
+    raw = raw_labels(config, name)
     if config.get("problem_type") == "regression" or DIMENSIONS & {label.strip().lower() for label in raw}:
         raise ModelError(
             f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
             "known here (classifier.dense and classifier.out_proj); give one of audEERING's, or one trained on labels"
-        )
-    if len(raw) < 2 or all(label.upper().startswith("LABEL_") for label in raw):
-        raise ModelError(
-            f"{name} does not say what its outputs mean ({', '.join(raw)}); download it, write the names into id2label "
-            f'of its config.json ({{"0": "angry", ...}}), and give that folder'
         )
     return raw
 
@@ -94,8 +88,6 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
             f"{name} brings code of its own (auto_map in config.json), and code of others is never run here; "
             "give a checkpoint whose architecture is part of transformers"
         )
-    # transformers leaves id2label out of the file where nobody named the labels: LABEL_0 and LABEL_1 then.
-    config.setdefault("id2label", {"0": "LABEL_0", "1": "LABEL_1"})
     dimensional = config.get("problem_type") == "regression"
     architectures = config.get("architectures") or ["no architecture"]
     if not dimensional and not str(architectures[0]).endswith(("ForSequenceClassification", "ForAudioClassification")):
@@ -107,15 +99,19 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def extractor_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Its preprocessor_config.json."""
+    """How it hears: what its processor_config.json has of that, else its preprocessor_config.json, as transformers 5.
+
+    Where neither names the extractor, it is that of the architecture, as in transformers.
+    """
     name = checkpoint.name
-    content = checkpoint.json(EXTRACTOR) or (checkpoint.json(PROCESSOR) or {}).get("feature_extractor")
+    content = (checkpoint.json(PROCESSOR) or {}).get("feature_extractor") or checkpoint.json(EXTRACTOR)
     if not isinstance(content, dict):
         raise ModelError(
             f"{name} has no preprocessor_config.json, so it takes no sound, or what sound is not known; "
             "put the file that belongs to it beside config.json"
         )
-    return content
+    kind = EXTRACTORS.get(str((checkpoint.json(CONFIG) or {}).get("model_type")), WAVEFORM)
+    return content | {"feature_extractor_type": content.get("feature_extractor_type") or kind}
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
@@ -158,22 +154,44 @@ def load(checkpoint: Checkpoint, weights: Mapping[str, Any]) -> Any:
     """transformers' own network of a config.json with these weights, in full precision.
 
     Raises:
-        ModelError: there is no such architecture, or a weight is missing, or has another shape.
+        ModelError: there is no such architecture, or a weight is missing, left over, or has another shape.
     """
-    name = checkpoint.name
-    with quiet_transformers(f"{name} cannot be loaded as an audio classifier of transformers") as transformers:
-        config = transformers.AutoConfig.from_pretrained(
-            str(checkpoint.folder), local_files_only=True, trust_remote_code=False
+    from intonate.converters.encoders import configuration_of
+
+    name, transformers = checkpoint.name, require("transformers", "train")
+    config = configuration_of(checkpoint.json(CONFIG) or {}, name)
+    architecture: Any = getattr(transformers, config.architectures[0], None)
+    if not isinstance(config, getattr(architecture, "config_class", None) or ()):
+        raise ModelError(
+            f"{name} is {config.architectures[0]} (architectures in its config.json), which transformers "
+            f"{transformers.__version__} does not have for the model_type {config.model_type!r}; write the name of the "
+            "network that was trained there"
         )
-        classifier, loading_info = getattr(transformers, config.architectures[0]).from_pretrained(
-            None, config=config, state_dict=dict(weights), attn_implementation="eager", output_loading_info=True
+    with quiet_transformers(f"{name} cannot be loaded as an audio classifier of transformers"):
+        classifier, loading_info = architecture.from_pretrained(
+            None,
+            config=config,
+            state_dict=dict(weights),
+            ignore_mismatched_sizes=True,  # they are named below
+            output_loading_info=True,
+            **full_precision(),
+        )
+    for weight, shape, expected in loading_info["mismatched_keys"]:
+        raise ModelError(
+            f"{name}: {weight} has the shape {tuple(shape)}, and its config.json says {tuple(expected)}, with "
+            f"{config.num_labels} labels in id2label; the files do not belong together"
         )
     if missing_names := missing_weights(loading_info):
         raise ModelError(
             f"{name} has no weights for {missing_names} of its architecture {type(classifier).__name__}, so its "
             "answers would be random; it was written for code of its own, or has not been fine-tuned"
         )
-    return _with_dynamic_lengths(classifier.float())
+    if unused_names := unused_weights(classifier, loading_info):
+        raise ModelError(
+            f"{name} holds weights that its config.json has no place for ({unused_names}), so its answers would be "
+            "those of another network; give the config.json that belongs to its weights"
+        )
+    return _with_dynamic_lengths(classifier)
 
 
 def _with_dynamic_lengths(classifier: Any) -> Any:

@@ -15,6 +15,20 @@ from intonate.schema import ModelInput
 
 Extractor = Mapping[str, Any]
 WAVEFORM = "Wav2Vec2FeatureExtractor"
+# Of architectures that take something else, for files that do not name their extractor.
+EXTRACTORS = {"audio-spectrogram-transformer": "ASTFeatureExtractor", "whisper": "WhisperFeatureExtractor"}
+# Settings that are numbers. All but the mean of a data set are above zero.
+NUMBERS = {
+    "sampling_rate", "feature_size", "chunk_length", "n_fft", "hop_length", "max_length", "num_mel_bins", "stride",
+    "mean", "std",
+}  # fmt: skip
+SAMPLE_RATE_HZ = 16_000
+# What the filter banks are computed with here, and is not to be had otherwise.
+FIXED = {
+    "WhisperFeatureExtractor": {"sampling_rate": SAMPLE_RATE_HZ, "n_fft": 400, "hop_length": 160},
+    "ASTFeatureExtractor": {"sampling_rate": SAMPLE_RATE_HZ},
+    "SeamlessM4TFeatureExtractor": {"sampling_rate": SAMPLE_RATE_HZ},
+}
 # Added to the variance of a band by SeamlessM4TFeatureExtractor.
 EPSILON = 1e-7
 
@@ -27,16 +41,22 @@ class Sound:
         item: the input of the graph.
         prepare: (batch, rows, bands) or (batch, samples), a tensor -> what the model of transformers takes.
         longest_s: what is beyond is not heard, s; None for no limit.
+        sample_rate_hz: of the sound.
     """
 
     item: ModelInput
     prepare: Callable[[Any], Any]
     longest_s: float | None = None
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
 
 def _waveform_input(extractor: Extractor) -> Sound:
     is_scaled = extractor.get("do_normalize", True)
-    return Sound(ModelInput("waveform", "waveform", {} if is_scaled else {"scale": False}), lambda waveform: waveform)
+    return Sound(
+        ModelInput("waveform", "waveform", {} if is_scaled else {"scale": False}),
+        lambda waveform: waveform,
+        sample_rate_hz=int(extractor.get("sampling_rate", SAMPLE_RATE_HZ)),
+    )
 
 
 def _whisper_input(extractor: Extractor) -> Sound:
@@ -87,18 +107,26 @@ def sound_of(extractor: Extractor, name: str) -> Sound:
     """How a checkpoint takes its sound, by its preprocessor_config.json.
 
     Args:
-        extractor: what is in it.
+        extractor: what is in it, and `feature_extractor_type`.
         name: of the checkpoint.
 
     Raises:
-        ModelError: through an extractor that is not known here, or that has code of its own.
+        ModelError: through an extractor that is not known here, or that has code of its own; or with a setting that is
+            none, or that cannot be computed here.
     """
     if extractor.get("auto_map"):
         raise ModelError(
             f"{name} brings code of its own (auto_map in preprocessor_config.json), and code of others is never run "
             "here; give a checkpoint whose feature extractor is part of transformers"
         )
-    kind = extractor.get("feature_extractor_type") or WAVEFORM
+    for key in sorted(NUMBERS & set(extractor)):
+        value = extractor[key]
+        if not isinstance(value, int | float) or isinstance(value, bool) or (value <= 0 and key != "mean"):
+            raise ModelError(
+                f"{name} has {value!r} as {key} in its preprocessor_config.json, where a number above zero is "
+                "expected; write it there, or fetch the checkpoint again"
+            )
+    kind = extractor["feature_extractor_type"]
     if kind not in KINDS or (kind == WAVEFORM and extractor.get("feature_size", 1) != 1):
         raise ModelError(
             f"{name} hears through {kind}, which intonate cannot compute yet; give one that takes the waveform "
@@ -106,4 +134,10 @@ def sound_of(extractor: Extractor, name: str) -> Sound:
         )
     if kind == "WhisperFeatureExtractor" and extractor.get("do_normalize"):
         raise ModelError(f"{name} normalises the waveform before {kind}, which cannot be converted yet")
+    for key, value in FIXED.get(kind, {}).items():
+        if extractor.get(key, value) != value:
+            raise ModelError(
+                f"{name} hears through {kind} with {key} {extractor[key]}, and intonate computes it with {value} only; "
+                "give a checkpoint that hears so"
+            )
     return KINDS[kind](extractor)

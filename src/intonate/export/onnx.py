@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import ModelError, require
+from intonate.errors import ModelError, first_line, require
 from intonate.features import encoded
 from intonate.onnx_session import open_session
 from intonate.recognizer.inputs import padded_batch
@@ -75,7 +75,13 @@ def write_torch(network: Network, spec: ModelSpec, clips: Sequence[Mapping[str, 
         options: dict[str, Any] = {"dynamo": True, "external_data": False, "optimize": True, "dynamic_shapes": shapes}
     else:
         options = {"dynamo": False, "opset_version": OPSET, "dynamic_axes": axes}
-    with quiet(), torch.no_grad():
+    for name, weight in network.named_parameters():
+        if not weight.isfinite().all():
+            raise ModelError(
+                f"the weights of {spec.name!r} are damaged: {name} holds nan or infinity; "
+                "give those of an earlier step of the training, or fetch them again"
+            )
+    with quiet(), torch.no_grad(), _one_sentence(f"{spec.name!r} cannot be written as an ONNX graph"):
         torch.onnx.export(
             network,
             () if dynamo else tuple(example[name] for name in order),
@@ -213,6 +219,18 @@ def _mend_knn_graph(graph: Any, pipeline: Pipeline) -> None:
             initializers = [entry for entry in graph.graph.initializer if entry.name != floor_name]
             del graph.graph.initializer[:]
             graph.graph.initializer.extend(initializers)
+
+
+@contextmanager
+def _one_sentence(problem: str) -> Iterator[None]:
+    """The exporter of torch tells a page of what it tried; what went wrong is at the bottom of its causes."""
+    try:
+        yield
+    except Exception as error:  # whatever the network raises while it is traced
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise ModelError(f"{problem}: {first_line(cause)}") from error
 
 
 @contextmanager

@@ -97,12 +97,12 @@ def waveform_graph(model: ModelFile, optional_speaker: bool = True) -> Any:
         )
     inner = onnx.load(str(model.path))
     version = next(opset.version for opset in inner.opset_import if opset.domain in ("", "ai.onnx"))
-    if version != OPSET or inner.functions:
+    if version < OPSET or inner.functions:
         raise ModelError(
-            f"the graph of model {spec.name!r} is of operator set {version}, and its front end is written in {OPSET}; "
-            "export the model again"
+            f"the graph of model {spec.name!r} is of operator set {version}, or has functions, and its front end is "
+            f"written in {OPSET} or above, without; export the model again"
         )
-    graph = Graph("front/")
+    graph = Graph("front/", version)
     sound = graph.input(INPUT, np.float32, [1, "samples"])
     front = FrontEnds(graph, sound.reshape(-1))
     feeds: dict[str, Value] = {}

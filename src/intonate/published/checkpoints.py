@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,18 @@ from intonate.published.files import SAFETENSORS, hub_folder, refuse_without_saf
 # How a hub name is told from a file wherever a model is named: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`.
 HUB = "hf:"
 CONFIG, EXTRACTOR, PROCESSOR = "config.json", "preprocessor_config.json", "processor_config.json"
+# What peft leaves of an adapter. It is no model, but whoever gives its folder means one.
+ADAPTERS = "adapter_config.json"
+# One of these is in the folder of every checkpoint of others: of transformers, FunASR, SpeechBrain, peft.
+CONFIGURATION = (CONFIG, "config.yaml", "hyperparams.yaml", ADAPTERS)
 TOKENIZER = ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model")
 WEIGHTS = (*SAFETENSORS, "model-*.safetensors")
 # Weights that many are published without, and that every use learns for itself.
 SPARE = ("pooler.", "masked_spec_embed")
+# How weights end that many were saved with and that change no answer: a row for masked frames, and what is computed.
+IDLE = ("masked_spec_embed", "position_ids", "inv_freq")
+# A weight that a classifier has without a module around it: how much of each layer is heard (SUPERB).
+SHARES_OF_LAYERS = "layer_weights"
 # Size of the weights in MB: four bytes for each of the published parameters.
 MEGABYTES = {
     "facebook/hubert-base-ls960": 380,
@@ -71,7 +79,7 @@ ENCODER = Use(
 # Configuration and weights as FunASR, SpeechBrain and transformers call them.
 CLASSIFIER = Use(
     "AutoModelForAudioClassification",
-    (("config.json", "config.yaml", "hyperparams.yaml"), (*SAFETENSORS, "model.pt", "pytorch_model.bin", "model.ckpt")),
+    (CONFIGURATION, (*SAFETENSORS, "model.pt", "pytorch_model.bin", "model.ckpt")),
     ("*.json", "*.yaml", "*.txt", "*.mvn", "*.bpe.model", "README.md", *WEIGHTS),
     "put its preprocessor_config.json into FOLDER as well, and",
     ("*.pt", "*.ckpt", "pytorch_model*.bin"),
@@ -159,14 +167,42 @@ def quiet_transformers(problem: str) -> Iterator[Any]:
         logging.set_verbosity(verbosity)
 
 
+def full_precision() -> dict[str, Any]:
+    """The arguments of `from_pretrained` for a network that exports and whose weights are not rounded on the way.
+
+    transformers 5 reads them in the precision that config.json names, also where the file has them in a higher one.
+    """
+    return {"dtype": require("torch", "train").float32, "attn_implementation": "eager"}
+
+
 def missing_weights(loading_info: Mapping[str, Any], spare: tuple[str, ...] = ()) -> str:
     """The first weights that a checkpoint has not, or in another shape; empty if it has all but those that are spare.
 
     transformers draws them at random: the network would load, run, and say nothing.
     """
     random_weights = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    weight_names = sorted(weight for weight in random_weights if not weight.startswith(spare))
-    return f"{', '.join(weight_names[:3])}{' ...' * (len(weight_names) > 3)}"
+    return _first(weight for weight in random_weights if not weight.startswith(spare))
+
+
+def unused_weights(network: Any, loading_info: Mapping[str, Any]) -> str:
+    """The first weights of a checkpoint that belong to parts of a network and have no place in it; empty if none.
+
+    They were trained, and the answers would be without them: a layer that the configuration does not count, a gate
+    that another encoder has. transformers leaves them out with a warning. What was saved beside the network (the head
+    of a pre-training) is none of them.
+    """
+    base = getattr(network, network.base_model_prefix, network)
+    parts = {name for module in (network, base) for name, _ in module.named_children()} | {SHARES_OF_LAYERS}
+    return _first(
+        weight
+        for weight in loading_info["unexpected_keys"]
+        if weight.partition(".")[0] in parts and not weight.endswith(IDLE)
+    )
+
+
+def _first(weights: Iterable[str]) -> str:
+    names = sorted(weights)
+    return f"{', '.join(names[:3])}{' ...' * (len(names) > 3)}"
 
 
 def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) -> Any:
@@ -177,7 +213,7 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
     folder = find(name, parameter=parameter)
     is_network = reader == "AutoModel"
     if is_network:
-        settings |= {"use_safetensors": True, "attn_implementation": "eager", "output_loading_info": True}
+        settings |= {"use_safetensors": True, **full_precision(), "output_loading_info": True}
     checkpoint_text = f"{_key(parameter)}: checkpoint {name!r}"
     with quiet_transformers(f"{checkpoint_text} cannot be loaded by transformers") as transformers:
         loaded = getattr(transformers, reader).from_pretrained(
@@ -191,4 +227,4 @@ def load(name: str, parameter: str, reader: str = "AutoModel", **settings: Any) 
             f"{checkpoint_text} has no weights for {missing_names} of its architecture {type(network).__name__}; "
             "fetch it again"
         )
-    return network.float()
+    return network

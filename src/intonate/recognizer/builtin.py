@@ -44,13 +44,17 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         ):
             if candidate.is_file():
                 return candidate
-        raise ModelError(f"{name or '.'} is a folder without a model.onnx; give a model file, or the folder of a run")
+        inside = ", ".join(map(str, conversions.checkpoints_in(path)))
+        remedy = f"one of the checkpoints in it: {inside}" if inside else "a model file, or the folder of a run"
+        raise ModelError(f"{name or '.'} is a folder without a model.onnx; give {remedy}")
     if path.is_file():
+        if any(map(path.match, conversions.READ)) and conversions.is_checkpoint(path.parent):
+            raise ModelError(f"{name} is a file of a checkpoint; give its folder: {path.parent}")
         return path
     if path.suffix or path.name != name:
         # ORG/NAME, where a dot can only be that of a version.
-        is_hub_name = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
-        hub_hint = f", {HUB}{name} for that of the hub" if is_hub_name else ""
+        hub_name = re.fullmatch(r"(https://huggingface\.co/|hf:)?([\w-]+/[\w-]+(\.\d[\w-]*)*)/?", name, re.IGNORECASE)
+        hub_hint = f", {HUB}{hub_name[2]} for that of the hub" if hub_name else ""
         names_text = ", ".join(names()) or "(none built in)"
         raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {names_text}")
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")

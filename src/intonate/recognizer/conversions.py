@@ -12,14 +12,13 @@ from pathlib import Path
 
 from intonate.cache_folder import cache_folder
 from intonate.errors import ModelError
-from intonate.published.checkpoints import HUB
+from intonate.published.checkpoints import CONFIGURATION, HUB
+from intonate.recognizer.model_file import read_spec
 
-# One of these is in the folder of every checkpoint that can be converted: of transformers, FunASR, SpeechBrain.
-CONFIGURATION = ("config.json", "config.yaml", "hyperparams.yaml")
 # What of it leads to another conversion where it changes.
 READ = ("*.json", "*.yaml", "*.txt", "*.mvn", "*bpe.model", "*.safetensors", "*.pt", "*.bin", "*.ckpt")
 # Raise it where a conversion comes out differently: what older versions converted is then converted anew.
-CONVERSION_VERSION = 2
+CONVERSION_VERSION = 3
 
 
 def is_checkpoint(model: str | os.PathLike[str]) -> bool:
@@ -27,7 +26,22 @@ def is_checkpoint(model: str | os.PathLike[str]) -> bool:
     name = os.fspath(model)
     folder = Path(name).expanduser()
     has_configuration = any((folder / file).is_file() for file in CONFIGURATION)
-    return name.startswith(HUB) or (has_configuration and not (folder / "model.onnx").is_file())
+    return name.startswith(HUB) or (has_configuration and not _is_ours(folder / "model.onnx"))
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is a model file, and not the ONNX graph that others put beside their weights (optimum)."""
+    try:
+        return file.is_file() and bool(read_spec(file))
+    except ModelError:
+        return False
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Those inside a folder: of a training, the newest first, or the revisions of a repository in the hub's cache."""
+    inside = [path.parent for file in CONFIGURATION for path in folder.glob(f"*/{file}")]
+    inside += [path.parent for file in CONFIGURATION for path in folder.glob(f"snapshots/*/{file}")]
+    return sorted(filter(is_checkpoint, set(inside)), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def file_of(model: str | os.PathLike[str]) -> Path:
@@ -63,8 +77,10 @@ def state_of(repository: str) -> str:
     """`converted`, `fetched` (in the hub's own cache) or `not on this machine`, of ORG/NAME; nothing is opened."""
     if file_of(f"{HUB}{repository}").is_file():
         return "converted"
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    # As the hub's client settles it (huggingface_hub 1), which takes too long to import for that.
+    home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    cache = Path(os.path.expandvars(named)).expanduser()
     is_fetched = any((cache / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*/*"))
     return "fetched" if is_fetched else "not on this machine"
 

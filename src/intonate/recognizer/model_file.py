@@ -162,7 +162,7 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
         metadata = {bytes(pair[1]).decode(): bytes(pair[2]).decode() for pair in pairs}
     except OSError as error:
         raise ModelError(f"model file {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except (LookupError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, BufferError) as error:  # the last: parts of it were being looked at
         _check_fetched(Path(path))
         raise ModelError(f"{path} cannot be read as an ONNX model: it is damaged") from error
     if SPEC_KEY not in metadata:
