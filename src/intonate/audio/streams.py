@@ -60,6 +60,8 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
         if is_seekable:
             stream.seek(0)
         content = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
+        if isinstance(content, bytes) and not is_seekable:
+            content += read_fully(stream, LARGEST_PIPE_BYTES + 1 - len(content))
     except (OSError, ValueError) as error:
         raise AudioError(f"{name} cannot be read: {error}") from error
     if not isinstance(content, bytes | str):
@@ -71,6 +73,15 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
     if len(content) > LARGEST_PIPE_BYTES:
         raise AudioError(f"{name} is a pipe with more than {LARGEST_PIPE_BYTES} bytes; save it as a file first")
     return io.BytesIO(content)
+
+
+def read_fully(stream: BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: what has no buffer, as a pipe or a socket, gives fewer at a time."""
+    pieces = []
+    while size > 0 and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def _no_source_message(source: object) -> str:
@@ -166,7 +177,7 @@ class Content:
     def _fill(self, position: int, size: int) -> None:
         """Read `size` bytes or more from `position` on."""
         self.stream.seek(position)
-        self._block = self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - position)))
+        self._block = read_fully(self.stream, min(max(size, BLOCK_BYTES), max(0, self.size - position)))
         self._block_position = position
 
     def view(self, part: Part) -> BinaryIO:
@@ -235,7 +246,8 @@ class View:
         """Read `size` bytes from here on."""
         head_bytes = self._head[self._position : self._position + size]
         self._stream.seek(self._start + self._position + len(head_bytes) - len(self._head))
-        self._block, self._block_position = head_bytes + self._stream.read(size - len(head_bytes)), self._position
+        self._block = head_bytes + read_fully(self._stream, size - len(head_bytes))
+        self._block_position = self._position
 
     def tell(self) -> int:
         return self._position
