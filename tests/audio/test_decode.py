@@ -21,6 +21,22 @@ from intonate.errors import AudioError, IntonateError
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 
 
+class Trickle(io.RawIOBase):
+    """Without a buffer, as a socket or `subprocess.PIPE` with `bufsize=0`: a read gives what has come so far."""
+
+    def __init__(self, data: bytes, is_seekable: bool) -> None:
+        self._data, self._is_seekable = io.BytesIO(data), is_seekable
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(size if 0 <= size < 1000 else 1000)
+
+    def seekable(self) -> bool:
+        return self._is_seekable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._data.seek(offset, whence)
+
+
 class OpenSound:
     """As `soundfile.SoundFile`: it reads, and gives an array."""
 
@@ -161,6 +177,15 @@ def test_a_pipe_is_read() -> None:
     sender.join()
 
 
+@pytest.mark.parametrize("is_seekable", [False, True])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+def test_what_has_no_buffer_is_read_to_its_end(kind: str, is_seekable: bool) -> None:
+    data = encoded(np.random.default_rng(0).uniform(-1, 1, 700_000), kind=kind)  # more than is read at a time
+    warnings: list[str] = []
+    np.testing.assert_array_equal(load(Trickle(data, is_seekable), warnings=warnings), load(data))  # type: ignore[arg-type]
+    assert not warnings
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, ">i2", np.int32, np.uint8, np.float16, np.float64])
 def test_arrays_of_every_width_are_scaled_to_one(dtype: str) -> None:
     samples = tone()
@@ -266,6 +291,10 @@ def test_longest_is_checked_on_the_header_and_while_reading(tmp_path: Path) -> N
 # ----------------------------------------------------------------------------------------- what cannot be read
 
 HEADER = encoded(np.zeros(0))
+BYTES_FOR_SAMPLES = (
+    "<array> holds bytes, which do not say how they hold samples; mend it with: numpy.frombuffer(samples, "
+    "numpy.int16), or Sound(samples, raw='s16le:16000')"
+)
 FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
 
 
@@ -291,6 +320,13 @@ FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
         ((np.zeros((2, 3, 4)), 16_000), "<array> has the shape (2, 3, 4), expected (samples,) or (samples, channels)"),
         ((np.float32(1), 16_000), "<array> has the shape (), expected (samples,) or (samples, channels)"),
         ((16_000, np.zeros(9)), "the tuple holds (rate, array), expected (array, rate)"),
+        ((b"\0\0" * 9, 16_000), BYTES_FOR_SAMPLES),
+        ((bytearray(18), 16_000), BYTES_FOR_SAMPLES),
+        ((memoryview(bytes(18)), 16_000), BYTES_FOR_SAMPLES),
+        (
+            (np.ma.masked_array(np.zeros(3), [0, 1, 0]), 16_000),
+            "<array> is a masked array; say what is to be heard where it is masked: samples.filled(0)",
+        ),
         ((np.zeros(9),), "a tuple of 1 is not a source of sound, expected (array, rate)"),
         (
             (np.zeros(9, np.int64), 16_000),
@@ -324,6 +360,12 @@ def test_what_cannot_be_used_is_said_in_one_sentence(source: object, message: st
     with pytest.raises(AudioError) as caught:
         load(source)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("samples", [[[0.1, 0.2], [0.3]], (np.zeros(9), 16_000)], ids=["ragged", "with its rate"])
+def test_what_cannot_be_made_into_an_array(samples: object) -> None:
+    with pytest.raises(AudioError, match=r"^<array> cannot be made into an array: "):
+        load((samples, 16_000))
 
 
 @pytest.mark.parametrize(
