@@ -95,11 +95,15 @@ def require(module: str, extra: str) -> ModuleType:
     Heavy libraries are imported where they are used, through this function.
 
     Raises:
-        MissingExtraError: the module is not installed.
+        MissingExtraError: the module, or another that it needs, is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise MissingExtraError(
+                f"{module} is installed but cannot be imported: {first_line(error)}; install it anew, or what it lacks"
+            ) from error
         raise MissingExtraError(
             f"{module} is needed here but not installed; mend it with: pip install 'intonate[{extra}]'"
         ) from error
