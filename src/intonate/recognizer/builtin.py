@@ -29,8 +29,10 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         ModelError: there is no such name and no such file.
     """
     name = DEFAULT if model is None else os.fspath(model)
+    if not name:
+        raise ModelError(f"the name of the model is empty; give a model file, or one of: {', '.join(names())}")
     built_in = ASSETS / f"{name}.onnx"
-    if name and Path(name).name == name and built_in.is_file():
+    if Path(name).name == name and built_in.is_file():
         return built_in
     if conversions.is_checkpoint(name):
         return conversions.converted_file(name)
@@ -44,15 +46,19 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         ):
             if candidate.is_file():
                 return candidate
-        raise ModelError(f"{name or '.'} is a folder without a model.onnx; give a model file, or the folder of a run")
+        raise ModelError(f"{name} is a folder without a model.onnx; give a model file, or the folder of a run")
     if path.is_file():
         return path
+    if not names():
+        raise ModelError(
+            f"model {name!r} is no file, and intonate is installed without its own models: expected them in {ASSETS}; "
+            "install it as a folder, with all of its files"
+        )
     if path.suffix or path.name != name:
         # ORG/NAME, where a dot can only be that of a version.
         is_hub_name = re.fullmatch(r"[\w-]+/[\w-]+(\.\d[\w-]*)*", name)
         hub_hint = f", {HUB}{name} for that of the hub" if is_hub_name else ""
-        names_text = ", ".join(names()) or "(none built in)"
-        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {names_text}")
+        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {', '.join(names())}")
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 
 
