@@ -1,5 +1,6 @@
 """Sound in, mono float32 out: every format, every way to hand it over, every way it can be wrong."""
 
+import errno
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from intonate.audio.arrays import open_array
 from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load
 from intonate.audio.resample import resample
+from intonate.corpora.reader import files
 from intonate.errors import AudioError, IntonateError
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
@@ -501,22 +503,36 @@ def test_damaged_media_never_crash(tmp_path: Path) -> None:
 
 
 def test_find_lists_the_audio_of_a_folder_in_order(tmp_path: Path) -> None:
-    for name in ("b.WAV", "a.flac", "deep/er/c.webm", "notes.txt", "._a.flac", "d.opus.txt"):
+    for name in ("b.WAV", "a.flac", "deep/er/c.webm", "notes.txt", "._a.flac", "d.opus.txt", ".git/annex/a.flac"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [str(path.relative_to(tmp_path)) for path in find(tmp_path)] == ["a.flac", "b.WAV", "deep/er/c.webm"]
     assert find(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]  # asked for by name: the decoder will say
+    assert find(tmp_path / ".git") == [tmp_path / ".git/annex/a.flac"]
 
 
 def test_a_rate_that_shares_no_factor_is_resampled() -> None:
     assert len(load((np.zeros(767_999, np.float32), 767_999))) == pytest.approx(16_000, abs=1)
 
 
-def test_find_says_what_is_missing(tmp_path: Path) -> None:
+def test_find_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AudioError, match="is a folder without audio"):
         find(tmp_path)
     with pytest.raises(AudioError, match="does not exist"):
         find(tmp_path / "nowhere")
+    (tmp_path / "in" / "locked").mkdir(parents=True)
+    (tmp_path / "in" / "a.wav").touch()
+    scan = os.scandir
+
+    def scan_as_a_stranger(path: str) -> object:
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_as_a_stranger)
+    for walk in (find, files):
+        with pytest.raises(AudioError, match=r"^the folder .*locked cannot be read: permission denied; nothing"):
+            walk(tmp_path)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in AUDIO_SUFFIXES)
     assert issubclass(AudioError, IntonateError)
 
