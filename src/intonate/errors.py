@@ -78,6 +78,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {nearest[0]!r}? (known: {names_text})" if nearest else f"known: {names_text}"
 
 
+def plural(count: int, singular: str, plural: str = "") -> str:
+    """`1 clip`, `2 clips`, `2 corpora`."""
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's message, or its type where it has none, for the end of an error sentence.
 

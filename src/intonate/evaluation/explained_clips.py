@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from intonate.errors import IntonateError
+from intonate.errors import IntonateError, plural
 from intonate.evaluation.explanation_page import curve_plot, little_map, points
-from intonate.evaluation.html import html_table, plural
+from intonate.evaluation.html import html_table
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation import words
 from intonate.explanation.explain import CHANGES, Explanation

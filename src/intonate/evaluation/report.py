@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from intonate.errors import CorpusError
-from intonate.evaluation.html import limits, percent, plural, speakers_of
+from intonate.errors import CorpusError, plural
+from intonate.evaluation.html import limits, percent, speakers_of
 from intonate.evaluation.page import condition_name, render
 from intonate.evaluation.protocol import GROUPS, scores
 from intonate.evaluation.table import PredictionTable, write
