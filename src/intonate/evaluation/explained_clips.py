@@ -100,7 +100,8 @@ def write(clips: ExplainedClips, path: Path) -> None:
         for row, one in enumerate(clips.explanations)
     ]
     content = {"rule": _rule(clips.count), "clips": entries}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _without_file(entry: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_tabl
         write_table(folder)
         text = json.dumps(figures, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(html, encoding="utf-8")
+        page.write_text(html, encoding="utf-8", errors="backslashreplace")
     return page
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import os
 import sys
 from collections import Counter
@@ -372,11 +371,7 @@ def _standard_output() -> TextIO:
 @contextlib.contextmanager
 def _open_output(output: Path | None) -> Iterator[TextIO]:
     if output is None:
-        out = _standard_output()
-        # A file name that is no UTF-8 must not stop the rest.
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors="backslashreplace")
-        yield out
+        yield _standard_output()
         return
     with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
