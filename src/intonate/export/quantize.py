@@ -101,7 +101,7 @@ def quantized(
 
     Raises:
         ModelError: the file is quantised already, has nothing that could be, holds a graph that onnxruntime cannot
-            quantise, loses too much, or needs clips and there are none.
+            quantise, loses too much, would grow, or needs clips and there are none.
     """
     onnx = require("onnx", "train")
     original = read_model(model)
@@ -204,9 +204,14 @@ def _compared(original: ModelFile, made: ModelFile, labelled: LabelledClips | No
     """The figures of the two.
 
     Raises:
-        ModelError: too much is lost.
+        ModelError: too much is lost, or nothing is gained.
     """
     sizes = (_file_bytes(original.path), _file_bytes(made.path))
+    if sizes[1] > sizes[0]:
+        raise ModelError(
+            f"{made.spec.name} would have {sizes[1]:,} bytes and {original.path} has {sizes[0]:,}: its weights are "
+            "small already; use it as it is"
+        )
     clips = probes(original.spec) if labelled is None else labelled.clips
     (before, before_ms), (after, after_ms) = _answers(original, clips), _answers(made, clips)
     found = Quantized(made.path, *sizes, float(np.abs(before - after).max()))
