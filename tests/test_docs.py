@@ -115,6 +115,14 @@ def test_the_example_of_a_new_model_has_a_name_that_is_free() -> None:
     assert not models.CATALOGUE.keys() & set(lines)
 
 
+def test_the_reference_describes_every_public_name() -> None:
+    import intonate
+
+    page = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    described = {f"intonate.{name}" for name in intonate.__all__ if name != "IntonateError"} | {"intonate.errors"}
+    assert described == set(re.findall(r":: (intonate\.\w+)$", page, re.M))
+
+
 def test_pictures_are_small_and_made_of_something() -> None:
     from PIL import Image
 
