@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intonate.audio.arrays import open_array
-from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load
+from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load, name_of
 from intonate.audio.resample import resample
 from intonate.corpora.reader import files
 from intonate.errors import AudioError, IntonateError
@@ -37,6 +37,11 @@ class Trickle(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._data.seek(offset, whence)
+
+
+class BytesPath(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"nowhere.wav"
 
 
 class OpenSound:
@@ -406,11 +411,14 @@ def test_folders_closed_files_and_impossible_names(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} is a folder, expected an audio file"),
         (closed, "<file> cannot be read"),
         ("a\0b.wav", "cannot be opened"),
+        ("", "the path of the recording is empty, expected an audio file"),
+        (BytesPath(), "nowhere.wav does not exist"),
         ("x" * 5000, "cannot be opened"),
     ):
         with pytest.raises(AudioError) as caught:
             load(source)
         assert message in str(caught.value)
+    assert name_of(BytesPath()) == "nowhere.wav"
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, None), (0.5, 0.5), (0.5, 0.2), (float("nan"), None)])

@@ -29,7 +29,7 @@ SOURCES = "a path, bytes, a binary file or (array, rate)"
 def name_of(source: object) -> str:
     """What messages call a source: its path (shortened), `<stdin>`, `<bytes>`, `<array>` or `<file>`."""
     if isinstance(source, str | os.PathLike):
-        path = str(os.fspath(source))
+        path = os.fsdecode(source)
         return path if len(path) <= 4096 else f"{path[:SHOWN_CHARACTERS]}…{path[-SHOWN_CHARACTERS:]}"
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
@@ -105,7 +105,7 @@ def _open_path(source: str | os.PathLike[str], name: str, stack: contextlib.Exit
     except (OSError, ValueError) as error:
         if os.path.isdir(path):  # unlike Path.is_dir, no exception for an impossible name
             raise AudioError(f"{name} is a folder, expected an audio file") from None
-        raise AudioError(_open_error_message(str(path), name, error)) from None
+        raise AudioError(_open_error_message(os.fsdecode(path), name, error)) from None
 
 
 def _open_error_message(path: str, name: str, error: Exception) -> str:
@@ -121,7 +121,7 @@ def _open_error_message(path: str, name: str, error: Exception) -> str:
         fetch = "; fetch the sounds with: git annex get or datalad get" if "annex" in os.readlink(path) else ""
         return f"{name} is a link to a file that is not there{fetch}"
     if isinstance(error, FileNotFoundError):
-        return f"{name} does not exist"
+        return f"{name} does not exist" if name else "the path of the recording is empty, expected an audio file"
     reason = error.strerror if isinstance(error, OSError) else error
     path_text = short if isinstance(error, OSError) else repr(short)  # with a character in it that no name can have
     return f"{path_text} cannot be opened: {reason}"
