@@ -182,6 +182,7 @@ def test_the_page_of_a_recording_whose_name_is_no_text(intonate, place):
     ("args", "says"),
     [
         (["no.wav"], "no.wav does not exist"),
+        ([""], "the path of the recording is empty"),
         (["bad.wav"], "bad.wav is not audio"),
         (["nothing"], "nothing is a folder without audio"),
         (["clips/a.wav", "--model", "bad.wav"], "cannot be read as an ONNX model"),

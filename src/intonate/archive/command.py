@@ -21,7 +21,7 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
     """
     if is_status:
         return status(out)
-    if not sources:
+    if not all(sources) or not sources:
         raise ArchiveError("nothing to answer: name files, folders, globs, manifests, .tar or .parquet files, or URLs")
     try:
         with bar() as show:

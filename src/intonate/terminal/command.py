@@ -79,7 +79,7 @@ def predict(
     check_output(output, sources)
     if raw is not None or track is not None:
         sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
-    is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    is_single = len(paths) == 1 and not os.path.isdir(paths[0])
     if style in formats.SUBTITLES and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     if style in formats.SUBTITLES and not is_single and output is not None:
@@ -262,7 +262,7 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
                 raise AudioError("there is no standard input to read; name a file")
             path_sources: list[Source] = [sys.stdin.buffer.read()]
             names.append(STANDARD_INPUT)
-        elif Path(path).is_dir():
+        elif os.path.isdir(path):  # an empty name is none; to Path it would be the folder that one works in
             folder = listing(path)
             path_sources = list(folder.files)
             names += map(str, path_sources)
