@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import tarfile
 from pathlib import Path
@@ -108,6 +109,15 @@ def test_a_folder_says_what_was_left_out_and_how_to_name_it(tmp_path):
         assert "1 file was left out, not known as sound: 1 .tar; for the sounds in .tar files, name these:" in note
         assert f"'{tmp_path}/**/*.tar'" in note
     assert listed(tmp_path / "**/*.tar") == ["b.wav"]
+
+
+def test_a_folder_that_may_not_be_read_is_no_folder_without_sounds(tmp_path, monkeypatch):
+    def scan(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(ArchiveError, match=r"cannot be read: permission denied; .* name the others alone$"):
+        listed(tmp_path)
 
 
 def test_another_store_leaves_out_what_a_folder_leaves_out():

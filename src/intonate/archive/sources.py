@@ -69,6 +69,8 @@ def _local(source: str, notes: list[str]) -> Iterator[Entry]:
         try:
             found = listing(source)
         except AudioError as error:
+            if isinstance(error.__cause__, OSError):  # it is not that there are none, but that a folder cannot be read
+                raise
             raise ArchiveError(f"{error}; {_by_name(source, CONTAINERS)}") from error
         _note_left_out(source, found, notes)
         for path in found.files:
