@@ -136,6 +136,11 @@ def quantized(
                 f"{original.path} holds a kind of model that cannot be written in {form}; use it as it is"
             ) from error
         found = _compared(original, written, labelled)
+        if found.bytes_after > found.bytes_before:
+            raise ModelError(
+                f"{spec.name} would have {found.bytes_after:,} bytes and {original.path} has {found.bytes_before:,}: "
+                "its weights are small already; use it as it is"
+            )
         path = output / target.name
         move(target, path)
     found = replace(found, path=path)
@@ -204,14 +209,9 @@ def _compared(original: ModelFile, made: ModelFile, labelled: LabelledClips | No
     """The figures of the two.
 
     Raises:
-        ModelError: too much is lost, or nothing is gained.
+        ModelError: too much is lost.
     """
     sizes = (_file_bytes(original.path), _file_bytes(made.path))
-    if sizes[1] > sizes[0]:
-        raise ModelError(
-            f"{made.spec.name} would have {sizes[1]:,} bytes and {original.path} has {sizes[0]:,}: its weights are "
-            "small already; use it as it is"
-        )
     clips = probes(original.spec) if labelled is None else labelled.clips
     (before, before_ms), (after, after_ms) = _answers(original, clips), _answers(made, clips)
     found = Quantized(made.path, *sizes, float(np.abs(before - after).max()))
