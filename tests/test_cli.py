@@ -160,10 +160,29 @@ def test_a_bad_file_does_not_stop_the_rest(predict):
     assert lines[-1] == "intonate: 2 of 4 recordings could not be answered"
 
 
+def test_what_the_encoding_of_the_output_lacks_stops_nothing(intonate, monkeypatch):
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, "ascii"))
+    status, _, err = intonate("corpora", "describe", "emodb")
+    sys.stdout.flush()
+    assert (status, err) == (0, "")
+    assert "0.05 GB \\xb7 https" in out.getvalue().decode("ascii")
+
+
+def test_the_page_of_a_recording_whose_name_is_no_text(intonate, place):
+    name = os.fsdecode(b"M\xfcller.wav")
+    shutil.copy(place / "clips/a.wav", place / name)
+    status, _, err = intonate("explain", name, "--model", "tiny.onnx", "--format", "html", "--output", "page.html")
+    (place / name).unlink()
+    assert (status, err) == (0, "")
+    assert "M\\udcfcller.wav" in (place / "page.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
         (["no.wav"], "no.wav does not exist"),
+        ([""], "the path of the recording is empty"),
         (["bad.wav"], "bad.wav is not audio"),
         (["nothing"], "nothing is a folder without audio"),
         (["clips/a.wav", "--model", "bad.wav"], "cannot be read as an ONNX model"),

@@ -104,6 +104,25 @@ def merged(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return whole | part | nested
 
 
+def test_the_example_of_a_new_model_has_a_name_that_is_free() -> None:
+    from intonate import models
+
+    page = (ROOT / "docs/add-a-model.md").read_text(encoding="utf-8")
+    files = re.findall(r"^## \d\. The (?:file|line|recipe): `(.+)`$", page, re.M)
+    lines = re.findall(r'^    "(\w+)": "intonate\.models\.', page, re.M)
+    assert [path for path in files if (ROOT / path).exists()] == ["src/intonate/models/__init__.py"]
+    assert (len(files), len(lines)) == (3, 1)
+    assert not models.CATALOGUE.keys() & set(lines)
+
+
+def test_the_reference_describes_every_public_name() -> None:
+    import intonate
+
+    page = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    described = {f"intonate.{name}" for name in intonate.__all__ if name != "IntonateError"} | {"intonate.errors"}
+    assert described == set(re.findall(r":: (intonate\.\w+)$", page, re.M))
+
+
 def test_pictures_are_small_and_made_of_something() -> None:
     from PIL import Image
 

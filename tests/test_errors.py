@@ -55,6 +55,17 @@ def test_what_is_missing_comes_with_the_command_that_mends_it():
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
+def test_what_an_installed_module_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / "lacking_for_the_test.py").write_text("import no_such_module_at_all\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError) as caught:
+        require("lacking_for_the_test", "train")
+    assert str(caught.value) == (
+        "lacking_for_the_test is installed but cannot be imported: No module named 'no_such_module_at_all'; "
+        "install it anew, or what it lacks"
+    )
+
+
 def test_a_module_that_is_broken_is_not_called_missing(tmp_path, monkeypatch):
     (tmp_path / "broken_for_the_test.py").write_text("from json import nothing_of_the_kind\n")
     monkeypatch.syspath_prepend(tmp_path)

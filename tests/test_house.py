@@ -190,6 +190,31 @@ def test_every_public_name_can_be_loaded():
     assert all(getattr(intonate, name) for name in intonate.__all__)
 
 
+TYPED = """
+import tempfile
+import numpy as np
+import intonate
+model = intonate.load_model()
+for source in (bytearray(9), memoryview(b""), tempfile.SpooledTemporaryFile(), tempfile.NamedTemporaryFile()):
+    model.predict(source)
+model.predict((np.zeros(9), np.int32(16_000)))
+model.predict(intonate.Sound(tempfile.TemporaryFile(), raw="ulaw:8000"))
+model.predict(9)  # type: ignore[arg-type]
+intonate.load_modle()  # type: ignore[attr-defined]
+"""
+
+
+@pytest.mark.slow
+def test_types_take_what_works_and_no_misspelt_name(tmp_path, monkeypatch):
+    """What is wrong is found, or mypy would complain of an exception that it does not need."""
+    api = pytest.importorskip("mypy.api")
+    (tmp_path / "typed.py").write_text(TYPED)
+    monkeypatch.setenv("MYPYPATH", str(SOURCE.parent))
+    options = ["--strict", f"--cache-dir={tmp_path}", f"--config-file={SOURCE.parents[1] / 'pyproject.toml'}"]
+    found, errors, _ = api.run([*options, str(tmp_path / "typed.py")])
+    assert (found, errors) == ("Success: no issues found in 1 source file\n", "")
+
+
 def test_nothing_phones_home(clip, tmp_path):
     """Telemetry is off before onnxruntime is imported, and the home folder stays empty. CI would hide it."""
     watch = """

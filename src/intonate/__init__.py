@@ -21,9 +21,11 @@ _HOMES = {
     "SpeakerStatistics": "intonate.features.normalise",
     "Utterance": "intonate.schema",
     "Sound": "intonate.audio.readers",
+    "Failure": "intonate.recognizer.request",
     "IntonateError": "intonate.errors",
 }
 __all__ = [
+    "Failure",
     "IntonateError",
     "ModelSpec",
     "Prediction",
@@ -40,13 +42,17 @@ if TYPE_CHECKING:
     from intonate.errors import IntonateError
     from intonate.features.normalise import SpeakerStatistics
     from intonate.recognizer.recognizer import Recognizer, load_model
+    from intonate.recognizer.request import Failure
     from intonate.schema import ModelSpec, Prediction, Segment, Utterance
 
 
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(_import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'intonate' has no attribute {name!r}")
+# Type checkers read the imports above. They would take every misspelt name for one that this knows.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in _HOMES:
+            return getattr(_import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'intonate' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

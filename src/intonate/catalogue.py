@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from importlib import import_module
-from typing import Any, TypeVar
+from operator import index
+from typing import Any, SupportsIndex, TypeVar
 
 from intonate.errors import IntonateError, did_you_mean
 
@@ -32,6 +33,21 @@ def check_name(name: object, names: Collection[str], kind: str, error: type[Into
     """
     if not isinstance(name, str) or name not in names:
         raise error(f"{kind} {name!r} is not known; {did_you_mean(str(name), names)}")
+
+
+def check_count(value: Any, name: str, error: type[IntonateError]) -> int:
+    """A whole number from 1 on, of whatever type.
+
+    >>> check_count("2", "threads", IntonateError)
+    Traceback (most recent call last):
+    intonate.errors.IntonateError: threads is '2', expected a whole number from 1 on
+
+    Raises:
+        IntonateError: `error`, where it is none.
+    """
+    if not isinstance(value, SupportsIndex) or index(value) < 1:
+        raise error(f"{name} is {value!r}, expected a whole number from 1 on")
+    return index(value)
 
 
 def entry(name: object, table: Mapping[str, T], kind: str, error: type[IntonateError]) -> T:

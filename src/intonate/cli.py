@@ -6,6 +6,7 @@ Exit status: 0 all well; 1 something could not be done (one line on standard err
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -305,6 +306,9 @@ app.add_typer(workshop)
 
 def main() -> None:
     """The entry point of `intonate`."""
+    # A sign that the encoding of the output lacks, or a file name that is no text, must not stop the rest.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="intonate")
     except KeyboardInterrupt:

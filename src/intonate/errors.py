@@ -78,6 +78,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {nearest[0]!r}? (known: {names_text})" if nearest else f"known: {names_text}"
 
 
+def plural(count: int, singular: str, plural: str = "") -> str:
+    """`1 clip`, `2 clips`, `2 corpora`."""
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of another library's message, or its type where it has none, for the end of an error sentence.
 
@@ -95,11 +100,15 @@ def require(module: str, extra: str) -> ModuleType:
     Heavy libraries are imported where they are used, through this function.
 
     Raises:
-        MissingExtraError: the module is not installed.
+        MissingExtraError: the module, or another that it needs, is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise MissingExtraError(
+                f"{module} is installed but cannot be imported: {first_line(error)}; install it anew, or what it lacks"
+            ) from error
         raise MissingExtraError(
             f"{module} is needed here but not installed; mend it with: pip install 'intonate[{extra}]'"
         ) from error

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intonate.cache_folder import cache_folder
-from intonate.catalogue import check_name
+from intonate.catalogue import check_count, check_name
 from intonate.errors import ModelError, first_line
 
 CPU, AUTO = "cpu", "auto"
@@ -46,14 +46,15 @@ def open_session(
         weights: arrays that the graph says lie outside of it, by name.
 
     Raises:
-        ModelError: the device is not known, this onnxruntime has none, or it does not start.
+        ModelError: the device is not known, this onnxruntime has none, or it does not start; or the threads are no
+            whole number from 1 on.
         Exception: whatever onnxruntime makes of a file that is none; its exceptions have no other common base.
     """
     import onnxruntime
 
     device = device_name(device, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = max(1, threads)
+    options.intra_op_num_threads = check_count(threads, "threads", ModelError)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

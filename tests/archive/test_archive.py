@@ -169,11 +169,25 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(undisturbed, sounds, tiny_m
 
 def test_json_lines_are_the_same_rows(undisturbed, sounds, tiny_model, tmp_path):
     run(sounds, tmp_path / "out", tiny_model, jsonl=True)
-    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "out/answers").glob("*.jsonl")]
+    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "out/jsonl").glob("*.jsonl")]
     lines = [json.loads(line) for text in texts for line in text.splitlines()]
     assert {line["file"]: (line.get("scores"), line["error"]) for line in lines} == {
         row["file"]: (row["scores"], row["error"]) for row in undisturbed
     }
+    # What reads a folder as a table reads all of its files.
+    assert {path.suffix for path in (tmp_path / "out/answers").iterdir()} == {".parquet"}
+
+
+def test_json_lines_of_an_earlier_version_are_put_in_their_folder(sounds, tiny_model, tmp_path):
+    out = tmp_path / "out"
+    run(sounds, out, tiny_model, jsonl=True)
+    content = {path.name: path.read_bytes() for path in (out / "jsonl").iterdir()}
+    for path in (out / "jsonl").iterdir():
+        path.rename(out / "answers" / path.name)
+    (out / "jsonl").rmdir()
+    assert run(sounds, out, tiny_model, jsonl=True).answered == 0
+    assert {path.name: path.read_bytes() for path in (out / "jsonl").iterdir()} == content
+    assert not list((out / "answers").glob("*.jsonl"))
 
 
 def test_new_files_are_added(sounds, tiny_model, tmp_path):
@@ -196,8 +210,8 @@ def test_files_that_have_changed_since_are_told(sounds, tiny_model, tmp_path, ca
     assert "another size" not in capsys.readouterr().err
     (source / "a.wav").write_bytes(content)
     said = command.run([str(source)], tmp_path / "out", model=str(tiny_model), workers=1)
-    assert "all 1 files are answered already" in said
-    assert "1 files have another size than when they were planned, and the rows of before" in capsys.readouterr().err
+    assert "nothing is new, 1 file answered already" in said
+    assert "of another size than when planned, with the rows of before: 1 file; --again" in capsys.readouterr().err
 
 
 def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, tiny_model, tmp_path, capsys):
@@ -215,7 +229,7 @@ def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, t
 
     for name in ("a.wav", "c.wav"):
         (source / name).write_bytes(content)
-    assert "all 3 files are answered already" in command.run([str(source)], out, **options)
+    assert "nothing is new, 3 files answered already" in command.run([str(source)], out, **options)
     assert "--again answers them anew" in capsys.readouterr().err
     assert command.run([str(source)], out, again=True, **options).startswith("2 files, ")
     anew = {Path(row["file"]).name: row for row in rows(out)}
@@ -223,10 +237,10 @@ def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, t
     assert anew["b.wav"] == kept["b.wav"]
     assert anew["a.wav"]["hash"] == anew["c.wav"]["hash"] == kept["b.wav"]["hash"] != kept["a.wav"]["hash"]
     assert [row["error"] for row in anew.values()] == [None] * 3
-    lines = [line for path in out.glob("answers/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line for path in out.glob("jsonl/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line)["hash"] for line in lines] == [kept["b.wav"]["hash"]] * 3
 
-    assert "all 3 files are answered already" in command.run([str(source)], out, again=True, **options)
+    assert "nothing is new, 3 files answered already" in command.run([str(source)], out, again=True, **options)
     assert "another size" not in capsys.readouterr().err
 
 

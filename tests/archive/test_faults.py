@@ -116,3 +116,11 @@ def test_what_is_damaged_in_the_folder_is_a_sentence(sound, tiny_model, tmp_path
 
 def read_only(*_, **__):
     raise OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.mark.parametrize("sources", [[], [""]])
+def test_an_empty_name_is_no_source(tmp_path, monkeypatch, sound, sources):
+    """Nor is it the folder that one works in."""
+    monkeypatch.chdir(sound.parent)
+    with pytest.raises(ArchiveError, match=r"^nothing to answer: name files, folders"):
+        command.run(sources, tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import tarfile
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_links_in_a_tar_are_what_they_lead_to(tmp_path, kind):
 
 
 def test_sparse_members_are_refused_and_what_macos_adds_is_left_out(tmp_path):
-    tar_of(tmp_path / "mac.tar", "a.wav", "._a.wav", "in/._b.wav")
+    tar_of(tmp_path / "mac.tar", "./a.wav", "._a.wav", "in/._b.wav", ".git/c.wav")
     assert listed(tmp_path / "mac.tar") == ["a.wav"]
     with tarfile.open(tmp_path / "sparse.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         about = tarfile.TarInfo("s.wav")
@@ -110,15 +111,26 @@ def test_a_folder_says_what_was_left_out_and_how_to_name_it(tmp_path):
     assert listed(tmp_path / "**/*.tar") == ["b.wav"]
 
 
+def test_a_folder_that_may_not_be_read_is_no_folder_without_sounds(tmp_path, monkeypatch):
+    def scan(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(ArchiveError, match=r"cannot be read: permission denied; .* name the others alone$"):
+        listed(tmp_path)
+
+
 def test_another_store_leaves_out_what_a_folder_leaves_out():
     store = fsspec.filesystem("memory")
-    for name in ("a.wav", ".hidden.wav", "in.parquet", "b[1].wav"):
+    for name in ("a.wav", ".hidden.wav", ".git/annex/c.wav", "in.parquet", "b[1].wav"):
         store.pipe(f"/folder/{name}", b"sound")
     notes: list[str] = []
     try:
         assert listed("memory://folder", notes=notes) == ["a.wav", "b[1].wav"]
         assert "1 .parquet; for the sounds in .parquet files" in notes[0]
-        assert listed("memory://folder/*.wav") == ["a.wav", "b[1].wav"]
+        assert listed("memory://folder/*.wav") == listed("memory://folder/**/*.wav") == ["a.wav", "b[1].wav"]
+        assert listed("memory://folder/.git/**/*.wav") == listed("memory://folder/.git") == ["c.wav"]
+        assert listed("memory://folder/.*.wav") == [".hidden.wav"]
         assert listed("memory://folder/b[1].wav") == ["b[1].wav"]
     finally:
         store.rm("/folder", recursive=True)

@@ -1,5 +1,6 @@
 """Sound in, mono float32 out: every format, every way to hand it over, every way it can be wrong."""
 
+import errno
 import io
 import os
 import sys
@@ -14,11 +15,33 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intonate.audio.arrays import open_array
-from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load
+from intonate.audio.decode import AUDIO_SUFFIXES, blocks, duration_s, find, info, load, name_of
 from intonate.audio.resample import resample
+from intonate.corpora.reader import files
 from intonate.errors import AudioError, IntonateError
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
+
+
+class Trickle(io.RawIOBase):
+    """Without a buffer, as a socket or `subprocess.PIPE` with `bufsize=0`: a read gives what has come so far."""
+
+    def __init__(self, data: bytes, is_seekable: bool) -> None:
+        self._data, self._is_seekable = io.BytesIO(data), is_seekable
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(size if 0 <= size < 1000 else 1000)
+
+    def seekable(self) -> bool:
+        return self._is_seekable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._data.seek(offset, whence)
+
+
+class BytesPath(os.PathLike[bytes]):
+    def __fspath__(self) -> bytes:
+        return b"nowhere.wav"
 
 
 class OpenSound:
@@ -161,6 +184,15 @@ def test_a_pipe_is_read() -> None:
     sender.join()
 
 
+@pytest.mark.parametrize("is_seekable", [False, True])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+def test_what_has_no_buffer_is_read_to_its_end(kind: str, is_seekable: bool) -> None:
+    data = encoded(np.random.default_rng(0).uniform(-1, 1, 700_000), kind=kind)  # more than is read at a time
+    warnings: list[str] = []
+    np.testing.assert_array_equal(load(Trickle(data, is_seekable), warnings=warnings), load(data))  # type: ignore[arg-type]
+    assert not warnings
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, ">i2", np.int32, np.uint8, np.float16, np.float64])
 def test_arrays_of_every_width_are_scaled_to_one(dtype: str) -> None:
     samples = tone()
@@ -278,6 +310,10 @@ def test_longest_is_checked_on_the_header_and_while_reading(tmp_path: Path) -> N
 # ----------------------------------------------------------------------------------------- what cannot be read
 
 HEADER = encoded(np.zeros(0))
+BYTES_FOR_SAMPLES = (
+    "<array> holds bytes, which do not say how they hold samples; mend it with: numpy.frombuffer(samples, "
+    "numpy.int16), or Sound(samples, raw='s16le:16000')"
+)
 FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
 
 
@@ -307,6 +343,13 @@ FLOATS = encoded(np.array([0.0, 0.5]), subtype="FLOAT")
         ((np.zeros((2, 3, 4)), 16_000), "<array> has the shape (2, 3, 4), expected (samples,) or (samples, channels)"),
         ((np.float32(1), 16_000), "<array> has the shape (), expected (samples,) or (samples, channels)"),
         ((16_000, np.zeros(9)), "the tuple holds (rate, array), expected (array, rate)"),
+        ((b"\0\0" * 9, 16_000), BYTES_FOR_SAMPLES),
+        ((bytearray(18), 16_000), BYTES_FOR_SAMPLES),
+        ((memoryview(bytes(18)), 16_000), BYTES_FOR_SAMPLES),
+        (
+            (np.ma.masked_array(np.zeros(3), [0, 1, 0]), 16_000),
+            "<array> is a masked array; say what is to be heard where it is masked: samples.filled(0)",
+        ),
         ((np.zeros(9),), "a tuple of 1 is not a source of sound, expected (array, rate)"),
         (
             (np.zeros(9, np.int64), 16_000),
@@ -340,6 +383,12 @@ def test_what_cannot_be_used_is_said_in_one_sentence(source: object, message: st
     with pytest.raises(AudioError) as caught:
         load(source)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("samples", [[[0.1, 0.2], [0.3]], (np.zeros(9), 16_000)], ids=["ragged", "with its rate"])
+def test_what_cannot_be_made_into_an_array(samples: object) -> None:
+    with pytest.raises(AudioError, match=r"^<array> cannot be made into an array: "):
+        load((samples, 16_000))
 
 
 @pytest.mark.parametrize(
@@ -378,11 +427,14 @@ def test_folders_closed_files_and_impossible_names(tmp_path: Path) -> None:
         (tmp_path, f"{tmp_path} is a folder, expected an audio file"),
         (closed, "<file> cannot be read"),
         ("a\0b.wav", "cannot be opened"),
+        ("", "the path of the recording is empty, expected an audio file"),
+        (BytesPath(), "nowhere.wav does not exist"),
         ("x" * 5000, "cannot be opened"),
     ):
         with pytest.raises(AudioError) as caught:
             load(source)
         assert message in str(caught.value)
+    assert name_of(BytesPath()) == "nowhere.wav"
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, None), (0.5, 0.5), (0.5, 0.2), (float("nan"), None)])
@@ -475,22 +527,36 @@ def test_damaged_media_never_crash(tmp_path: Path) -> None:
 
 
 def test_find_lists_the_audio_of_a_folder_in_order(tmp_path: Path) -> None:
-    for name in ("b.WAV", "a.flac", "deep/er/c.webm", "notes.txt", "._a.flac", "d.opus.txt"):
+    for name in ("b.WAV", "a.flac", "deep/er/c.webm", "notes.txt", "._a.flac", "d.opus.txt", ".git/annex/a.flac"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [str(path.relative_to(tmp_path)) for path in find(tmp_path)] == ["a.flac", "b.WAV", "deep/er/c.webm"]
     assert find(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]  # asked for by name: the decoder will say
+    assert find(tmp_path / ".git") == [tmp_path / ".git/annex/a.flac"]
 
 
 def test_a_rate_that_shares_no_factor_is_resampled() -> None:
     assert len(load((np.zeros(767_999, np.float32), 767_999))) == pytest.approx(16_000, abs=1)
 
 
-def test_find_says_what_is_missing(tmp_path: Path) -> None:
+def test_find_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AudioError, match="is a folder without audio"):
         find(tmp_path)
     with pytest.raises(AudioError, match="does not exist"):
         find(tmp_path / "nowhere")
+    (tmp_path / "in" / "locked").mkdir(parents=True)
+    (tmp_path / "in" / "a.wav").touch()
+    scan = os.scandir
+
+    def scan_as_a_stranger(path: str) -> object:
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_as_a_stranger)
+    for walk in (find, files):
+        with pytest.raises(AudioError, match=r"^the folder .*locked cannot be read: permission denied; nothing"):
+            walk(tmp_path)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in AUDIO_SUFFIXES)
     assert issubclass(AudioError, IntonateError)
 

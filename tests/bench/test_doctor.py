@@ -124,6 +124,17 @@ def test_a_folder_needs_no_table_and_an_empty_one_is_refused(toy_corpus, tmp_pat
         doctor.rows_of(str(tmp_path))
 
 
+def test_a_name_that_is_no_text_can_be_told(tmp_path):
+    for label in ("angry", "sad"):
+        (tmp_path / "in" / label).mkdir(parents=True)
+        (tmp_path / "in" / label / os.fsdecode(b"M\xfcller.wav")).write_bytes(b"")
+    said, is_healthy = doctor.command(str(tmp_path / "in"), tmp_path / "report")
+    assert "ller.wav" in said
+    assert not is_healthy
+    assert "M\\udcfcller.wav" in (tmp_path / "report/doctor.html").read_text(encoding="utf-8")
+    json.loads((tmp_path / "report/doctor.json").read_text(encoding="utf-8"))
+
+
 def test_copies_and_speakers_across_folds_are_told(tmp_path):
     rng = np.random.default_rng(0)
     lines = ["file,emotion,speaker,Split"]

@@ -199,6 +199,15 @@ def test_no_manifest_and_no_text(tmp_path):
         manifest.write(tmp_path / "nowhere" / "m.csv", [])
 
 
+def test_a_name_that_is_no_text_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "m.csv").write_text("an earlier one")
+    names = ("a.wav", os.fsdecode(b"M\xfcller.wav"))
+    utterances = [Utterance(str(tmp_path / name), "sad", "sad", "", "mine") for name in names]
+    with pytest.raises(CorpusError, match=r"M.ller\.wav: these names are not in UTF-8, .* rename the files first"):
+        manifest.write(tmp_path / "m.csv", utterances)
+    assert (tmp_path / "m.csv").read_text() == "an earlier one"
+
+
 def test_all_faulty_rows_are_named_at_once(tmp_path):
     touch(tmp_path, "a.wav")
     rows = ["a.wav,hapy", "a.wav,sad", "a.wav,", "a.wav,hapy", "a.wav,nan", ",sad"]

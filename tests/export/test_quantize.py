@@ -151,7 +151,15 @@ def test_another_opset_answers_the_same(tmp_path):
     assert scores == pytest.approx(dict(load_model("compact").predict(clip).scores), abs=1e-5)
 
 
-def test_an_ensemble_keeps_the_names_of_its_members(tmp_path):
+def test_what_would_grow_is_left_alone(tmp_path):
+    tiny.write(tmp_path / "tiny.onnx", tiny.spec())
+    with pytest.raises(ModelError, match=r"^tiny-int8 would have [\d,]+ bytes .* weights are small already; use it"):
+        quantize.quantized(tmp_path / "tiny.onnx", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_ensemble_keeps_the_names_of_its_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(quantize, "_file_bytes", lambda path: 0)  # what is so small grows
     for name in ("one", "two"):
         tiny.write(tmp_path / f"{name}.onnx", tiny.spec(name=name))
     both = combine(tmp_path / "both.onnx", [tmp_path / "one.onnx", tmp_path / "two.onnx"])

@@ -151,8 +151,9 @@ def test_words_alone(folder, both):
     answer = reader.predict_text(SENTENCE, labels="valence")
     assert set(answer.scores) == {"negative", "neutral", "positive"}
     assert (answer.file, answer.segments, answer.transcript) == ("", (), SENTENCE)
-    with pytest.raises(ModelError, match="nothing to read"):
-        reader.predict_text("  ")
+    for nothing in ("  ", None):
+        with pytest.raises(ModelError, match="nothing to read"):
+            reader.predict_text(nothing)
     for model in (both, load_model(folder / "voice.onnx")):
         with pytest.raises(ModelError, match="listens"):
             model.predict_text(SENTENCE)

@@ -8,6 +8,8 @@ import tiny
 
 from intonate import load_model
 from intonate.errors import ModelError
+from intonate.recognizer import builtin
+from intonate.recognizer.builtin import DEFAULT
 from intonate.recognizer.model_file import read_model, read_spec
 from intonate.schema import ModelInput, Normalisation, Pool
 
@@ -19,6 +21,27 @@ def test_reads_the_spec_back(tiny_model):
 def test_a_run_folder_is_a_model(tmp_path):
     tiny.write(tmp_path / "model.onnx", tiny.spec())
     assert load_model(tmp_path).spec.name == "tiny"
+
+
+@pytest.mark.parametrize("name", ["", "compact+"])
+def test_an_empty_name_is_no_model(tmp_path, monkeypatch, name):
+    """Nor is it the folder that one works in."""
+    tiny.write(tmp_path / "model.onnx", tiny.spec())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=f"the name of the model is empty; .* one of: {DEFAULT}, "):
+        load_model(name)
+
+
+def test_a_package_without_its_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(builtin, "ASSETS", tmp_path)
+    with pytest.raises(ModelError, match=f"'{DEFAULT}' is no file, and intonate is installed without its own models"):
+        load_model()
+
+
+@pytest.mark.parametrize("threads", [None, "2", 1.5, 0])
+def test_threads_are_counted(tiny_model, threads):
+    with pytest.raises(ModelError, match=f"^threads is {threads!r}, expected a whole number from 1 on$"):
+        load_model(tiny_model, threads=threads)
 
 
 def test_weights_beside_the_file(tmp_path, tiny_model):

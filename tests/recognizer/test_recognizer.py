@@ -110,11 +110,11 @@ def test_labels_are_merged_by_summing(recognizer, speech):
 def test_many_is_each_and_a_bad_one_does_not_stop_the_rest(recognizer, clip, tmp_path):
     others = [(tiny.speech(length_s, seed=seed), RATE_HZ) for seed, length_s in enumerate((1.3, 7.0, 2.2, 0.7))]
     (tmp_path / "bad.wav").write_text("no audio")
-    sources = [clip, others[0], tmp_path / "bad.wav", *others[1:]]
+    sources = [clip, others[0], tmp_path / "bad.wav", ([[0.1, 0.2], [0.3]], RATE_HZ), *others[1:]]
     answers = list(recognizer.predict_many(sources, batch_size=4))
-    assert isinstance(answers[2], Failure)
+    assert [isinstance(answer, Failure) for answer in answers] == [False, False, True, True, False, False, False]
     assert answers[2].to_dict() == {"file": str(tmp_path / "bad.wav"), "error": answers[2].error}
-    for source, answer in zip(sources[:2] + sources[3:], answers[:2] + answers[3:], strict=True):
+    for source, answer in zip(sources[:2] + sources[4:], answers[:2] + answers[4:], strict=True):
         alone = recognizer.predict(source)
         assert answer.file == alone.file
         assert answer.scores == pytest.approx(alone.scores, abs=1e-6)
@@ -286,10 +286,23 @@ def test_fuzz_bytes(recognizer, content):
     answers_or_says_why(recognizer, content)
 
 
-@pytest.mark.parametrize("source", ["clip.wav", b"RIFF", Path("clip.wav"), Sound("clip.wav")])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("clip.wav", b"RIFF", Path("clip.wav"), Sound("clip.wav"), io.BytesIO(b"RIFF")),
+        *((np.zeros(9), RATE_HZ), (np.zeros(9), np.int32(RATE_HZ)), (RATE_HZ, np.zeros(9))),
+    ],
+    ids=lambda source: type(source).__name__,
+)
 def test_one_recording_is_not_many(recognizer, source):
     with pytest.raises(AudioError, match="takes a list of recordings and was given one"):
         recognizer.predict_many(source)
+
+
+@pytest.mark.parametrize("size", [None, 0, 2.5])
+def test_a_batch_has_a_size(recognizer, size):
+    with pytest.raises(AudioError, match=f"batch_size is {size}, expected a whole number from 1 on"):
+        recognizer.predict_many([], batch_size=size)
 
 
 def test_a_copy_opens_its_model_again(tmp_path, tiny_model):

@@ -402,8 +402,10 @@ def test_json_shape(recognizer):
         np.zeros((2, 2), np.float32),
         np.zeros(3, np.int32),
         np.array(["a"]),
+        (RATE, np.zeros(3)),
+        bytearray(6),
     ],
-    ids=["nan", "infinite", "huge", "stereo", "int32", "text"],
+    ids=["nan", "infinite", "huge", "stereo", "int32", "text", "with its rate", "bytes"],
 )
 @pytest.mark.parametrize("plain", [False, True])
 def test_impossible_chunks(recognizer, chunk, plain):
@@ -419,6 +421,8 @@ def test_impossible_streams(recognizer, text_model):
         recognizer.stream(0)
     with pytest.raises(AudioError, match="hop"):
         recognizer.stream(RATE, window_s=1.0, hop_s=2.0)
+    with pytest.raises(AudioError, match="windows of '2' s"):
+        recognizer.stream(RATE, window_s="2")
     with pytest.raises(AudioError, match="did you mean 'neural'"):
         recognizer.stream(RATE, activity="neurl")
     with pytest.raises(ModelError, match="text"):

@@ -112,6 +112,8 @@ def test_copies_are_on_one_side(calls):
     contradiction = own._utterance(copies[0].path, "another", "")
     kept = finetune_split.without_copies([*rows, contradiction])
     assert {row.path for row in kept.utterances} & {rows[0].path, contradiction.path} == set()
+    with pytest.raises(CorpusError, match=r"no recording is left .* are copies .*, .*0\.wav; correct"):
+        finetune_split.without_copies([rows[0], contradiction])
 
 
 def test_speakers_can_be_named_and_unknown_ones_are_refused(calls):

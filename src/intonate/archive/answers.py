@@ -206,7 +206,7 @@ def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:
 
         size = _copy(stream, keep, entry.size if entry.offset >= 0 else None)
         memory.seek(0)
-        return memory, digest.hexdigest(), size  # type: ignore[return-value]
+        return memory, digest.hexdigest(), size
 
 
 def _hash_and_size(stream: BinaryIO, digest: Any) -> tuple[str, int]:

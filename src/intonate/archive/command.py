@@ -10,7 +10,7 @@ from typing import Any
 from intonate.archive.folder import ANSWERS
 from intonate.archive.progress import bar, clock, status
 from intonate.archive.run import archive
-from intonate.errors import ArchiveError
+from intonate.errors import ArchiveError, plural
 
 
 def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options: Any) -> str:
@@ -21,7 +21,7 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
     """
     if is_status:
         return status(out)
-    if not sources:
+    if not all(sources) or not sources:
         raise ArchiveError("nothing to answer: name files, folders, globs, manifests, .tar or .parquet files, or URLs")
     try:
         with bar() as show:
@@ -33,15 +33,14 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
         print(f"intonate: {note}", file=sys.stderr)
     if done.changed:
         print(
-            f"intonate: {done.changed:,} files have another size than when they were planned, and the rows of before; "
+            f"intonate: of another size than when planned, with the rows of before: {plural(done.changed, 'file')}; "
             "--again answers them anew",
             file=sys.stderr,
         )
     if not done.answered:
-        return f"all {done.total_files:,} files are answered already: {out / ANSWERS}"
+        return f"nothing is new, {plural(done.total_files, 'file')} answered already: {out / ANSWERS}"
     told = "see the column error, and --again"
     errors = f" ({done.errors:,} of them could not be answered: {told})" if done.errors else ""
     hours = f"{done.audio_s / 3600:,.2f} h of sound"
-    return (
-        f"{done.answered:,} files{errors}, {hours} in {clock(done.wall_s)}: {done.rate()}\nwritten to {out / ANSWERS}"
-    )
+    files = f"{plural(done.answered, 'file')}{errors}"
+    return f"{files}, {hours} in {clock(done.wall_s)}: {done.rate()}\nwritten to {out / ANSWERS}"

@@ -3,7 +3,7 @@
     archive.json              the sources, the model and its hash, the options, the columns: what a later run must share
     plan/0001.jsonl           a line of entries per shard; a later run that finds new files adds 0002.jsonl
     answers/SHARD.parquet     the table, a file per shard; whatever is here is whole
-    answers/SHARD.jsonl       the same as JSON lines, where that was asked for
+    jsonl/SHARD.jsonl         the same as JSON lines, where that was asked for
     progress.json             how fast the run is that is under way, or was
     lock                      held by the run that is under way
 
@@ -27,6 +27,8 @@ from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, require
 
 ABOUT, PLAN, ANSWERS, PROGRESS, LOCK = "archive.json", "plan", "answers", "progress.json", "lock"
+# Beside the table and not in it: a reader of Parquet takes a folder for a table, and all files in it for its parts.
+JSON_LINES = "jsonl"
 # What people call the entries of archive.json that a run may not change.
 WORDS = {
     "version": "another version of the table",
@@ -65,7 +67,7 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
     """
     filelock = require("filelock", "archive")
     try:
-        if out.is_dir() and not (out / ABOUT).exists() and set(os.listdir(out)) - {LOCK, PLAN, ANSWERS}:
+        if out.is_dir() and not (out / ABOUT).exists() and set(os.listdir(out)) - {LOCK, PLAN, ANSWERS, JSON_LINES}:
             raise ArchiveError(f"{out} is a folder with other things in it; give one that is new or empty as --out")
         if out.exists() and not out.is_dir():
             raise ArchiveError(f"{out} is a file; give a folder as --out")
@@ -80,10 +82,13 @@ def open_folder(out: Path, about: Mapping[str, Any]) -> Iterator[None]:
             is_begun = any((out / PLAN).glob("*.jsonl"))
             if (out / ABOUT).exists():
                 _check_same(out, read_about(out), about, WORDS if is_begun else ["version"])
-            for folder in (PLAN, ANSWERS):
+            for folder in [PLAN, ANSWERS, JSON_LINES] if about["jsonl"] else [PLAN, ANSWERS]:
                 (out / folder).mkdir(exist_ok=True)
                 for part_file in (out / folder).glob(".*.part"):  # of a run that was killed
                     part_file.unlink()
+            if about["jsonl"]:
+                for lines_file in (out / ANSWERS).glob("*.jsonl"):  # where an earlier version wrote them
+                    lines_file.rename(out / JSON_LINES / lines_file.name)
             if not is_begun or not (out / ABOUT).exists():
                 write(out / ABOUT, json.dumps(about, ensure_ascii=False, indent=2).encode("utf-8", "surrogatepass"))
             yield
@@ -198,5 +203,5 @@ def write_rows(out: Path, shard: Shard, rows: Sequence[Mapping[str, Any]], about
     """The rows of a shard, which count as answered when the Parquet file has its name: it comes last."""
     if about["jsonl"]:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write(out / ANSWERS / f"{shard.name}.jsonl", lines.encode())
+        write(out / JSON_LINES / f"{shard.name}.jsonl", lines.encode())
     write(rows_of(out, shard.name), tables.as_parquet(rows, about["columns"]))

@@ -37,7 +37,8 @@ def path_of(place: str) -> str:
 
 
 def is_hidden(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(".")
+    """Whether a file is, or a folder on the way to it."""
+    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
 
 
 def file_system(url: str) -> tuple[Any, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from intonate.archive import folder
 from intonate.archive.shards import Shard
-from intonate.errors import require
+from intonate.errors import plural, require
 
 # Without a terminal, a line goes to the log this often, seconds.
 LINE_EVERY_S = 60.0
@@ -80,7 +80,7 @@ class Progress:
     def sentence(self) -> str:
         """`512 of 1,440 files, 120.0 files/s, 443 × real time, 0:00:08 left`."""
         time_left = "" if self.left_s is None else f", {clock(self.left_s)} left"
-        return f"{self.files:,} of {self.total_files:,} files, {self.rate()}{time_left}"
+        return f"{self.files:,} of {plural(self.total_files, 'file')}, {self.rate()}{time_left}"
 
     def to_json(self) -> str:
         return json.dumps({"rate": self.rate(), "left_s": self.left_s})
@@ -150,8 +150,9 @@ def status(out: Path) -> str:
             errors += len(table) - table["error"].null_count
             audio_s += sum(table["duration"].drop_null().to_pylist())
     state = "complete" if files == total else "running" if is_running else "stopped (the same command goes on)"
-    lines = [f"{out}: {state}", f"  {files:,} of {total:,} files, {audio_s / 3600:,.2f} h of sound, {errors:,} errors"]
-    lines.append(f"  model {about['model']}, {len(shards_done):,} shards in {out / folder.ANSWERS}")
+    counts = f"{files:,} of {plural(total, 'file')}, {audio_s / 3600:,.2f} h of sound, {plural(errors, 'error')}"
+    shards = f"model {about['model']}, {plural(len(shards_done), 'shard')} in {out / folder.ANSWERS}"
+    lines = [f"{out}: {state}", f"  {counts}", f"  {shards}"]
     if is_running and (out / folder.PROGRESS).exists():
         progress = json.loads((out / folder.PROGRESS).read_text(encoding="utf-8"))
         time_left = "" if progress["left_s"] is None else f", {clock(progress['left_s'])} left"

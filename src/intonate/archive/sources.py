@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -68,6 +69,8 @@ def _local(source: str, notes: list[str]) -> Iterator[Entry]:
         try:
             found = listing(source)
         except AudioError as error:
+            if isinstance(error.__cause__, OSError):  # it is not that there are none, but that a folder cannot be read
+                raise
             raise ArchiveError(f"{error}; {_by_name(source, CONTAINERS)}") from error
         _note_left_out(source, found, notes)
         for path in found.files:
@@ -104,11 +107,14 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
     # In a web address, what stands behind the question mark is no pattern; and a name may have brackets in it.
     if glob.has_magic(path_of(path)) and not system.exists(path):
         matches = system.glob(path, detail=True)
-        info_by_name = {name: info for name, info in matches.items() if is_hidden(path) or not is_hidden(name)}
+        named = re.split(r"[*?[]", path)[0].rfind("/") + 1  # a folder that was named is not hidden
+        takes_hidden = is_hidden(path[named:])
+        info_by_name = {name: info for name, info in matches.items() if takes_hidden or not is_hidden(name[named:])}
         if not info_by_name:
             raise ArchiveError(f"nothing matches {source}")
     elif path == path_of(path) and system.isdir(path):
-        found = {name: info for name, info in system.find(path, detail=True).items() if not is_hidden(name)}
+        infos = system.find(path, detail=True)
+        found = {name: info for name, info in infos.items() if not is_hidden(name.removeprefix(path))}
         info_by_name = {name: info for name, info in found.items() if Path(name).suffix.lower() in AUDIO_SUFFIXES}
         left_out = Counter(Path(name).suffix.lower() for name in found.keys() - info_by_name.keys())
         _note_left_out(source, Listing((), left_out), notes)

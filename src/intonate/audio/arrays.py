@@ -26,13 +26,9 @@ def open_array(source: tuple[Any, ...], name: str) -> Reader:
     """
     if len(source) != 2:
         raise AudioError(f"a tuple of {len(source)} is not a source of sound, expected (array, rate)")
-    if np.ndim(source[0]) == 0 and np.ndim(source[1]) > 0:
+    if hasattr(source[1], "__len__") and not hasattr(source[0], "__len__"):
         raise AudioError("the tuple holds (rate, array), expected (array, rate)")
-    rate = check_rate(source[1], name)
-    try:
-        samples = np.asarray(source[0])
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AudioError(f"{name} cannot be made into an array: {error}") from error
+    rate, samples = check_rate(source[1], name), array_of(source[0], name)
     if samples.ndim not in (1, 2):
         raise AudioError(f"{name} has the shape {samples.shape}, expected (samples,) or (samples, channels)")
     columns = samples[:, None] if samples.ndim == 1 else samples
@@ -54,6 +50,25 @@ def open_array(source: tuple[Any, ...], name: str) -> Reader:
             yield scaled[start : start + step]
 
     return Reader(name, rate, columns.shape[1], len(columns), "array", chunks, warnings)
+
+
+def array_of(samples: Any, name: str) -> NDArray[Any]:
+    """What was handed over as samples, as an array.
+
+    Raises:
+        AudioError: it cannot be made into one, has masked samples, or is bytes, which do not say what they hold.
+    """
+    if isinstance(samples, bytes | bytearray) or (isinstance(samples, memoryview) and samples.format == "B"):
+        raise AudioError(
+            f"{name} holds bytes, which do not say how they hold samples; mend it with: numpy.frombuffer(samples, "
+            "numpy.int16), or Sound(samples, raw='s16le:16000')"
+        )
+    if np.ma.is_masked(samples):
+        raise AudioError(f"{name} is a masked array; say what is to be heard where it is masked: samples.filled(0)")
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(f"{name} cannot be made into an array: {error}") from error
 
 
 def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:

@@ -56,7 +56,7 @@ def listing(path: str | os.PathLike[str]) -> Listing:
     """The audio files under a folder, hidden ones left out; or the file itself, whatever it is.
 
     Raises:
-        AudioError: there is no such file or folder, or no audio in the folder.
+        AudioError: there is no such file or folder, no audio in the folder, or a folder in it may not be read.
     """
     root = Path(path)
     if not root.is_dir():
@@ -87,10 +87,26 @@ def find(path: str | os.PathLike[str]) -> list[Path]:
     return list(listing(path).files)
 
 
+def refuse_unreadable(error: OSError) -> None:
+    """For `os.walk`, which passes over a folder that it may not read, and over all that is in it, without a word.
+
+    Raises:
+        AudioError: always.
+    """
+    reason = (error.strerror or str(error)).lower()
+    raise AudioError(
+        f"the folder {error.filename} cannot be read: {reason}; nothing was begun: mend that, or name the others alone"
+    ) from error
+
+
 def _files(root: Path) -> Iterator[Path]:
-    """All that lies under a folder, also behind links to folders, each of which is walked through once."""
+    """All that lies under a folder, also behind links to folders, each of which is walked through once.
+
+    Hidden folders are passed by: they hold what programs keep for themselves, and often copies of what is outside.
+    """
     visited = {os.path.realpath(root)}
-    for folder, names, files in os.walk(root, followlinks=True):
+    for folder, names, files in os.walk(root, onerror=refuse_unreadable, followlinks=True):
+        names[:] = [name for name in names if not name.startswith(".")]
         targets = {name: os.path.realpath(os.path.join(folder, name)) for name in names}
         names[:] = [name for name in sorted(names) if targets[name] not in visited]
         visited.update(targets.values())

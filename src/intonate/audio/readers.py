@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, Protocol, SupportsIndex, TypeAlias
 
 from intonate.audio import arrays, intact, kinds, mp3, mpeg, parts
 from intonate.audio.doubts import doubt, protection
@@ -28,6 +28,16 @@ from intonate.errors import AudioError, MissingExtraError
 __all__ = ["Reader", "Sound", "Source", "check_rate", "name_of", "open_audio"]
 
 
+class Readable(Protocol):
+    """An open binary file, a pipe, or anything else with bytes to read."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+# Sound that says itself how to read it; the second of a pair is its rate in Hz, also as numpy has it.
+Plain: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | tuple[Any, SupportsIndex]
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A source, and how to read it where it does not say so itself.
@@ -39,13 +49,13 @@ class Sound:
         channel: which channel alone, from 1 on; None for all of them in one.
     """
 
-    source: str | os.PathLike[str] | bytes | BinaryIO | tuple[Any, int]
+    source: Plain
     raw: str | None = None
     track: int | None = None
     channel: int | None = None
 
 
-Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | tuple[Any, int] | Sound
+Source: TypeAlias = Plain | Sound
 
 
 @contextlib.contextmanager

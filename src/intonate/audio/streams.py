@@ -31,7 +31,7 @@ SOURCES = "a path, bytes, a binary file or (array, rate)"
 def name_of(source: object) -> str:
     """What messages call a source: its path (shortened), `<stdin>`, `<bytes>`, `<array>` or `<file>`."""
     if isinstance(source, str | os.PathLike):
-        path = str(os.fspath(source))
+        path = os.fsdecode(source)
         return path if len(path) <= 4096 else f"{path[:SHOWN_CHARACTERS]}…{path[-SHOWN_CHARACTERS:]}"
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>"
@@ -62,6 +62,8 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
         if is_seekable:
             stream.seek(0)
         content = stream.read(0) if is_seekable else stream.read(LARGEST_PIPE_BYTES + 1)
+        if isinstance(content, bytes) and not is_seekable:
+            content += read_fully(stream, LARGEST_PIPE_BYTES + 1 - len(content))
     except (OSError, ValueError) as error:
         raise AudioError(f"{name} cannot be read: {error}") from error
     if not isinstance(content, bytes | str):
@@ -73,6 +75,15 @@ def open_stream(source: Any, name: str, stack: contextlib.ExitStack) -> BinaryIO
     if len(content) > LARGEST_PIPE_BYTES:
         raise AudioError(f"{name} is a pipe with more than {LARGEST_PIPE_BYTES} bytes; save it as a file first")
     return io.BytesIO(content)
+
+
+def read_fully(stream: BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: what has no buffer, as a pipe or a socket, gives fewer at a time."""
+    pieces = []
+    while size > 0 and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def _no_source_message(source: object) -> str:
@@ -96,7 +107,7 @@ def _open_path(source: str | os.PathLike[str], name: str, stack: contextlib.Exit
     except (OSError, ValueError) as error:
         if os.path.isdir(path):  # unlike Path.is_dir, no exception for an impossible name
             raise AudioError(f"{name} is a folder, expected an audio file") from None
-        raise AudioError(_open_error_message(str(path), name, error)) from None
+        raise AudioError(_open_error_message(os.fsdecode(path), name, error)) from None
 
 
 def _open_error_message(path: str, name: str, error: Exception) -> str:
@@ -112,7 +123,7 @@ def _open_error_message(path: str, name: str, error: Exception) -> str:
         fetch = "; fetch the sounds with: git annex get or datalad get" if "annex" in os.readlink(path) else ""
         return f"{name} is a link to a file that is not there{fetch}"
     if isinstance(error, FileNotFoundError):
-        return f"{name} does not exist"
+        return f"{name} does not exist" if name else "the path of the recording is empty, expected an audio file"
     reason = error.strerror if isinstance(error, OSError) else error
     path_text = short if isinstance(error, OSError) else repr(short)  # with a character in it that no name can have
     return f"{path_text} cannot be opened: {reason}"
@@ -176,7 +187,7 @@ class Content:
     def _fill(self, position: int, size: int) -> None:
         """Read `size` bytes or more from `position` on."""
         self.stream.seek(position)
-        self._block = self.stream.read(min(max(size, BLOCK_BYTES), max(0, self.size - position)))
+        self._block = read_fully(self.stream, min(max(size, BLOCK_BYTES), max(0, self.size - position)))
         self._block_position = position
 
     def view(self, part: Part) -> BinaryIO:
@@ -251,7 +262,7 @@ class View:
             start, end = self._stretches[number]
             start += position - self._places[number]
             self._stream.seek(start)
-            data = self._stream.read(min(size - len(block), end - start))
+            data = read_fully(self._stream, min(size - len(block), end - start))
             if not data:
                 break
             block += data

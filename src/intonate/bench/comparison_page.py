@@ -9,7 +9,8 @@ from intonate.bench import comparison_plots
 from intonate.bench.comparison_markdown import Reasons
 from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Section
-from intonate.evaluation.html import document, glossary, html_table, panel, plural
+from intonate.errors import plural
+from intonate.evaluation.html import document, glossary, html_table, panel
 
 _PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,

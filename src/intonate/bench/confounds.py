@@ -47,7 +47,7 @@ def confounds(utterances: Sequence[Utterance], sounds: Sequence[Sound]) -> list[
     Several labels of a clip are a class together; clips that nobody labelled are left out.
     """
     labels = np.array([label_text(utterance) for utterance in utterances])
-    is_labelled = np.array([utterance.labels is not None or bool(utterance.emotion) for utterance in utterances])
+    is_labelled = np.array([row.labels is not None or bool(row.emotion) for row in utterances], bool)
     names, counts = np.unique(labels[is_labelled], return_counts=True)
     is_frequent = is_labelled & np.isin(labels, names[counts >= _FOLDS])
     if is_frequent.sum() < SMALLEST or len(set(labels[is_frequent])) < 2:

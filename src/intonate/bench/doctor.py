@@ -44,8 +44,9 @@ def command(target: str, report: str | os.PathLike[str]) -> tuple[str, bool]:
             "confounds": [asdict(item) for item in examination.confounds],
         }
         text = json.dumps(facts, ensure_ascii=False, indent=1)
-        (folder / "doctor.json").write_text(text + "\n", encoding="utf-8")
-        (folder / "doctor.html").write_text(doctor_page.render(examination, target, folder), encoding="utf-8")
+        (folder / "doctor.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        page = doctor_page.render(examination, target, folder)
+        (folder / "doctor.html").write_text(page, encoding="utf-8", errors="backslashreplace")
     return f"{doctor_page.to_text(examination)}\n\n{folder / 'doctor.html'}", not examination.faults
 
 

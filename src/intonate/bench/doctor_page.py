@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from intonate.bench.findings import Examination, Finding
 from intonate.bench.sound_checks import Sound
-from intonate.evaluation.html import document, html_table, panel, plural
+from intonate.errors import plural
+from intonate.evaluation.html import document, html_table, panel
 from intonate.evaluation.svg import ACCENT, picture, rect
 
 SHOWN_IN_TEXT, SHOWN_ON_PAGE = 8, 60

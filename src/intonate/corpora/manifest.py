@@ -71,11 +71,16 @@ def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None
     """Write a manifest; files are named relative to its folder (absolutely on another drive).
 
     Raises:
-        CorpusError: the folder of `path` does not exist.
+        CorpusError: the folder of `path` does not exist, or a name is no text, so that no table can hold it.
     """
-    path = Path(path)
+    path, utterances = Path(path), list(utterances)
     if not path.parent.is_dir():
         raise CorpusError(f"{path.parent} is not a folder; make it first, or write the manifest elsewhere")
+    undecoded_paths = [row.path for row in utterances if row.path != row.path.encode(errors="ignore").decode()]
+    if undecoded_paths:
+        raise CorpusError(
+            f"{first_few(undecoded_paths, 3)}: these names are not in UTF-8, and a table is; rename the files first"
+        )
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         rows.writeheader()

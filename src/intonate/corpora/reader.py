@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from intonate.audio.decode import AUDIO_SUFFIXES
+from intonate.audio.listing import refuse_unreadable
 from intonate.errors import CorpusError, IntonateError
 from intonate.schema import Utterance
 
@@ -161,9 +162,13 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
 
 
 def files(root: Path) -> list[PurePath]:
-    """The relative path of every file below root but hidden ones and macOS archive residue, sorted."""
+    """The relative path of every file below root but hidden ones and macOS archive residue, sorted.
+
+    Raises:
+        AudioError: a folder may not be read.
+    """
     paths: list[PurePath] = []
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=refuse_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
         paths += [PurePath(folder, name).relative_to(root) for name in names if not name.startswith(".")]
     return sorted(paths, key=PurePath.as_posix)

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from intonate.errors import IntonateError
+from intonate.errors import IntonateError, plural
 from intonate.evaluation.explanation_page import curve_plot, little_map, points
-from intonate.evaluation.html import html_table, plural
+from intonate.evaluation.html import html_table
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation import words
 from intonate.explanation.explain import CHANGES, Explanation
@@ -100,7 +100,8 @@ def write(clips: ExplainedClips, path: Path) -> None:
         for row, one in enumerate(clips.explanations)
     ]
     content = {"rule": _rule(clips.count), "clips": entries}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _without_file(entry: dict[str, Any]) -> dict[str, Any]:

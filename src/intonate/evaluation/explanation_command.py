@@ -56,7 +56,7 @@ def command(
     if output is None:
         print(written)
         return
-    output.write_text(written + "\n", encoding="utf-8")
+    output.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
     print(output)
 
 

@@ -10,6 +10,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from intonate.errors import plural
+
 
 def document(title: str, body: str) -> str:
     """A whole page around its ready-made body, with the look of the house inside it."""
@@ -63,11 +65,6 @@ def glossary(meanings: Mapping[str, str]) -> str:
     """The words of a page and what they mean, for its end."""
     words = "".join(f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>" for word, meaning in meanings.items())
     return f'<h2>The words</h2><dl class="words">{words}</dl>'
-
-
-def plural(count: int, singular: str, plural: str = "") -> str:
-    """`1 clip`, `2 clips`, `2 corpora`."""
-    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
 
 
 def clips_of(clips: int, speakers: int, corpora: Sequence[str]) -> str:

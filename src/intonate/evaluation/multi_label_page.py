@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from intonate.errors import CorpusError
+from intonate.errors import CorpusError, plural
 from intonate.evaluation.html import (
     clips_of,
     document,
@@ -18,7 +18,6 @@ from intonate.evaluation.html import (
     limits,
     panel,
     percent,
-    plural,
 )
 from intonate.evaluation.multi_label import LabelTable, scores
 from intonate.evaluation.page import INTERVAL, PLAIN_WORDS, condition_name, interval_unit_note

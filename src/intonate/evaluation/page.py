@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from intonate.errors import plural
 from intonate.evaluation import curves, plots
 from intonate.evaluation.bootstrap import COUNTED
 from intonate.evaluation.html import (
@@ -23,7 +24,6 @@ from intonate.evaluation.html import (
     limits,
     panel,
     percent,
-    plural,
     speakers_of,
 )
 from intonate.evaluation.palette import colour

@@ -121,7 +121,7 @@ def write(table: RatingTable, path: Path | str) -> Path:
     names = columns_of(type(table))
     columns = [cell_texts(name, getattr(table, name)) for name in names]
     numbers = np.hstack([table.truth, table.answer]).tolist()
-    with target.open("w", encoding="utf-8", newline="") as stream:
+    with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*names, *(mark + name for mark in (TRUTH, ANSWER) for name in table.dimensions)])
         for fields, row in zip(zip(*columns, strict=True), numbers, strict=True):

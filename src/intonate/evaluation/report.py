@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from intonate.errors import CorpusError
-from intonate.evaluation.html import limits, percent, plural, speakers_of
+from intonate.errors import CorpusError, plural
+from intonate.evaluation.html import limits, percent, speakers_of
 from intonate.evaluation.page import condition_name, render
 from intonate.evaluation.protocol import GROUPS, scores
 from intonate.evaluation.table import PredictionTable, write
@@ -112,7 +112,7 @@ def write_folder(folder: Path, figures: Mapping[str, Any], html: str, write_tabl
         write_table(folder)
         text = json.dumps(figures, ensure_ascii=False, indent=1, allow_nan=False)
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        page.write_text(html, encoding="utf-8")
+        page.write_text(html, encoding="utf-8", errors="backslashreplace")
     return page
 
 

@@ -290,7 +290,7 @@ def write(table: PredictionTable, path: Path | str) -> Path:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     columns = [cell_texts(name, getattr(table, name)) for name in COLUMNS]
-    with target.open("w", encoding="utf-8", newline="") as stream:
+    with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, *(_PREFIX + name for name in table.labels)])
         for fields, scores in zip(zip(*columns, strict=True), table.probabilities.tolist(), strict=True):

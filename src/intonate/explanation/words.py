@@ -99,7 +99,7 @@ def to_text(explanation: Explanation, has_unicode: bool = True) -> Text:
 
 
 def headline(explanation: Explanation) -> str:
-    """`sad.flac, 0.0 to 2.5 s: sad 52 %, says standard`."""
+    """`sad.flac, 0.0 to 5.5 s: sad 56 %, says standard`."""
     place = f"{explanation.start_s:.1f} to {explanation.end_s:.1f} s"
     file = f"{explanation.file}, " if explanation.file else ""
     return f"{file}{place}: {explanation.label} {PERCENT * explanation.probability:.0f} %, says {explanation.model}"

@@ -101,7 +101,7 @@ def quantized(
 
     Raises:
         ModelError: the file is quantised already, has nothing that could be, holds a graph that onnxruntime cannot
-            quantise, loses too much, or needs clips and there are none.
+            quantise, loses too much, would grow, or needs clips and there are none.
     """
     onnx = require("onnx", "train")
     original = read_model(model)
@@ -136,6 +136,11 @@ def quantized(
                 f"{original.path} holds a kind of model that cannot be written in {form}; use it as it is"
             ) from error
         found = _compared(original, written, labelled)
+        if found.bytes_after > found.bytes_before:
+            raise ModelError(
+                f"{spec.name} would have {found.bytes_after:,} bytes and {original.path} has {found.bytes_before:,}: "
+                "its weights are small already; use it as it is"
+            )
         path = output / target.name
         move(target, path)
     found = replace(found, path=path)

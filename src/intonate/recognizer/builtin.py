@@ -29,8 +29,10 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         ModelError: there is no such name and no such file.
     """
     name = DEFAULT if model is None else os.fspath(model)
+    if not name:
+        raise ModelError(f"the name of the model is empty; give a model file, or one of: {', '.join(names())}")
     built_in = ASSETS / f"{name}.onnx"
-    if name and Path(name).name == name and built_in.is_file():
+    if Path(name).name == name and built_in.is_file():
         return built_in
     if conversions.is_checkpoint(name):
         return conversions.converted_file(name)
@@ -46,17 +48,21 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
                 return candidate
         inside = ", ".join(map(str, conversions.checkpoints_in(path)))
         remedy = f"one of the checkpoints in it: {inside}" if inside else "a model file, or the folder of a run"
-        raise ModelError(f"{name or '.'} is a folder without a model.onnx; give {remedy}")
+        raise ModelError(f"{name} is a folder without a model.onnx; give {remedy}")
     if path.is_file():
         if any(map(path.match, conversions.READ)) and conversions.is_checkpoint(path.parent):
             raise ModelError(f"{name} is a file of a checkpoint; give its folder: {path.parent}")
         return path
+    if not names():
+        raise ModelError(
+            f"model {name!r} is no file, and intonate is installed without its own models: expected them in {ASSETS}; "
+            "install it as a folder, with all of its files"
+        )
     if path.suffix or path.name != name:
         # ORG/NAME, where a dot can only be that of a version.
         hub_name = re.fullmatch(r"(https://huggingface\.co/|hf:)?([\w-]+/[\w-]+(\.\d[\w-]*)*)/?", name, re.IGNORECASE)
         hub_hint = f", {HUB}{hub_name[2]} for that of the hub" if hub_name else ""
-        names_text = ", ".join(names()) or "(none built in)"
-        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {names_text}")
+        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {', '.join(names())}")
     raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
 
 

@@ -143,14 +143,14 @@ class Recognizer(Described):
             whole: as in `predict`.
 
         Raises:
-            AudioError: one recording was given, and not a list.
+            AudioError: one recording was given, and not a list; or batches of no size.
             ModelError: the model needs a text and there is none, or takes none and there is one.
             LabelError: as in `predict`.
         """
         request = self._request(text, timeline, labels, None, transcribe, channels, speakers)
         if same_speaker and request.is_conversation:
             raise AudioError("the recordings are of one speaker or of several; leave out one of the two")
-        request = dataclasses.replace(request, batch_size=max(1, batch_size), whole=whole)
+        request = dataclasses.replace(request, batch_size=batch_size, whole=whole)
         return self._predict_many(recording.several(sources), progress, same_speaker, request)
 
     def predict_text(self, text: str, *, labels: str | None = None) -> Prediction:
@@ -166,8 +166,8 @@ class Recognizer(Described):
         """
         if not late_fusion.is_text_model(self.spec):
             raise ModelError(f"model {self.spec.name!r} listens; for words alone use the model 'text'")
-        if not text.strip():
-            raise ModelError("there is nothing to read: the text is empty")
+        if not isinstance(text, str) or not text.strip():
+            raise ModelError("there is nothing to read: the text is empty, or is no text")
         request = self._request(text, False, labels, None)
         words = inputs.extract(self.spec, np.zeros(0, np.float32), request.words)
         clip = inputs.normalise_clip(self.spec, words, SpeakerStatistics())

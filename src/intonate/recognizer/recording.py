@@ -8,6 +8,7 @@ import io
 import itertools
 import os
 from collections.abc import Iterable, Iterator
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,12 +71,14 @@ def recording_cuts(samples: int, sample_rate_hz: int, pool: Pool) -> list[tuple[
 
 
 def several(sources: Iterable[Source]) -> Iterable[Source]:
-    """The same, if they are several: the letters of a path are no recordings.
+    """The same, if they are several: the letters of a path are no recordings, nor are the lines of a file.
 
     Raises:
         AudioError: it is one recording.
     """
-    if isinstance(sources, str | bytes | bytearray | os.PathLike | Sound):
+    is_array_with_rate = isinstance(sources, tuple) and any(isinstance(part, Real) for part in sources)
+    is_one = isinstance(sources, str | bytes | bytearray | memoryview | os.PathLike | Sound) or hasattr(sources, "read")
+    if is_array_with_rate or is_one:
         raise AudioError("predict_many takes a list of recordings and was given one; give [it], or use predict")
     return sources
 

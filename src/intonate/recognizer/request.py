@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.decode import Source
+from intonate.catalogue import check_count
+from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.inputs import Clip
@@ -61,6 +63,9 @@ class Request:
     channels: str = "mix"  # `mix`, `each`, or the number of one
     voice: Voice | None = None  # of one recording
     speakers: int | None = None  # how many to tell apart; 0 to find out, None for taking all for one
+
+    def __post_init__(self) -> None:
+        check_count(self.batch_size, "batch_size", AudioError)
 
     @property
     def is_conversation(self) -> bool:

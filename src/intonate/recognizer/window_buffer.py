@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.arrays import array_of
 from intonate.audio.readers import check_rate
 from intonate.audio.resample import Waveform, resample
 from intonate.errors import AudioError
@@ -51,9 +53,9 @@ def check_windows(window_s: float, hop_s: float) -> None:
     Raises:
         AudioError: they do.
     """
-    if not 0.1 <= hop_s <= window_s <= 30.0:
+    if not (isinstance(hop_s, Real) and isinstance(window_s, Real) and 0.1 <= hop_s <= window_s <= 30.0):
         raise AudioError(
-            f"windows of {window_s:g} s every {hop_s:g} s are not possible, expected 0.1 <= hop <= window <= 30"
+            f"windows of {window_s!r} s every {hop_s!r} s are not possible, expected 0.1 <= hop <= window <= 30"
         )
 
 
@@ -183,7 +185,7 @@ class _Tape:
 
 def _as_float32(chunk: NDArray[Any]) -> Waveform:
     """The chunk as float32, always a copy: the caller may reuse its array."""
-    chunk = np.asarray(chunk)
+    chunk = array_of(chunk, "the chunk")
     if chunk.ndim != 1 or chunk.dtype.kind not in "fi" or (chunk.dtype.kind == "i" and chunk.dtype != np.int16):
         raise AudioError(
             f"a chunk of {chunk.dtype} with shape {chunk.shape} cannot be streamed, expected float or int16 (samples,)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import os
 import sys
 from collections import Counter
@@ -80,7 +79,7 @@ def predict(
     check_output(output, sources)
     if raw is not None or track is not None:
         sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
-    is_single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    is_single = len(paths) == 1 and not os.path.isdir(paths[0])
     if style in formats.SUBTITLES and not is_single and (output is None or output.is_file()):
         raise AudioError("subtitles of several recordings are several files; name a folder for them with --output")
     if style in formats.SUBTITLES and not is_single and output is not None:
@@ -263,7 +262,7 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
                 raise AudioError("there is no standard input to read; name a file")
             path_sources: list[Source] = [sys.stdin.buffer.read()]
             names.append(STANDARD_INPUT)
-        elif Path(path).is_dir():
+        elif os.path.isdir(path):  # an empty name is none; to Path it would be the folder that one works in
             folder = listing(path)
             path_sources = list(folder.files)
             names += map(str, path_sources)
@@ -372,11 +371,7 @@ def _standard_output() -> TextIO:
 @contextlib.contextmanager
 def _open_output(output: Path | None) -> Iterator[TextIO]:
     if output is None:
-        out = _standard_output()
-        # A file name that is no UTF-8 must not stop the rest.
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors="backslashreplace")
-        yield out
+        yield _standard_output()
         return
     with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file

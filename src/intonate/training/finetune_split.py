@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from intonate.corpora import copies, own
 from intonate.corpora.overlap import RANDOM, Split, first_few
-from intonate.errors import SplitError, did_you_mean
+from intonate.errors import CorpusError, SplitError, did_you_mean
 from intonate.schema import Utterance
 
 # Of the speakers, or of the clips of each label.
@@ -37,6 +37,7 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
 
     Raises:
         AudioError: files cannot be read; all are named.
+        CorpusError: nothing is kept.
     """
     group, exact_count = copies.same_recordings(utterances)
     kept_rows, contradicting_rows, dropped_rows = [], [], []
@@ -58,6 +59,8 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
         notes.append(
             f"left out: {len(contradicting_rows)} recordings that are copies of each other under other labels: {names}"
         )
+    if contradicting_rows and not kept_rows:
+        raise CorpusError(f"no recording is left to train on; {notes[-1]}; correct their labels, or add others")
     return DistinctRecordings([utterances[row] for row in sorted(kept_rows)], notes)
 
 
