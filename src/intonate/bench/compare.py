@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from intonate.audio.stretches import column_name
 from intonate.bench.compare_page import render, to_text
 from intonate.corpora import manifest as manifests
 from intonate.corpora import own
 from intonate.emotions import MERGES, merge, merge_with_labels
 from intonate.errors import CorpusError
-from intonate.evaluation import curves, outside, paired
+from intonate.evaluation import curves, outside, outside_columns, paired
 from intonate.evaluation import table as tables
 from intonate.evaluation.matching import match
 from intonate.evaluation.protocol import sorted_names
@@ -164,12 +165,10 @@ def _is_manifest(name: str) -> bool:
     if not _is_table(name) or not Path(name).is_file():
         return False
     header = _header(Path(name))
-    columns = {name.lower() for name in header}
+    columns = {column_name(name) for name in header}
     ratings = itertools.chain(("ratings",), *([name, *others] for name, others in manifests.RATINGS.items()))
     has_truth = not columns.isdisjoint((*own.COLUMNS["label"], "labels", *manifests.ALIASES["labels"], *ratings))
-    is_answered = (
-        columns & set(outside.ALIASES["label"]) - {"label", "emotion"} or len(outside.score_columns(header)) > 1
-    )
+    is_answered = outside_columns.answer_columns(header) or len(outside_columns.score_columns(header)) > 1
     return has_truth and not is_answered
 
 
