@@ -172,3 +172,13 @@ def test_labels_of_ones_own_are_compared(place):
     compare.command([*(str(place / name) for name in ("a.onnx", "b.onnx", "own.csv"))], place / "r", repeats=100)
     kept = json.loads((place / "r" / "compare.json").read_text())
     assert (kept["clips"], kept["labels"]) == (len(lines), sorted(words.values()))
+
+
+def test_the_last_table_is_no_manifest_where_it_has_answers(place):
+    rows = manifest.read(place / "m.csv")
+    lines = ["file,label,predicted_emotion", *(f"{row.path},{row.emotion},sad" for row in rows)]
+    (place / "both.csv").write_text("\n".join(lines) + "\n")
+    text = compare.command([str(place / "ours.csv"), str(place / "both.csv")], place / "r", repeats=20)
+    assert "both: Columns: file as file, predicted_emotion as label." in text
+    text = compare.command([str(place / "both.csv"), str(place / "both.csv")], place / "r", repeats=20)
+    assert "Their answers agree with kappa –" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,3 +188,21 @@ def test_a_length_that_gives_several_labels_away(tmp_path):
     assert cues["the length"].gives_away
     assert cues["the length"].chance == 0.5
     assert not confounds([replace(row, labels=None) for row in rows], measure_all(rows))
+
+
+def test_ends_beyond_the_file_and_people_with_two_names(tmp_path):
+    rng = np.random.default_rng(0)
+    names = ("s01", "S1", "s10", "s10")
+    rows = []
+    for place, name in enumerate(names):
+        soundfile.write(tmp_path / f"{place}.wav", toy.voice("happy", place, rng), RATE_HZ)
+        rows.append(Utterance(str(tmp_path / f"{place}.wav"), "happy", "happy", f"table/{name}", "table", end_s=60.0))
+    length_s = soundfile.info(rows[3].path).duration
+    rows[3] = replace(rows[3], end_s=length_s + 0.01)
+    found = {finding.kind: finding for finding in doctor.examine(rows[2:]).findings}
+    assert found["late end"].severity == "fault"
+    assert re.match(r"the row ends at 60 s, the file at \d\.\d s \(milliseconds", found["late end"].sentence)
+    assert found["late end"].files == (rows[2].path,)
+    assert "two spellings" not in found
+    (doubt,) = (finding for finding in doctor.examine(rows).findings if finding.kind == "two spellings")
+    assert (doubt.severity, "S1 and s01" in doubt.sentence) == ("doubt", True)

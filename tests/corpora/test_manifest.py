@@ -1,13 +1,16 @@
 """A manifest goes out and comes back the same, and any table of people's own is read."""
 
+import json
 import os
 
+import numpy as np
 import pandas
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intonate.corpora import manifest
+from intonate.corpora import manifest, own
 from intonate.emotions import EMOTIONS
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -252,6 +255,7 @@ def test_utf_16_with_a_byte_order_mark(tmp_path, encoding):
         ("file,emotion\na.wav,sad\n".encode("utf-16-le"), "NUL characters.; save it as CSV UTF-8"),
         (b"PK\x03\x04\x14\x00", "is an Excel file or an archive, not a CSV; save it as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old Excel file, not a CSV; save it as CSV UTF-8"),
+        (b"PAR1\x15\x04", "is a Parquet file, not a CSV; save it as one"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "LFS pointer, not .*`git lfs pull`"),
         (b"file,emotion\n\n", "has a header and no rows; expected a row for each recording"),
         (b'[{"file": "a.wav"}]', "line 1 is no JSON object .* save the table as CSV"),
@@ -273,3 +277,84 @@ def test_json_lines_are_a_table(tmp_path):
     (tmp_path / "metadata.jsonl").write_text("\n".join((lines[0], lines[0].replace("joy", "joi"))))
     with pytest.raises(LabelError, match="jsonl, line 2: emotion 'joi'"):
         manifest.read(tmp_path / "metadata.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "stretch"),
+    [
+        ("audio_filepath,label,offset,duration", "0.5,1.5", (0.5, 2.0)),
+        ("file,label,begin,duration", "0.5,1.5", (0.5, 2.0)),
+        ("file,label,onset,offset", "0.5,1.5", (0.5, 1.5)),
+        ("file,label,duration,x", "3.5,", (0.0, None)),  # that of the file
+    ],
+)
+def test_what_cuts_a_clip_goes_by_several_names(tmp_path, header, cells, stretch):
+    touch(tmp_path, "a.wav")
+    (row,) = manifest.read(table(tmp_path, f"{header}\na.wav,sad,{cells}\n"))
+    assert (row.start_s, row.end_s) == stretch
+
+
+@pytest.mark.parametrize("name", ["Speaker ID", "speaker_name", "spk_id", "SpkrID", "client_id", "speaker-id"])
+def test_who_speaks_goes_by_several_names(tmp_path, name):
+    touch(tmp_path, "a.wav")
+    assert manifest.read(table(tmp_path, f"file,emotion,{name}\na.wav,sad,ann\n"))[0].speaker == "table/ann"
+
+
+@pytest.mark.parametrize("cell", ["nan", "NA", "unknown", "n/a", "?", "-", "<NA>"])
+def test_nobody_is_no_speaker_in_either_reader(tmp_path, cell):
+    touch(tmp_path, "a.wav")
+    path = table(tmp_path, f"file,emotion,speaker,gender\na.wav,sad,{cell},{cell}\n")
+    (row,), notes = manifest.read_with_notes(path)
+    recordings = own.read(path)
+    assert [(found.speaker, found.gender) for found in (row, *recordings.utterances)] == [("", "")] * 2
+    if cell not in ("nan", "<NA>"):
+        assert f"labels.csv: speakers taken for not known: 1 rows say {cell}." in notes
+        assert f"speakers taken for not known: 1 rows say {cell}" in recordings.notes
+
+
+def test_what_is_odd_in_a_table_is_told(tmp_path):
+    touch(tmp_path, "a.wav")
+    soundfile.write(tmp_path / "b.wav", np.zeros(16_000), 16_000)
+    rows = ["a.wav,sad,s02,twenties,,x", "a.wav,sad,S2,40,,x", "b.wav,sad,s20,-1,60,x", "b.wav,sad,s20,,1.3,x"]
+    found, notes = manifest.read_with_notes(table(tmp_path, "file,emotion,speaker,age,end,mood\n" + "\n".join(rows)))
+    assert [row.age for row in found] == [None, 40, None, None]
+    assert notes == [
+        "labels.csv: columns not used: mood.",
+        "labels.csv: ages taken for not known: 2 rows say twenties, -1.",
+        "labels.csv: speakers who may be one person, and count as several: S2 and s02; write each name in one way.",
+        "labels.csv: 1 rows end after their files do, as at 60 s of b.wav, which is 1.0 s long (milliseconds or "
+        "samples in place of seconds, or a file that is cut off?); the end of the file counts.",
+    ]
+
+
+def test_msp_podcast_has_letters(tmp_path):
+    touch(tmp_path, "a.wav")
+    header = "FileName,EmoClass,EmoAct,SpkrID"
+    rows = manifest.read(table(tmp_path, "\n".join([header, *(f"a.wav,{letter},4,7" for letter in "ASHUFDCNOX")])))
+    assert [row.emotion for row in rows] == [
+        *("angry", "sad", "happy", "surprise", "fear", "disgust", "contempt", "neutral", "other", "unknown")
+    ]
+    assert rows[0].speaker == "table/7"
+
+
+@pytest.mark.parametrize("start", ["sep=;\n", "# made by hand, of 2024\n", "#\nsep=;\n"])
+def test_lines_before_the_header_are_skipped(tmp_path, start):
+    touch(tmp_path, "a.wav")
+    assert manifest.read(table(tmp_path, f"{start}file;emotion;mood\na.wav;sad;x\n"))[0].emotion == "sad"
+    with pytest.raises(LabelError, match=rf"line {start.count(chr(10)) + 2}: emotion 'sud'"):
+        manifest.read(table(tmp_path, f"{start}file;emotion;mood\na.wav;sud;x\n"))
+
+
+def test_a_sound_of_the_library_datasets_is_its_path(tmp_path):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "m.jsonl").write_text('{"audio": {"path": "a.wav", "bytes": null}, "label": "sad"}\n')
+    assert manifest.read(tmp_path / "m.jsonl")[0].path == str(tmp_path / "a.wav")
+
+
+def test_a_folder_and_many_columns_are_told_shortly(tmp_path):
+    with pytest.raises(CorpusError, match="is a folder; expected a CSV"):
+        manifest.read(tmp_path)
+    (tmp_path / "m.json").write_text(json.dumps({f"u{number}": {"wav": "a.wav"} for number in range(90)}))
+    for read in (manifest.read, own.read):
+        with pytest.raises(CorpusError, match=r"u19 and 70 more|no labels that the page saved"):
+            read(tmp_path / "m.json")

@@ -54,7 +54,11 @@ def test_missing_files_are_named_at_once(tmp_path):
 
 def test_two_spellings_that_would_become_one_stay_two(tmp_path):
     lay(tmp_path, "joy/1.wav", "happiness/1.wav")
-    assert own.read(tmp_path).labels == ("happiness", "joy")
+    lay(tmp_path, "anger/1.wav", "anger/2.wav")
+    found = own.read(tmp_path)
+    assert found.labels == ("angry", "happiness", "joy")
+    assert "labels: angry 2, happiness 1, joy 1" in found.notes
+    assert "labels 'happiness' and 'joy' are usually one, 'happy', and are kept as 2" in found.notes
     assert own.read(lay(tmp_path / "b", "anger/1.wav", "fine/1.wav")).labels == ("angry", "fine")
 
 
@@ -158,3 +162,24 @@ def test_backslashes_of_windows_find_their_files(tmp_path):
     (tmp_path / "t.csv").write_text("file,label\nc\\a.wav,x\nC:\\me\\b.wav,y\n", encoding="utf-16")
     rows = own.read(tmp_path / "t.csv").utterances
     assert [row.path for row in rows] == [str(tmp_path / "c/a.wav"), str(tmp_path / "c/deep/b.wav")]
+
+
+def test_a_column_of_the_split_is_kept_where_it_says_train_and_test(tmp_path):
+    lay(tmp_path, "a.wav", "b.wav")
+    table = tmp_path / "t.csv"
+    table.write_text("file,label,Split\na.wav,x,train\nb.wav,y,TEST\n")
+    found = own.read(table)
+    assert [found.parts[own.clip_of(row)] for row in found.utterances] == ["train", "test"]
+    assert "split: column 'Split'" in found.notes
+    for other in ("1", "", "train"):
+        table.write_text(f"file,label,Split\na.wav,x,train\nb.wav,y,{other}\n")
+        found = own.read(table)
+        assert found.parts == {}
+        assert any(note.startswith("split: column 'Split' is not followed") for note in found.notes)
+
+
+def test_a_row_that_ends_before_it_starts_is_refused(tmp_path):
+    lay(tmp_path, "a.wav")
+    (tmp_path / "t.csv").write_text("file,label,start,end\na.wav,x,2,1\n")
+    with pytest.raises(CorpusError, match="line 2: the utterance ends at 1 s, not after its start at 2 s"):
+        own.read(tmp_path / "t.csv")

@@ -458,3 +458,11 @@ def test_other_corpora_train_in_every_fold():
         np.testing.assert_array_equal(both.validation, one.validation)
     with pytest.raises(SplitError, match="not known"):
         splits.folds("speakers-2+others", rows)
+
+
+def test_a_recording_with_two_labels_is_no_copy_to_augment():
+    row = Utterance("a.wav", "sad", "sad", "x/1", "x")
+    with pytest.raises(SplitError, match=r"^a\.wav is listed more than once, with different labels; keep one row"):
+        splits.folds("speakers-4", [row, replace(row, emotion="happy")])
+    with pytest.raises(SplitError, match=r"^a\.wav from 1 to 2 s is listed more than once: split the recordings first"):
+        splits.folds("speakers-4", [replace(row, start_s=1.0, end_s=2.0)] * 2)

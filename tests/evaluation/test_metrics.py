@@ -124,3 +124,13 @@ def test_perfect_answers() -> None:
 def test_no_rows_are_no_crash() -> None:
     confusion = np.zeros((3, 3))
     assert metrics.accuracy(confusion) == metrics.uar(confusion) == metrics.macro_f1(confusion) == 0
+
+
+def test_agreement_of_one_and_the_same_answer_is_not_defined() -> None:
+    same = np.zeros(5, np.int64)
+    assert np.isnan(metrics.kappa(metrics.confusion_matrix(same, same, 3)))
+    assert np.isnan(metrics.kappa(np.zeros((3, 3))))
+    assert metrics.kappa(metrics.confusion_matrix(same, np.array([0, 0, 0, 0, 1]), 3)) == 0
+    constant, other = np.full((9, 1), 0.1), np.full((9, 1), 0.3)
+    assert np.isnan(metrics.concordance(constant, constant)).all()
+    np.testing.assert_allclose(metrics.concordance(constant, other), 0.0, atol=TOLERANCE)

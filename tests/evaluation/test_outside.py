@@ -157,3 +157,50 @@ def test_several_labels_are_no_scores_of_one_choice(rows, tmp_path):
     one = write(tmp_path / "one.csv", ["file,prediction", f"{rows[0].path},happy"])
     with pytest.raises(CorpusError, match="1 rows of the manifest have several labels or none"):
         outside.read(one, [replace(rows[0], emotion="", labels=("happy", "sad")), *rows[1:]])
+
+
+@pytest.mark.parametrize("name", ["predicted_emotion", "preds", "output", "hypothesis", "Prediction"])
+def test_what_is_called_an_answer_goes_before_what_may_be_the_truth(rows, tmp_path, name):
+    lines = [f"file,label,emotion,pred_score,{name}"]
+    lines += [f"{row.path},{row.emotion},{row.emotion},0.9,sad" for row in rows]
+    path = write(tmp_path / "theirs.csv", lines)
+    reading = outside.read(path, rows)
+    assert reading.columns == {"file": "file", name: "label"}
+    assert set(reading.table.label.tolist()) == {"sad"}
+    assert outside.read_with_truth(path).table.label.tolist() == reading.table.label.tolist()
+
+
+def test_the_truth_is_not_taken_for_the_answers(rows, tmp_path):
+    lines = ["file,label,rater", *(f"{row.path},{row.emotion},sad" for row in rows)]
+    path = write(tmp_path / "theirs.csv", lines)
+    with pytest.raises(CorpusError, match=r"'label' is the truth in every row, and 'rater' .*--map rater=label, or"):
+        outside.read(path, rows)
+    assert measure(outside.read(path, rows, mapping={"rater": "label"}).table, "uar") < 0.5
+    assert measure(outside.read(path, rows, mapping={"label": "label"}).table, "uar") == 1.0
+    # Whoever is always right may have the truth, or anything else, beside the answers.
+    same = [f"{row.path},{row.emotion},{row.emotion},quiet" for row in rows]
+    assert len(outside.read(write(tmp_path / "same.csv", ["file,label,truth,note", *same]), rows).table) == len(rows)
+
+
+def test_a_rounding_error_makes_no_logits_of_probabilities(rows, tmp_path):
+    lines = ["file,angry,happy", f"{rows[0].path},1.0000001,-1e-7", *(f"{row.path},0.75,0.25" for row in rows[1:])]
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert reading.table.probabilities.max() == 1.0
+    assert not any("softmax" in note for note in reading.notes)
+
+
+def test_labels_beside_scores_are_what_is_counted(rows, tmp_path):
+    own_classes = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+    lines = ["file,label," + ",".join(f"p:{name}" for name in own_classes)]
+    lines += [f"{row.path},{row.emotion},0.5,0.1,0.1,0.1,0.1,0.1" for row in rows]
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert measure(reading.table, "uar") == 1.0
+    assert measure(reading.table, "auc") == 0.5
+    assert any(f"in {len(rows) * 5 // 6} rows" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize("cell", ["nan", "", "high", "inf"])
+def test_a_score_that_is_none_is_told_with_its_row(rows, tmp_path, cell):
+    lines = ["file,angry,happy", f"{rows[0].path},0.5,0.5", f"{rows[1].path},0.5,{cell}"]
+    with pytest.raises(CorpusError, match=rf"row 3 of .*: the score happy is '{cell}'; expected a number"):
+        outside.read(write(tmp_path / "theirs.csv", lines), rows)

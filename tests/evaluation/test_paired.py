@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import prediction_tables
 import pytest
@@ -115,3 +117,8 @@ def test_equal_error_rate_and_curves(two):
     assert np.interp(rate, false_alarms, 1 - hits) == pytest.approx(rate, abs=1e-6)
     assert rate < curves.equal_error_rate(b) < 0.5
     assert all("<svg" in picture for _, picture, _ in curves.panels({"a": a, "b": b}))
+
+
+def test_systems_that_say_one_thing_only_agree_by_nothing_that_is_known(two):
+    answers = replace(two[0], label=np.full(len(two[0]), two[0].labels[0]))
+    assert paired.compare(answers, answers, repeats=10)["agreement"] is None

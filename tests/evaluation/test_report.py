@@ -168,3 +168,14 @@ def test_speakers_that_are_not_named_are_not_none(folder: Path, table: Predictio
     nameless = replace(table, speaker=np.full(len(table), ""))
     assert ", unknown speakers, 95 %" in to_text(scores(nameless, repeats=50))
     assert "clips of unknown speakers" in clips_of(3, 0, [])
+
+
+def test_kappa_is_no_share_and_a_dash_where_it_is_not_defined(table: PredictionTable, tmp_path: Path) -> None:
+    text = to_text(scores(table, repeats=10))
+    assert re.search(r"kappa +0\.\d{3}  0\.\d{3}–", text)
+    one = table.where(emotion="angry")
+    one = replace(one, label=one.emotion)
+    results = scores(one, repeats=10)
+    assert results["conditions"][0]["open"]["corpus_mean"]["kappa"] is None
+    assert re.search(r"kappa +–", to_text(results))
+    assert write_report(tmp_path / "r", one, "one class", repeats=10).is_file()

@@ -8,6 +8,7 @@ import tiny
 
 from intonate.errors import CorpusError, ModelError
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
+from intonate.training.evaluated_rows import trained_on
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
@@ -58,3 +59,21 @@ def test_rows_are_left_out_for_what_they_have(tmp_path):
 def test_a_scale_needs_dimensions(tmp_path):
     with pytest.raises(ModelError, match="gives no dimensions, whose --scale it could be"):
         evaluate("compact", written(tmp_path, "a.wav,angry"), tmp_path / "report", scale=(1, 7))
+
+
+@pytest.mark.parametrize(("named", "corpus"), [("own", "own"), ("table", "own"), ("own", "table")])
+def test_a_model_that_heard_these_speakers_is_told(tmp_path, named, corpus):
+    path = written(tmp_path, "a.wav,angry", "b.wav,sad", "c.wav,sad")
+    path.write_text("file,emotion,speaker\na.wav,angry,ann\nb.wav,sad,bob\nc.wav,sad,\n")
+    spec = replace(tiny.spec(), corpora=(named,), unseen_speakers=(f"{corpus}/bob",))
+    rows, notes = labelled_rows(spec, path)
+    assert trained_on(spec, rows) == {"table/ann"}
+    assert any("1 of the speakers may have been trained on" in note for note in notes)
+    assert trained_on(replace(spec, corpora=("ravdess",)), rows) == set()
+
+
+def test_the_notes_are_printed_too(tmp_path, tiny_model, capsys):
+    path = written(tmp_path, "a.wav,angry", "b.wav,sad")
+    path.write_text("file,emotion,mood\na.wav,angry,x\nb.wav,sad,y\n")
+    evaluate(tiny_model, path, tmp_path / "report")
+    assert "table.csv: columns not used: mood." in capsys.readouterr().err

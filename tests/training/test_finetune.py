@@ -13,9 +13,12 @@ import tiny
 import toy
 
 from intonate.corpora import own
+from intonate.corpora.overlap import Split
 from intonate.errors import CorpusError, SplitError
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import load_model
+from intonate.schema import Utterance
+from intonate.training import finetune as finetune_module
 from intonate.training import finetune_split
 from intonate.training.evaluate import evaluate
 from intonate.training.finetune import finetune
@@ -146,6 +149,18 @@ def test_folders_of_a_split_are_the_split(calls, tmp_path, part):
     )
 
 
+def test_a_column_of_the_split_is_the_split(calls, tmp_path):
+    rows = own.read(calls).utterances
+    lines = [f"{row.path},{row.raw_label},{row.speaker},{'test' if 'ada' in row.speaker else 'train'}" for row in rows]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label,speaker,split", *lines]) + "\n")
+    found = own.read(tmp_path / "t.csv")
+    split = finetune_split.split(found.utterances, [], 0, found.parts)
+    assert {found.utterances[row].speaker for row in split.test} == {"own/own/ada"}
+    assert split.protocol == "speaker-disjoint: the table's own test part, of other speakers"
+    held_out = finetune_split.split(found.utterances, ["own/ben"], 0, found.parts)
+    assert {found.utterances[row].speaker for row in held_out.test} == {"own/own/ben"}
+
+
 def test_folders_of_a_split_that_share_speakers_make_a_random_one(calls, tmp_path):
     rows = _in_parts(calls, tmp_path, lambda row: "test" if row.path.endswith("1.wav") else "train")
     split = finetune_split.split(rows, [], 0)
@@ -185,3 +200,12 @@ def test_a_session_of_the_page(tmp_path):
     assert "23 pieces of session 1.wav" in text
     assert "1 pieces without speech" in text
     assert read_model(tmp_path / "mine.onnx").spec.labels == ("happy", "sad")
+
+
+def test_a_speaker_whom_the_base_never_heard_is_heard_in_ones_own_recordings():
+    rows = [Utterance("a.wav", name, name, f"own/ravdess/{who}", "own") for who in ("03", "07") for name in ("x", "y")]
+    base = replace(tiny.spec(), corpora=("ravdess",), unseen_speakers=("ravdess/03", "ravdess/07"))
+    split = Split("speaker-disjoint", np.arange(2), np.arange(0), np.arange(2, 4), "")
+    choice = finetune_module.Choice(0, 1.0, 0.5, np.eye(2), 1)
+    spec = finetune_module._spec(base, "mine", ("x", "y"), "own:x|y", choice, np.arange(2), rows, split)
+    assert spec.unseen_speakers == ("own/ravdess/07", "ravdess/07")

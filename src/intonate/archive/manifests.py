@@ -8,26 +8,17 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from intonate.archive.places import Entry, is_url, open_place, path_of
+from intonate.audio import stretches
 from intonate.errors import ArchiveError, first_line
 
 JSON_LINES = ".jsonl"
 SUFFIXES = (".csv", ".tsv", JSON_LINES, ".txt")
-# What a column is called by people, in lower case; the first one that is there counts.
-COLUMNS = {
-    "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
-    "start": ("start", "start_s", "offset"),
-    "end": ("end", "end_s"),
-    "duration": ("duration", "duration_s"),
-}
-# What an empty cell is when a program that writes tables has made text of it.
-EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
 EXPECTED = "expected a file, and start and end (or a duration) in seconds"
 
 
@@ -76,7 +67,7 @@ def _rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, s
     header = next(lines, "")
     delimiter = max("\t;,", key=header.count)
     names = [cell.strip().lower() for cell in next(csv.reader([header], delimiter=delimiter), [])]
-    places = {column: names.index(own) for column, own in _columns(names).items()}
+    places = stretches.places(names)
     if "file" not in places:
         raise ArchiveError(f"{name} has no column named file; it has {', '.join(names)}")
     rows = csv.reader(lines, delimiter=delimiter)
@@ -93,23 +84,14 @@ def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[s
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                values = {key.lower(): str(value) for key, value in json.loads(line).items() if value is not None}
+                values = {key: str(value) for key, value in json.loads(line).items() if value is not None}
             except (ValueError, AttributeError):
                 raise ArchiveError(
                     f'{name}, line {number} is no JSON object like {{"audio_filepath": "a.wav", "offset": 0.5, '
                     '"duration": 2}; write one on each line'
                 ) from None
-            yield f"line {number}", {column: values[own] for column, own in _columns(values).items()}
-
-
-def _columns(names: Iterable[str]) -> dict[str, str]:
-    """Which of the names stands for each column that is there."""
-    found = set(names)
-    return {
-        column: next(own for own in own_names if own in found)
-        for column, own_names in COLUMNS.items()
-        if not found.isdisjoint(own_names)
-    }
+            texts = list(values.values())
+            yield f"line {number}", {column: texts[place] for column, place in stretches.places(list(values)).items()}
 
 
 def _stretch(cells: Mapping[str, str]) -> tuple[str, float, float | None]:
@@ -119,13 +101,7 @@ def _stretch(cells: Mapping[str, str]) -> tuple[str, float, float | None]:
         ValueError, KeyError: it has none, or these are no numbers.
     """
     texts = {column: cell.strip() for column, cell in cells.items()}
-    numbers = {column: float(text) for column, text in texts.items() if column != "file" and text not in EMPTY}
-    if not all(map(math.isfinite, numbers.values())):
-        raise ValueError
-    start_s, end_s = numbers.get("start", 0.0), numbers.get("end")
-    if end_s is None and "start" in numbers and "duration" in numbers:  # else it is that of the file
-        end_s = start_s + numbers["duration"]
-    return texts["file"], start_s, end_s
+    return texts["file"], *stretches.stretch(texts)
 
 
 def _listed(manifest: str, path: str, start_s: float, end_s: float | None) -> Entry:

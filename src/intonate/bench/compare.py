@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from intonate.audio.stretches import column_name
 from intonate.bench.compare_page import render, to_text
 from intonate.corpora import manifest as manifests
 from intonate.corpora import own
 from intonate.emotions import MERGES, merge, merge_with_labels
 from intonate.errors import CorpusError
-from intonate.evaluation import curves, outside, paired
+from intonate.evaluation import curves, outside, outside_columns, paired
 from intonate.evaluation import table as tables
 from intonate.evaluation.matching import match
 from intonate.evaluation.protocol import sorted_names
@@ -30,7 +31,7 @@ from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import late_fusion
 from intonate.schema import Utterance
 from intonate.training import data
-from intonate.training.evaluate import answers, has_own_labels, merge_of, rows_of
+from intonate.training.evaluate import answers, has_own_labels, merge_of, read_rows
 from intonate.training.evaluated_rows import trained_on
 
 
@@ -62,9 +63,12 @@ def command(
     specs = [late_fusion.open_model(name).spec for name in names if not _is_table(name) and not _held_out(name)]
     for spec in specs:
         merge_of(spec)
-    rows = manifests.read(manifest_path, any_label=any(map(has_own_labels, specs))) if manifest_path else None
     tables_by_title: dict[str, PredictionTable] = {}
-    notes: list[str] = [f"The truth is that of {Path(manifest_path).name}."] if manifest_path else []
+    rows: list[Utterance] | None = None
+    notes: list[str] = []
+    if manifest_path:
+        rows, notes = manifests.read_with_notes(manifest_path, any_label=any(map(has_own_labels, specs)))
+        notes.insert(0, f"The truth is that of {Path(manifest_path).name}.")
     for name in names:
         title = _title(name, tables_by_title)
         tables_by_title[title], system_notes = _open(name, rows, Path(manifest_path), mapping or {})
@@ -164,12 +168,10 @@ def _is_manifest(name: str) -> bool:
     if not _is_table(name) or not Path(name).is_file():
         return False
     header = _header(Path(name))
-    columns = {name.lower() for name in header}
+    columns = {column_name(name) for name in header}
     ratings = itertools.chain(("ratings",), *([name, *others] for name, others in manifests.RATINGS.items()))
     has_truth = not columns.isdisjoint((*own.COLUMNS["label"], "labels", *manifests.ALIASES["labels"], *ratings))
-    is_answered = (
-        columns & set(outside.ALIASES["label"]) - {"label", "emotion"} or len(outside.score_columns(header)) > 1
-    )
+    is_answered = outside_columns.answer_columns(header) or len(outside_columns.score_columns(header)) > 1
     return has_truth and not is_answered
 
 
@@ -199,7 +201,7 @@ def _open(
     if rows is None:
         raise CorpusError(f"{name} is a model, and there is nothing to try it on; end the command with a MANIFEST.csv")
     model = late_fusion.open_model(name)
-    utterances = data.with_labels(rows_of(model.spec, manifest_path), merge_of(model.spec))
+    utterances = data.with_labels(read_rows(model.spec, manifest_path)[0], merge_of(model.spec))
     bar = data.bar(Console(stderr=True), f"listening, {model.spec.name}")
     notes = []
     if trained_speakers := trained_on(model.spec, utterances):

@@ -8,13 +8,11 @@ from html import escape
 from typing import Any
 
 from intonate.evaluation import curves
-from intonate.evaluation.html import document, glossary, html_table, panel
+from intonate.evaluation.html import NO_SHARES, document, glossary, html_table, panel, shown
 from intonate.evaluation.page import NAMES
 from intonate.evaluation.svg import ACCENT, INK, LINE, MUTED, circle, line, picture, text, text_width
 from intonate.evaluation.table import PredictionTable
 
-# Figures that are no shares, printed as they are.
-_NO_PERCENT = ("brier", "nll", "kappa")
 _SHORT_NAMES = {"uar": "UAR", "accuracy": "WA (accuracy)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
 UNITS = {
     "speaker": "Intervals and p-values come from resampling whole speakers: with other speakers of the same kind the "
@@ -49,7 +47,7 @@ def to_text(results: Mapping[str, Any]) -> str:
             f"  {'':<16}{a:>14}{b:>15}{'difference':>12}  95 % interval      p",
         ]
         lines += [
-            f"  {_name(metric):<16}{_value(metric, figure['a']):>14}{_value(metric, figure['b']):>15}"
+            f"  {_name(metric):<16}{shown(metric, figure['a']):>14}{shown(metric, figure['b']):>15}"
             f"{_signed(metric, figure['difference']):>12}  {_limits(metric, figure):<16} {_p(figure['p'])}"
             for metric, figure in pair["metrics"].items()
             if figure["difference"] is not None
@@ -60,13 +58,13 @@ def to_text(results: Mapping[str, Any]) -> str:
         lines += [
             f"  McNemar's exact test: only {a} right {mcnemar['only_a']:,}, only {b} right {mcnemar['only_b']:,}, "
             f"p {_p(mcnemar['p'])}",
-            f"  Their answers agree with kappa {pair['agreement']:.3f}",
+            f"  Their answers agree with kappa {shown('kappa', pair['agreement'])}",
         ]
         for kind, groups in pair["groups"].items():
             if groups:
                 lines.append(f"  UAR by {kind}")
             lines += [
-                f"    {name[:14]:<14}{_value('uar', figure['a']):>14}{_value('uar', figure['b']):>15}"
+                f"    {name[:14]:<14}{shown('uar', figure['a']):>14}{shown('uar', figure['b']):>15}"
                 f"{_signed('uar', figure['difference']):>12}  {_limits('uar', figure):<16} {_p(figure['p'])}"
                 for name, figure in groups.items()
             ]
@@ -115,7 +113,7 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
     rows = [
         [
             escape(NAMES[metric]),
-            *(_value(metric, figure[system]) for system in ("a", "b")),
+            *(shown(metric, figure[system]) for system in ("a", "b")),
             _cell(metric, figure["difference"], figure),
             _p(figure["p"]),
         ]
@@ -126,7 +124,7 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
     holm = f" UAR, p by Holm over all pairs: {_p(pair['p_holm'])}." if pairs > 1 else ""
     sentence = (
         f"McNemar's exact test: {mcnemar['only_a']:,} clips only {pair['a']} has right, {mcnemar['only_b']:,} only "
-        f"{pair['b']}, p {_p(mcnemar['p'])}. Their answers agree with kappa {pair['agreement']:.3f}.{holm}"
+        f"{pair['b']}, p {_p(mcnemar['p'])}. Their answers agree with kappa {shown('kappa', pair['agreement'])}.{holm}"
     )
     note = f'<p class="small muted">{escape(sentence)}</p>'
     groups = [("all", pair["metrics"]["uar"])]
@@ -135,8 +133,8 @@ def _pair_section(pair: Mapping[str, Any], pairs: int) -> str:
     uar = pair["metrics"]["uar"]
     interval = f"95 % interval {_limits('uar', uar)}, " if uar["low"] is not None else ""
     cards = (
-        card(pair["a"], _value("uar", uar["a"]), "% UAR", ""),
-        card(pair["b"], _value("uar", uar["b"]), "% UAR", ""),
+        card(pair["a"], shown("uar", uar["a"]), "% UAR", ""),
+        card(pair["b"], shown("uar", uar["b"]), "% UAR", ""),
         card("difference", _signed("uar", uar["difference"]), "points", f"{interval}p {_p(uar['p'])}"),
     )
     return (
@@ -193,12 +191,8 @@ def _name(metric: str) -> str:
     return _SHORT_NAMES.get(metric, NAMES[metric].split(" (")[0])[:16]
 
 
-def _value(metric: str, value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}" if metric in _NO_PERCENT else f"{100 * value:.1f}"
-
-
 def _signed(metric: str, value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}" if metric in _NO_PERCENT else f"{100 * value:+.1f}"
+    return "–" if value is None else f"{value:+.3f}" if metric in NO_SHARES else f"{100 * value:+.1f}"
 
 
 def _limits(metric: str, figure: Mapping[str, Any]) -> str:

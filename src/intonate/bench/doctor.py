@@ -21,6 +21,7 @@ from intonate.bench.findings import DOUBT, FAULT, Examination, Finding
 from intonate.bench.sound_checks import Sound, measure_all
 from intonate.corpora import fingerprints, manifest
 from intonate.corpora.copies import COPY_SHARE
+from intonate.corpora.table_notes import LATE, LATE_S, spelling_notes
 from intonate.emotions import canonical_or_same
 from intonate.errors import AudioError, CorpusError, LabelError
 from intonate.evaluation.report import check_folder, writing_to
@@ -96,6 +97,8 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = (), folds
         readable, readable_sounds, [folds[row] for row in readable_rows] if folds else [""] * len(readable_rows)
     )
     findings += _speakers_in_two_folds(utterances, folds)
+    notes = spelling_notes(utterance.speaker for utterance in utterances)
+    findings += [Finding("two spellings", DOUBT, (), note) for note in notes]
     cues = confounds.confounds(readable, readable_sounds)
     findings += [
         Finding(
@@ -125,6 +128,10 @@ def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Fin
     if sound.is_silent:
         return [Finding("silent", FAULT, path, f"holds no sound (its peak is {sound.peak:.1g} of full scale)")]
     findings = [Finding("damaged", FAULT, path, warning) for warning in sound.warnings]
+    sound_end_s = utterance.start_s + sound.duration_s
+    if utterance.end_s is not None and utterance.end_s > sound_end_s + LATE_S:
+        words = f"the row ends at {utterance.end_s:g} s, the file at {sound_end_s:.1f} s ({LATE})"
+        findings.append(Finding("late end", FAULT, path, words))
     if sound.is_clipped:
         findings.append(Finding("clipped", DOUBT, path, f"{100 * sound.clipped:.1f} % of its samples lie at the peak"))
     if sound.starts_loud or sound.ends_loud:

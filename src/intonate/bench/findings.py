@@ -17,8 +17,8 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        kind: `unreadable`, `exact copy`, `near copy`, `overlap`, `silent`, `clipped`, `cut off`, `damaged`, `confound`,
-            `missing class`, `speaker in two folds`, `table`.
+        kind: `unreadable`, `exact copy`, `near copy`, `overlap`, `silent`, `clipped`, `cut off`, `damaged`, `late end`,
+            `confound`, `missing class`, `speaker in two folds`, `two spellings`, `table`.
         severity: `fault` or `doubt`.
         files: the files it is about, as in the table.
         sentence: what is wrong.

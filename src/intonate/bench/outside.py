@@ -31,8 +31,9 @@ def evaluate(
         CorpusError, LabelError
     """
     root = Path(manifest_path).parent
-    reading = outside.read(Path(predictions), manifest.read(manifest_path), root, mapping, merge_name)
-    notes = list(reading.notes)
+    utterances, table_notes = manifest.read_with_notes(manifest_path)
+    reading = outside.read(Path(predictions), utterances, root, mapping, merge_name)
+    notes = [*table_notes, *reading.notes]
     if units(reading.table)[0] == "utterance":
         notes.append(
             "Fewer than three speakers are known, so intervals come from resampling clips: they say nothing about "

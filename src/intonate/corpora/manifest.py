@@ -16,10 +16,13 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from intonate.audio import stretches
+from intonate.corpora import table_notes
 from intonate.corpora.overlap import first_few
-from intonate.corpora.table_text import EMPTY, file_in, json_rows, read_text, refuse_faulty_rows
+from intonate.corpora.table_text import cells_of, data_lines, file_in, json_rows, known, read_text, refuse_faulty_rows
 from intonate.emotions import EMOTIONS, LABEL_SEPARATORS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -42,15 +45,13 @@ COLUMNS = (
     "ratings",
     "labels",
 )
-# Column -> other names that it goes by, in lower case.
+# Column -> other names that it goes by, as `stretches.column_name` writes them.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "file": ("path", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
-    "emotion": ("label", "emotion_label", "target"),
-    "speaker": ("speaker_id", "spk", "actor"),
+    **{column: names[1:] for column, names in stretches.COLUMNS.items()},
+    "emotion": ("label", "emotion_label", "target", "emoclass"),
+    "speaker": ("speaker_id", "speaker_name", "spk", "spk_id", "spkrid", "actor", "client_id"),
     "gender": ("sex",),
     "text": ("transcript", "transcription"),
-    "start": ("start_s",),
-    "end": ("end_s",),
     "language": ("lang",),
     "labels": ("emotions",),
 }
@@ -65,6 +66,19 @@ FOLD_NAMES = ("fold", "split", "partition", "subset", "set")
 GENDERS = {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}
 # The corpus of rows that name none.
 OWN = "table"
+# Of a header, in a message.
+SHOWN_COLUMNS = 20
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that can be understood, of each its fold and the text of its columns; and what is wrong with others."""
+
+    utterances: list[Utterance]
+    folds: list[str]
+    cells: list[Mapping[str, str]]
+    problems: list[CorpusError | LabelError]
+    unused_columns: list[str]
 
 
 def write(path: str | os.PathLike[str], utterances: Iterable[Utterance]) -> None:
@@ -118,10 +132,27 @@ def read(path: str | os.PathLike[str], any_label: bool = False) -> list[Utteranc
         LabelError: an emotion is not known; the message names file, line and the nearest one. Of several faulty rows
             all are named.
     """
-    utterances, _, problems = read_with_folds(path, any_label)
-    refuse_faulty_rows(Path(path), problems)
-    _refuse_missing_files([utterance.path for utterance in utterances], Path(path))
-    return utterances
+    return _read_sound(path, any_label).utterances
+
+
+def read_with_notes(path: str | os.PathLike[str], any_label: bool = False) -> tuple[list[Utterance], list[str]]:
+    """`read`, and sentences on what was not used, or is odd (`table_notes`); it looks at how long the files are.
+
+    Raises:
+        CorpusError, LabelError: as in `read`.
+    """
+    rows = _read_sound(path, any_label)
+    notes = table_notes.notes_on(rows.cells, rows.utterances)
+    if rows.unused_columns:
+        notes.insert(0, f"columns not used: {first_few(rows.unused_columns, SHOWN_COLUMNS)}")
+    return rows.utterances, [f"{Path(path).name}: {note}." for note in notes]
+
+
+def _read_sound(path: str | os.PathLike[str], any_label: bool) -> _Rows:
+    rows = _read(Path(path), any_label)
+    refuse_faulty_rows(Path(path), rows.problems)
+    _refuse_missing_files([utterance.path for utterance in rows.utterances], Path(path))
+    return rows
 
 
 def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[CorpusError | LabelError]]:
@@ -130,8 +161,8 @@ def read_all(path: str | os.PathLike[str]) -> tuple[list[Utterance], list[Corpus
     Raises:
         CorpusError: the file is missing or is no such table.
     """
-    utterances, _, problems = read_with_folds(path)
-    return utterances, problems
+    rows = _read(Path(path))
+    return rows.utterances, rows.problems
 
 
 def read_with_folds(
@@ -146,27 +177,33 @@ def read_with_folds(
     Raises:
         CorpusError: as in `read_all`.
     """
-    path = Path(path)
+    rows = _read(Path(path), any_label)
+    return rows.utterances, rows.folds, rows.problems
+
+
+def _read(path: Path, any_label: bool = False) -> _Rows:
     if not path.is_file():
-        raise CorpusError(f"{path} does not exist; expected a CSV with the columns file and emotion")
-    utterances, folds = [], []
-    problems: list[CorpusError | LabelError] = []
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise CorpusError(f"{path} {problem}; expected a CSV with the columns file and emotion")
     rows = read_rows(path)
     header = rows[0][1] if rows else []
     columns = _column_positions(header, path, any_label)
     if not any(any(row) for _, row in rows[1:]):
         raise CorpusError(f"{path} has a header and no rows; expected a row for each recording")
-    names = [name.strip().lower() for name in header]
-    fold_places = [names.index(name) for name in FOLD_NAMES if name in names][:1]
+    fold_place = stretches.places(header, {"fold": FOLD_NAMES})
+    unused = [name.strip() for place, name in enumerate(header) if place not in columns.values() and name.strip()]
+    found = _Rows([], [], [], [], unused)
     for line, row in rows[1:]:
         if any(row):
+            cells = cells_of(row, columns, header)
             try:
-                utterances.append(_parse_row(row, columns, path, line, any_label))
+                found.utterances.append(_parse_row(cells, path, line, any_label))
             except (CorpusError, LabelError) as error:
-                problems.append(error)
+                found.problems.append(error)
             else:
-                folds.append("".join(row[place].strip() for place in fold_places if place < len(row)))
-    return utterances, folds, problems
+                found.cells.append(cells)
+                found.folds.append(cells_of(row, fold_place, header).get("fold", ""))
+    return found
 
 
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -180,10 +217,11 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     text = read_text(path)
     if (rows_of_json := json_rows(text, path)) is not None:
         return rows_of_json
+    skipped, text = data_lines(text)
     try:
         header = io.StringIO(text).readline()
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(header))
-        return [(rows.line_num, row) for row in rows]
+        return [(rows.line_num + skipped, row) for row in rows]
     except csv.Error as error:
         raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 ({error})") from error
 
@@ -195,30 +233,26 @@ def delimiter(header: str) -> str:
 
 def _column_positions(header: list[str], path: Path, any_label: bool = False) -> dict[str, int]:
     """Column -> its place in a row."""
-    positions = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
-    columns = {}
-    for column in COLUMNS:
-        for name in (column, *ALIASES.get(column, ())):
-            if name in positions:
-                columns[column] = positions[name]
-                break
-    if "labels" in columns and "emotion" in columns and "emotion" not in positions:
+    other_names = ALIASES | RATINGS
+    columns = stretches.places(
+        header, {column: (column, *other_names.get(column, ())) for column in (*stretches.COLUMNS, *COLUMNS, *RATINGS)}
+    )
+    names = {stretches.column_name(name) for name in header}
+    if "labels" in columns and "emotion" in columns and "emotion" not in names:
         columns["best"] = columns.pop("emotion")
-    for rating, other_names in RATINGS.items():
-        if found := [positions[name] for name in (rating, *other_names) if name in positions]:
-            columns[rating] = found[0]
     needs_no_emotion = any_label or not columns.keys().isdisjoint(("labels", "ratings", *RATINGS))
     for required_column in ("file",) if needs_no_emotion else ("file", "emotion"):
         if required_column not in columns:
-            names = ", ".join((required_column, *ALIASES[required_column]))
+            names_text = ", ".join((required_column, *ALIASES[required_column]))
             raise CorpusError(
-                f"{path} has no column {required_column!r}: it has {', '.join(header) or 'none'}; expected {names}"
+                f"{path} has no column {required_column!r}: it has {first_few(header, SHOWN_COLUMNS) or 'none'}; "
+                f"expected {names_text}"
             )
     return columns
 
 
-def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int, any_label: bool = False) -> Utterance:
-    cell = {column: row[place].strip() if place < len(row) else "" for column, place in columns.items()}
+def _parse_row(cells: Mapping[str, str], path: Path, line: int, any_label: bool = False) -> Utterance:
+    cell = dict(cells)
     location = f"{path}, line {line}"
     if not cell["file"]:
         raise CorpusError(f"{location}: the file column is empty")
@@ -227,12 +261,10 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     labels = parse_labels(cell.get("labels", ""), location)
     # What stands beside labels as `label` is the best of them, in answers of a model, or none (`unsure`).
     cell["emotion"] = cell.get("emotion", cell.get("best", "") if labels is None else "")
-    if cell["emotion"] in EMPTY:
-        cell["emotion"] = ""
     canonical_name = canonical_or_same if any_label else canonical
     try:
         emotion = cell["emotion"]
-        if not emotion and "emotion" in columns and not ratings and labels is None and not any_label:
+        if not emotion and "emotion" in cells and not ratings and labels is None and not any_label:
             raise LabelError("the emotion is empty; fill it or drop the row")
         if emotion:
             emotion = canonical_name(emotion)
@@ -245,12 +277,9 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
     except LabelError as error:
         raise LabelError(f"{location}: {error}") from None
     corpus = cell.get("corpus", "") or OWN
-    speaker = cell.get("speaker", "")
-    gender = cell.get("gender", "").lower()
-    start_s = parse_seconds(cell.get("start", ""), "start", location) or 0.0
-    end_s = parse_seconds(cell.get("end", ""), "end", location)
-    if end_s is not None and end_s <= start_s:
-        raise CorpusError(f"{location}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
+    speaker = known(cell.get("speaker", ""))
+    gender = known(cell.get("gender", "")).lower()
+    start_s, end_s = parse_stretch(cell, location)
     return Utterance(
         path=file_in(path.parent, cell["file"]),
         emotion=emotion,
@@ -260,7 +289,7 @@ def _parse_row(row: list[str], columns: Mapping[str, int], path: Path, line: int
         start_s=start_s,
         end_s=end_s,
         gender=GENDERS.get(gender, gender),
-        age=parse_seconds(cell.get("age", ""), "age", location),
+        age=table_notes.parse_age(cell.get("age", "")),
         language=cell.get("language", ""),
         sentence=cell.get("sentence", ""),
         intensity=cell.get("intensity", ""),
@@ -313,20 +342,30 @@ def _parse_json_numbers(text: str, column: str, example: str, location: str) -> 
 
 
 def parse_seconds(text: str, column: str, location: str) -> float | None:
-    """A number; seconds also as pandas and audformat write them, `0 days 00:00:01.500000` or `00:00:01.5`."""
-    if text in ("", "NaT", "nan"):
-        return None
+    """`stretches.seconds`, with the place of the fault.
+
+    Raises:
+        CorpusError: it is no number, or below zero.
+    """
     try:
-        days, _, clock = text.rpartition("days")
-        # pandas leaves the clock out where every time of a column is midnight: `0 days`.
-        clock = clock.strip() or ("0" if days else "")
-        parts = [float(part) for part in clock.removesuffix("s").split(":")]
-        value = sum(part * 60.0**power for power, part in enumerate(reversed(parts))) + 86_400 * float(days or 0)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise CorpusError(f"{location}: {column} is {text!r}; expected a number, zero or more")
-    return value
+        return stretches.seconds(text, column)
+    except ValueError as error:
+        raise CorpusError(f"{location}: {error}") from None
+
+
+def parse_stretch(cells: Mapping[str, str], location: str) -> tuple[float, float | None]:
+    """From when to when an utterance goes, seconds (`stretches.stretch`).
+
+    Raises:
+        CorpusError: these are no numbers, or it ends before it starts.
+    """
+    try:
+        start_s, end_s = stretches.stretch(cells)
+    except ValueError as error:
+        raise CorpusError(f"{location}: {error}") from None
+    if end_s is not None and end_s <= start_s:
+        raise CorpusError(f"{location}: the utterance ends at {end_s:g} s, not after its start at {start_s:g} s")
+    return start_s, end_s
 
 
 def _refuse_missing_files(paths: list[str], manifest: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -92,12 +93,18 @@ def refuse_copies(utterances: Sequence[Utterance]) -> None:
     Raises:
         SplitError: a recording is listed twice.
     """
-    counts = Counter(_recording_name(utterance) for utterance in utterances)
-    if duplicates := sorted(recording for recording, count in counts.items() if count > 1):
-        raise SplitError(
-            f"{first_few(duplicates)} {'is' if len(duplicates) == 1 else 'are'} listed more than once: split the "
-            "recordings first, then balance or augment the training part (data.balance in a recipe)"
-        )
+    labels_of: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for utterance in utterances:
+        labels_of[_recording_name(utterance)].append(utterance.all_labels)
+    duplicates = sorted(recording for recording, labels in labels_of.items() if len(labels) > 1)
+    if not duplicates:
+        return
+    words = f"{first_few(duplicates)} {'is' if len(duplicates) == 1 else 'are'} listed more than once"
+    if any(len(set(labels_of[recording])) > 1 for recording in duplicates):
+        raise SplitError(f"{words}, with different labels; keep one row for each recording, with the label that counts")
+    raise SplitError(
+        f"{words}: split the recordings first, then balance or augment the training part (data.balance in a recipe)"
+    )
 
 
 def clips_of_speakers(utterances: Sequence[Utterance], name: str) -> dict[str, list[int]]:
@@ -117,13 +124,26 @@ def clips_of_speakers(utterances: Sequence[Utterance], name: str) -> dict[str, l
     return dict(clips)
 
 
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """Names that differ in case, leading zeros or a final `.0` only: likely one person, written in several ways.
+
+    >>> alike(["s02", "S2", "s20", "2.0", "2"])
+    [['S2', 's02'], ['2', '2.0']]
+    """
+    groups: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        groups[re.sub(r"(?<!\d)0+(?=\d)", "", name.casefold().removesuffix(".0"))].add(name)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
 def _speakers_of(rows: Indices, utterances: Sequence[Utterance], name: str) -> set[str]:
     return set(clips_of_speakers([utterances[row] for row in rows], name))
 
 
 def _recording_name(utterance: Utterance) -> str:
-    end = "" if utterance.end_s is None else f"{utterance.end_s:g}"
-    return f"{utterance.path} {utterance.start_s:g}-{end} s"
+    if utterance.end_s is None:
+        return f"{utterance.path} from {utterance.start_s:g} s" if utterance.start_s else utterance.path
+    return f"{utterance.path} from {utterance.start_s:g} to {utterance.end_s:g} s"
 
 
 def _sentences_of(rows: Indices, utterances: Sequence[Utterance]) -> set[str]:

@@ -8,42 +8,44 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
+from intonate.audio import stretches
 from intonate.audio.decode import AUDIO_SUFFIXES
-from intonate.corpora.manifest import ALIASES, GENDERS, parse_seconds, read_rows
+from intonate.corpora import own_folder, table_notes
+from intonate.corpora.manifest import ALIASES, FOLD_NAMES, GENDERS, SHOWN_COLUMNS, parse_stretch, read_rows
 from intonate.corpora.overlap import first_few
+from intonate.corpora.own_folder import SPLIT_PARTS, TRAINING_PARTS
 from intonate.corpora.reader import files
-from intonate.corpora.table_text import EMPTY, file_in, refuse_faulty_rows
-from intonate.emotions import canonical, canonical_or_same
+from intonate.corpora.table_text import cells_of, file_in, known, refuse_faulty_rows
+from intonate.emotions import canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
 
 CORPUS = "own"
-# Column -> the names that it goes by, in lower case; the likeliest first.
+# Column -> the names that it goes by, as `stretches.column_name` writes them; the likeliest first.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file", *ALIASES["file"], "recording", "clip", "sound", "file_id"),
     "label": ("label", "emotion", *ALIASES["emotion"], "class", "category", "sentiment", "annotation", "tag"),
     "speaker": ("speaker", *ALIASES["speaker"], "caller", "person", "participant", "subject", "user", "voice", "agent"),
     "gender": ("gender", *ALIASES["gender"]),
     "language": ("language", *ALIASES["language"]),
-    "start": ("start", *ALIASES["start"]),
-    "end": ("end", *ALIASES["end"]),
+    **{column: stretches.COLUMNS[column] for column in ("start", "end", "duration")},
     "age": ("age",),
+    "split": FOLD_NAMES,
 }
 # What the page saves labels as, and the label that it gives to a piece without speech.
 LABELS_FORMAT, SILENCE = "intonate-labels", "silence"
 TABLES = (".csv", ".tsv", ".jsonl")
-# What folders of a split are called, in lower case: never labels, and nobody's name.
-SPLIT_PARTS = frozenset(
-    ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "evaluation")
-)
 # How the folders end that Intonate writes its own tables into.
 REPORT = "-report"
+
+
+# Of a row: its file, start and end, seconds.
+Clip = tuple[str, float, float | None]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,12 @@ class Recordings:
     Attributes:
         utterances: with the labels as `emotion`; speakers begin with `own/`.
         notes: what was taken for what, a sentence each.
+        parts: {clip: `train`, `test`…}, where a column of a table says it of all.
     """
 
     utterances: list[Utterance]
     notes: list[str]
+    parts: Mapping[Clip, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -113,8 +117,8 @@ def _label_key(label: str) -> str:
 
 
 def _with_usual_labels(recordings: Recordings) -> Recordings:
-    """One name for each label, the commonest spelling; known emotions under their usual names, where no two labels
-    become one by it.
+    """One name for each label, the commonest spelling; known emotions under their usual names, but for labels that
+    would become one by it.
     """
     spellings = Counter(row.raw_label for row in recordings.utterances)
     if invalid_names := [name for name in spellings if "|" in name]:
@@ -123,15 +127,21 @@ def _with_usual_labels(recordings: Recordings) -> Recordings:
     for spelling, _ in spellings.most_common():
         names.setdefault(_label_key(spelling), spelling.strip())
     usual_names = {key: canonical_or_same(name) for key, name in names.items()}
-    if len(set(usual_names.values())) == len(names):
-        names = usual_names
+    counts = Counter(usual_names.values())
+    shared = [name for name, count in counts.items() if count > 1]
+    names = {key: name if usual_names[key] in shared else usual_names[key] for key, name in names.items()}
     notes = [
         f"label {spelling!r} is called {names[_label_key(spelling)]!r}"
         for spelling in sorted(spellings)
         if spelling != names[_label_key(spelling)]
     ]
+    for usual_name in shared:
+        kept = [repr(name) for key, name in names.items() if usual_names[key] == usual_name]
+        notes.append(f"labels {' and '.join(kept)} are usually one, {usual_name!r}, and are kept as {len(kept)}")
     rows = [replace(row, emotion=names[_label_key(row.raw_label)]) for row in recordings.utterances]
-    return Recordings(rows, [*recordings.notes, *notes])
+    label_counts = Counter(row.emotion for row in rows)
+    notes.insert(0, "labels: " + first_few([f"{name} {count:,}" for name, count in label_counts.most_common()], 20))
+    return replace(recordings, utterances=rows, notes=[*recordings.notes, *notes])
 
 
 def _table_of_folder(root: Path, chosen_names: dict[str, str]) -> Path | None:
@@ -165,13 +175,10 @@ def _tables_in(folder: Path) -> list[Path]:
 def _has_labels(path: Path, chosen_names: dict[str, str]) -> bool:
     """Whether a table has files and labels; one that cannot be read may have, and is told of when it is read."""
     try:
-        names = {name.strip().lower() for name in next((row for _, row in read_rows(path) if any(row)), [])}
+        names = next((row for _, row in read_rows(path) if any(row)), [])
     except CorpusError:
         return True
-    return all(
-        not names.isdisjoint((chosen_names[column].lower(),) if chosen_names[column] else COLUMNS[column])
-        for column in ("file", "label")
-    )
+    return {"file", "label"} <= stretches.places(names, _columns_named(chosen_names)).keys()
 
 
 def _read_table(path: Path, label: str, speaker: str, file: str, root: Path | None = None) -> Recordings:
@@ -182,11 +189,10 @@ def _read_table(path: Path, label: str, speaker: str, file: str, root: Path | No
     names = [name.strip() for name in rows[0][1]]
     places = _column_positions(path, names, {"label": label, "speaker": speaker, "file": file})
     find_file = _file_finder(path.parent, root or path.parent)
-    utterances, missing_files = [], []
+    utterances, cells, missing_files = [], [], []
     problems: list[CorpusError | LabelError] = []
     for line, row in rows[1:]:
-        texts = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
-        cell = {column: "" if text in EMPTY else text for column, text in texts.items()}
+        cell = cells_of(row, places, names)
         try:
             utterance = _parse_row(cell, f"{path}, line {line}")
         except CorpusError as error:
@@ -196,41 +202,65 @@ def _read_table(path: Path, label: str, speaker: str, file: str, root: Path | No
             missing_files.append(cell["file"])
         else:
             utterances.append(replace(utterance, path=path_found))
+            cells.append(cell)
     refuse_faulty_rows(path, problems)
     if missing_files:
         raise CorpusError(f"{path} names {len(missing_files)} files that are not there: {first_few(missing_files, 10)}")
+    parts, remarks = _parts(cells, utterances), table_notes.notes_on(cells, utterances)
+    if "split" in places and not parts:
+        remarks.append(
+            f"split: column {names[places.pop('split')]!r} is not followed, for it does not say train or test in all "
+            "rows; name the speakers to test on with --hold-out"
+        )
     notes = [f"{column}: column {names[place]!r}" for column, place in places.items()]
     if unused := [name for place, name in enumerate(names) if place not in places.values()]:
-        notes.append(f"not used: columns {', '.join(map(repr, unused))}")
-    return Recordings(utterances, notes)
+        notes.append(f"not used: columns {first_few([repr(name) for name in unused], SHOWN_COLUMNS)}")
+    return Recordings(utterances, [*notes, *remarks], parts)
+
+
+def clip_of(row: Utterance) -> Clip:
+    return row.path, row.start_s, row.end_s
+
+
+def _parts(cells: Sequence[Mapping[str, str]], utterances: Sequence[Utterance]) -> dict[Clip, str]:
+    """The part of a split of each row, where the column has nothing else, and one to train on beside another."""
+    parts = [cell.get("split", "").lower() for cell in cells]
+    kinds = {part in TRAINING_PARTS for part in parts}
+    if not set(parts) <= SPLIT_PARTS or len(kinds) < 2:
+        return {}
+    return {clip_of(row): part for row, part in zip(utterances, parts, strict=True)}
 
 
 def _parse_row(cell: dict[str, str], location: str) -> Utterance:
     if not cell["file"] or not cell["label"]:
         empty = "label" if cell["file"] else "file"
         raise CorpusError(f"{location}: the {empty} is empty; fill it or drop the row")
-    gender = cell.get("gender", "").lower()
+    gender = known(cell.get("gender", "")).lower()
+    start_s, end_s = parse_stretch(cell, location)
     return replace(
-        _utterance(cell["file"], cell["label"], cell.get("speaker", "")),
+        _utterance(cell["file"], cell["label"], known(cell.get("speaker", ""))),
         gender=GENDERS.get(gender, gender),
         language=cell.get("language", ""),
-        age=parse_seconds(cell.get("age", ""), "age", location),
-        start_s=parse_seconds(cell.get("start", ""), "start", location) or 0.0,
-        end_s=parse_seconds(cell.get("end", ""), "end", location),
+        age=table_notes.parse_age(cell.get("age", "")),
+        start_s=start_s,
+        end_s=end_s,
     )
 
 
-def _column_positions(path: Path, names: list[str], chosen_names: dict[str, str]) -> dict[str, int]:
-    lower_names = [name.lower() for name in names]
-    positions = {}
-    for column, aliases in COLUMNS.items():
-        chosen_name = chosen_names.get(column, "")
-        matching_names = [name for name in ((chosen_name.lower(),) if chosen_name else aliases) if name in lower_names]
-        if matching_names:
-            positions[column] = lower_names.index(matching_names[0])
-        elif chosen_name or column in ("file", "label"):
+def _columns_named(chosen_names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """`COLUMNS`, where a column that was named goes by that name alone."""
+    chosen = {column: (stretches.column_name(name),) for column, name in chosen_names.items() if name}
+    return {column: chosen[column] for column in chosen} | {k: v for k, v in COLUMNS.items() if k not in chosen}
+
+
+def _column_positions(path: Path, names: list[str], chosen_names: Mapping[str, str]) -> dict[str, int]:
+    positions = stretches.places(names, _columns_named(chosen_names))
+    for column, chosen_name in chosen_names.items():
+        if column not in positions and (chosen_name or column != "speaker"):
             problem = f"no column {chosen_name!r}" if chosen_name else f"no column that is known for the {column}"
-            raise CorpusError(f"{path} has {problem}: it has {', '.join(names)}; name one with --{column} COLUMN")
+            raise CorpusError(
+                f"{path} has {problem}: it has {first_few(names, SHOWN_COLUMNS)}; name one with --{column} COLUMN"
+            )
     return positions
 
 
@@ -260,97 +290,8 @@ def _file_finder(folder: Path, root: Path) -> Callable[[str], str | None]:
 
 
 def _read_folder(root: Path, label: str, speaker: str) -> Recordings:
-    paths = [path for path in files(root) if path.suffix.lower() in AUDIO_SUFFIXES]
-    if not paths:
-        raise CorpusError(f"{root} holds no audio file; expected LABEL/recording.wav, or a CSV with files and labels")
-    notes = []
-    if label:
-        labels, notes = _pattern_matches(paths, label, "label"), [f"label: by the pattern {label}"]
-    else:
-        labels, note = _guess_labels(root, paths)
-        notes.append(note)
-    if speaker:
-        speakers = _pattern_matches(paths, speaker, "speaker")
-        notes.append(f"speaker: by the pattern {speaker}")
-    else:
-        speakers, note = _guess_speakers(paths, labels)
-        notes.append(note)
-    rows = [
-        _utterance(str(root / path), name, speaker_name)
-        for path, name, speaker_name in zip(paths, labels, speakers, strict=True)
-    ]
-    return Recordings(rows, notes)
-
-
-def _pattern_matches(paths: Sequence[PurePath], pattern: str, kind: str) -> list[str]:
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise CorpusError(
-            f"--{kind} {pattern!r} is no regular expression ({error}); expected e.g. '^([^_]+)_'"
-        ) from None
-    if expression.groups != 1:
-        raise CorpusError(f"--{kind} {pattern!r} needs one group in parentheses: what is the {kind}, e.g. '^([^_]+)_'")
-    matches = [expression.search(path.as_posix()) for path in paths]
-    if unmatched_paths := [path for path, match in zip(paths, matches, strict=True) if not match]:
-        raise CorpusError(
-            f"--{kind} {pattern!r} finds nothing in {len(unmatched_paths)} files, as in {unmatched_paths[0].as_posix()}"
-        )
-    return [match[1] for match in matches if match]
-
-
-def _folder_levels(paths: Sequence[PurePath]) -> list[list[str]]:
-    """The names of the folders, level by level, of those levels that all files have."""
-    depth = min(len(path.parts) for path in paths) - 1
-    return [[path.parts[level] for path in paths] for level in range(depth)]
-
-
-def _is_known_emotion(name: str) -> bool:
-    try:
-        return bool(canonical(name))
-    except LabelError:
-        return False
-
-
-def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
-    levels = [names for names in _folder_levels(paths) if len(set(names)) > 1 and not _are_split_parts(names)]
-    if chosen := next((names for names in levels if all(map(_is_known_emotion, names))), levels[0] if levels else []):
-        return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
-    fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
-    for place in range(min(map(len, fields))):
-        names = [field[place] for field in fields]
-        if len(set(names)) > 1 and all(map(_is_known_emotion, names)):
-            return names, f"label: part {place + 1} of the file names"
-    parts = next((sorted(set(names)) for names in _folder_levels(paths) if _are_split_parts(names)), [])
-    reason = f"its folders are parts of a split ({', '.join(parts)})" if parts else "it has no sub-folders that differ"
-    raise CorpusError(
-        f"the labels of {root} cannot be guessed, for {reason}; lay the files in a folder for each "
-        "label, give a CSV, or a regular expression such as --label '_([a-z]+)_'"
-    )
-
-
-def _are_split_parts(names: Sequence[str]) -> bool:
-    return all(name.lower() in SPLIT_PARTS for name in set(names))
-
-
-def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[list[str], str]:
-    candidates = [
-        (names, "the folders")
-        for names in _folder_levels(paths)
-        if names != list(labels) and not _are_split_parts(names)
-    ]
-    first_fields = [re.split(r"[_\-. ]+", path.stem)[0] for path in paths]
-    if not any(name.isdigit() for name in first_fields):
-        candidates.append((first_fields, "the beginning of the file names"))
-    for names, place in candidates:
-        labels_of = defaultdict(set)
-        for name, label in zip(names, labels, strict=True):
-            labels_of[name].add(label)
-        # A speaker is met several times, and mostly under more than one label; a take or a word is not.
-        speakers_with_labels = sum(len(speaker_labels) > 1 for speaker_labels in labels_of.values())
-        if 1 < len(labels_of) <= len(paths) / 3 and speakers_with_labels > len(labels_of) / 2:
-            return names, f"speaker: {place} ({', '.join(sorted(labels_of)[:6])})"
-    return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"
+    rows, notes = own_folder.read(root, label, speaker)
+    return Recordings([_utterance(*row) for row in rows], notes)
 
 
 def _read_session(path: Path) -> Recordings:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from intonate.audio import kinds
+from intonate.audio import kinds, stretches
+from intonate.audio.stretches import EMPTY
 from intonate.corpora.overlap import first_few
 from intonate.errors import CorpusError, LabelError
 
-# What an empty cell is when a program that writes tables has made text of it.
-EMPTY = frozenset(("", "nan", "NaN", "None", "<NA>"))
+# What a cell says of somebody whom nobody knows, in lower case.
+UNKNOWN = frozenset(("unknown", "unk", "n/a", "na", "none", "null", "?", "-"))
+# The letters of MSP-Podcast's column EmoClass.
+EMOCLASS = {
+    **{"A": "angry", "C": "contempt", "D": "disgust", "F": "fear", "H": "happy"},
+    **{"N": "neutral", "O": "other", "S": "sad", "U": "surprise", "X": "unknown"},
+}
 SAVE_AS = "save it as CSV UTF-8 (in Excel: Save as, 'CSV UTF-8')"
 # First bytes of what is no table, and what it is.
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", f"is an Excel file or an archive, not a CSV; {SAVE_AS}"),
     (b"\xd0\xcf\x11\xe0", f"is an old Excel file, not a CSV; {SAVE_AS}"),
+    (b"PAR1", "is a Parquet file, not a CSV; save it as one (in Python: pandas.read_parquet(…).to_csv(…))"),
 )
 
 
@@ -42,6 +51,40 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise CorpusError(f"{path} cannot be read as a CSV in UTF-8 (it has NUL characters); {SAVE_AS}")
     return text
+
+
+def known(text: str) -> str:
+    """A cell's text; empty where it says that it is not known."""
+    return "" if text in EMPTY or text.lower() in UNKNOWN else text
+
+
+def cells_of(row: Sequence[str], places: Mapping[str, int], header: Sequence[str]) -> dict[str, str]:
+    """The text of a row by what its columns are; empty for what a program that writes tables made of an empty cell."""
+    cells = {}
+    for column, place in places.items():
+        text = row[place].strip() if place < len(row) else ""
+        # What was said may be just that.
+        cells[column] = "" if text in EMPTY and column != "text" else text
+        if stretches.column_name(header[place]) == "emoclass":
+            cells[column] = EMOCLASS.get(text.upper(), text)
+    return cells
+
+
+def data_lines(text: str) -> tuple[int, str]:
+    """How many lines stand before a table's header, comments and Excel's `sep=;`, and the text from there on.
+
+    >>> data_lines("sep=;\\n# of 2024; draft 2\\n#;file;label\\n")
+    (2, '#;file;label\\n')
+    """
+    lines = text.splitlines(keepends=True)
+    skipped = 0
+    for line, following in itertools.pairwise(lines):
+        separators = max(";,\t", key=following.count)
+        is_comment = line.startswith("#") and line.count(separators) != following.count(separators)
+        if not is_comment and not re.fullmatch(r"sep=.", line.strip("\r\n")):
+            break
+        skipped += 1
+    return skipped, "".join(lines[skipped:])
 
 
 def json_rows(text: str, path: Path) -> list[tuple[int, list[str]]] | None:
@@ -73,6 +116,8 @@ def json_rows(text: str, path: Path) -> list[tuple[int, list[str]]] | None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict) and isinstance(value.get("path"), str):  # a sound of Hugging Face's `datasets`
+        return str(value["path"])
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

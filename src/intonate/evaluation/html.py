@@ -12,6 +12,9 @@ from typing import Any
 
 from intonate.errors import plural
 
+# Figures that are no shares, printed as they are.
+NO_SHARES = ("brier", "nll", "kappa")
+
 
 def document(title: str, body: str) -> str:
     """A whole page around its ready-made body, with the look of the house inside it."""
@@ -83,6 +86,15 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def limits(figure: Mapping[str, Any]) -> str:
+def shown(metric: str, value: float | None) -> str:
+    """A figure as it is printed: a share in percent, another as it is, or a dash.
+
+    >>> shown("uar", 0.58234), shown("kappa", 0.58234)
+    ('58.2', '0.582')
+    """
+    return percent(value) if value is None or metric not in NO_SHARES else f"{value:.3f}"
+
+
+def limits(figure: Mapping[str, Any], metric: str = "") -> str:
     """`54.1–61.9`, or nothing."""
-    return "" if figure["low"] is None else f"{percent(figure['low'])}–{percent(figure['high'])}"
+    return "" if figure["low"] is None else f"{shown(metric, figure['low'])}–{shown(metric, figure['high'])}"

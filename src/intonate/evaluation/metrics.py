@@ -63,10 +63,15 @@ def weighted_f1(confusion: Floats) -> Floats:
 
 
 def kappa(confusion: Floats) -> Floats:
-    """Cohen's kappa (1960): agreement beyond what the two margins would give by chance; 1 is full, 0 is chance."""
+    """Cohen's kappa (1960): agreement beyond what the two margins would give by chance; 1 is full, 0 is chance.
+
+    NaN where both sides say one and the same of everything, or there is nothing: chance alone would agree as much.
+    """
     total = confusion.sum(axis=(-2, -1))
     by_chance = _ratio((confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1), total**2)
-    return _ratio(accuracy(confusion) - by_chance, 1 - by_chance)
+    return np.asarray(
+        np.where((total > 0) & (by_chance < 1), _ratio(accuracy(confusion) - by_chance, 1 - by_chance), np.nan)
+    )
 
 
 def recall(confusion: Floats) -> Floats:
@@ -92,7 +97,7 @@ def concordance(truth: Floats, values: Floats) -> Floats:
         values: (N, D).
 
     Returns:
-        NaN for a column with fewer than two ratings.
+        NaN for a column with fewer than two ratings, or where all of them and all values are one number.
     """
     return np.asarray(concordance_of_sums(moments(truth, values).sum(axis=0)))
 
@@ -105,12 +110,14 @@ def moments(truth: Floats, values: Floats) -> Floats:
 
 
 def concordance_of_sums(sums: Floats) -> Floats:
-    """CCC from summed `moments` (…, 6); NaN under two ratings, 0 where neither side varies and they differ."""
+    """CCC from summed `moments` (…, 6); NaN under two ratings, and where neither side varies and they are equal."""
     count, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
     safe = np.maximum(count, 1)
     together = xy / safe - x * y / safe**2
     spread = (xx + yy) / safe - (x**2 + y**2) / safe**2 + ((x - y) / safe) ** 2
-    return np.asarray(np.where(count >= 2, _ratio(2 * together, np.maximum(spread, 0.0)), np.nan))
+    # Of equal constants rounding leaves a spread that is not quite zero.
+    is_defined = (count >= 2) & (spread > 1e-12 * (xx + yy) / safe)
+    return np.asarray(np.where(is_defined, _ratio(2 * together, np.maximum(spread, 0.0)), np.nan))
 
 
 def error_of_sums(sums: Floats) -> Floats:

@@ -12,51 +12,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from intonate.corpora import manifest
-from intonate.emotions import OWN, canonical, canonical_or_same, merge_with_labels, merged_labels, target_of
+from intonate.corpora.manifest import SHOWN_COLUMNS
+from intonate.corpora.overlap import first_few
+from intonate.corpora.table_notes import parse_age
+from intonate.emotions import OWN, canonical_or_same, merge_with_labels, merged_labels, target_of
 from intonate.errors import CorpusError, LabelError, did_you_mean
+from intonate.evaluation import outside_columns
 from intonate.evaluation.matching import SHOWN, match, path_parts
-from intonate.evaluation.table import Floats, PredictionTable, tabulate
-from intonate.recognizer.probabilities import softmax
+from intonate.evaluation.outside_columns import ALIASES, label_of
+from intonate.evaluation.outside_scores import numbers, probabilities
+from intonate.evaluation.table import PredictionTable, tabulate
 from intonate.schema import Utterance
 
 PROTOCOL = "answers from a file"
-# Column -> the names that it goes by, in lower case.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "file": (
-        "file",
-        "path",
-        "filepath",
-        "file_path",
-        "filename",
-        "file_name",
-        "audio",
-        "wav",
-        "clip",
-        "utterance",
-        "id",
-    ),
-    "label": (
-        "prediction",
-        "predicted",
-        "pred",
-        "predicted_label",
-        "prediction_label",
-        "y_pred",
-        "guess",  # our own tables: `label` may be `unsure`
-        "label",
-        "emotion",
-    ),
-    "start": ("start", "start_s"),
-}
-_PREFIXES = ("p:", "p_", "prob_", "prob:", "probability_", "score_", "score:", "p(")
-# Sums of probabilities that were written with few digits.
-_SUM_TOLERANCE = 0.02
 # Columns that a table of predictions may have beside them: the truth, and what groups are made of.
 TRUTHS = ("truth", "true", "true_label", "y_true", "target", "reference", "gold", "actual")
 
@@ -111,11 +85,11 @@ def read(
     mapping = dict(mapping or {})
     header, body = _cells(source)
     _refuse_several_labels(header, utterances, source)
-    columns = _columns(header, mapping, source)
+    columns = outside_columns.find(header, body, mapping, source)
     place = {role: header.index(name) for name, role in columns.items()}
     score_labels = [role for role in columns.values() if role not in ALIASES]
     _refuse_unused_names(mapping, header, [row[place["label"]] for row in body] if "label" in place else [], source)
-    labels_of_rows = [_label(row[place["label"]], mapping) for row in body] if "label" in place else []
+    labels_of_rows = [label_of(row[place["label"]], mapping) for row in body] if "label" in place else []
 
     given_labels = [label for label in labels_of_rows if label]
     if not score_labels and not given_labels:
@@ -141,8 +115,8 @@ def read(
             "end of their path" + "".join(f"; {note}" for note in notes)
         )
     if score_labels:
-        scores, score_note = _probabilities(
-            _numbers([body[row_of[row]] for row in used_rows], [place[name] for name in score_labels], header, source),
+        scores, score_note = probabilities(
+            numbers(body, [row_of[row] for row in used_rows], [place[name] for name in score_labels], header, source),
             [score_labels.index(name) if name in score_labels else -1 for name in labels],
         )
     else:
@@ -160,10 +134,15 @@ def read(
     )
     if not score_labels:
         table = LabelTable(**vars(table))
+    elif labels_of_rows:
+        table, difference = _with_labels(table, [labels_of_rows[row_of[row]] for row in used_rows])
+        notes = [difference, *notes]
+    if "label" not in mapping.values():
+        _refuse_the_truth(table, [body[row_of[row]] for row in used_rows], columns, header, source)
     left_out_counts = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
     unpredicted_labels = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
     all_notes = (
-        *_column_notes(columns, header),
+        *outside_columns.notes_on(columns, header),
         score_note,
         *notes,
         _unanswered(utterances, row_of, root),
@@ -172,11 +151,38 @@ def read(
     return Reading(table, columns, tuple(note for note in all_notes if note))
 
 
-def _column_notes(columns: Mapping[str, str], header: Sequence[str]) -> Iterator[str]:
-    """What the columns were taken for."""
-    yield "Columns: " + ", ".join(f"{name} as {role}" for name, role in columns.items()) + "."
-    if unused_columns := [name for name in header if name not in columns]:
-        yield "Columns not used: " + ", ".join(unused_columns) + "."
+def _with_labels(table: PredictionTable, given_labels: Sequence[str]) -> tuple[PredictionTable, str]:
+    """A table of scores whose answers are the labels that are given beside them, and what is to be known of that."""
+    answers = [
+        given if given in table.labels else str(best)
+        for given, best in zip(given_labels, table.label.tolist(), strict=True)
+    ]
+    differing = int((table.label != np.array(answers, np.str_)).sum())
+    note = (
+        f"The label is not that of the best score in {differing:,} rows: what is counted is of the labels, AUC and "
+        "calibration are of the scores."
+    )
+    return replace(table, label=np.array(answers, np.str_)), note * (differing > 0)
+
+
+def _refuse_the_truth(
+    table: PredictionTable,
+    body: Sequence[Sequence[str]],
+    columns: Mapping[str, str],
+    header: Sequence[str],
+    source: Path,
+) -> None:
+    """Refuse answers that are all right, where another column holds labels that are not: this one may be the truth."""
+    chosen = next((name for name, role in columns.items() if role == "label"), None)
+    if chosen is None or (table.truth != table.predicted).any():
+        return
+    for place, name in enumerate(header):
+        labels = [canonical_or_same(row[place]) for row in body]
+        if name not in columns and set(labels) <= {*table.labels, ""} and labels != table.label.tolist():
+            raise CorpusError(
+                f"{source}: column {chosen!r} is the truth in every row, and {name!r} holds labels, too; say which has "
+                f"the answers: --map {name}=label, or --map {chosen}=label"
+            )
 
 
 def _label_notes(left_out_counts: Counter[str], unpredicted_labels: Sequence[str]) -> Iterator[str]:
@@ -199,7 +205,7 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
     source = Path(path)
     header, body = _cells(source)
     column_by_name = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
-    columns = _columns(header, mapping or {}, source)
+    columns = outside_columns.find(header, body, mapping or {}, source)
     truth_columns = [
         name
         for name in (*TRUTHS, "emotion", "label")
@@ -207,8 +213,8 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
     ]
     if not truth_columns:
         raise CorpusError(
-            f"{source} has no column of the truth ({', '.join(TRUTHS)}): it has {', '.join(header)}; give a "
-            "MANIFEST that has it"
+            f"{source} has no column of the truth ({', '.join(TRUTHS)}): it has "
+            f"{first_few(header, SHOWN_COLUMNS)}; give a MANIFEST that has it"
         )
     place = {role: header.index(name) for name, role in columns.items()}
 
@@ -218,13 +224,13 @@ def read_with_truth(path: Path | str, mapping: Mapping[str, str] | None = None) 
     utterances = [
         Utterance(
             path=row[place["file"]],
-            emotion=_label(cell(row, truth_columns[0]), mapping or {}),
+            emotion=label_of(cell(row, truth_columns[0]), mapping or {}),
             raw_label=cell(row, truth_columns[0]),
             speaker=cell(row, "speaker"),
             corpus=cell(row, "corpus"),
             start_s=start_s or 0.0,
             gender=cell(row, "gender").lower(),
-            age=_age(cell(row, "age")),
+            age=parse_age(cell(row, "age")),
             language=cell(row, "language"),
         )
         for row, start_s in zip(body, _starts(body, place, source), strict=True)
@@ -241,59 +247,6 @@ def _cells(source: Path) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise CorpusError(f"row {number} of {source} has {len(row)} fields, expected {len(header)}")
     return header, [[cell.strip() for cell in row] for row in rows[1:]]
-
-
-def _columns(header: Sequence[str], mapping: Mapping[str, str], source: Path) -> dict[str, str]:
-    """{column: `file`, `label`, `start`, or the label that it scores}."""
-    columns = {name: _role(mapping[name]) for name in header if name in mapping}
-    for role, names in ALIASES.items():
-        for alias in names:
-            column = next((name for name in header if name.lower() == alias and name not in columns), None)
-            if column and role not in columns.values():
-                columns[column] = role
-                break
-    for name, label in score_columns(header).items():
-        if name not in columns and label not in columns.values():
-            columns[name] = label
-    if "file" not in columns.values():
-        raise CorpusError(
-            f"{source} has no column of files: it has {', '.join(header)}; expected one of "
-            f"{', '.join(ALIASES['file'])}, or say which: --map COLUMN=file"
-        )
-    scores = [name for name, role in columns.items() if role not in ALIASES]
-    if len(scores) == 1:  # one column cannot hold the scores of several labels
-        del columns[scores[0]]
-    if len(scores) < 2 and "label" not in columns.values():
-        raise CorpusError(
-            f"{source} has neither a column of labels ({', '.join(ALIASES['label'])}) nor one of scores per label: "
-            f"it has {', '.join(header)}; say which: --map COLUMN=label, or --map COLUMN=happy for each score"
-        )
-    return {name: columns[name] for name in header if name in columns}
-
-
-def _role(name: str) -> str:
-    return name if name in ALIASES else _label(name, {})
-
-
-def score_columns(header: Sequence[str]) -> dict[str, str]:
-    """{column: the label that it scores, by its name}."""
-    return {name: label for name in header if (label := _score_label(name))}
-
-
-def _score_label(column: str) -> str:
-    bare = column.lower().rstrip(")")
-    for prefix in _PREFIXES:
-        bare = bare.removeprefix(prefix)
-    try:
-        return canonical(bare)
-    except LabelError:
-        # What our own tables write, whatever the label.
-        return column.removeprefix("p:") if column.startswith("p:") else ""
-
-
-def _label(text: str, mapping: Mapping[str, str]) -> str:
-    """The canonical name, if it has one; what a row says is not refused for being nobody's emotion but its own."""
-    return canonical_or_same(mapping.get(text, text))
 
 
 def _refuse_unused_names(
@@ -340,13 +293,6 @@ def _starts(body: Sequence[Sequence[str]], place: Mapping[str, int], source: Pat
     ]
 
 
-def _age(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _refuse_several_labels(header: Sequence[str], utterances: Sequence[Utterance], source: Path) -> None:
     """Scores of several labels at once are no shares of one choice, and need not sum to one."""
     if "labels" in (name.lower() for name in header):
@@ -367,28 +313,3 @@ def _unanswered(utterances: Sequence[Utterance], row_of: Mapping[int, int], root
         return ""
     more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
     return f"{len(files):,} of the manifest without a prediction: {', '.join(files[:SHOWN])}{more}."
-
-
-def _numbers(body: Sequence[Sequence[str]], places: Sequence[int], header: Sequence[str], source: Path) -> Floats:
-    try:
-        scores = np.array([[float(row[place]) for place in places] for row in body])
-    except ValueError as error:
-        names = ", ".join(header[place] for place in places)
-        raise CorpusError(f"a score of {source} (columns {names}) is not a number ({error})") from None
-    if not np.isfinite(scores).all():
-        raise CorpusError(f"a score of {source} is not finite; expected probabilities, or any numbers that rank labels")
-    return scores
-
-
-def _probabilities(scores: Floats, places: Sequence[int]) -> tuple[Floats, str]:
-    """Rows that sum to one, with the columns in the table's order (-1: never scored), and what was done to get them."""
-    note = ""
-    if (scores < 0).any():
-        scores = softmax(scores)
-        note = "Scores below zero are no probabilities: they were taken for logits (softmax)."
-    totals = scores.sum(axis=1, keepdims=True)
-    if (np.abs(totals - 1) > _SUM_TOLERANCE).any():
-        note = note or "Scores did not sum to one and were scaled to; calibration figures are of the scaled ones."
-    uniform = np.full(scores.shape, 1 / scores.shape[1])
-    normalised = np.where(totals > 0, scores / np.where(totals > 0, totals, 1.0), uniform)
-    return np.hstack([normalised, np.zeros((len(normalised), 1))])[:, list(places)], note

@@ -24,6 +24,7 @@ from intonate.evaluation.html import (
     limits,
     panel,
     percent,
+    shown,
     speakers_of,
 )
 from intonate.evaluation.palette import colour
@@ -303,12 +304,12 @@ def _figure_table(condition: Mapping[str, Any]) -> str:
     views = [("open", condition["open"])] + [("own classes", condition["restricted"])] * bool(condition["restricted"])
     rows = []
     for key, name in NAMES.items():
-        cells = [_figure_cell(view["overall"][key], plain=key in ("nll", "brier")) for _, view in views]
+        cells = [_figure_cell(view["overall"][key], key) for _, view in views]
         for _, view in views[:1]:
-            cells.append(percent(view["corpus_mean"][key]) if key in view["corpus_mean"] else "")
+            cells.append(shown(key, view["corpus_mean"][key]) if key in view["corpus_mean"] else "")
             for deviations in (view["over_folds"], view["over_seeds"]):
                 interval = deviations.get(key) if key in COUNTED else None
-                cells.append(f"{percent(interval['mean'])} ± {percent(interval['sd'])}" if interval else "")
+                cells.append(f"{shown(key, interval['mean'])} ± {shown(key, interval['sd'])}" if interval else "")
         rows.append([escape(name), *cells])
     head = ["figure", *(name for name, _ in views), "mean of corpora", "over folds", "over seeds"]
     return html_table(head, rows)
@@ -326,10 +327,8 @@ def _footer(scores: Mapping[str, Any]) -> str:
     return glossary(_GLOSSARY) + footer("predictions.csv", caution, times)
 
 
-def _figure_cell(figure: Mapping[str, Any], plain: bool = False) -> str:
-    if plain and None not in (figure["value"], figure["low"]):
-        return f"{figure['value']:.3f}<small>{figure['low']:.3f}–{figure['high']:.3f}</small>"
-    return f"{percent(figure['value'])}<small>{limits(figure)}</small>"
+def _figure_cell(figure: Mapping[str, Any], metric: str = "") -> str:
+    return f"{shown(metric, figure['value'])}<small>{limits(figure, metric)}</small>"
 
 
 def _label_cell(name: str) -> str:

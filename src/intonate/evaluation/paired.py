@@ -72,7 +72,7 @@ def compare(
         "clips": len(a),
         "metrics": {metric: _difference(a, b, metric, unit_index, unit_counts) for metric in metrics},
         "mcnemar": mcnemar(a, b),
-        "agreement": float(kappa(confusion_matrix(a.predicted, b.predicted, len(a.labels)))),
+        "agreement": number(float(kappa(confusion_matrix(a.predicted, b.predicted, len(a.labels))))),
         "groups": groups,
     }
 

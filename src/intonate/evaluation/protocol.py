@@ -91,7 +91,7 @@ def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str
         "overall": overall,
         "unit": unit,
         "corpus_mean": {
-            metric: float(np.mean([group[metric]["value"] for group in groups["corpus"].values()]))
+            metric: number(_mean([group[metric]["value"] for group in groups["corpus"].values()]))
             for metric in COUNTED
             if groups["corpus"]
         },
@@ -149,8 +149,13 @@ def _spread(table: PredictionTable, column: str) -> dict[str, Any]:
     deviations: dict[str, Any] = {"count": len(values)}
     for metric in COUNTED:
         values_of_parts = [measure(part, metric) for part in parts]
-        deviations[metric] = {"mean": float(np.mean(values_of_parts)), "sd": float(np.std(values_of_parts, ddof=1))}
+        deviations[metric] = {"mean": number(np.mean(values_of_parts)), "sd": number(np.std(values_of_parts, ddof=1))}
     return deviations
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """NaN where one is not defined."""
+    return float(np.mean([np.nan if value is None else value for value in values]))
 
 
 def _answer_figures(table: PredictionTable) -> dict[str, Any]:
@@ -175,7 +180,7 @@ def as_percent(figure: Mapping[str, float], unit: str = "") -> str:
     return f"{100 * figure['value']:.1f}{unit}{interval}"
 
 
-def number(value: float) -> float | None:
+def number(value: float | np.floating[Any]) -> float | None:
     """As JSON has it: None where a figure is not defined."""
     return None if np.isnan(value) else float(value)
 

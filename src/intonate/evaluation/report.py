@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import CorpusError, plural
-from intonate.evaluation.html import limits, percent, speakers_of
+from intonate.evaluation.html import limits, percent, shown, speakers_of
 from intonate.evaluation.page import condition_name, render
 from intonate.evaluation.protocol import GROUPS, scores
 from intonate.evaluation.table import PredictionTable, write
@@ -128,10 +128,10 @@ def to_text(results: Mapping[str, Any]) -> str:
         lines.append(f"  {'':<14}{unit:>6}  {'interval':<14}" + ("  own classes %, interval" if restricted else ""))
         for key, name in _HEADLINES.items():
             figure = view["overall"][key]
-            line = f"  {name:<14}{percent(figure['value']):>6}  {limits(figure):<14}"
+            line = f"  {name:<14}{shown(key, figure['value']):>6}  {limits(figure, key):<14}"
             if restricted:
                 restricted_figure = restricted["overall"][key]
-                line += f"  {percent(restricted_figure['value']):>5}  {limits(restricted_figure)}"
+                line += f"  {shown(key, restricted_figure['value']):>5}  {limits(restricted_figure, key)}"
             lines.append(line.rstrip())
         for deviations, name in ((view["over_folds"], "folds"), (view["over_seeds"], "seeds")):
             if deviations:

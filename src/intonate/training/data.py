@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from intonate.corpora.manifest import ALIASES
 from intonate.emotions import merge, merge_scores, merged_labels, target_of
 from intonate.errors import CorpusError, RecipeError, SplitError
 from intonate.features import encoded
@@ -115,9 +116,12 @@ def shares(examples: Examples, merge_name: str) -> NDArray[np.float32]:
     return label_shares
 
 
-def with_labels(utterances: Iterable[Utterance], merge_name: str) -> list[Utterance]:
+def with_labels(utterances: Sequence[Utterance], merge_name: str) -> list[Utterance]:
     """The utterances that the merge has a place for."""
     rows = [utterance for utterance in utterances if target_of(utterance, merge_name) is not None]
+    if not rows and not any(utterance.emotion for utterance in utterances):
+        names = ", ".join(("emotion", *ALIASES["emotion"]))
+        raise CorpusError(f"no utterance has an emotion; expected a column of them ({names}), or a recipe of ratings")
     if not rows:
         raise CorpusError(f"no utterance has a label of the merge {merge_name!r} ({', '.join(merge(merge_name))})")
     return rows

@@ -78,7 +78,8 @@ def evaluate(
     if scale and not spec.dimensions:
         raise ModelError(f"model {spec.name!r} gives no dimensions, whose --scale it could be; leave it out")
     check_folder(Path(report))
-    bar, root = data.bar(Console(stderr=True), "listening"), Path(manifest_path).parent
+    console = Console(stderr=True)
+    bar, root = data.bar(console, "listening"), Path(manifest_path).parent
     title, protocol = f"{spec.name} on {Path(manifest_path).name}", "as given in the manifest"
     if spec.multi_label:
         return report_of_several(model_file, manifest_path, Path(report), title, protocol, bar, whole)
@@ -92,6 +93,8 @@ def evaluate(
             )
         return ratings_page.write_report(Path(report), numbers, title, notes=notes_on(spec, rated, (), whole))
     utterances, notes = labelled_rows(spec, manifest_path, whole)
+    for note in notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
     pictures = {}
     if numbers is not None:
@@ -195,10 +198,12 @@ def labelled_rows(
         LabelError: none of the model's labels is an emotion that is known.
     """
     merge_name = merge_of(spec)
-    rows, repeated = _once(rows_of(spec, manifest_path))
+    rows, notes = read_rows(spec, manifest_path)
+    rows, repeated = _once(rows)
     omitted = [row for row in rows if target_of(row, merge_name) is None]
     utterances = data.with_labels(rows, merge_name)
-    notes = [f"{repeated:,} rows of the table repeat another, and count once."] if repeated else []
+    if repeated:
+        notes.append(f"{repeated:,} rows of the table repeat another, and count once.")
     return utterances, notes + notes_on(spec, utterances, omitted, whole)
 
 
@@ -207,15 +212,18 @@ def has_own_labels(spec: ModelSpec) -> bool:
     return spec.merge.startswith(OWN) and not set(spec.labels) <= set(EMOTIONS)
 
 
-def rows_of(spec: ModelSpec, manifest_path: str | os.PathLike[str]) -> list[Utterance]:
-    """All rows of a manifest as a model knows their labels, with their words where it reads.
+def read_rows(spec: ModelSpec, manifest_path: str | os.PathLike[str]) -> tuple[list[Utterance], list[str]]:
+    """All rows of a manifest as a model knows their labels, with their words where it reads; and notes on the table.
 
     Raises:
         CorpusError, LabelError: the manifest cannot be read.
     """
-    is_own = has_own_labels(spec)
-    rows = own.with_labels(own.read(manifest_path), spec.labels) if is_own else manifest.read(manifest_path)
-    return transcripts.fill(rows, manifest_path) if inputs.takes_text(spec) else rows
+    if has_own_labels(spec):
+        recordings = own.read(manifest_path)
+        rows, notes = own.with_labels(recordings, spec.labels), [f"{note}." for note in recordings.notes]
+    else:
+        rows, notes = manifest.read_with_notes(manifest_path)
+    return transcripts.fill(rows, manifest_path) if inputs.takes_text(spec) else rows, notes
 
 
 def _once(rows: Sequence[Utterance]) -> tuple[list[Utterance], int]:

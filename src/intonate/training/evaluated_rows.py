@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.decode import duration_s, load
+from intonate.corpora import manifest, own
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
@@ -68,5 +69,23 @@ def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence
 
 
 def trained_on(spec: ModelSpec, utterances: Sequence[Utterance]) -> set[str]:
-    """The speakers that a model may have been trained on, as far as they are known by name."""
-    return {row.speaker for row in utterances if row.corpus in spec.corpora} - {"", *spec.unseen_speakers}
+    """The speakers that a model may have been trained on, as far as they are known by name.
+
+    Somebody's own recordings are of the corpus `own` in a fine-tuned model, and of `table` where a manifest names none.
+    """
+    corpora = {_corpus(name) for name in spec.corpora}
+    unseen_speakers = {_speaker(name) for name in ("", *spec.unseen_speakers)}
+    return {
+        row.speaker
+        for row in utterances
+        if _corpus(row.corpus) in corpora and _speaker(row.speaker) not in unseen_speakers
+    }
+
+
+def _corpus(name: str) -> str:
+    return own.CORPUS if name == manifest.OWN else name
+
+
+def _speaker(name: str) -> str:
+    corpus, _, speaker = name.partition("/")
+    return f"{_corpus(corpus)}/{speaker}"

@@ -108,7 +108,7 @@ def finetune(
     target, start_s = _target(out), time.perf_counter()
     recordings = own.read(source, label, speaker, file)
     distinct = finetune_split.without_copies(recordings.utterances)
-    split = finetune_split.split(distinct.utterances, hold_out, seed)
+    split = finetune_split.split(distinct.utterances, hold_out, seed, recordings.parts)
     lines = [*recordings.notes, *distinct.notes, f"split: {split.protocol}"]
     base = read_model(path_of(BASE))
     labels = _labels(distinct.utterances, split)
@@ -139,7 +139,8 @@ def finetune(
     if refit:
         views = _views(base, examples, np.arange(len(distinct.utterances)), graph, tensors)
         head = _fit_head([view[choice.layer] for view in views], examples.targets, choice.strength)
-        unseen = tuple(name for name in spec.unseen_speakers if not name.startswith(f"{own.CORPUS}/"))
+        heard = {name for name in spec.unseen_speakers if name.startswith(f"{own.CORPUS}/")}
+        unseen = tuple(name for name in spec.unseen_speakers if not {name, f"{own.CORPUS}/{name}"} & heard)
         spec = replace(spec, unseen_speakers=unseen)
     save(new_head.with_head(graph, tensors[choice.layer], head.weights, head.bias), spec, target)
     facts = finetune_card.Facts(
@@ -290,6 +291,8 @@ def _spec(
     temperature, threshold = calibration.temperature_and_threshold(choice.logits, targets, coverage=0.9)
     trained_speakers = {utterances[row].speaker for row in split.train}
     unseen = {row.speaker for row in utterances if row.speaker} - trained_speakers
+    # A table may name speakers of the base's corpora: `own/ravdess/03` is `ravdess/03`.
+    trained_names = {name.removeprefix(f"{own.CORPUS}/") for name in trained_speakers}
     return replace(
         base,
         name=name,
@@ -301,7 +304,7 @@ def _spec(
         prior=(),
         corpora=tuple(sorted({*base.corpora, own.CORPUS})),
         languages=tuple(sorted({*base.languages, *(row.language for row in utterances if row.language)})),
-        unseen_speakers=tuple(sorted({*base.unseen_speakers, *unseen})),
+        unseen_speakers=tuple(sorted({*base.unseen_speakers, *unseen} - trained_names)),
         licence=finetune_card.LICENCE.format(base=base.licence),
         recipe_hash="",
         intonate_version=intonate.__version__,

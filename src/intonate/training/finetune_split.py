@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from intonate.corpora import copies, own
 from intonate.corpora.overlap import RANDOM, Split, first_few
+from intonate.corpora.own_folder import SPLIT_PARTS, TRAINING_PARTS
 from intonate.errors import CorpusError, SplitError, did_you_mean
 from intonate.schema import Utterance
 
@@ -18,7 +19,6 @@ from intonate.schema import Utterance
 TEST_SHARE = 0.25
 # What folders of a split are called that is tested; where there are none, the validation part is.
 TEST_PARTS = ("test", "testing", "eval", "evaluation")
-TRAINING_PARTS = ("train", "training")
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,19 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
     return DistinctRecordings([utterances[row] for row in sorted(kept_rows)], notes)
 
 
-def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -> Split:
-    """The test part: that of the folders, if there is one; else whole speakers, or a quarter of each label's clips.
+def split(
+    utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int, parts: Mapping[own.Clip, str] | None = None
+) -> Split:
+    """The test part: the table's or the folders', if there is one; else whole speakers, or a quarter of the clips.
 
     There is no validation part: what is chosen is chosen by cross-validation inside the training part.
 
     Args:
         utterances: without copies.
-        hold_out: speakers to test on, without `own/`; where it is empty, the folders `train` and `test` part the clips,
-            or a quarter of the speakers is drawn, or a quarter of the clips where they are not known.
+        hold_out: speakers to test on, without `own/`; where it is empty, a column or folders `train` and `test` part
+            the clips, or a quarter of the speakers is drawn, or a quarter of the clips where they are not known.
         seed: of the draw.
+        parts: what a column of the table says (`own.Recordings`).
 
     Raises:
         SplitError: a speaker to hold out is not there, or holding them out leaves nothing to train on.
@@ -89,8 +92,10 @@ def split(utterances: Sequence[Utterance], hold_out: Sequence[str], seed: int) -
                 f"--hold-out {unknown_speakers[0].partition('/')[2]}: no such speaker; "
                 f"{did_you_mean(hold_out[0], short_names)}"
             )
-    elif (is_test_folder := _is_in_test_folder(utterances)) is not None:
-        return _split_of_folders(speakers, is_test_folder)
+    elif parts and (is_test := _is_in_test_part([parts[own.clip_of(row)] for row in utterances])) is not None:
+        return _split_of_parts(speakers, is_test, "table")
+    elif (is_test := _is_in_test_folder(utterances)) is not None:
+        return _split_of_parts(speakers, is_test, "folders")
     elif len(names) >= 2 and "" not in speakers:
         test_speakers = _draw_test_speakers(utterances, speakers, names, rng)
     else:
@@ -121,20 +126,25 @@ def _is_in_test_folder(utterances: Sequence[Utterance]) -> NDArray[np.bool_] | N
     """Which recordings lie in the test part of folders `train`, `test`…; None where the folders part nothing."""
     folders = [PurePath(row.path).parts[:-1] for row in utterances]
     for names in zip(*folders, strict=False):  # level by level, as deep as all of them go
-        parts = np.array([name.lower() for name in names])
-        if set(parts.tolist()) <= own.SPLIT_PARTS and np.isin(parts, TRAINING_PARTS).any():
-            is_test = np.isin(parts, TEST_PARTS)
-            is_test = is_test if is_test.any() else ~np.isin(parts, TRAINING_PARTS)
-            return is_test if is_test.any() else None
+        parts = [name.lower() for name in names]
+        if set(parts) <= SPLIT_PARTS and not set(parts).isdisjoint(TRAINING_PARTS):
+            return _is_in_test_part(parts)
     return None
 
 
-def _split_of_folders(speakers: NDArray[np.str_], is_test: NDArray[np.bool_]) -> Split:
+def _is_in_test_part(parts: Sequence[str]) -> NDArray[np.bool_] | None:
+    is_test = np.isin(parts, TEST_PARTS)
+    is_test = is_test if is_test.any() else ~np.isin(parts, TRAINING_PARTS)
+    return is_test if is_test.any() and not is_test.all() else None
+
+
+def _split_of_parts(speakers: NDArray[np.str_], is_test: NDArray[np.bool_], owner: str) -> Split:
     shared = sorted(set(speakers[is_test].tolist()) & set(speakers[~is_test].tolist()))
+    whose = f"the {owner}'" + "s" * (not owner.endswith("s"))
     if not shared and "" not in speakers:
-        return _split_of("speaker-disjoint", is_test, "speaker-disjoint: the folders' own test part, of other speakers")
+        return _split_of("speaker-disjoint", is_test, f"speaker-disjoint: {whose} own test part, of other speakers")
     reason = "who speaks is not known" if "" in speakers else f"{len(shared)} speakers are in both"
-    return _split_of(RANDOM, is_test, f"{RANDOM}: the folders' own test part; {reason}, so the figures may be for "
+    return _split_of(RANDOM, is_test, f"{RANDOM}: {whose} own test part; {reason}, so the figures may be for "
                  "voices that it knows")  # fmt: skip
 
 

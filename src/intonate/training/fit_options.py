@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 # A rate that stays, clips as they come, the cross-entropy alone, and the weights of the last step.
 PLAIN: Mapping[str, Any] = {
@@ -45,7 +45,7 @@ class Training(RecipePart):
     steps: int = Field(
         default=0, ge=0, description="about as many optimiser steps in all, in whole epochs; 0: as `epochs` says"
     )
-    batch_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=32, ge=2, description="batch normalisation measures nothing on one clip")
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
     learning_rate: float = Field(default=2e-3, gt=0)
     encoder_learning_rate: float = Field(
@@ -106,7 +106,14 @@ class Training(RecipePart):
     )
     begin_with: str = Field(default="", description="a run whose weights it begins with; see intonate.training.begin")
     keep_weights: bool = Field(default=False, description="leave weights.safetensors for another recipe to begin with")
-    seeds: list[int] = Field(default=[0])
+    seeds: list[int] = Field(default=[0], min_length=1, description="each one is a training of its own")
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("one seed stands there twice, and would be trained twice; name each once")
+        return seeds
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from intonate import corpora
 from intonate.corpora import manifest, sets, transcripts
@@ -28,7 +29,9 @@ def read(recipe: Recipe) -> list[Utterance]:
     if bool(recipe.data.manifest) == bool(recipe.data.corpora):
         raise RecipeError("data needs either corpora (name: folder) or a manifest, and not both")
     if recipe.data.manifest:
-        rows = manifest.read(recipe.data.manifest)
+        rows, notes = manifest.read_with_notes(recipe.data.manifest)
+        for note in notes:
+            console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
         return transcripts.fill(rows, recipe.data.manifest) if recipe.reads() else rows
     if recipe.data.set:
         # What a set draws at random is part of the set, and not of a seed of the training.
