@@ -215,6 +215,9 @@ def test_integers_of_16_bits_in_wider_ones_are_heard_and_told() -> None:
     np.testing.assert_array_equal(load((samples.astype(np.int32), 16_000)), load((samples, 16_000)))
     quiet = np.round(tone() * 2**20).astype(np.int32)  # -66 dBFS
     np.testing.assert_allclose(load((quiet, 16_000)), quiet / 2**31, atol=1e-9)
+    dither = 256 * np.random.default_rng(0).integers(-3, 4, 16_000, np.int32)  # of 24 bits
+    assert np.abs(load((dither, 16_000))).max() < 1e-6
+    assert np.abs(load(encoded(dither, subtype="PCM_32"))).max() < 1e-6
     for kind in ("WAV", "AIFF"):
         warnings: list[str] = []
         file = encoded(samples.astype(np.int32), kind=kind, subtype="PCM_32")

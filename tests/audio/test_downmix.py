@@ -147,6 +147,16 @@ def as_kind(data: bytes, name: str, *arguments: str) -> bytes:
     return convert(source, name, *arguments)
 
 
+def test_a_soft_voice_before_a_microphone_of_its_own_is_kept(speech: np.ndarray) -> None:
+    """Each voice reaches the other's microphone a little later; the louder one's copy is not all that is there."""
+    late, pause = round(0.003 * RATE_HZ), np.zeros_like(speech)
+    first, second = np.concatenate([speech, pause]), 0.25 * np.concatenate([pause, speech])
+    heard, warnings = mixed(first + 0.1 * np.roll(second, late), 0.1 * np.roll(first, late) + second)
+    power = np.square(heard[len(speech) + late :]).mean() / np.square(second).mean() / 2
+    assert power > 0.2  # half of each channel is a quarter
+    assert any("different sounds" in warning for warning in warnings)
+
+
 @pytest.mark.parametrize("suffix", ["wav", "aac", "ts"])
 def test_channels_that_join_later_are_mixed_as_they_are(speech: np.ndarray, suffix: str) -> None:
     mono, stereo = written(speech), written(speech, -speech)

@@ -7,7 +7,6 @@ import pytest
 import tiny
 
 from intonate.audio.decode import load
-from intonate.audio.neural import Hearing, Neural
 from intonate.audio.resample import resample
 from intonate.audio.voice import has_voice, level_dbfs, recording_detector, unvoiced_label, voice_frames
 
@@ -130,12 +129,20 @@ def test_windows_of_a_recording_in_memory_have_what_was_found_in_it():
     assert (told == voice_frames(waveform, 16_000)).all()
 
 
-def test_what_does_not_move_is_no_voice_whatever_the_network_says(monkeypatch):
-    """It begins ahead of a word, and may take the hum there for one."""
-    hum = (0.1 * np.sin(2 * np.pi * 100 * np.arange(2 * RATE) / RATE)).astype(np.float32)
-    monkeypatch.setattr(Hearing, "speech_after", lambda self, start: [(start + RATE, start + RATE + RATE // 4)])
-    assert not Neural(RATE)(hum, RATE // 2).any()
-    assert Neural(RATE)(np.concatenate([hum[:RATE], tiny.speech(1.0)]), RATE // 2).any()
+@pytest.mark.corpora
+@pytest.mark.parametrize(("snr_db", "least_share"), [(0, 0.75), (-6, 0.6)])
+def test_a_voice_in_noise_that_nearly_covers_it(snr_db, least_share):
+    """It moves by less than the noise does by itself."""
+    paths = sorted((SHARED / "corpora/emodb/wav").glob("*"))[::60]
+    if not paths:
+        pytest.skip("emodb is not in ../shared/corpora")
+    generator, shares = np.random.default_rng(0), []
+    for path in paths:
+        voice = load(path)
+        noise = generator.normal(0, 1, len(voice)).astype(np.float32)
+        noise *= np.sqrt(np.square(voice).mean() / 10 ** (snr_db / 10))
+        shares.append(voice_frames(0.3 * (voice + noise), RATE).mean())
+    assert np.mean(shares) > least_share
 
 
 def test_a_word_alone():

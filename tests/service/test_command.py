@@ -54,6 +54,7 @@ def test_names_and_pages_are_compared_as_clients_send_them():
     origins = {
         "https://App.Example/": "https://app.example",
         "https://app.example:443": "https://app.example",
+        "app://.": "app://.",
         "http://app.example:443": "http://app.example:443",
         "http://[::1]:8000": "http://[::1]:8000",
         "capacitor://localhost": "capacitor://localhost",

@@ -233,6 +233,15 @@ def test_batches_that_add_up_are_one_step(toy_corpus, tmp_path):
         np.testing.assert_allclose(values, learnt[1][name], atol=2e-5, err_msg=name)
 
 
+def test_batches_of_one_are_for_networks_without_batch_normalisation(toy_corpus, tmp_path):
+    training = {"epochs": 1, "batch_size": 1}
+    frames = {"front_end": "mfcc", "params": {"coefficients": 8}}
+    gru = {"inputs": {"frames": frames}, "model": {"name": "recurrent", "params": {"width": 4}}}
+    train(toy.recipe(tmp_path / "gru.yaml", toy_corpus, name="gru", training=training, **gru), runs=tmp_path / "runs")
+    with pytest.raises(RecipeError, match=r"training\.batch_size: .*batch normalisation.* expected 2 or more"):
+        train(toy.recipe(tmp_path / "toy.yaml", toy_corpus, training=training), runs=tmp_path / "runs")
+
+
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (14, 5)])
 def test_steps_are_made_in_whole_epochs(steps, epochs, toy_corpus, tmp_path):
     """24 clips train, in batches of 8: three steps an epoch."""

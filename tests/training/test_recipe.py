@@ -51,7 +51,7 @@ def test_the_defaults_are_filled_in(path):
         ("inputs.mel.normalise.pror=3", ("'inputs.mel.normalise.pror'", "did you mean 'prior'")),
         ("card.license=MIT", ("'card.license'", "did you mean 'licence'")),
         ("training.epochs=0", ("training.epochs", "greater than or equal to 1", "0")),
-        ("training.batch_size=1", ("training.batch_size", "greater than or equal to 2", "1")),
+        ("training.batch_size=0", ("training.batch_size", "greater than or equal to 1", "0")),
         ("training.seeds=[]", ("training.seeds", "at least 1 item", "[]")),
         ("training.seeds=[0,0]", ("training.seeds", "one seed stands there twice", "[0, 0]")),
         ("training.epochs=many", ("training.epochs", "'many'")),

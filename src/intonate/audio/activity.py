@@ -30,6 +30,8 @@ BEFORE_S, AFTER_S = 0.05, 0.2
 LEAST_SPEECH_S = 0.1
 # What moves by less than this, or is softer, holds no speech; 16 bits carry speech of -77 dBFS well.
 MOVING_DB, SOFTEST_DBFS = 3.0, -85.0
+# Frames of hum differ by less than this.
+HUM_DB = 1.0
 
 
 def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
@@ -49,11 +51,20 @@ def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
 def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
     """Whether there may be speech, per 10 ms: a cheap look that misses none, and spares a better detector the rest.
 
-    Steady hum and digital silence do not move. A waveform too short to know its background moves, if it is not silent.
+    Digital silence does not move, nor does what is steady for long. A waveform too short to know its background moves,
+    if it is not silent. The zeros behind the end count as background here: a word that noise nearly covers stands out
+    from the frames before it by less than `MOVING_DB`, and is to be heard all the same.
     """
     if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
         return np.asarray(_db(frame_power(waveform, sample_rate_hz)) > SOFTEST_DBFS)
-    return _frames_above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS)
+    return _frames_above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS, whole_only=False)
+
+
+def hum_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+    """Whether the level stays where it is, per 10 ms, as of mains hum: noise goes up and down by more, speech too."""
+    if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
+        return np.zeros(len(frame_power(waveform, sample_rate_hz)), np.bool_)
+    return ~_frames_above_floor(waveform, sample_rate_hz, HUM_DB, SOFTEST_DBFS)
 
 
 def _frames_above_floor(
@@ -61,14 +72,16 @@ def _frames_above_floor(
     sample_rate_hz: int,
     above_floor_db: float = ABOVE_FLOOR_DB,
     quietest_dbfs: float = QUIETEST_DBFS,
+    whole_only: bool = True,
 ) -> NDArray[np.bool_]:
+    """With `whole_only`, frames that reach beyond the end, and have zeros in them, are no background."""
     if not len(waveform):
         return np.zeros(0, np.bool_)
     level_db = _db(frame_power(waveform, sample_rate_hz))
     emphasised_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
-    # Frames that reach beyond the end have zeros in them, and are no background.
     whole_frames = 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS
-    background_db = np.where(np.arange(len(level_db)) < max(1, whole_frames), emphasised_db, np.inf)
+    is_background = (np.arange(len(level_db)) < max(1, whole_frames)) | (not whole_only)
+    background_db = np.where(is_background, emphasised_db, np.inf)
     floor_db = _running_minimum(background_db, round(FLOOR_WITHIN_S / HOP_S))
     is_above = (emphasised_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
     shortest_frames = round(SHORTEST_S / HOP_S)

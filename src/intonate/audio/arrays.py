@@ -80,7 +80,7 @@ def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:
         if kind.kind == "i" and kind.itemsize <= 4:
             bits = 8 * kind.itemsize
             highest = int(samples.max(initial=0))
-            if bits == 32 and is_narrow(int(samples.min(initial=0)), highest):
+            if bits == 32 and is_narrow(int(samples.min(initial=0)), highest, not (samples % 256).any()):
                 bits = 16
                 warnings.append(narrow_warning(name, highest))
             return (samples / np.float64(2 ** (bits - 1))).astype(np.float32)

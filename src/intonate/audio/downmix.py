@@ -31,6 +31,9 @@ BAND_HZ = (300.0, 3_400.0)
 PHASE_S = 1.0
 # Two microphones hear one voice so far apart at most, seconds.
 LATE_S = 0.05
+# Of that voice the microphones are as loud as ever beside each other, but for so much, in each second that is no pause:
+# shares of the power.
+NEARER, LOUD = 16.0, 0.01
 # What leaks into a channel is more like its source than so.
 SOFT_SAME = 0.1
 # A channel is left out as noise only beside one on which somebody speaks for this share of a piece.
@@ -131,7 +134,7 @@ class Downmix:
         spectra, size = [], round(PHASE_S * self._rate_hz)
         for start in range(0, len(piece), size):
             second = piece[start : start + size]
-            spectrum = np.fft.rfft(second * np.hanning(len(second))[:, None], axis=0)
+            spectrum = np.fft.rfft(second * np.hanning(len(second)).astype(np.float32)[:, None], axis=0)
             low, high = (round(hz * len(second) / self._rate_hz) for hz in BAND_HZ)
             spectrum[:low] = spectrum[high:] = 0
             spectra.append(spectrum)
@@ -150,7 +153,12 @@ class Downmix:
                     common += np.roll(shifted, reach)[: len(common)]
             shift = int(np.abs(common).argmax()) - reach
             if shift and abs(common[shift + reach]) > SAME_CORRELATION * highest[channel]:
-                late.append(channel)
+                power = np.diagonal(products, axis1=1, axis2=2)[:, [0, channel]]
+                is_loud = (power > LOUD * power.max(axis=0)).any(axis=1)
+                # Who speaks into one of them alone is louder there by far; one voice is not, now here and now there.
+                ratios = power[is_loud, 0] / np.maximum(power[is_loud, 1], 1e-30)
+                if ratios.max() < NEARER * ratios.min():
+                    late.append(channel)
         return late
 
     def _in_phase(

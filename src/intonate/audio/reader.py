@@ -63,9 +63,12 @@ def check_rate(rate_hz: Any, name: str) -> int:
     )
 
 
-def is_narrow(lowest: int, highest: int) -> bool:
-    """Whether integers of 32 bits from `lowest` to `highest` are most likely of 16 bits: they would be silence."""
-    return 1 < highest < 2**15 and lowest >= -(2**15)
+def is_narrow(lowest: int, highest: int, is_of_24_bits: bool) -> bool:
+    """Whether integers of 32 bits from `lowest` to `highest` are most likely of 16 bits: they would be silence.
+
+    Those of 24 bits, all of them multiples of 256, are silence: a track that is muted, with its dither.
+    """
+    return 1 < highest < 2**15 and lowest >= -(2**15) and not is_of_24_bits
 
 
 def narrow_warning(name: str, highest: int) -> str:

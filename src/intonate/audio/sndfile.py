@@ -207,12 +207,14 @@ def _decoded_blocks(
 def _narrow_highest(source: _ReopenableFile) -> int:
     """The highest of integers of 32 bits that are most likely of 16 bits; 0 where a sample shows that they are not."""
     lowest = highest = 0
+    is_of_24_bits = True
     for block in _decoded_blocks(source, 0, True, _DecodingCounts()):
         lowest, highest = min(lowest, round(block.min() * 2.0**31)), max(highest, round(block.max() * 2.0**31))
+        is_of_24_bits = is_of_24_bits and not (block * 2.0**31 % 256).any()
         if lowest < -(2**15) or highest >= 2**15:
             break
     source.reopen(0)
-    return highest if is_narrow(lowest, highest) else 0
+    return highest if is_narrow(lowest, highest, is_of_24_bits) else 0
 
 
 def _read_chunk(file: soundfile.SoundFile, size: int) -> tuple[Block, bool]:

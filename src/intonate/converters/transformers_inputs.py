@@ -119,14 +119,15 @@ def sound_of(extractor: Extractor, name: str) -> Sound:
             f"{name} brings code of its own (auto_map in preprocessor_config.json), and code of others is never run "
             "here; give a checkpoint whose feature extractor is part of transformers"
         )
-    for key in sorted(NUMBERS & set(extractor)):
+    kind = extractor["feature_extractor_type"]
+    # The waveform's has settings of others, and null in them.
+    for key in sorted(({"sampling_rate"} if kind == WAVEFORM else NUMBERS) & set(extractor)):
         value = extractor[key]
         if not isinstance(value, int | float) or isinstance(value, bool) or (value <= 0 and key != "mean"):
             raise ModelError(
                 f"{name} has {value!r} as {key} in its preprocessor_config.json, where a number above zero is "
                 "expected; write it there, or fetch the checkpoint again"
             )
-    kind = extractor["feature_extractor_type"]
     if kind not in KINDS or (kind == WAVEFORM and extractor.get("feature_size", 1) != 1):
         raise ModelError(
             f"{name} hears through {kind}, which intonate cannot compute yet; give one that takes the waveform "

@@ -27,7 +27,7 @@ TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 # What a Host header (RFC 9110, 7.2) and an Origin header (RFC 6454, 6.2) may be, in lower case and without a port.
 NAME = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
-ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{NAME}(?::\d+)?")
+ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://(?:{NAME}(?::\d+)?|\.)")  # the last is Electron's: app://.
 USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 

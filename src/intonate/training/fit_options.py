@@ -45,7 +45,7 @@ class Training(RecipePart):
     steps: int = Field(
         default=0, ge=0, description="about as many optimiser steps in all, in whole epochs; 0: as `epochs` says"
     )
-    batch_size: int = Field(default=32, ge=2, description="batch normalisation measures nothing on one clip")
+    batch_size: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one step")
     learning_rate: float = Field(default=2e-3, gt=0)
     encoder_learning_rate: float = Field(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, LambdaCallback, ModelCheckpoint
 from lightning.pytorch.callbacks.callback import Callback
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from intonate import models
 from intonate.corpora.splits import Split
@@ -71,12 +72,22 @@ def tokenizer_of(recipe: Recipe, texts: Sequence[str] = ()) -> Any:
 
 
 def build(recipe: Recipe, examples: Examples) -> Network:
-    """The network of a recipe as it begins: untrained, or with the weights of another run (`training.begin_with`)."""
+    """The network of a recipe as it begins: untrained, or with the weights of another run (`training.begin_with`).
+
+    Raises:
+        RecipeError: it cannot learn from one clip at a time, and is asked to.
+    """
     columns: dict[str, Any] = {name: clip.shape[-1] for name, clip in examples.clips[0].items() if clip.ndim == 2}
     columns |= {name: len(clip) for name, clip in examples.clips[0].items() if clip.ndim == 1}
     columns |= {name: clip.shape[1:] for name, clip in examples.clips[0].items() if clip.ndim == 4}
     fresh = partial(models.get(recipe.model.name), columns=columns, **recipe.model.params)
     network: Network = fresh(classes=len(examples.outputs))
+    has_batch_norm = any(isinstance(part, _BatchNorm) for part in network.modules())
+    if recipe.training.batch_size == 1 and has_batch_norm:
+        raise RecipeError(
+            f"training.batch_size: {recipe.model.name} normalises by what a batch has in common (batch normalisation), "
+            "and one clip has nothing; expected 2 or more"
+        )
     if recipe.training.begin_with:
         folder = begin.check(recipe.training.begin_with)
         begin.take_weights(network, examples.outputs, lambda classes: fresh(classes=classes), folder)
