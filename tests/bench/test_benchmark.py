@@ -271,7 +271,27 @@ def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
         ),
         (
             COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "only": ["toi"]}}},
-            "did you mean 'toy'",
+            "systems.x.only: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "folds": {"toi": [1]}}}},
+            "systems.x.folds: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "published": {"": "1", "toi": "3"}}}},
+            "systems.x.published: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "folds": {"toy": [4, 5]}}}},
+            r"systems.x.folds.toy: there is no fold 5 of speakers-4 \(1 to 4\)",
+        ),
+        (
+            COMPARED | {"corpora": {"toy": TOY | {"folds": [0]}}},
+            r"corpora.toy.folds: there is no fold 0 of speakers-4 \(1 to 4\)",
+        ),
+        (
+            COMPARED | {"corpora": {"toy": TOY | {"disjoint": "ravdes-6"}}},
+            "corpora.toy: split 'ravdes-6' is not known; did you mean 'ravdess-6'",
         ),
         (
             COMPARED | {"corpora": {"toy": {"labels": "4", "disjont": "speakers-4"}}},
