@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+import typer
 
 RATE_HZ = 16_000
 RUN = [sys.executable, "-c", "from intonate.cli import main; main()"]
@@ -206,6 +207,22 @@ def test_wrong_usage(predict, args):
     status, _, err = predict(*args)
     assert status == 2
     assert "Usage: intonate predict" in err
+
+
+def test_nan_is_no_number_to_any_option(intonate):
+    from intonate.cli import app
+
+    options = [
+        (name, ["x" for argument in command.params if argument.param_type_name == "argument"], option.opts[0])
+        for name, command in typer.main.get_command(app).commands.items()
+        for option in command.params
+        if option.type.name.startswith("float")
+    ]
+    assert {option for _, _, option in options} >= {"--hours", "--grace", "--start"}
+    for name, arguments, option in options:
+        status, _, err = intonate(name, *arguments, option, "nan")
+        assert status == 2
+        assert f"Invalid value for '{option}': nan is not a number" in err
 
 
 def test_output_goes_to_a_file(predict, tmp_path):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from intonate.cli_workshop import SERVE, TRAIN, USE, Device, convert_checkpoints, use_device, workshop
-from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand
+from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand, not_nan
 
 _TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_TYPER_OPTIONS)
@@ -166,12 +166,14 @@ def serve(
     ] = None,
     transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
     max_upload_mib: Annotated[int, typer.Option(min=1, help="Largest upload.")] = 64,
-    max_audio_s: Annotated[float, typer.Option(min=1, help="Longest upload, decoded.")] = 3600,
+    max_audio_s: Annotated[float, typer.Option(min=1, help="Longest upload, decoded.", callback=not_nan)] = 3600,
     max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
     max_connections: Annotated[int, typer.Option(min=1, help="Live connections at once.")] = 100,
-    max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.")] = 14_400,
+    max_session_s: Annotated[float, typer.Option(min=1, help="Longest live session.", callback=not_nan)] = 14_400,
     device: Device = None,
-    grace: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="To answer what is under way at a stop.")] = 5,
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="To answer what is under way at a stop.", callback=not_nan)
+    ] = 5,
     workers: Annotated[
         int, typer.Option(min=1, max=256, metavar="N", help="Processes that share the port, with these limits each.")
     ] = 1,

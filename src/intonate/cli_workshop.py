@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from intonate.terminal.commands import not_nan
+
 
 class ExplanationFormat(StrEnum):
     """How an explanation can be written."""
@@ -96,7 +98,7 @@ def finetune(
 def benchmark(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A YAML file, or a name of those below.")],
     only: Annotated[list[str] | None, typer.Option(metavar="SYSTEM", help="This system; may be repeated.")] = None,
-    hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.")] = float("inf"),
+    hours: Annotated[float, typer.Option(min=0, help="Begin no fit after this long.", callback=not_nan)] = float("inf"),
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the corpora lie in.")] = None,
 ) -> None:
     """Train and compare many systems, and write the tables."""
@@ -298,8 +300,8 @@ def explain(
     ] = ExplanationFormat.text,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here.")] = None,
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="Explain this one, and not the likeliest.")] = None,
-    start: Annotated[float, typer.Option(min=0, metavar="S", help="Only from here on, seconds.")] = 0.0,
-    end: Annotated[float | None, typer.Option(min=0, metavar="S", help="Only up to here, seconds.")] = None,
+    start: Annotated[float, typer.Option(min=0, metavar="S", help="From here on, seconds.", callback=not_nan)] = 0.0,
+    end: Annotated[float | None, typer.Option(min=0, metavar="S", help="To here, seconds.", callback=not_nan)] = None,
     text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
 ) -> None:
     """Say which moments, bands and changes move an answer."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from intonate.audio.resample import resample
 from intonate.augment import channels
 from intonate.augment.waveform import TRANSFORMS, apply, check, draw
 from intonate.errors import RecipeError
@@ -33,6 +34,15 @@ def test_each_changes_the_clip_the_same_way_twice(name, voice):
 def test_codecs_keep_the_voice_in_its_place(kind, compression, voice):
     coded = channels.codec(voice, RATE_HZ, kind, compression)
     assert np.corrcoef(coded, voice)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("rate_hz", [7_000, 11_025, 24_414, 44_100, 96_000])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_codecs_take_rates_that_they_do_not_know(kind, rate_hz, voice):
+    clip = resample(voice, RATE_HZ, rate_hz)
+    coded = apply(clip, rate_hz, draw([{"transform": "codec", "kind": kind}], np.random.default_rng(0)))
+    assert len(coded) == len(clip)
+    assert np.corrcoef(coded, clip)[0, 1] > 0.9
 
 
 def test_strengths_are_those_that_were_asked_for(voice):

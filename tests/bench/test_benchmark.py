@@ -14,7 +14,7 @@ from intonate.bench import benchmark as bench
 from intonate.bench import speed, suite
 from intonate.bench.comparison_rows import HEARD
 from intonate.emotions import merged_labels
-from intonate.errors import RecipeError
+from intonate.errors import CorpusError, RecipeError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
 from intonate.training import fit, recipe
@@ -176,6 +176,72 @@ def test_a_system_with_our_habits_is_a_row_more(tmp_path):
     }
 
 
+def test_systems_of_one_name_are_told_apart_by_their_suites(place, tmp_path):
+    place(COMPARED, hours=0)
+    shutil.copy(tmp_path / "toy.yaml", tmp_path / "twin.yaml")
+    options = {"data_root": tmp_path / "data", "runs": tmp_path / "runs", "out": tmp_path / "out", "hours": 0}
+    page, _ = bench.benchmark(tmp_path / "twin.yaml", **options)
+    text = page.read_text(encoding="utf-8")
+    for system in ("forest", "stump", "both", "HuBERT"):
+        for name in (system, f"{system}, suite twin"):
+            assert text.count(f"\n| {name} | ") == 2, name
+    place(COMPARED, hours=0)
+
+
+def test_shipped_suites_stand_in_one_page(tmp_path):
+    """As in a clone, without the corpora: what was measured stays, and no suite stands in the way of another."""
+    kept = ROOT / "benchmarks/results/suites"
+    for file in kept.glob("*.json"):
+        (tmp_path / "results/suites").mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, tmp_path / "results/suites")
+    paths = sorted((ROOT / "recipes/suites").glob("*.yaml"))
+    for path in paths:
+        _, failed = bench.benchmark(path, hours=0, data_root=tmp_path, runs=tmp_path / "runs", out=tmp_path)
+        assert not failed
+    page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    for path in paths:
+        assert f"`intonate benchmark {path.stem} --only" in page
+        measured = [
+            [row["uar"] for row in json.loads(file.read_text(encoding="utf-8"))["rows"] if row["uar"] and row["recipe"]]
+            for folder in (kept, tmp_path / "results/suites")
+            if (file := folder / f"{path.stem}.json").exists()
+        ]
+        assert measured[0] == measured[-1]
+
+
+def test_rows_that_cannot_be_told_apart_are_refused_before_training(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "train", lambda *arguments: pytest.fail("trained"))
+    systems = COMPARED["systems"] | {"stump": COMPARED["systems"]["stump"] | {"title": "forest"}}
+    with pytest.raises(
+        RecipeError, match=r"systems.forest on corpora.toy and systems.stump on corpora.toy are both called 'forest'"
+    ):
+        place(COMPARED | {"systems": systems})
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_that_cannot_be_written_keep_nothing(place, tmp_path):
+    with pytest.raises(CorpusError, match="there is nothing to compare"):
+        place({"title": "nothing", "corpora": {"toy": {"labels": "4"}}, "systems": COMPARED["systems"]})
+    assert not list((tmp_path / "out").rglob("*.json"))
+
+
+def test_a_figure_that_was_published_of_another_corpus_is_not_this_ones(place):
+    corpora = COMPARED["corpora"] | {"other": TOY | {"title": "Other"}}
+    systems = {"forest": COMPARED["systems"]["forest"] | {"published": {"other": "WA 99"}}}
+    rows, page = place(COMPARED | {"corpora": corpora, "systems": systems}, hours=0)
+    assert [(row["published"], row["unpublished"]) for row in rows] == [
+        *[("", "no figure was published for this corpus")] * 2,
+        ("WA 99", ""),
+    ]
+    assert "no figure was published for this corpus" in page
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
+    with pytest.raises(CorpusError, match=r"there is no folder .*nowhere; name the one .* by --data"):
+        bench.benchmark("smoke", hours=0, data_root=tmp_path / "nowhere", runs=tmp_path, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_corpus_that_is_not_there_is_a_row_with_its_reason(place):
     absent = {"corpus": "ravdess_song", "labels": "4", "disjoint": "speakers-4", "title": "Song"}
     corpora = COMPARED["corpora"] | {"song": absent}
@@ -271,7 +337,27 @@ def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
         ),
         (
             COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "only": ["toi"]}}},
-            "did you mean 'toy'",
+            "systems.x.only: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "folds": {"toi": [1]}}}},
+            "systems.x.folds: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "published": {"": "1", "toi": "3"}}}},
+            "systems.x.published: 'toi' is no key of corpora; did you mean 'toy'",
+        ),
+        (
+            COMPARED | {"systems": {"x": {"title": "x", "recipe": "forest.yaml", "folds": {"toy": [4, 5]}}}},
+            r"systems.x.folds.toy: there is no fold 5 of speakers-4 \(1 to 4\)",
+        ),
+        (
+            COMPARED | {"corpora": {"toy": TOY | {"folds": [0]}}},
+            r"corpora.toy.folds: there is no fold 0 of speakers-4 \(1 to 4\)",
+        ),
+        (
+            COMPARED | {"corpora": {"toy": TOY | {"disjoint": "ravdes-6"}}},
+            "corpora.toy: split 'ravdes-6' is not known; did you mean 'ravdess-6'",
         ),
         (
             COMPARED | {"corpora": {"toy": {"labels": "4", "disjont": "speakers-4"}}},

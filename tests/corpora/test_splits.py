@@ -99,6 +99,18 @@ def test_banglaser_folds_are_even_in_gender():
         assert len(set(fold) & {"11", "12", "13", "16", "18", "20", "29"}) <= 2
 
 
+@pytest.mark.parametrize("name", ["ravdess-6", "ravdess-6+others", "speakers-4", "random-80-20", "pooled"])
+def test_a_name_tells_how_many_folds_it_has(name):
+    everybody = clips(people("ravdess-6"), corpus="ravdess")
+    assert splits.fold_count(name) == len(splits.folds(name, everybody))
+
+
+def test_the_corpora_tell_how_many_are_left_out():
+    assert splits.fold_count("corpora") is None
+    with pytest.raises(SplitError, match="did you mean 'speakers-K'"):
+        splits.fold_count("speakers-0")
+
+
 def test_only_the_speakers_that_are_there():
     utterances = clips(["EB0", "IC0", "MK0", "SM0", "TP0", "WR0"], corpus="nemo")
     pairs = splits.folds("nemo-3", utterances)

@@ -18,8 +18,11 @@ Waveform = NDArray[np.float32]
 
 # Where `equalise` sets its gains, Hz: between them it goes straight, in dB over frequency.
 BANDS_HZ = (0.0, 150.0, 400.0, 1000.0, 2500.0, 5000.0, 8000.0)
-# Formats and subtypes of libsndfile that speech is sent in.
-CODECS = {0: ("OGG", "OPUS"), 1: ("MP3", "MPEG_LAYER_III")}
+# Formats and subtypes of libsndfile that speech is sent in, and the rates that they know, Hz.
+CODECS = {
+    0: ("OGG", "OPUS", (8000, 12000, 16000, 24000, 48000)),
+    1: ("MP3", "MPEG_LAYER_III", (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)),
+}
 
 
 def equalise(waveform: Waveform, sample_rate_hz: int, db: float, tilt_db: float, seed: int = 0) -> Waveform:
@@ -40,14 +43,19 @@ def equalise(waveform: Waveform, sample_rate_hz: int, db: float, tilt_db: float,
 
 
 def codec(waveform: Waveform, sample_rate_hz: int, kind: int, compression: float) -> Waveform:
-    """Coded and decoded again: `kind` 0 for Opus, 1 for MP3; `compression` from 0 to 1, at 0.97 Opus has 12 kbit/s."""
-    file_format, subtype = CODECS[int(kind)]
-    loudest = max(1.0, float(np.abs(waveform).max()))
+    """Coded and decoded again: `kind` 0 for Opus, 1 for MP3; `compression` from 0 to 1, at 0.97 Opus has 12 kbit/s.
+
+    At a rate that the codec does not know, it is coded at the next higher one, 48 kHz at most.
+    """
+    file_format, subtype, rates_hz = CODECS[int(kind)]
+    coded_hz = next((rate_hz for rate_hz in rates_hz if rate_hz >= sample_rate_hz), rates_hz[-1])
+    sound = resample(waveform, sample_rate_hz, coded_hz)
+    loudest = max(1.0, float(np.abs(sound).max()))
     coded = io.BytesIO()
-    sf.write(coded, waveform / loudest, sample_rate_hz, subtype, format=file_format, compression_level=compression)
+    sf.write(coded, sound / loudest, coded_hz, subtype, format=file_format, compression_level=compression)
     coded.seek(0)
     decoded, rate_hz = sf.read(coded, dtype="float32")
-    decoded = decoded if rate_hz == sample_rate_hz else resample(decoded, rate_hz, sample_rate_hz)
+    decoded = resample(decoded, rate_hz, sample_rate_hz)
     return np.pad(decoded[: len(waveform)], (0, max(0, len(waveform) - len(decoded)))) * np.float32(loudest)
 
 

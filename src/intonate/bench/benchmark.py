@@ -32,7 +32,7 @@ from intonate.bench.comparison_rows import CLEAN, HEARD, THE_OTHERS, Figure, Row
 from intonate.bench.kept import kept_rows, write
 from intonate.bench.suite import Corpus, Suite, System
 from intonate.corpora import copies, splits
-from intonate.errors import IntonateError, RecipeError, did_you_mean
+from intonate.errors import CorpusError, IntonateError, RecipeError, did_you_mean
 from intonate.evaluation import table
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, PredictionTable
@@ -103,12 +103,16 @@ def benchmark(
 
     Raises:
         RecipeError: the suite is not known or not valid, or `only` names no system of it.
+        CorpusError: there is no such folder of corpora.
     """
     suite, path = suites.load(name)
     for key in only:
         if key not in suite.systems:
             raise RecipeError(f"suite {path.stem} has no system {key!r}; {did_you_mean(key, suite.systems)}")
-    suite_run = _SuiteRun(suite, path, runs / path.stem, data_root or Path(suite.data))
+    data_root = data_root or Path(suite.data)
+    if not data_root.is_dir():
+        raise CorpusError(f"there is no folder {data_root}; name the one that the corpora lie in by --data")
+    suite_run = _SuiteRun(suite, path, runs / path.stem, data_root)
     failures = suite_run.train(only, hours)
     rows, tables = suite_run.rows(failures, kept_rows(out / "results" / "suites" / f"{path.stem}.json"))
     return write(path.stem, suite, rows, tables, out), suite_run.failed
@@ -272,7 +276,7 @@ class _SuiteRun:
         row = self._empty_row(cell)
         if self.suite.kind != "leave_out" or cell.system.missing:
             return [row]
-        parts = [split.name.split("/") for split in splits.folds(cell.split, self.utterances(cell.corpus_key))]
+        parts = [name.split("/") for name in self._split_names(cell)]
         return [
             replace(row, corpus=title, trained_on=THE_OTHERS, of_folds=sum(name in part for part in parts))
             for name, title in cell.corpus.together.items()
@@ -281,26 +285,28 @@ class _SuiteRun:
     def _empty_row(self, cell: Cell) -> Row:
         """A row without figures."""
         published_figures = cell.system.published
+        published = published_figures.get(cell.corpus_key, published_figures.get("", ""))
+        unpublished = "no figure was published" + " for this corpus" * bool(published_figures)
         return Row(
             system=cell.system.title,
             corpus=self._title(cell.corpus_key),
             protocol=cell.protocol,
-            published=published_figures.get(cell.corpus_key, published_figures.get("", "")),
-            unpublished="no figure was published" if not published_figures else "",
-            of_folds=self._fold_count(cell),
+            published=published,
+            unpublished="" if published else unpublished,
+            of_folds=len(self._split_names(cell)),
             command=f"intonate benchmark {self.path.stem} --only {shlex.quote(cell.key)}",
             note=cell.system.note,
             recipe=self._recipe_hash(cell),
         )
 
-    def _fold_count(self, cell: Cell) -> int:
-        """How many folds the split has; 0 where nothing can be read to divide."""
+    def _split_names(self, cell: Cell) -> list[str]:
+        """The folds of the cell's split; none where nothing can be read to divide."""
         if cell.system.missing:
-            return 0
+            return []
         try:
-            return len(splits.folds(cell.split, self.utterances(cell.corpus_key)))
+            return [split.name for split in splits.folds(cell.split, self.utterances(cell.corpus_key))]
         except IntonateError:
-            return 0
+            return []
 
     def _recipe(self, cell: Cell) -> Recipe:
         return load(self.path.parent / cell.system.recipe, cell.overrides(self.data_root))

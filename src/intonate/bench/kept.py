@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,19 +33,32 @@ def write(name: str, suite: Suite, rows: Sequence[Row], tables: dict[str, Predic
         _write_predictions(predictions, folder / name / f"{run}.csv.gz")
     record = {"title": suite.title, "about": suite.about, "rows": [dataclasses.asdict(row) for row in rows]}
     text = json.dumps(record, indent=1, ensure_ascii=False)
+    # The tables first: rows that they refuse would stand in the way of every later suite.
+    page = write_tables(folder, out, {name: record})
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    return write_tables(folder, out)
+    return page
 
 
-def write_tables(results: Path, out: Path) -> Path:
-    """RESULTS.md and results.html from the rows of every suite in a folder of results; the Markdown file."""
-    rows, notes = [], []
-    for file in sorted(results.glob("*.json")):
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        notes += raw["about"]
-        rows += [_read_row(fields) for fields in raw["rows"]]
+def write_tables(results: Path, out: Path, fresh: Mapping[str, Any] | None = None) -> Path:
+    """RESULTS.md and results.html from the rows of every suite in a folder of results; the Markdown file.
+
+    `fresh` are records of suites, by name, that count in place of what the folder has of them.
+    """
+    records = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in results.glob("*.json")}
+    rows: list[Row] = []
+    notes: list[str] = []
+    for name, record in sorted((records | dict(fresh or {})).items()):
+        notes += record["about"]
+        rows += _told_apart([_read_row(fields) for fields in record["rows"]], name, rows)
     comparison.write(rows, out / "RESULTS.md", out / "results.html", "What was measured", notes)
     return out / "RESULTS.md"
+
+
+def _told_apart(rows: Sequence[Row], suite: str, earlier: Sequence[Row]) -> list[Row]:
+    """The rows of a suite; a system bears the suite's name where another suite has one called so on the same corpus."""
+    taken = {(row.system, row.corpus) for row in earlier}
+    shared = {row.system for row in rows if (row.system, row.corpus) in taken}
+    return [replace(row, system=f"{row.system}, suite {suite}") if row.system in shared else row for row in rows]
 
 
 def _write_predictions(predictions: PredictionTable, path: Path) -> None:

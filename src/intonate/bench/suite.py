@@ -24,7 +24,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from intonate.errors import RecipeError, did_you_mean
+from intonate.corpora import splits
+from intonate.errors import RecipeError, SplitError, did_you_mean
 from intonate.training import recipe_files
 from intonate.training.recipe import sentence
 
@@ -113,6 +114,7 @@ def load(name: str | Path) -> tuple[Suite, Path]:
         suite = Suite.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(f"suite {path}: {sentence(error, Suite)}") from error
+    _check_corpora(suite, path)
     if suite.like:
         # Their folds belong to the other suite's corpora.
         other_systems = load(recipe_files.find(suite.like, "suite", path.parent))[0].systems
@@ -130,14 +132,52 @@ def load(name: str | Path) -> tuple[Suite, Path]:
                 raise RecipeError(
                     f"suite {path}: systems.{key}.members must stand before it; {did_you_mean(member, earlier_keys)}"
                 )
-        for corpus in system.only:
-            if corpus not in suite.corpora:
-                raise RecipeError(f"suite {path}: systems.{key}.only: {did_you_mean(corpus, suite.corpora)}")
+    _check_titles(suite, path)
     systems = {
         key: _with_recipe_path(key, system.model_copy(update={"set": [*suite.set, *system.set]}), path)
         for key, system in suite.systems.items()
     }
     return suite.model_copy(update={"systems": systems}), path
+
+
+def _check_corpora(suite: Suite, path: Path) -> None:
+    """Systems speak of corpora that the suite has, splits are known ones, and have the folds that are named."""
+    for key, system in suite.systems.items():
+        for part, names in (("only", system.only), ("folds", system.folds), ("published", system.published)):
+            for name in filter(None, names):
+                if name not in suite.corpora:
+                    raise RecipeError(
+                        f"suite {path}: systems.{key}.{part}: {name!r} is no key of corpora; "
+                        f"{did_you_mean(name, suite.corpora)}"
+                    )
+    for name, corpus in suite.corpora.items():
+        folds_at = {f"systems.{key}.folds.{name}": system.folds.get(name, []) for key, system in suite.systems.items()}
+        try:
+            counts = [splits.fold_count(split) for split in (corpus.random, corpus.disjoint) if split]
+        except SplitError as error:
+            raise RecipeError(f"suite {path}: corpora.{name}: {error}") from None
+        count = counts[-1] if corpus.disjoint else None
+        for place, folds in (folds_at | {f"corpora.{name}.folds": corpus.folds}).items():
+            for fold in folds:
+                if not 1 <= fold <= (count or fold):
+                    known = f"1 to {count}" if count else "1 and up"
+                    raise RecipeError(f"suite {path}: {place}: there is no fold {fold} of {corpus.disjoint} ({known})")
+
+
+def _check_titles(suite: Suite, path: Path) -> None:
+    """Rows are told apart by the titles of system and corpus: no two may have the same."""
+    cells: dict[tuple[str, str], str] = {}
+    for key, system in suite.systems.items():
+        for corpus_key in system.only or suite.corpora:
+            corpus = suite.corpora[corpus_key]
+            cell = f"systems.{key} on corpora.{corpus_key}"
+            for title in corpus.together.values() if suite.kind == "leave_out" else [corpus.title or corpus_key]:
+                if other_cell := cells.get((system.title, title)):
+                    raise RecipeError(
+                        f"suite {path}: {other_cell} and {cell} are both called {system.title!r}, {title!r}; "
+                        "give one of them another title"
+                    )
+                cells[system.title, title] = cell
 
 
 def _with_habits(systems: Mapping[str, System]) -> dict[str, System]:

@@ -33,7 +33,7 @@ from intonate.corpora.speaker_folds import FOLDS, POOLED, Folds
 from intonate.errors import SplitError, did_you_mean
 from intonate.schema import Utterance
 
-__all__ = ["RANDOM", "Indices", "Split", "check", "folds", "protocols", "speaker_groups"]
+__all__ = ["RANDOM", "Indices", "Split", "check", "fold_count", "folds", "protocols", "speaker_groups"]
 
 # The split that leaves out one corpus in turn.
 CORPORA = "corpora"
@@ -41,6 +41,7 @@ CORPORA = "corpora"
 HALVES = "corpora-halves"
 # Ending of a table's name: other corpora are trained on as well.
 OTHERS = "+others"
+_SPEAKERS = re.compile(r"speakers-([1-9]\d*)")
 
 
 def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Split]:
@@ -73,13 +74,34 @@ def folds(name: str, utterances: Sequence[Utterance], seed: int = 0) -> list[Spl
         splits = _splits_with_other_corpora(table, FOLDS[table], utterances)
     elif name in _SINGLE_SPLIT_RULES:
         splits = [_SINGLE_SPLIT_RULES[name](utterances, np.random.default_rng(seed))]
-    elif match := re.fullmatch(r"speakers-([1-9]\d*)", name):
+    elif match := _SPEAKERS.fullmatch(name):
         splits = _rotating_splits(name, name, speaker_groups(utterances, int(match[1])), utterances)
     else:
-        raise SplitError(f"split {name!r} is not known; {did_you_mean(name, protocols())}")
+        raise _unknown_split(name)
     for split in splits:
         check(split, utterances, sentences="sentence-disjoint" in name)
     return splits
+
+
+def fold_count(name: str) -> int | None:
+    """How many folds a protocol has where all its speakers are there; None where it has one or two for each corpus.
+
+    Raises:
+        SplitError: the name is not known.
+    """
+    if (table := name.removesuffix(OTHERS)) in FOLDS:
+        return len(FOLDS[table].folds)
+    if match := _SPEAKERS.fullmatch(name):
+        return int(match[1])
+    if name in _SINGLE_SPLIT_RULES:
+        return 1
+    if name in (CORPORA, HALVES):
+        return None
+    raise _unknown_split(name)
+
+
+def _unknown_split(name: str) -> SplitError:
+    return SplitError(f"split {name!r} is not known; {did_you_mean(name, protocols())}")
 
 
 def protocols() -> list[str]:

@@ -1,7 +1,7 @@
 """`speech_encoder`: HuBERT, wav2vec 2.0, WavLM or Whisper's encoder under a linear layer, fine-tuned as far as told.
 
-Frozen with a linear head, its last layers, all but its convolutions (Wang et al. 2021; P4), or whole (P3, "HuBERT +
-BERT on a merged corpus", stage one); with adapters in place of its own weights (LoRA).
+Frozen with a linear head (P3, "HuBERT + BERT on a merged corpus", stage one), its last layers, all but its convolutions
+(Wang et al. 2021; P4), or whole; with adapters in place of its own weights (LoRA).
 """
 
 from __future__ import annotations

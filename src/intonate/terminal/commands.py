@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from enum import StrEnum
@@ -64,6 +65,17 @@ class CommandGroup(TyperGroup):
             rows = [(name.ljust(width), command.get_short_help_str(limit)) for name, command in commands]
             with formatter.section(panel):
                 formatter.write_dl(rows)
+
+
+def not_nan(value: float | None) -> float | None:
+    """The callback of an option that is a number: `nan` is one to Python, and neither too small nor too large.
+
+    Raises:
+        typer.BadParameter: it is nan.
+    """
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
 
 
 class TranscribingCommand(TyperCommand):
