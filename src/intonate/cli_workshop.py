@@ -164,7 +164,7 @@ def ensemble(
     by: Annotated[str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")] = "average",
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
-    """Make one model of several with the same labels."""
+    """Make one model of several with the same labels and the same cleaning."""
     convert_checkpoints(*members)
     from intonate.export.ensemble import combine
 
