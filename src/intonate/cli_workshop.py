@@ -164,7 +164,7 @@ def ensemble(
     by: Annotated[str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")] = "average",
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
-    """Make one model of several with the same labels and the same cleaning."""
+    """Make one model of several with the same labels and cleaning."""
     convert_checkpoints(*members)
     from intonate.export.ensemble import combine
 
@@ -258,9 +258,11 @@ def evaluate(
         print(leaderboard.evaluate(model, manifest, report, whole))
         return
     from intonate.training.evaluate import evaluate as score
+    from intonate.training.evaluate import headlines
 
     parsed_scale = None if scale is None else _parse_scale(scale)
-    print(score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained))
+    page = score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained)
+    print(*headlines(page), page, sep="\n")
     if card:
         from intonate.bench.card import command
 

@@ -66,8 +66,7 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
     Args:
         output: the file to write, `NAME.onnx`; it must not exist yet.
         models: built-in names, model files or folders of runs, two or more with the same set of labels, the same
-            rate, cleaning and windows. One that is
-            named twice counts twice; an ensemble is a model like any other.
+            rate, cleaning and windows. One that is named twice counts twice; an ensemble is a model like any other.
         by: `average` for the mean of the probabilities; `vote` for the share of the members whose best label it is
             (with equal votes the mean probability decides). Shares of votes are no calibrated probabilities.
         name: what the model is called; the file's name without `.onnx` if empty.
