@@ -118,10 +118,9 @@ def test_the_memory_of_predict_is_what_was_measured() -> None:
     results = json.loads((ROOT / "benchmarks/results/reading.json").read_text(encoding="utf-8"))
     memory_mb = results["most memory of predict, MB"]
     mp3, flac = ([memory_mb[f"{minutes} min of {kind}"] for minutes in (10, 60, 180)] for kind in ("MP3", "FLAC"))
-    told = "took {} MB at most for 10 minutes of MP3, {} for an hour, {} for three (FLAC {}, {} and {})".format(
-        *mp3, *flac
-    )
-    assert told in " ".join((ROOT / "docs/recordings.md").read_text(encoding="utf-8").split())
+    told = "took {} MB at most for 10 minutes of MP3, {} for an hour, {} for three (FLAC {}, {} and {})"
+    document = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
+    assert told.format(*mp3, *flac) in " ".join(document.split())
 
 
 def test_the_site_knows_every_page() -> None:

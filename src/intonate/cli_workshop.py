@@ -25,6 +25,9 @@ class ExplanationFormat(StrEnum):
 # The headings of `intonate --help`.
 USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
 workshop = typer.Typer()
+Model = Annotated[
+    str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.  [default: standard]")
+]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")]
 
 
@@ -294,7 +297,7 @@ def compare(
 @workshop.command(rich_help_panel=USE)
 def explain(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file.")],
-    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    model: Model = None,
     style: Annotated[
         ExplanationFormat, typer.Option("--format", help="How to answer; html: a page with pictures and sounds.")
     ] = ExplanationFormat.text,
