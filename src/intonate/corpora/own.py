@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -315,7 +315,7 @@ def _is_known_emotion(name: str) -> bool:
 def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
     levels = [names for names in _folder_levels(paths) if len(set(names)) > 1 and not _are_split_parts(names)]
     if chosen := next((names for names in levels if all(map(_is_known_emotion, names))), levels[0] if levels else []):
-        return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
+        return chosen, f"label: the folders {_listing(set(chosen))}"
     fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
     for place in range(min(map(len, fields))):
         names = [field[place] for field in fields]
@@ -349,8 +349,12 @@ def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[l
         # A speaker is met several times, and mostly under more than one label; a take or a word is not.
         speakers_with_labels = sum(len(speaker_labels) > 1 for speaker_labels in labels_of.values())
         if 1 < len(labels_of) <= len(paths) / 3 and speakers_with_labels > len(labels_of) / 2:
-            return names, f"speaker: {place} ({', '.join(sorted(labels_of)[:6])})"
+            return names, f"speaker: {place} ({_listing(labels_of)})"
     return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"
+
+
+def _listing(names: Collection[str], most: int = 6) -> str:
+    return ", ".join(sorted(names)[:most]) + f" and {len(names) - most} more" * (len(names) > most)
 
 
 def _read_session(path: Path) -> Recordings:
