@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib
 import json
 import os
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+
+from intonate.recognizer import builtin
 
 ROOT = Path(__file__).resolve().parents[1]
 # All pages of the site but the README, whose blocks tests/test_readme.py runs.
@@ -112,6 +115,12 @@ def test_pictures_are_small_and_made_of_something() -> None:
         assert path.stat().st_size < 150_000
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_pictures_are_of_the_default_model() -> None:
+    """Else make them anew: python docs/make_pictures.py MANIFEST.csv, of TESS."""
+    model = hashlib.sha256(builtin.path_of(builtin.DEFAULT).read_bytes()).hexdigest()
+    assert (ROOT / "docs/pictures/model.sha256").read_text().strip() == model
 
 
 def test_the_memory_of_predict_is_what_was_measured() -> None:
