@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import soxr
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from intonate.recognizer.builtin import DEFAULT
+from intonate.recognizer.builtin import DEFAULT, path_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -38,8 +39,8 @@ FLAGS = (
 )
 # Pixels of CSS; half as many again are taken.
 SIZES = {"live": (820, 930), "report": (1020, 1157)}
-# Few enough that a picture is under 100 kB, enough that nobody sees it.
-COLOURS = 128
+# Few enough that a picture is under 100 kB, and no colour is lost that is rare, as those of the emotions are.
+COLOURS = 256
 
 
 def main(manifest: str | None = None) -> None:
@@ -57,6 +58,8 @@ def main(manifest: str | None = None) -> None:
             subprocess.run([*INTONATE, "evaluate", DEFAULT, manifest, "--report", str(report)], check=True)
             page.goto((report / "report.html").as_uri())
             take(page, "report")
+            # Of which model all pictures are; tests/test_docs.py tells when it is another.
+            (PICTURES / "model.sha256").write_text(sha256(path_of(DEFAULT).read_bytes()).hexdigest() + "\n")
         browser.close()
 
 
@@ -82,8 +85,9 @@ def take(page: Any, name: str) -> None:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(500)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        picture = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
         path = PICTURES / f"{name}-{scheme}.png"
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.save(path, optimize=True)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
 
 

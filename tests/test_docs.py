@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib
+import json
 import os
 import re
 import shutil
@@ -16,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+
+from intonate.recognizer import builtin
 
 ROOT = Path(__file__).resolve().parents[1]
 # All pages of the site but the README, whose blocks tests/test_readme.py runs.
@@ -130,6 +134,21 @@ def test_pictures_are_small_and_made_of_something() -> None:
         assert path.stat().st_size < 150_000
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_pictures_are_of_the_default_model() -> None:
+    """Else make them anew: python docs/make_pictures.py MANIFEST.csv, of TESS."""
+    model = hashlib.sha256(builtin.path_of(builtin.DEFAULT).read_bytes()).hexdigest()
+    assert (ROOT / "docs/pictures/model.sha256").read_text().strip() == model
+
+
+def test_the_memory_of_predict_is_what_was_measured() -> None:
+    results = json.loads((ROOT / "benchmarks/results/reading.json").read_text(encoding="utf-8"))
+    memory_mb = results["most memory of predict, MB"]
+    mp3, flac = ([memory_mb[f"{minutes} min of {kind}"] for minutes in (10, 60, 180)] for kind in ("MP3", "FLAC"))
+    told = "took {} MB at most for 10 minutes of MP3, {} for an hour, {} for three (FLAC {}, {} and {})"
+    document = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
+    assert told.format(*mp3, *flac) in " ".join(document.split())
 
 
 def test_the_site_knows_every_page() -> None:

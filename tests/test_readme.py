@@ -67,6 +67,12 @@ def test_python_example_runs(block: Block, tmp_path: Path) -> None:
     assert answer.stdout
 
 
+def test_the_live_example_tells_the_end_of_a_short_recording(tmp_path: Path) -> None:
+    code = next(block.code for block in PYTHON if ".stream(" in block.code)
+    answer = run(["-c", code.replace("examples/changing.flac", "examples/neutral.flac")], tmp_path)
+    assert re.search(rb"^ *2\.\d s  final +neutral$", answer.stdout, re.M)
+
+
 @pytest.mark.parametrize(("block", "command"), CONSOLE, ids=[command for _, command in CONSOLE])
 def test_console_example_runs(block: Block, command: str, tmp_path: Path) -> None:
     if block.reason:

@@ -14,10 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from intonate.cli_workshop import SERVE, TRAIN, USE, Device, convert_checkpoints, use_device, workshop
+from intonate.cli_workshop import SERVE, TRAIN, USE, Device, Model, convert_checkpoints, use_device, workshop
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand, not_nan
 
-_TYPER_OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
+_TYPER_OPTIONS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+    "context_settings": {"max_content_width": 120},  # of a wide terminal; else the help wraps at 80
+}
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help="Hears how something is said.", **_TYPER_OPTIONS)
 corpora_app = typer.Typer(cls=CommandGroup, invoke_without_command=True, **_TYPER_OPTIONS)
 app.add_typer(
@@ -47,7 +52,7 @@ def _global_options(
 @app.command(cls=TranscribingCommand, rich_help_panel=USE)
 def predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Audio files, folders, or - (standard input).")],
-    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    model: Model = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
     text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
     transcribe: Annotated[
@@ -121,7 +126,7 @@ def read(
 
 @app.command(rich_help_panel=USE)
 def models() -> None:
-    """What is built in, with licences and held-out scores."""
+    """Which models there are, built in and others', with licences."""
     from intonate.terminal import command
 
     command.models()
@@ -129,7 +134,7 @@ def models() -> None:
 
 @app.command(cls=TranscribingCommand, rich_help_panel=USE)
 def listen(
-    model: Annotated[str | None, typer.Option(help="A built-in name, a model file or a run folder.")] = None,
+    model: Model = None,
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone, - for standard input.")
     ] = None,
@@ -151,7 +156,8 @@ def listen(
 @app.command(cls=TranscribingCommand, rich_help_panel=SERVE)
 def serve(
     model: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|PATH", help="What to serve; repeat it for several.")
+        list[str] | None,
+        typer.Option(metavar="NAME|PATH", help="What to serve; repeat it for several.  [default: standard]"),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
@@ -211,7 +217,7 @@ def archive(
         list[str] | None,
         typer.Argument(metavar="SOURCE...", help="Folders, globs, manifests, .tar, .parquet, files; or URLs of them."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    model: Model = None,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes; one per processor if not given.")
     ] = None,

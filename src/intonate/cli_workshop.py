@@ -27,6 +27,7 @@ class ExplanationFormat(StrEnum):
 # The headings of `intonate --help`.
 USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
 workshop = typer.Typer()
+Model = Annotated[str | None, typer.Option(help="A built-in name, a file, a run or hf:ORG/NAME.  [default: standard]")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")]
 
 
@@ -166,7 +167,7 @@ def ensemble(
     by: Annotated[str, typer.Option(metavar="average|vote", help="Average probabilities, or count votes.")] = "average",
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
-    """Make one model of several with the same labels."""
+    """Make one model of several with the same labels and cleaning."""
     convert_checkpoints(*members)
     from intonate.export.ensemble import combine
 
@@ -260,9 +261,11 @@ def evaluate(
         print(leaderboard.evaluate(model, manifest, report, whole))
         return
     from intonate.training.evaluate import evaluate as score
+    from intonate.training.evaluate import headlines
 
     parsed_scale = None if scale is None else _parse_scale(scale)
-    print(score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained))
+    page = score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained)
+    print(*headlines(page), page, sep="\n")
     if card:
         from intonate.bench.card import command
 
@@ -294,7 +297,7 @@ def compare(
 @workshop.command(rich_help_panel=USE)
 def explain(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file.")],
-    model: Annotated[str | None, typer.Option(help="A built-in name, a file, a run folder or hf:ORG/NAME.")] = None,
+    model: Model = None,
     style: Annotated[
         ExplanationFormat, typer.Option("--format", help="How to answer; html: a page with pictures and sounds.")
     ] = ExplanationFormat.text,

@@ -270,3 +270,15 @@ def test_frames_of_one_channel_and_of_two_are_heard(suffix: str, channels: tuple
     assert warnings == []
     assert len(samples) / RATE_HZ == pytest.approx(len(parts) * SECONDS, abs=0.1 * len(parts))
     assert moment_hz(samples, len(samples) / RATE_HZ - 1.5) == pytest.approx(1_168, abs=150)
+
+
+def test_a_whole_mp3_is_decoded_in_one_go(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Set down anew within it, the decoder lacks what earlier frames hold of the next one, and says so."""
+    recorded, file = soundfile.read(Path(__file__).parents[2] / "examples/changing.flac"), io.BytesIO()
+    soundfile.write(file, *recorded, format="MP3")
+    whole, warnings = heard(file.getvalue())
+    monkeypatch.setattr("intonate.audio.sndfile.CHUNK_SAMPLES", 1_000)
+    in_blocks, _ = heard(file.getvalue())
+    assert warnings == []
+    assert np.array_equal(in_blocks, whole)
+    assert capfd.readouterr().err == ""

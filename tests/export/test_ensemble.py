@@ -244,6 +244,13 @@ def test_differing_members_are_told_in_the_spec(zoo, tmp_path):
     assert together.abstain_below == pytest.approx((0.5 + 0.3 + 0.3) / 3, abs=1e-4)
 
 
+def test_members_are_refused_under_the_names_that_they_were_given(tmp_path):
+    with pytest.raises(ModelError) as said:
+        combine(tmp_path / "together.onnx", ["standard", "compact"])
+    assert str(said.value).startswith("standard and compact cannot answer together: their cleaning steps differ (dc, ")
+    assert "loudness against trim (below_db 40.0, margin_s 0.1))" in str(said.value)
+
+
 def test_an_unknown_licence_is_not_passed_over(zoo, tmp_path):
     unknown = network(tmp_path / "unknown.onnx", spec("unknown", (mel(), voice()), licence=""), 5)
     together = combine(tmp_path / "pair.onnx", [zoo["one"], unknown])

@@ -1,6 +1,7 @@
 """Sound in, a Prediction out; or one sentence."""
 
 import copy
+import dataclasses
 import io
 import pickle
 import shutil
@@ -93,9 +94,26 @@ def test_a_long_recording_has_a_timeline(recognizer, speech):
     assert [(segment.start_s, segment.end_s) for segment in silent] == [(6.0, 12.0)]
 
 
-def test_the_timeline_of_a_short_recording(recognizer):
-    answer = recognizer.predict((tiny.speech(5.9), RATE_HZ), timeline=True)
-    assert answer.segments[-1].end_s == 5.9
+@pytest.mark.parametrize(("length_s", "whole"), [(5.9, False), (8.0, True)])
+def test_a_timeline_leaves_the_answer_of_what_is_answered_whole(tmp_path, length_s, whole):
+    tiny.write(tmp_path / "m.onnx", tiny.spec(distances=(0.0, 50.0, 100.0)))
+    recognizer = load_model(tmp_path / "m.onnx")
+    recording = (np.concatenate([tiny.speech(length_s - 2.0), np.zeros(2 * RATE_HZ, np.float32)]), RATE_HZ)
+    for options in ({}, {"same_speaker": True}):
+        (plain,) = recognizer.predict_many([recording], whole=whole, **options)
+        (answer,) = recognizer.predict_many([recording], whole=whole, timeline=True, **options)
+        assert len(answer.segments) > 1 == len(plain.segments)
+        assert answer.segments[-1].end_s == length_s
+        assert answer.familiarity is not None
+        assert dataclasses.replace(answer, segments=plain.segments) == plain
+
+
+def test_a_timeline_counts_a_short_recording_once_in_its_speaker(recognizer, speech):
+    plain, answered = SpeakerStatistics(), SpeakerStatistics()
+    recognizer.predict((speech, RATE_HZ), speaker=plain)
+    recognizer.predict((speech, RATE_HZ), speaker=answered, timeline=True)
+    name = recognizer.spec.inputs[0].name
+    assert answered.get(name).count == plain.get(name).count
 
 
 def test_labels_are_merged_by_summing(recognizer, speech):

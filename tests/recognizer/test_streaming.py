@@ -148,7 +148,7 @@ def offline(recognizer, waveform):
     speaker = SpeakerStatistics()
     request = long._request(None, True, None, speaker)
     _, blocks = recording.open_recording((waveform, RATE), RATE, spec.pool)
-    windows = long._with_probabilities(long._windows_with_clips(blocks, request, speaker), 8)
+    windows = long._windows(blocks, request, speaker)
     return {round(window.end_s, 3): window.probabilities for window in windows}, speaker
 
 

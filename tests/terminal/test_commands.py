@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from intonate.cli import app, main
+from intonate.recognizer import builtin
 
 
 def test_every_command_stands_under_a_heading_and_on_one_line(monkeypatch, capsys):
@@ -29,3 +30,15 @@ def test_help_lists_what_can_be_named(command, name, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "archive", "listen", "serve"])
+def test_help_tells_the_default_model_in_the_width_of_the_terminal(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["intonate", command, "--help"])
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr().out
+    (option,) = re.findall(r"^  --model .*?(?=^  --)", told, re.M | re.S)
+    assert option.rstrip().endswith(f"[default: {builtin.DEFAULT}]")
+    assert 80 < max(map(len, told.splitlines())) <= 120

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -108,11 +109,24 @@ def test_text_has_colours_in_a_terminal():
 
 
 def test_text_of_a_long_recording_has_a_timeline():
-    shown = printed(LONG)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", printed(LONG, colour=True))
     assert "0.0 s – 4.5 s  happy" in shown
     assert "unsure (sad)   40%" in shown
     band = next(line.strip() for line in shown.splitlines() if "··" in line)
     assert len(band) == page.BAND
+    assert printed(LONG) == shown.replace(f"  {band}\n", "")  # which tells nothing without colours
+
+
+def test_a_score_does_not_touch_its_bar():
+    shown = printed(dataclasses.replace(SHORT, scores={"happy": 1.0, "sad": 0.0})).splitlines()
+    assert shown[1] == f"  happy  {'█' * page.BAR} 100%"
+    assert shown[2].endswith("   0%")
+
+
+def test_neutral_and_labels_of_others_have_the_colour_of_the_terminal():
+    """White is not seen on a light one."""
+    named = dataclasses.replace(SHORT, scores={"neutral": 0.7, "on hold": 0.3}, label="neutral")
+    assert set(re.findall(r"\x1b\[([\d;]*)m", printed(named, colour=True))) == {"2", "1;39", "39", "0"}
 
 
 def test_text_without_unicode():

@@ -1,11 +1,14 @@
 """Which rows of a table a model is judged by."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import soundfile
 import tiny
+from typer.testing import CliRunner
 
+from intonate.cli import app
 from intonate.errors import CorpusError, ModelError
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 from intonate.training.evaluated_rows import trained_on
@@ -25,6 +28,17 @@ def test_a_row_that_is_listed_twice_counts_once(tmp_path):
     rows, notes = labelled_rows(tiny.spec(), table)
     assert [row.emotion for row in rows] == ["angry", "sad"]
     assert notes[0] == "1 rows of the table repeat another, and count once."
+
+
+def test_the_command_tells_the_figure_and_then_the_page(tmp_path, tiny_model):
+    table, report = written(tmp_path, "a.wav,angry", "b.wav,sad"), tmp_path / "report"
+    done = CliRunner().invoke(app, ["evaluate", str(tiny_model), str(table), "--report", str(report)])
+    assert done.exit_code == 0, done.output
+    overall = json.loads((report / "metrics.json").read_text())["conditions"][0]["open"]["overall"]["uar"]
+    figures = [f"{100 * overall[key]:.1f}" for key in ("value", "low", "high")]
+    first, *_, last = done.stdout.splitlines()
+    assert first == "clip alone: UAR {} % ({}–{}), 2 clips, unknown speakers".format(*figures)
+    assert last == str(report / "report.html")
 
 
 def test_a_clip_with_two_labels_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -342,12 +343,14 @@ def test_a_search_is_part_of_the_hash_and_none_is_not(recipe_of, toy_corpus, tmp
     assert load(recipe_of()).hash() != load(recipe_of(groups=2)).hash()
 
 
-def test_train_tells_what_was_chosen(recipe_of, tmp_path, capsys):
+def test_train_tells_what_was_chosen(recipe_of, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
     verbosity = optuna.logging.get_verbosity()
     run = train(recipe_of(space={"model.params.neighbours": [1, 3]}), ["data.folds=[1, 2]"], runs=tmp_path / "runs")
     assert optuna.logging.get_verbosity() == verbosity
     said = capsys.readouterr().err
-    assert said.count("2 configurations tried, best validation UAR") == 2
+    # Each on one line, however long.
+    assert len(re.findall(r"^  2 configurations tried, best validation UAR .*neighbours.* [13]$", said, re.M)) == 2
     assert "Trial" not in said
     for fold in ("fold1-seed0", "fold2-seed0"):
         record = json.loads((run / fold / "run.json").read_text())

@@ -129,6 +129,17 @@ def _is_cut(file: soundfile.SoundFile, container: str, subtype: str, view: Binar
     return bool((size - HEADER_BYTES[container]) % (sample_bytes * file.channels))
 
 
+class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that goes on where it is.
+
+    Of one that can seek, soundfile sets the place anew after each read, and libmpg123 then lacks what earlier frames of
+    an MP3 hold of the next one: a wrong sound there, and an error in the log.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 class _ReopenableFile:
     """A file of libsndfile that can be opened anew behind damage, which leaves a decoder useless.
 
@@ -151,7 +162,7 @@ class _ReopenableFile:
 
     def _open(self) -> soundfile.SoundFile:
         self._view.seek(0)
-        return self._stack.enter_context(soundfile.SoundFile(self._view, **self._raw))
+        return self._stack.enter_context(_ForwardFile(self._view, **self._raw))
 
     def reopen(self, frame: int) -> None:
         """Go on at a frame; where that cannot be reached, the next read breaks as well."""

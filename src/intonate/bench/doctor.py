@@ -105,7 +105,7 @@ def examine(utterances: Sequence[Utterance], problems: Sequence[str] = (), folds
             "confound",
             DOUBT,
             (),
-            f"{cue.cue} alone gives the label with UAR {100 * cue.uar:.0f} % (guessing: {100 * cue.chance:.0f} %): a "
+            f"{cue.cue} alone: the label with UAR {100 * cue.uar:.0f} % (guessing: {100 * cue.chance:.0f} %); a "
             "model may learn that instead of the voice",
         )
         for cue in cues

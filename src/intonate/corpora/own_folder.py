@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from intonate.audio.decode import AUDIO_SUFFIXES
+from intonate.corpora.overlap import first_few
 from intonate.corpora.reader import files
 from intonate.emotions import canonical
 from intonate.errors import CorpusError, LabelError
@@ -80,7 +81,7 @@ def _is_known_emotion(name: str) -> bool:
 def _guess_labels(root: Path, paths: Sequence[PurePath]) -> tuple[list[str], str]:
     levels = [names for names in _folder_levels(paths) if len(set(names)) > 1 and not _are_split_parts(names)]
     if chosen := next((names for names in levels if all(map(_is_known_emotion, names))), levels[0] if levels else []):
-        return chosen, f"label: the folders {', '.join(sorted(set(chosen))[:6])}"
+        return chosen, f"label: the folders {first_few(sorted(set(chosen)), 6)}"
     fields = [re.split(r"[_\-. ]+", path.stem) for path in paths]
     for place in range(min(map(len, fields))):
         names = [field[place] for field in fields]
@@ -114,5 +115,5 @@ def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[l
         # A speaker is met several times, and mostly under more than one label; a take or a word is not.
         speakers_with_labels = sum(len(speaker_labels) > 1 for speaker_labels in labels_of.values())
         if 1 < len(labels_of) <= len(paths) / 3 and speakers_with_labels > len(labels_of) / 2:
-            return names, f"speaker: {place} ({', '.join(sorted(labels_of)[:6])})"
+            return names, f"speaker: {place} ({first_few(sorted(labels_of), 6)})"
     return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"

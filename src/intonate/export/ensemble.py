@@ -65,8 +65,8 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
 
     Args:
         output: the file to write, `NAME.onnx`; it must not exist yet.
-        models: built-in names, model files or folders of runs, two or more with the same set of labels. One that is
-            named twice counts twice; an ensemble is a model like any other.
+        models: built-in names, model files or folders of runs, two or more with the same set of labels, the same
+            rate, cleaning and windows. One that is named twice counts twice; an ensemble is a model like any other.
         by: `average` for the mean of the probabilities; `vote` for the share of the members whose best label it is
             (with equal votes the mean probability decides). Shares of votes are no calibrated probabilities.
         name: what the model is called; the file's name without `.onnx` if empty.
@@ -90,7 +90,7 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
     if len(models) < 2:
         raise ModelError(f"an ensemble needs two models or more, not {len(models)}")
     files = [read_model(builtin.path_of(model)) for model in models]
-    _refuse_differences(files)
+    _refuse_differences(files, [str(model) for model in models])
     inputs, names = _shared_inputs([file.spec for file in files])
     spec = replace(_ensemble_spec(files, by), name=name or output.stem, inputs=inputs)
     members = [
@@ -106,33 +106,39 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
     return output
 
 
-def _refuse_differences(files: Sequence[ModelFile]) -> None:
+def _refuse_differences(files: Sequence[ModelFile], names: Sequence[str]) -> None:
     first_file, *other_files = files
-    for file in files:
+    for file, name in zip(files, names, strict=True):
         if file.spec.multi_label or not file.spec.labels:
             answer = (
                 "several labels at once" if file.spec.labels else f"{', '.join(file.spec.dimensions)} and no labels"
             )
-            raise ModelError(f"{file.path} gives {answer}, and an ensemble chooses one label; leave it out")
-    for other_file in other_files:
+            raise ModelError(f"{name} gives {answer}, and an ensemble chooses one label; leave it out")
+    for other_file, name in zip(other_files, names[1:], strict=True):
+        cannot = f"{names[0]} and {name} cannot answer together:"
         if unshared_labels := sorted({*first_file.spec.labels} ^ {*other_file.spec.labels}):
             raise ModelError(
-                f"{first_file.path} and {other_file.path} cannot answer together: only one of them has the "
-                f"label{'s' * (len(unshared_labels) > 1)} {', '.join(unshared_labels)}"
+                f"{cannot} only one of them has the label{'s' * (len(unshared_labels) > 1)} "
+                f"{', '.join(unshared_labels)}"
             )
         for field, words in _SHARED_FIELDS.items():
             first_value, other_value = getattr(first_file.spec, field), getattr(other_file.spec, field)
             if first_value != other_value:
                 raise ModelError(
-                    f"{first_file.path} and {other_file.path} cannot answer together: their {words} differ "
-                    f"({_value_text(first_value)} against {_value_text(other_value)}); train them alike"
+                    f"{cannot} their {words} differ ({_value_text(first_value)} against {_value_text(other_value)}); "
+                    "train them alike"
                 )
     if len({file.spec.tokenizer for file in files} - {""}) > 1:
         raise ModelError("the models cannot answer together: their tokenizers differ; train them with the same encoder")
 
 
 def _value_text(value: Any) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_value_text, value)) or "none"
+    if isinstance(value, dict):  # a step of cleaning
+        parameters = ", ".join(f"{name} {setting}" for name, setting in value.items() if name != "step")
+        return f"{value['step']} ({parameters})" if parameters else str(value["step"])
+    return str(value)
 
 
 def _shared_inputs(specs: Sequence[ModelSpec]) -> tuple[tuple[ModelInput, ...], list[dict[str, str]]]:

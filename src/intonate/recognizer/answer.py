@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,14 @@ from numpy.typing import NDArray
 from intonate.recognizer import clip_voices
 from intonate.recognizer.outputs import dimensions_of, events_of, language_of
 from intonate.recognizer.request import QueuedClip, Request
-from intonate.recognizer.timeline import label_or_unsure, labels_of, likely, overall_unvoiced_label
+from intonate.recognizer.timeline import (
+    Window,
+    label_or_unsure,
+    labels_of,
+    likely,
+    overall_unvoiced_label,
+    segments_of,
+)
 from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcript, with_words
 
@@ -58,6 +67,21 @@ def prediction(
     return answer if request.voice is None else clip_voices.with_voice(answer, request.voice)
 
 
+def windows_prediction(
+    spec: ModelSpec, file: str, windows: Sequence[Window], request: Request, warnings: tuple[str, ...]
+) -> Prediction:
+    """The answer to a recording that was answered in windows: the mean over those in which somebody speaks."""
+    probabilities = [window.probabilities for window in windows if window.probabilities is not None]
+    familiarities = [window.familiarity for window in windows if window.familiarity is not None]
+    mean = np.mean(probabilities, axis=0) if probabilities else None
+    answer = prediction(spec, file, mean, _segments(spec, windows, request), request, warnings)
+    return dataclasses.replace(answer, familiarity=float(np.mean(familiarities)) if familiarities else None)
+
+
+def _segments(spec: ModelSpec, windows: Sequence[Window], request: Request) -> tuple[Segment, ...]:
+    return segments_of(windows, spec, request.scores, partial(dimensions_of, spec))
+
+
 def clip_prediction(
     spec: ModelSpec, item: QueuedClip, answer: NDArray[np.float64] | None, transcript: Transcript | None
 ) -> Prediction:
@@ -65,7 +89,7 @@ def clip_prediction(
 
     Args:
         spec: of the model.
-        item: the recording.
+        item: the recording; its windows, if it has any, are its timeline, and not its answer.
         answer: (outputs,), or None where the model was not asked.
         transcript: what the model itself wrote down; None for a model that does not.
     """
@@ -88,6 +112,10 @@ def clip_prediction(
         labels=labels_of(scores, spec, threshold),
     )
     answer_of_recording = prediction(spec, item.file, mean, (segment,), request, item.warnings, threshold)
+    if item.windows and not is_short:
+        segments = _segments(spec, item.windows, request)
+        segments = segments if request.transcript is None else with_words(segments, request.transcript)
+        answer_of_recording = dataclasses.replace(answer_of_recording, segments=segments)
     return dataclasses.replace(answer_of_recording, familiarity=None if clip is None else clip.familiarity)
 
 

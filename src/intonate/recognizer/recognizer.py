@@ -11,7 +11,6 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,15 +24,15 @@ from intonate.errors import AudioError, IntonateError, LabelError, ModelError
 from intonate.features.frame_memory import FrameMemory
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import clip_voices, conversation, inputs, late_fusion, own_words, recording
-from intonate.recognizer.answer import clip_prediction, prediction
+from intonate.recognizer.answer import clip_prediction, prediction, windows_prediction
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.model_file import ModelFile
-from intonate.recognizer.outputs import Described, dimensions_of, events_of
+from intonate.recognizer.outputs import Described, events_of
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.request import Failure as Failure
 from intonate.recognizer.request import QueuedClip, Request, SpeechClip, Voice
 from intonate.recognizer.streaming import Stream
-from intonate.recognizer.timeline import Window, check_merge, segments_of
+from intonate.recognizer.timeline import Window, check_merge
 from intonate.schema import Prediction
 from intonate.transcripts.recognisers import Transcriber, Transcript, transcriber
 
@@ -94,7 +93,7 @@ class Recognizer(Described):
             text: what was said, for a model that reads it.
             transcribe: write down what is said, by a recogniser of speech (`transcripts.recognisers`); True for the
                 best that is here. The words go into the answer, and into a model that reads.
-            timeline: answer a short recording in windows too.
+            timeline: segments of windows for a short recording too, which is answered whole all the same.
             labels: a merge of `intonate.emotions.MERGES`, e.g. `p4-4`; probabilities are summed.
             speaker: the statistics of this person's earlier recordings. This recording is added to them, so that
                 answers get better from one to the next; None to judge the recording by itself.
@@ -275,10 +274,10 @@ class Recognizer(Described):
                 waveform, blocks = recording.open_recording(
                     source, self.spec.sample_rate_hz, self.spec.pool, request.whole
                 )
-                if waveform is not None and not request.timeline:
+                if waveform is not None:
                     self._clip_if_heard(waveform, request, speaker)
                 else:
-                    for _ in self._windows_with_clips(blocks, request, speaker, waveform):
+                    for _ in self._windows_with_clips(blocks, request, speaker):
                         pass
         return speaker
 
@@ -294,18 +293,29 @@ class Recognizer(Described):
         warnings: list[str] = []
         waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, request.whole, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
-        if waveform is not None and not request.timeline:
+        if waveform is not None:
             clip, label = self._clip_if_heard(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
-            return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings))
-        clips = self._windows_with_clips(blocks, request, speaker, waveform)
-        windows = list(self._with_probabilities(clips, request.batch_size))
-        probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-        segments = segments_of(windows, self.spec, request.scores, partial(dimensions_of, self.spec))
-        mean = np.mean(probabilities, axis=0) if probabilities else None
+            heard = dataclasses.replace(request, fixed_speaker=request.fixed_speaker or speaker)
+            windows = self._windows(blocks, heard, speaker, waveform) if request.timeline else []
+            return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings), windows)
+        windows = self._windows(blocks, request, speaker)
         request = own_words.with_transcript(request, self._model, source)
-        answer = prediction(self.spec, file, mean, segments, request, tuple(warnings))
-        familiarities = [window.familiarity for window in windows if window.familiarity is not None]
-        return dataclasses.replace(answer, familiarity=float(np.mean(familiarities)) if familiarities else None)
+        return windows_prediction(self.spec, file, windows, request, tuple(warnings))
+
+    def _windows(
+        self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics, whole: Waveform | None = None
+    ) -> list[Window]:
+        """The windows of a recording with their probabilities; only one batch of clips is held at a time."""
+        with_clips, windows = self._windows_with_clips(blocks, request, speaker, whole), list[Window]()
+        while batch := list(itertools.islice(with_clips, request.batch_size)):
+            clips = [clip.inputs for _, clip in batch if clip is not None]
+            answers = iter(self.answers(clips, request.batch_size))
+            for window, clip in batch:
+                answer = None if clip is None else next(answers)
+                probabilities = None if clip is None or not clip.has_speech else answer
+                events = events_of(self.spec, answer)
+                windows.append(dataclasses.replace(window, probabilities=probabilities, events=events))
+        return windows
 
     def _windows_with_clips(
         self, blocks: Iterable[Waveform], request: Request, speaker: SpeakerStatistics, whole: Waveform | None = None
@@ -359,17 +369,6 @@ class Recognizer(Described):
             inputs.update_speaker(spec, clip, speaker)
         speaker = speaker if request.fixed_speaker is None else request.fixed_speaker
         return SpeechClip(inputs.normalise_clip(spec, clip, speaker), familiarity, sound_s)
-
-    def _with_probabilities(
-        self, windows: Iterator[tuple[Window, SpeechClip | None]], batch_size: int
-    ) -> Iterator[Window]:
-        """The windows with their probabilities; only one batch of clips is held at a time."""
-        while batch := list(itertools.islice(windows, batch_size)):
-            answers = iter(self.answers([clip.inputs for _, clip in batch if clip is not None], batch_size))
-            for window, clip in batch:
-                answer = None if clip is None else next(answers)
-                probabilities = None if clip is None or not clip.has_speech else answer
-                yield dataclasses.replace(window, probabilities=probabilities, events=events_of(self.spec, answer))
 
     def _predict_queue(
         self, queue: Sequence[QueuedClip | Prediction | Failure], request: Request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.inputs import Clip
-from intonate.recognizer.timeline import label_scores
+from intonate.recognizer.timeline import Window, label_scores
 from intonate.schema import ModelSpec
 from intonate.transcripts.recognisers import Transcriber, Transcript
 
@@ -126,3 +126,4 @@ class QueuedClip:
     unvoiced_label: str
     request: Request
     warnings: tuple[str, ...]
+    windows: Sequence[Window] = ()  # for its timeline, if it was asked for

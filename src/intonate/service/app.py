@@ -61,7 +61,7 @@ def create_app(settings: Settings, place: Place | None = None) -> FastAPI:
     _add_api_routes(app, state)
     _add_monitoring(app, state)
     _add_pages(app)
-    description.complete(app.openapi(), bool(settings.token))
+    description.complete(app.openapi(), settings.default, bool(settings.token))
     return app
 
 
@@ -164,8 +164,8 @@ def _add_pages(app: FastAPI) -> None:
     """The live page and the reference of the interface."""
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(reference.page(app.openapi()))
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(reference.page(app.openapi(), str(request.base_url)))
 
     @app.get("/docs.css", include_in_schema=False)
     async def docs_css() -> Response:

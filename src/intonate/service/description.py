@@ -1,7 +1,7 @@
 """What the service answers, as schemas: the OpenAPI description that clients are generated from.
 
 The schemas are JSON Schema as OpenAPI 3.1 has it; the tests hold every answer of a running service to them. The
-example is what `compact` says to `examples/angry.flac`.
+example is what `standard` says to `examples/neutral.flac`, under the name of the model that is served.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ FORM: dict[str, Any] = {
         "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
         "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
         "timeline": {"type": "boolean", "description": "Segments, for short recordings too.", "example": True},
-        "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "compact"},
+        "model": {"type": "string", "description": "A name of GET /v1/models.", "example": "standard"},
         "denoise": {"type": "boolean", "description": "Take steady noise away first.", "example": False},
         "raw": {"type": "string", "description": "Sound without a header: ENCODING:RATE.", "example": "ulaw:8000"},
         "track": {"type": "integer", "minimum": 1, "description": "Audio track of a video.", "example": 1},
@@ -220,19 +220,20 @@ SCORES_FORM: Schema = {
 SCORES_BODY = {"required": True, "content": BARE_BODY["content"] | {"application/json": {"schema": SCORES_FORM}}}
 
 SCORES = [
-    {"label": "angry", "score": 0.634704},
-    {"label": "disgust", "score": 0.109502},
-    {"label": "happy", "score": 0.081579},
+    {"label": "neutral", "score": 0.494796},
+    {"label": "angry", "score": 0.159429},
+    {"label": "sad", "score": 0.137594},
 ]
-ANGRY = {"label": "angry", "guess": "angry", "abstained": False}
+NEUTRAL = {"label": "neutral", "guess": "neutral", "abstained": False}
 EXAMPLE: dict[str, Any] = {
-    "file": "angry.flac",
-    **ANGRY,
+    "file": "neutral.flac",
+    **NEUTRAL,
     "scores": SCORES,
-    "segments": [{"start": 0.0, "end": 3.183, **ANGRY, "score": 0.634704, "scores": SCORES}],
+    "segments": [{"start": 0.0, "end": 2.831, **NEUTRAL, "score": 0.494796, "scores": SCORES}],
     "transcript": "",
-    "model": "compact",
+    "model": "standard",
     "warnings": [],
+    "familiarity": 0.3,
 }
 # A sentence that the service says with each status, and when.
 REFUSALS = {
@@ -245,7 +246,7 @@ REFUSALS = {
         "A name or a web page that is not allowed (Host, Origin).",
         "this service does not go by that name (Host header); allow it with --allow-host",
     ),
-    404: ("There is no such model.", "model 'compakt' is not served here; did you mean 'compact'? (known: compact)"),
+    404: ("There is no such model.", "model 'other' is not served here; known: standard"),
     408: ("The upload stalled.", "the upload stalled for 10 s, or came too slowly; try again"),
     413: ("The upload is too large.", "the upload is larger than the limit of 64 MiB"),
     415: (
@@ -330,8 +331,20 @@ def refusals(*statuses: int) -> dict[int | str, Schema]:
     }
 
 
-def complete(openapi: dict[str, Any], is_token_required: bool) -> dict[str, Any]:
-    """The description that FastAPI wrote, with the schemas and the token; without 422, which is never answered."""
+def _of_model(shape: Any, name: str, is_example: bool = False) -> Any:
+    """A piece of the description with the name of a model in its examples."""
+    if isinstance(shape, dict):
+        return {key: _of_model(value, name, is_example or key == "example") for key, value in shape.items()}
+    if isinstance(shape, list):
+        return [_of_model(value, name, is_example) for value in shape]
+    return shape.replace(EXAMPLE["model"], name) if is_example and isinstance(shape, str) else shape
+
+
+def complete(openapi: dict[str, Any], model: str, is_token_required: bool) -> dict[str, Any]:
+    """The description that FastAPI wrote, with the schemas, the token, and the name of the first model in examples;
+    without 422, which is never answered.
+    """
+    openapi["paths"] = _of_model(openapi["paths"], model)
     openapi["components"] = {"schemas": SCHEMAS, "securitySchemes": {"token": TOKEN}}
     for path, methods in openapi["paths"].items():
         for operation in methods.values():

@@ -35,25 +35,25 @@ plain=1 (pieces of 2 s, RMS < 0.01 is neutral), session and seq (resume: the id 
 
 Token: subprotocols "intonate.v1", "intonate.token.TOKEN" in a browser; else the header Authorization: Bearer TOKEN.
 Close codes: 4400 bad request, 4401 token, 4404 model, 4408 too slow or idle, 4409 taken over, 4413 too long,
-4429 no room (try again after retry_after seconds), 1012 the service stops.
+4429 no room (try again after retry_after seconds), 1009 a message over 16 MiB, 1012 the service stops.
 """
 
 CURL = """\
-curl -F audio=@clip.wav http://127.0.0.1:8000/v1/predictions
-curl -F audio=@talk.mp3 -F timeline=true -F top_k=3 -H "Authorization: Bearer $TOKEN" https://host/v1/predictions
-curl -F audio=@clip.wav -F label=angry http://127.0.0.1:8000/v1/explanations
+curl -F audio=@clip.wav {address}v1/predictions
+curl -F audio=@talk.mp3 -F timeline=true -F top_k=3 -H "Authorization: Bearer $TOKEN" {address}v1/predictions
+curl -F audio=@clip.wav -F label=angry {address}v1/explanations
 """
 
 
-def page(openapi: Mapping[str, Any]) -> str:
-    """The page, as HTML without scripts."""
+def page(openapi: Mapping[str, Any], address: str) -> str:
+    """The page, as HTML without scripts; `address` is that of the service, as the client wrote it, with a slash."""
     body = "\n".join(_operations(openapi))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>intonate: the interface</title><link rel="stylesheet" href="docs.css"></head><body><main>
 <h1>intonate {escape(openapi["info"]["version"])}</h1>
 <p>{escape(openapi["info"]["summary"])} <a href=".">The page</a> · <a href="openapi.json">OpenAPI</a></p>
-<h2>Try it</h2><pre>{escape(CURL)}</pre>
+<h2>Try it</h2><pre>{escape(CURL.format(address=address))}</pre>
 {body}
 <h2>Live</h2><pre>{escape(openapi["info"]["description"])}</pre>
 </main></body></html>

@@ -1,4 +1,4 @@
-"""Answers for a person at a terminal: the label, bars, and a coloured timeline. Plain where it is piped."""
+"""Answers for a person at a terminal: the label, bars, and a coloured timeline; plain where it is piped."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+# What every terminal shows well, be it dark or light.
+FOREGROUND = "default"
 # Hues in use for these emotions since Plutchik (1980), in the colours that every terminal has.
 COLOURS: Mapping[str, str] = {
     "angry": "red",
@@ -31,7 +33,7 @@ COLOURS: Mapping[str, str] = {
     "sadness": "blue",
     "surprise": "cyan",
     "calm": "bright_green",
-    "neutral": "white",
+    "neutral": FOREGROUND,
     SILENCE: "bright_black",
     NOISE: "bright_black",
     UNSURE: "bright_black",
@@ -61,7 +63,7 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
     width = max((len(label) for label, _ in bars), default=0)
     for label, score in bars:
         console.print(
-            _coloured_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>4.0%}")
+            _coloured_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>5.0%}")
         )
     if answer.events:
         console.print(_coloured_text(f"  hears {_listing(answer.events)}"))
@@ -129,9 +131,11 @@ def _colour_runs(cells: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str
 
 def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode: bool) -> None:
     end_s = max(segment.end_s for segment in segments)
-    if has_unicode and len(segments) > 1:
+    speakers = list(dict.fromkeys(segment.speaker for segment in segments))
+    # Without colours a band says who speaks when, and nothing of one voice.
+    has_colour = console.color_system is not None and not console.no_color
+    if has_unicode and len(segments) > 1 and (has_colour or len(speakers) > 1):
         columns = min(BAND, max(20, console.width - 4))
-        speakers = list(dict.fromkeys(segment.speaker for segment in segments))
         width = max(map(len, speakers))
         console.print()
         for speaker in speakers:
@@ -170,7 +174,7 @@ def _coloured_text(*spans: str | tuple[str, str]) -> Text:
 
 
 def _colour(label: str) -> str:
-    return COLOURS.get(label, "white")
+    return COLOURS.get(label, FOREGROUND)
 
 
 def _bar(score: float, has_unicode: bool) -> str:

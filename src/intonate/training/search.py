@@ -109,7 +109,7 @@ def best(
             except RecipeError as error:
                 reason = str(error)
                 values = _values_text(_decoded(trial.params))
-                console.print(f"  [yellow]left out[/] {values}: {reason}", highlight=False)
+                console.print(f"  [yellow]left out[/] {values}: {reason}", highlight=False, soft_wrap=True)
                 study.tell(trial, state=TrialState.FAIL)
     _write_table(folder / TABLE, search, trials)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
@@ -118,7 +118,7 @@ def best(
     winner = max(complete, key=lambda trial: trial.value or 0.0)
     parameters = _decoded(winner.params)
     summary = f"{len(trials)} configurations tried, {_best_so_far(trials)}: {_values_text(parameters)}"
-    console.print(f"  {summary}", highlight=False)
+    console.print(f"  {summary}", highlight=False, soft_wrap=True)
     configurations = recipe.card.configurations_tried - 1 + len(trials)
     facts = {"search": _search_facts(search, trials, winner), "configurations_tried": configurations}
     return recipe.having(parameters), facts
