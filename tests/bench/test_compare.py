@@ -143,7 +143,16 @@ def test_every_manifest_that_evaluate_takes_is_one(tmp_path, name, header, separ
 def test_json_lines_are_a_manifest_and_answers_are_none(tmp_path):
     (tmp_path / "m.jsonl").write_text('{"file_name": "a.wav", "label": "sad"}\n')
     assert compare._is_manifest(str(tmp_path / "m.jsonl"))
-    for header in ("file,guess,label", "file,emotion,prediction", "path,ang,hap,label", "file,note", ""):
+    (tmp_path / "words.csv").write_text('file,label,hypothesis\na.wav,sad,"well, no"\nb.wav,sad\n')
+    assert compare._is_manifest(str(tmp_path / "words.csv"))
+    for header in (
+        "file,guess,label",
+        "file,emotion,prediction",
+        "file,label,predicted_emotion",
+        "path,ang,hap,label",
+        "file,note",
+        "",
+    ):
         (tmp_path / "p.csv").write_text(f"{header}\na.wav,sad,sad\n")
         assert not compare._is_manifest(str(tmp_path / "p.csv")), header
 

@@ -203,6 +203,10 @@ def test_ends_beyond_the_file_and_people_with_two_names(tmp_path):
     assert found["late end"].severity == "fault"
     assert re.match(r"the row ends at 60 s, the file at \d\.\d s \(milliseconds", found["late end"].sentence)
     assert found["late end"].files == (rows[2].path,)
+    # A duration beside a start may be that of the whole file.
+    row = replace(rows[3], start_s=0.6, end_s=0.6 + length_s)
+    (doubt,) = (finding for finding in doctor.examine([row]).findings if finding.kind == "late end")
+    assert (doubt.severity, "as long as the row is said to be" in doubt.sentence) == ("doubt", True)
     assert "two spellings" not in found
     (doubt,) = (finding for finding in doctor.examine(rows).findings if finding.kind == "two spellings")
     assert (doubt.severity, "S1 and s01" in doubt.sentence) == ("doubt", True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -286,12 +287,44 @@ def test_json_lines_are_a_table(tmp_path):
         ("file,label,begin,duration", "0.5,1.5", (0.5, 2.0)),
         ("file,label,onset,offset", "0.5,1.5", (0.5, 1.5)),
         ("file,label,duration,x", "3.5,", (0.0, None)),  # that of the file
+        ("file,label,start,offset", "0.5,0", (0.5, None)),  # an offset of something else
+        ("file,label,start_s,offset,duration", "0.5,0,1", (0.5, 1.5)),
+        ("file,label,begin,duration", "yes,1", (0.0, None)),
+        ("file,label,begin,offset,duration", "yes,0.5,1", (0.5, 1.5)),
+        ("file,label,offset,x", "12 bytes,", (0.0, None)),
+        ("file,label,offset,x", "-0.5,", (0.0, None)),
+        ("file,label,start,duration", "0.5,0", (0.5, None)),
     ],
 )
 def test_what_cuts_a_clip_goes_by_several_names(tmp_path, header, cells, stretch):
     touch(tmp_path, "a.wav")
-    (row,) = manifest.read(table(tmp_path, f"{header}\na.wav,sad,{cells}\n"))
-    assert (row.start_s, row.end_s) == stretch
+    path = table(tmp_path, f"{header}\na.wav,sad,{cells}\n")
+    for row in (*manifest.read(path), *own.read(path).utterances):
+        assert (row.start_s, row.end_s) == stretch
+
+
+def test_what_tells_no_times_is_said_to_be_unused(tmp_path):
+    touch(tmp_path, "a.wav")
+    path = table(tmp_path, "file,label,begin,duration\na.wav,sad,yes,2\n")
+    assert manifest.read_with_notes(path)[1] == ["labels.csv: columns not used: begin, duration."]
+    notes = own.read(path).notes
+    assert "not used: columns 'begin', 'duration'" in notes
+    assert not any(note.startswith(("duration:", "start:")) for note in notes)
+    with pytest.raises(CorpusError, match="line 3: start is 'soon'"):
+        manifest.read(table(tmp_path, "file,label,begin\na.wav,sad,1\na.wav,sad,soon\n"))
+    with pytest.raises(CorpusError, match="start is 'soon'"):
+        manifest.read(table(tmp_path, "file,label,start\na.wav,sad,soon\n"))
+
+
+def test_a_name_just_as_it_is_known_goes_before_other_spellings(tmp_path):
+    touch(tmp_path, "a.wav")
+    path = table(tmp_path, "file path,file_name,label,Speaker ID,speaker_id\nb.wav,a.wav,sad,x,ann\n")
+    (row,) = manifest.read(path)
+    assert (Path(row.path).name, row.speaker) == ("a.wav", "table/ann")
+    for name, speaker in (("", "ann"), ("speaker_id", "ann"), ("Speaker ID", "x"), ("SPEAKER-ID", "ann")):
+        assert own.read(path, speaker=name).utterances[0].speaker == f"own/{speaker}"
+    path = table(tmp_path, "file,label,Voice,voice\na.wav,sad,x,ann\n")
+    assert own.read(path, speaker="voice").utterances[0].speaker == "own/ann"
 
 
 @pytest.mark.parametrize("name", ["Speaker ID", "speaker_name", "spk_id", "SpkrID", "client_id", "speaker-id"])
@@ -343,6 +376,24 @@ def test_lines_before_the_header_are_skipped(tmp_path, start):
     assert manifest.read(table(tmp_path, f"{start}file;emotion;mood\na.wav;sad;x\n"))[0].emotion == "sad"
     with pytest.raises(LabelError, match=rf"line {start.count(chr(10)) + 2}: emotion 'sud'"):
         manifest.read(table(tmp_path, f"{start}file;emotion;mood\na.wav;sud;x\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '#,file,emotion,text\n0,a.wav,sad,"well, no"\n',
+        '#,file,emotion,text\n0,a.wav,sad,"well,\nno"\n',
+        '#;file;emotion;text\n0;a.wav;sad;"well, well, well, no"\n',
+        '#,file,ratings\n0,a.wav,"{""valence"": 2, ""arousal"": 3}"\n',
+        '# of 2024, by hand\n#,file,emotion,text\n0,a.wav,sad,"well, no"\n',
+        "# by ann, bob\nfile,emotion\na.wav,sad\n",
+        "#,file,emotion,text\n0,a.wav,sad\n",
+    ],
+)
+def test_a_header_that_begins_with_a_sharp_is_no_comment(tmp_path, text):
+    touch(tmp_path, "a.wav")
+    (row,) = manifest.read(table(tmp_path, text))
+    assert Path(row.path).name == "a.wav"
 
 
 def test_a_sound_of_the_library_datasets_is_its_path(tmp_path):

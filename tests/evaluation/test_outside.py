@@ -182,6 +182,58 @@ def test_the_truth_is_not_taken_for_the_answers(rows, tmp_path):
     assert len(outside.read(write(tmp_path / "same.csv", ["file,label,truth,note", *same]), rows).table) == len(rows)
 
 
+@pytest.mark.parametrize("name", ["label", "emotion"])
+def test_the_truth_beside_scores_is_not_taken_for_the_answers(rows, tmp_path, name):
+    lines = [f"file,{name},angry,disgust,fear,happy,neutral,sad"]
+    lines += [f"{row.path},{row.emotion},0.5,0.1,0.1,0.1,0.1,0.1" for row in rows]
+    path = write(tmp_path / "theirs.csv", lines)
+    reading = outside.read(path, rows)
+    assert measure(reading.table, "uar") == pytest.approx(1 / 6)
+    assert name not in reading.columns
+    assert any(f"Column {name!r} is the truth in every row" in note for note in reading.notes)
+    assert measure(outside.read(path, rows, mapping={name: "label"}).table, "uar") == 1.0
+    # One row that is not the truth: these are decisions of the system.
+    lines[1] = lines[1].replace(f",{rows[0].emotion},", ",sad,")
+    reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
+    assert reading.columns[name] == "label"
+    assert 0.5 < measure(reading.table, "uar") < 1.0
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        *(("prediction_correct", "True"), ("predicted_gender", "female"), ("predicted_by", "ann")),
+        *(("hypothesis", "well, no"), ("prediction_set", "happy|sad"), ("predicted_at", "12:30"), ("outputs", "")),
+    ],
+)
+def test_what_only_begins_like_an_answer_is_none(rows, tmp_path, column, cell):
+    lines = [f"file,label,{column}", *(f'{row.path},sad,"{cell}"' for row in rows)]
+    path = write(tmp_path / "theirs.csv", lines)
+    assert outside.read(path, rows).columns == {"file": "file", "label": "label"}
+    scored = [f"file,{column},angry,sad", *(f'{row.path},"{cell}",0.2,0.8' for row in rows)]
+    assert column not in outside.read(write(tmp_path / "scored.csv", scored), rows).columns
+
+
+def test_labels_of_ones_own_are_known_as_answers(tmp_path):
+    rows = [replace(row, emotion="barking") for row in prediction_tables.utterances("emodb", 2, 2)]
+    lines = [
+        "file,label,predicted_class",
+        *(f"{row.path},barking,{'barking' if n else ''}" for n, row in enumerate(rows)),
+    ]
+    assert outside.read(write(tmp_path / "own.csv", lines), rows).columns["predicted_class"] == "label"
+    lines = ["file,truth,output", *(f"{row.path},barking,woof" for row in rows)]
+    path = write(tmp_path / "mapped.csv", lines)
+    assert outside.read(path, rows, mapping={"woof": "barking"}).columns["output"] == "label"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"), [("label,emotion", "{},"), ("prediction,comment", "{},"), ("prediction,rater", "{},sad")]
+)
+def test_perfect_answers_stand_beside_what_is_no_answer(rows, tmp_path, header, cells):
+    lines = [f"file,{header}", *(f"{row.path},{cells.format(row.emotion)}" for row in rows)]
+    assert measure(outside.read(write(tmp_path / "theirs.csv", lines), rows).table, "uar") == 1.0
+
+
 def test_a_rounding_error_makes_no_logits_of_probabilities(rows, tmp_path):
     lines = ["file,angry,happy", f"{rows[0].path},1.0000001,-1e-7", *(f"{row.path},0.75,0.25" for row in rows[1:])]
     reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
@@ -191,7 +243,7 @@ def test_a_rounding_error_makes_no_logits_of_probabilities(rows, tmp_path):
 
 def test_labels_beside_scores_are_what_is_counted(rows, tmp_path):
     own_classes = ("angry", "disgust", "fear", "happy", "neutral", "sad")
-    lines = ["file,label," + ",".join(f"p:{name}" for name in own_classes)]
+    lines = ["file,prediction," + ",".join(f"p:{name}" for name in own_classes)]
     lines += [f"{row.path},{row.emotion},0.5,0.1,0.1,0.1,0.1,0.1" for row in rows]
     reading = outside.read(write(tmp_path / "theirs.csv", lines), rows)
     assert measure(reading.table, "uar") == 1.0

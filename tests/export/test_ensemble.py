@@ -106,8 +106,16 @@ def zoo(tmp_path_factory):
     both = (mel(), voice())
     turned = spec("turned", both, labels=("sad", "neutral", "happy", "angry"), temperature=2.0, abstain_below=0.5)
     made = {
-        "one": network(folder / "one.onnx", spec("one", both, unseen_speakers=("a/1", "a/2"), corpora=("a",)), 1),
-        "two": network(folder / "two.onnx", spec("two", both, unseen_speakers=("a/2", "a/3"), corpora=("b",)), 2),
+        "one": network(
+            folder / "one.onnx",
+            spec("one", both, unseen_speakers=("a/1", "a/2"), corpora=("a",), heard_speakers=("f",)),
+            1,
+        ),
+        "two": network(
+            folder / "two.onnx",
+            spec("two", both, unseen_speakers=("a/2", "a/3"), corpora=("b",), heard_speakers=("e",)),
+            2,
+        ),
         "turned": network(folder / "turned.onnx", turned, 3),
         "apart": network(folder / "apart.onnx", spec("apart", (mel(-4.0), voice(0.5)), licence="CC0-1.0"), 4),
         "forest": forest(
@@ -217,6 +225,7 @@ def test_what_an_ensemble_says_of_itself(zoo, tmp_path):
     assert (together.name, together.labels, together.merge) == ("three voices", LABELS, "4")
     assert (together.output, together.temperature, together.scores) == ("log_probabilities", 1.0, {})
     assert together.unseen_speakers == ("a/2",)  # the others were heard by one of them
+    assert together.heard_speakers == ("e", "f")
     assert together.corpora == ("a", "b")
     assert together.licence == "CC-BY-4.0"
     assert together.batching == "any"

@@ -12,9 +12,13 @@ from collections.abc import Mapping, Sequence
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
     "start": ("start", "start_s", "begin", "onset", "offset"),
-    "end": ("end", "end_s", "offset"),  # beside an onset
+    "end": ("end", "end_s", "offset"),
     "duration": ("duration", "duration_s"),
 }
+# What begins where an `offset` ends; beside any other start an offset is something else.
+_BEFORE_OFFSET = ("begin", "onset")
+# Names that are said of other things as well, e.g. of a byte in a file.
+_AMBIGUOUS = (*_BEFORE_OFFSET, "offset", "duration", "duration_s")
 # What an empty cell is when a program that writes tables has made text of it.
 EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
 
@@ -28,20 +32,51 @@ def column_name(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().lower())
 
 
-def places(header: Sequence[str], columns: Mapping[str, Sequence[str]] = COLUMNS) -> dict[str, int]:
-    """Where in a row each column stands that is there; a column is one thing only.
+def places(
+    header: Sequence[str], columns: Mapping[str, Sequence[str]] = COLUMNS, rows: Sequence[Sequence[str]] = ()
+) -> dict[str, int]:
+    """Where in a row each column stands that is there; a column is one thing only, and none that tells nothing.
+
+    Args:
+        header: the names, as they are written: case aside, just so goes first.
+        columns: what is told -> the names that it goes by; its first name goes first in its very case.
+        rows: the table's; a `begin`, `onset`, `offset` or `duration` that is no time in any of them is not used.
 
     >>> places(["Onset", "Offset", "Path"])
     {'file': 2, 'start': 0, 'end': 1}
     """
-    place_of = {column_name(name): place for place, name in reversed(list(enumerate(header)))}
+    names = ["" if rows and not _may_tell_times(name, place, rows) else name for place, name in enumerate(header)]
+    ways = [
+        {spelled(name): place for place, name in reversed(list(enumerate(names)))}
+        for spelled in (str.strip, lambda name: name.strip().lower(), column_name)
+    ]
     found: dict[str, int] = {}
-    for column, names in columns.items():
-        for name in names:
-            if name in place_of and place_of[name] not in found.values():
-                found[column] = place_of[name]
+    for column, aliases in columns.items():
+        if column == "end" and ("start" not in found or column_name(names[found["start"]]) not in _BEFORE_OFFSET):
+            aliases = [name for name in aliases if name != "offset"]
+        for place_of, written in zip(ways, (aliases[:1], aliases, aliases), strict=True):
+            here = [place_of[name] for name in written if place_of.get(name, -1) not in (-1, *found.values())]
+            if here:
+                found[column] = here[0]
                 break
+    if "start" not in found:
+        found.pop("duration", None)  # that of the file
     return found
+
+
+def _may_tell_times(name: str, place: int, rows: Sequence[Sequence[str]]) -> bool:
+    if column_name(name) not in _AMBIGUOUS:
+        return True
+    times = [_seconds_or_none(row[place].strip()) for row in rows if place < len(row)]
+    # Whatever lasts no time in any row is not told.
+    return any(times) or ("duration" not in column_name(name) and 0.0 in times)
+
+
+def _seconds_or_none(text: str) -> float | None:
+    try:
+        return seconds(text, "")
+    except ValueError:
+        return None
 
 
 def seconds(text: str, column: str) -> float | None:

@@ -167,11 +167,12 @@ def _is_manifest(name: str) -> bool:
     """A table with truth and no predictions, as `evaluate` takes it."""
     if not _is_table(name) or not Path(name).is_file():
         return False
-    header = _header(Path(name))
+    header, *rows = _rows(Path(name)) or [[]]
+    body = [row for row in rows if len(row) == len(header)]
     columns = {column_name(name) for name in header}
     ratings = itertools.chain(("ratings",), *([name, *others] for name, others in manifests.RATINGS.items()))
     has_truth = not columns.isdisjoint((*own.COLUMNS["label"], "labels", *manifests.ALIASES["labels"], *ratings))
-    is_answered = outside_columns.answer_columns(header) or len(outside_columns.score_columns(header)) > 1
+    is_answered = outside_columns.answer_columns(header, body) or len(outside_columns.score_columns(header)) > 1
     return has_truth and not is_answered
 
 
@@ -210,11 +211,12 @@ def _open(
 
 
 def _is_ours(path: Path) -> bool:
-    return set(tables.COLUMNS) <= set(_header(path))
+    return set(tables.COLUMNS) <= set(next(iter(_rows(path)), []))
 
 
-def _header(path: Path) -> list[str]:
-    return [name.strip() for name in next((row for _, row in manifests.read_rows(path) if any(row)), [])]
+def _rows(path: Path) -> list[list[str]]:
+    """The cells of a table's rows, its header first."""
+    return [[cell.strip() for cell in row] for _, row in manifests.read_rows(path) if any(row)]
 
 
 def _one_condition(systems: Mapping[str, PredictionTable], notes: list[str]) -> dict[str, PredictionTable]:

@@ -15,7 +15,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,7 +187,7 @@ def _read(path: Path, any_label: bool = False) -> _Rows:
         raise CorpusError(f"{path} {problem}; expected a CSV with the columns file and emotion")
     rows = read_rows(path)
     header = rows[0][1] if rows else []
-    columns = _column_positions(header, path, any_label)
+    columns = _column_positions(header, [row for _, row in rows[1:]], path, any_label)
     if not any(any(row) for _, row in rows[1:]):
         raise CorpusError(f"{path} has a header and no rows; expected a row for each recording")
     fold_place = stretches.places(header, {"fold": FOLD_NAMES})
@@ -217,8 +217,8 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     text = read_text(path)
     if (rows_of_json := json_rows(text, path)) is not None:
         return rows_of_json
-    skipped, text = data_lines(text)
     try:
+        skipped, text = data_lines(text)
         header = io.StringIO(text).readline()
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(header))
         return [(rows.line_num + skipped, row) for row in rows]
@@ -231,12 +231,13 @@ def delimiter(header: str) -> str:
     return max("\t;,", key=header.count)
 
 
-def _column_positions(header: list[str], path: Path, any_label: bool = False) -> dict[str, int]:
+def _column_positions(
+    header: list[str], rows: Sequence[list[str]], path: Path, any_label: bool = False
+) -> dict[str, int]:
     """Column -> its place in a row."""
     other_names = ALIASES | RATINGS
-    columns = stretches.places(
-        header, {column: (column, *other_names.get(column, ())) for column in (*stretches.COLUMNS, *COLUMNS, *RATINGS)}
-    )
+    aliases = {column: (column, *other_names.get(column, ())) for column in (*stretches.COLUMNS, *COLUMNS, *RATINGS)}
+    columns = stretches.places(header, aliases, rows)
     names = {stretches.column_name(name) for name in header}
     if "labels" in columns and "emotion" in columns and "emotion" not in names:
         columns["best"] = columns.pop("emotion")

@@ -187,7 +187,8 @@ def _read_table(path: Path, label: str, speaker: str, file: str, root: Path | No
     if len(rows) < 2:
         raise CorpusError(f"{path} has no rows; expected a header and a row for each recording")
     names = [name.strip() for name in rows[0][1]]
-    places = _column_positions(path, names, {"label": label, "speaker": speaker, "file": file})
+    chosen_names = {"label": label, "speaker": speaker, "file": file}
+    places = _column_positions(path, names, [row for _, row in rows[1:]], chosen_names)
     find_file = _file_finder(path.parent, root or path.parent)
     utterances, cells, missing_files = [], [], []
     problems: list[CorpusError | LabelError] = []
@@ -248,13 +249,19 @@ def _parse_row(cell: dict[str, str], location: str) -> Utterance:
 
 
 def _columns_named(chosen_names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """`COLUMNS`, where a column that was named goes by that name alone."""
-    chosen = {column: (stretches.column_name(name),) for column, name in chosen_names.items() if name}
+    """`COLUMNS`, where a column that was named goes by that name alone, however it is written."""
+    chosen = {
+        column: (name.strip(), name.strip().lower(), stretches.column_name(name))
+        for column, name in chosen_names.items()
+        if name
+    }
     return {column: chosen[column] for column in chosen} | {k: v for k, v in COLUMNS.items() if k not in chosen}
 
 
-def _column_positions(path: Path, names: list[str], chosen_names: Mapping[str, str]) -> dict[str, int]:
-    positions = stretches.places(names, _columns_named(chosen_names))
+def _column_positions(
+    path: Path, names: list[str], rows: Sequence[list[str]], chosen_names: Mapping[str, str]
+) -> dict[str, int]:
+    positions = stretches.places(names, _columns_named(chosen_names), rows)
     for column, chosen_name in chosen_names.items():
         if column not in positions and (chosen_name or column != "speaker"):
             problem = f"no column {chosen_name!r}" if chosen_name else f"no column that is known for the {column}"

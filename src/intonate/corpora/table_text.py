@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -79,12 +80,26 @@ def data_lines(text: str) -> tuple[int, str]:
     lines = text.splitlines(keepends=True)
     skipped = 0
     for line, following in itertools.pairwise(lines):
-        separators = max(";,\t", key=following.count)
-        is_comment = line.startswith("#") and line.count(separators) != following.count(separators)
-        if not is_comment and not re.fullmatch(r"sep=.", line.strip("\r\n")):
+        if not _is_comment(line, following) and not re.fullmatch(r"sep=.", line.strip("\r\n")):
             break
         skipped += 1
     return skipped, "".join(lines[skipped:])
+
+
+def _is_comment(line: str, following: str) -> bool:
+    """Whether a line is no header: one that begins with `#` names a file, or has as many cells as the line below."""
+    if not line.startswith("#"):
+        return False
+    cells, cells_below = (
+        [next(csv.reader([text], delimiter=separator), []) for separator in ";,\t"] for text in (line, following)
+    )
+    names_file, is_above_header = (
+        any(stretches.column_name(cell) in stretches.COLUMNS["file"] for cell in itertools.chain(*split_lines))
+        for split_lines in (cells, cells_below)
+    )
+    if names_file != is_above_header:
+        return is_above_header
+    return not any(len(row) == len(below) > 1 for row, below in zip(cells, cells_below, strict=True))
 
 
 def json_rows(text: str, path: Path) -> list[tuple[int, list[str]]] | None:

@@ -25,14 +25,12 @@ from intonate.emotions import OWN, canonical_or_same, merge_with_labels, merged_
 from intonate.errors import CorpusError, LabelError, did_you_mean
 from intonate.evaluation import outside_columns
 from intonate.evaluation.matching import SHOWN, match, path_parts
-from intonate.evaluation.outside_columns import ALIASES, label_of
+from intonate.evaluation.outside_columns import ALIASES, TRUTHS, label_of
 from intonate.evaluation.outside_scores import numbers, probabilities
 from intonate.evaluation.table import PredictionTable, tabulate
 from intonate.schema import Utterance
 
 PROTOCOL = "answers from a file"
-# Columns that a table of predictions may have beside them: the truth, and what groups are made of.
-TRUTHS = ("truth", "true", "true_label", "y_true", "target", "reference", "gold", "actual")
 
 
 class LabelTable(PredictionTable):
@@ -85,7 +83,9 @@ def read(
     mapping = dict(mapping or {})
     header, body = _cells(source)
     _refuse_several_labels(header, utterances, source)
-    columns = outside_columns.find(header, body, mapping, source)
+    truths = {label for row in utterances for label in (row.emotion, row.raw_label)}
+    known_labels = truths if merge_name is None else {*truths, *merged_labels(merge_name)}
+    columns = outside_columns.find(header, body, mapping, source, known_labels)
     place = {role: header.index(name) for name, role in columns.items()}
     score_labels = [role for role in columns.values() if role not in ALIASES]
     _refuse_unused_names(mapping, header, [row[place["label"]] for row in body] if "label" in place else [], source)
@@ -132,13 +132,22 @@ def read(
         protocol=PROTOCOL,
         root=root,
     )
+    either = outside_columns.either(columns, mapping)
+    answers = [labels_of_rows[row_of[row]] for row in used_rows] if labels_of_rows else []
     if not score_labels:
         table = LabelTable(**vars(table))
-    elif labels_of_rows:
-        table, difference = _with_labels(table, [labels_of_rows[row_of[row]] for row in used_rows])
+        if either:
+            _refuse_the_truth(table, [body[row_of[row]] for row in used_rows], either, header, source)
+    elif either and _are_the_truth(answers, [utterances[row] for row in used_rows], table):
+        columns.pop(either)
+        notes = [
+            f"Column {either!r} is the truth in every row, so the answers are those of the scores; if it has the "
+            f"answers: --map {either}=label.",
+            *notes,
+        ]
+    elif answers:
+        table, difference = _with_labels(table, answers)
         notes = [difference, *notes]
-    if "label" not in mapping.values():
-        _refuse_the_truth(table, [body[row_of[row]] for row in used_rows], columns, header, source)
     left_out_counts = Counter(utterances[row].emotion for row in row_of if targets[row] is None)
     unpredicted_labels = sorted(set(table.emotion.tolist()) - set(labels_of_rows)) if not score_labels else []
     all_notes = (
@@ -165,20 +174,24 @@ def _with_labels(table: PredictionTable, given_labels: Sequence[str]) -> tuple[P
     return replace(table, label=np.array(answers, np.str_)), note * (differing > 0)
 
 
+def _are_the_truth(answers: Sequence[str], utterances: Sequence[Utterance], table: PredictionTable) -> bool:
+    """Whether each label that is given is that of the manifest, as it stands there or as it is counted."""
+    return any(answers) and all(
+        given in ("", truth, utterance.emotion)
+        for given, truth, utterance in zip(answers, table.emotion.tolist(), utterances, strict=True)
+    )
+
+
 def _refuse_the_truth(
-    table: PredictionTable,
-    body: Sequence[Sequence[str]],
-    columns: Mapping[str, str],
-    header: Sequence[str],
-    source: Path,
+    table: PredictionTable, body: Sequence[Sequence[str]], chosen: str, header: Sequence[str], source: Path
 ) -> None:
     """Refuse answers that are all right, where another column holds labels that are not: this one may be the truth."""
-    chosen = next((name for name, role in columns.items() if role == "label"), None)
-    if chosen is None or (table.truth != table.predicted).any():
+    if (table.truth != table.predicted).any():
         return
     for place, name in enumerate(header):
         labels = [canonical_or_same(row[place]) for row in body]
-        if name not in columns and set(labels) <= {*table.labels, ""} and labels != table.label.tolist():
+        differs = any(label not in ("", answer) for label, answer in zip(labels, table.label.tolist(), strict=True))
+        if name != chosen and set(labels) <= {*table.labels, ""} and differs:
             raise CorpusError(
                 f"{source}: column {chosen!r} is the truth in every row, and {name!r} holds labels, too; say which has "
                 f"the answers: --map {name}=label, or --map {chosen}=label"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from intonate.corpora.manifest import SHOWN_COLUMNS
 from intonate.corpora.overlap import first_few
-from intonate.corpora.table_notes import parse_age
-from intonate.emotions import canonical, canonical_or_same
+from intonate.emotions import EMOTIONS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 
-# Names of what is surely an answer, which `label` and `emotion` are not; and what other such names begin with.
+# Names of what is surely an answer, what other such names begin with, and names of what may be the truth as well.
 ANSWERS = ("prediction", "predicted", "pred", "predicted_label", "prediction_label", "y_pred", "guess")
 _ANSWER_STARTS = ("pred", "output", "hypothes", "hyp_", "guess")
+_EITHER = ("label", "emotion")
+# Of a column that only begins like an answer, the share of cells that must be labels.
+_LABEL_SHARE = 0.9
+# Columns that a table of predictions may have beside them: the truth, and what groups are made of.
+TRUTHS = ("truth", "true", "true_label", "y_true", "target", "reference", "gold", "actual")
 # Column -> the names that it goes by, in lower case.
 ALIASES: dict[str, tuple[str, ...]] = {
     "file": (
@@ -30,39 +34,55 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "id",
     ),
     # In our own tables there is a `guess` as well, for `label` may be `unsure`.
-    "label": (*ANSWERS, "label", "emotion"),
+    "label": (*ANSWERS, *_EITHER),
     "start": ("start", "start_s"),
 }
 _PREFIXES = ("p:", "p_", "prob_", "prob:", "probability_", "score_", "score:", "p(")
 
 
-def answer_columns(header: Sequence[str], body: Sequence[Sequence[str]] = ()) -> list[str]:
+def answer_columns(
+    header: Sequence[str], body: Sequence[Sequence[str]], known_labels: Collection[str] = ()
+) -> list[str]:
     """The columns whose names say that they hold answers, the likeliest first.
 
-    A name that only begins like one (`predicted_emotion`) counts where not all cells of `body` are numbers.
+    A name that only begins like one counts where nearly all cells are labels: emotions, `known_labels`, what the truth
+    says, or what has scores. So `predicted_emotion` is an answer, and `predicted_by` or a transcript is none.
 
-    >>> answer_columns(["file", "emotion", "predicted_emotion", "pred"])
+    >>> answer_columns(["file", "emotion", "predicted_emotion", "predicted_at", "pred"], [["a", "sad", "sad", "9", ""]])
     ['pred', 'predicted_emotion']
     """
     places = {name.lower(): place for place, name in reversed(list(enumerate(header)))}
-    others = [
-        name
-        for name, place in places.items()
-        if name.startswith(_ANSWER_STARTS) and not (body and all(_is_number(row[place]) for row in body))
-    ]
+    truth = next((places[name] for name in (*_EITHER, *TRUTHS) if name in places), None)
+    labels = {*EMOTIONS, *known_labels, *score_columns(header).values()}
+    labels |= {row[truth] for row in body} if truth is not None else set()
+
+    def holds_labels(place: int) -> bool:
+        cells = [row[place] for row in body if row[place]]
+        count = sum(not labels.isdisjoint((cell, canonical_or_same(cell))) for cell in cells)
+        return count > 0 and count >= _LABEL_SHARE * len(cells)
+
+    others = [name for name, place in places.items() if name.startswith(_ANSWER_STARTS) and holds_labels(place)]
     return [header[places[name]] for name in dict.fromkeys((*ANSWERS, *others)) if name in places]
 
 
-def _is_number(text: str) -> bool:
-    return text == "" or parse_age(text) is not None
+def either(columns: Mapping[str, str], mapping: Mapping[str, str]) -> str | None:
+    """The column that was taken for the answers, where its name might as well say the truth and nobody named it."""
+    return next(
+        (name for name, role in columns.items() if role == "label" and name not in mapping and name.lower() in _EITHER),
+        None,
+    )
 
 
 def find(
-    header: Sequence[str], body: Sequence[Sequence[str]], mapping: Mapping[str, str], source: Path
+    header: Sequence[str],
+    body: Sequence[Sequence[str]],
+    mapping: Mapping[str, str],
+    source: Path,
+    known_labels: Collection[str] = (),
 ) -> dict[str, str]:
-    """{column: `file`, `label`, `start`, or the label that it scores}."""
+    """{column: `file`, `label`, `start`, or the label that it scores}; labels may be known, as in `answer_columns`."""
     columns = {name: _role(mapping[name]) for name in header if name in mapping}
-    answers = [name for name in answer_columns(header, body) if name not in columns]
+    answers = [name for name in answer_columns(header, body, {*known_labels, *mapping}) if name not in columns]
     if answers and "label" not in columns.values():
         columns[answers[0]] = "label"
     for role, names in ALIASES.items():

@@ -183,6 +183,7 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         corpora=tuple(sorted({corpus for spec in specs for corpus in spec.corpora})),
         # A speaker of a corpus that one member never saw is left out too: corpora may share speakers.
         unseen_speakers=tuple(sorted(set.intersection(*(set(spec.unseen_speakers) for spec in specs)))),
+        heard_speakers=tuple(sorted({speaker for spec in specs for speaker in spec.heard_speakers})),
         licence=" AND ".join(dict.fromkeys(licences)),
         recipe_hash=_members_hash(files, by),
         intonate_version=__version__,

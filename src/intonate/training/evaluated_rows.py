@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
+
+# The corpora of people's own tables, which are other people in every table.
+_TABLES = (own.CORPUS, manifest.OWN)
 
 
 def in_windows(
@@ -71,21 +75,29 @@ def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence
 def trained_on(spec: ModelSpec, utterances: Sequence[Utterance]) -> set[str]:
     """The speakers that a model may have been trained on, as far as they are known by name.
 
-    Somebody's own recordings are of the corpus `own` in a fine-tuned model, and of `table` where a manifest names none.
+    A corpus of the catalogue is the same people everywhere: whoever was not kept out was heard. Tables are not, so
+    there only those count that the model's file tells.
     """
-    corpora = {_corpus(name) for name in spec.corpora}
-    unseen_speakers = {_speaker(name) for name in ("", *spec.unseen_speakers)}
     return {
         row.speaker
         for row in utterances
-        if _corpus(row.corpus) in corpora and _speaker(row.speaker) not in unseen_speakers
+        if row.speaker
+        and (
+            _digest(row.speaker) in spec.heard_speakers
+            if row.corpus in _TABLES
+            else row.corpus in spec.corpora and row.speaker not in spec.unseen_speakers
+        )
     }
 
 
-def _corpus(name: str) -> str:
-    return own.CORPUS if name == manifest.OWN else name
+def heard_speakers(utterances: Iterable[Utterance], before: Iterable[str] = ()) -> tuple[str, ...]:
+    """`ModelSpec.heard_speakers` of a model that is trained on these, and had heard others before."""
+    return tuple(
+        sorted({*before, *(_digest(row.speaker) for row in utterances if row.speaker and row.corpus in _TABLES)})
+    )
 
 
-def _speaker(name: str) -> str:
-    corpus, _, speaker = name.partition("/")
-    return f"{_corpus(corpus)}/{speaker}"
+def _digest(speaker: str) -> str:
+    """Of a name as the table has it: in manifests it is put under `table`, in one's own recordings under `own`."""
+    corpus, _, name = speaker.partition("/")
+    return hashlib.sha256((name if corpus in _TABLES else speaker).encode()).hexdigest()[:16]

@@ -34,7 +34,7 @@ from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.builtin import path_of
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, finetune_split, scoring
+from intonate.training import data, evaluated_rows, finetune_split, scoring
 
 Array = NDArray[np.float64]
 
@@ -141,7 +141,8 @@ def finetune(
         head = _fit_head([view[choice.layer] for view in views], examples.targets, choice.strength)
         heard = {name for name in spec.unseen_speakers if name.startswith(f"{own.CORPUS}/")}
         unseen = tuple(name for name in spec.unseen_speakers if not {name, f"{own.CORPUS}/{name}"} & heard)
-        spec = replace(spec, unseen_speakers=unseen)
+        heard_speakers = evaluated_rows.heard_speakers(distinct.utterances, spec.heard_speakers)
+        spec = replace(spec, unseen_speakers=unseen, heard_speakers=heard_speakers)
     save(new_head.with_head(graph, tensors[choice.layer], head.weights, head.bias), spec, target)
     facts = finetune_card.Facts(
         base=base.spec,
@@ -305,6 +306,7 @@ def _spec(
         corpora=tuple(sorted({*base.corpora, own.CORPUS})),
         languages=tuple(sorted({*base.languages, *(row.language for row in utterances if row.language)})),
         unseen_speakers=tuple(sorted({*base.unseen_speakers, *unseen} - trained_names)),
+        heard_speakers=evaluated_rows.heard_speakers((utterances[row] for row in split.train), base.heard_speakers),
         licence=finetune_card.LICENCE.format(base=base.licence),
         recipe_hash="",
         intonate_version=intonate.__version__,

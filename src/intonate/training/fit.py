@@ -38,6 +38,7 @@ from intonate.schema import ModelSpec, Utterance
 from intonate.training import (
     data,
     encoders,
+    evaluated_rows,
     fitting,
     network,
     provenance,
@@ -308,6 +309,7 @@ def _spec(
         languages=tuple(sorted({row.language for row in rows if row.language})),
         corpora=tuple(sorted({row.corpus for row in rows})),
         unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - train_speakers)),
+        heard_speakers=evaluated_rows.heard_speakers(rows),
         licence=recipe.card.licence,
         dimensions=examples.dimensions,
         scales=dict(recipe.data.ratings),
