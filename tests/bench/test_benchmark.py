@@ -16,6 +16,7 @@ from intonate.bench.comparison_rows import HEARD
 from intonate.emotions import merged_labels
 from intonate.errors import CorpusError, RecipeError
 from intonate.evaluation import table
+from intonate.recognizer import builtin
 from intonate.recognizer.recognizer import load_model
 from intonate.training import fit, recipe
 
@@ -202,7 +203,7 @@ def test_shipped_suites_stand_in_one_page(tmp_path):
     for path in paths:
         assert f"`intonate benchmark {path.stem} --only" in page
         measured = [
-            [row["uar"] for row in json.loads(file.read_text(encoding="utf-8"))["rows"] if row["uar"] and row["recipe"]]
+            [row["uar"] for row in json.loads(file.read_text(encoding="utf-8"))["rows"] if row["uar"]]
             for folder in (kept, tmp_path / "results/suites")
             if (file := folder / f"{path.stem}.json").exists()
         ]
@@ -324,6 +325,27 @@ def test_noise_is_laid_over_the_test_clips_only(place, tmp_path):
     clean, _, drowned, _ = (row["uar"]["value"] for row in rows)
     assert drowned < clean
     assert "running tap" in page
+
+
+def test_what_was_measured_of_a_built_in_model_stays_as_long_as_its_training(place, tmp_path, monkeypatch):
+    noises = tmp_path / "data/noises"
+    noises.mkdir()
+    raw = {
+        "title": "disturbed",
+        "kind": "disturb",
+        "disturb": {"noises": "noises"},
+        "corpora": {"toy": TOY, "twin": TOY | {"title": "Twin"}},
+        "systems": {"compact": {"title": "compact", "model": "compact"}},
+    }
+    first, _ = place(raw)
+    assert all(row["uar"] for row in first)
+    noises.rmdir()
+    rows, _ = place(raw)
+    assert rows == first
+    monkeypatch.setattr(builtin, "path_of", lambda name: builtin.ASSETS / "compact-open.onnx")
+    (row, _) = place(raw)[0]
+    assert row["uar"] is None
+    assert "there is no folder" in row["note"]
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,13 @@ from intonate.bench.comparison_rows import CLEAN, HEARD, THE_OTHERS, Figure, Row
 from intonate.bench.kept import kept_rows, write
 from intonate.bench.suite import Corpus, Suite, System
 from intonate.corpora import copies, splits
-from intonate.errors import CorpusError, IntonateError, RecipeError, did_you_mean
+from intonate.errors import CorpusError, IntonateError, ModelError, RecipeError, did_you_mean
 from intonate.evaluation import table
 from intonate.evaluation.protocol import scores
 from intonate.evaluation.table import RANDOM_SPLIT, SPEAKER_DISJOINT, PredictionTable
 from intonate.features.cache import Change
 from intonate.recognizer import builtin
-from intonate.recognizer.model_file import ModelFile, read_model
+from intonate.recognizer.model_file import ModelFile, read_model, read_spec
 from intonate.schema import Utterance
 from intonate.training import data, evaluate, fit, jobs
 from intonate.training.recipe import Recipe, load
@@ -257,7 +257,10 @@ class _SuiteRun:
         test = splits.folds(cell.split, utterances, cell.seeds[0])[fold - 1].test
         rows = [utterances[row] for row in test]
         conditions: list[tuple[str, float | None, Change | None]] = [(CLEAN, None, None)]
-        for sound in sorted((self.data_root / disturbances.noises).iterdir()):
+        noises = self.data_root / disturbances.noises
+        if not noises.is_dir():
+            raise CorpusError(f"there is no folder {noises} of noises; {self.path} names it (disturb.noises)")
+        for sound in sorted(noises.iterdir()):
             for ratio_db in disturbances.snr_db:
                 steps = [{"transform": "noise", "path": str(sound), "snr_db": ratio_db}]
                 conditions.append((sound.stem.replace("_", " "), ratio_db, waveform.change(steps)))
@@ -319,17 +322,17 @@ class _SuiteRun:
 
     def _recipe_hash(self, cell: Cell) -> str:
         """What tells whether a figure is of what the suite says now: empty for a cell that has no recipe, or no valid
-        one; of an ensemble those of its members.
+        one; of an ensemble those of its members, of a built-in model that of its training.
         """
         system = cell.system
         if system.members:
             members = [dataclasses.replace(cell, key=key, system=self.suite.systems[key]) for key in system.members]
             return "+".join([cell.name, *map(self._recipe_hash, members)])
-        if not system.recipe:
-            return ""
         try:
-            return self._recipe(cell).hash()
-        except RecipeError:
+            if system.model:
+                return f"{cell.name}+{read_spec(builtin.path_of(system.model)).recipe_hash}"
+            return self._recipe(cell).hash() if system.recipe else ""
+        except (RecipeError, ModelError):
             return ""
 
     def _with_figures(self, row: Row, condition: dict[str, Any]) -> Row:
