@@ -283,11 +283,11 @@ def test_no_recording_is_written_over(command, intonate, tmp_path):
     assert (tmp_path / "only.wav").read_bytes() == before
 
 
-def test_a_closed_standard_input_is_a_sentence(predict, monkeypatch):
+def test_a_closed_standard_input_is_a_sentence(intonate, predict, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    status, _, err = predict("-")
-    assert status == 1
-    assert "there is no standard input to read; name a file" in err
+    for status, _, err in (predict("-"), intonate("listen", "--file", "-")):
+        assert status == 1
+        assert "there is no standard input to read; name a file" in err
 
 
 def test_a_closed_standard_output_is_a_sentence(predict, monkeypatch):

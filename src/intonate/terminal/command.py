@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from intonate.audio.decode import Sound, Source, listing
 from intonate.audio.listing import check_output
@@ -258,9 +258,7 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
     names: list[str] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            if sys.stdin is None:
-                raise AudioError("there is no standard input to read; name a file")
-            path_sources: list[Source] = [sys.stdin.buffer.read()]
+            path_sources: list[Source] = [standard_input().read()]
             names.append(STANDARD_INPUT)
         elif os.path.isdir(path):  # an empty name is none; to Path it would be the folder that one works in
             folder = listing(path)
@@ -272,6 +270,17 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
             names.append(path)
         sources += path_sources
     return sources, names, notes
+
+
+def standard_input() -> BinaryIO:
+    """Where the bytes of `-` come from.
+
+    Raises:
+        AudioError: it is closed (`<&-`).
+    """
+    if sys.stdin is None:
+        raise AudioError("there is no standard input to read; name a file")
+    return sys.stdin.buffer
 
 
 def _with_names(sentence: str) -> str:

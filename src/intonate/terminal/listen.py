@@ -26,6 +26,7 @@ from intonate.errors import AudioError, IntonateError, require
 from intonate.recognizer.plain_stream import PlainStream
 from intonate.recognizer.recognizer import load_model
 from intonate.recognizer.streaming import Event, Stream
+from intonate.terminal.command import STANDARD_INPUT, standard_input
 from intonate.transcripts.recognisers import Transcriber
 from intonate.transcripts.stream_transcriber import StreamTranscriber, TranscriptEvent
 
@@ -175,7 +176,7 @@ def _event_line(event: Event | TranscriptEvent) -> Text:
 
 def _file_chunks(file: str, real_time: bool, warnings: list[str]) -> Iterator[NDArray[np.float32]]:
     start_s = time.monotonic()
-    source = sys.stdin.buffer if file == "-" else file
+    source = standard_input() if file == STANDARD_INPUT else file
     for number, block in enumerate(decode.blocks(source, FILE_HZ, CHUNK_S, warnings), start=1):
         if real_time:
             time.sleep(max(0.0, start_s + number * CHUNK_S - time.monotonic()))
