@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
@@ -166,6 +166,10 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         return HTMLResponse(reference.page(app.openapi(), str(request.base_url)))
+
+    @app.get("/docs/", include_in_schema=False)
+    async def docs_with_slash() -> Response:
+        return RedirectResponse("../docs")  # the links of the page count from there
 
     @app.get("/docs.css", include_in_schema=False)
     async def docs_css() -> Response:
