@@ -15,9 +15,11 @@ from sklearn.metrics import recall_score
 from intonate import corpora
 from intonate.bench import compare, outside
 from intonate.corpora import manifest
+from intonate.emotions import merge
 from intonate.errors import CorpusError, LabelError
 from intonate.evaluation import table as tables
 from intonate.evaluation.table import tabulate
+from intonate.schema import Utterance
 
 CORPORA = Path(os.environ.get("INTONATE_CORPORA", Path(__file__).parents[2].parent / "shared" / "corpora"))
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -72,6 +74,20 @@ def test_labels_of_a_merge_are_counted_in_it(place):
     assert aligned["fine"].labels == aligned["coarse"].labels == ("negative", "neutral", "positive")
     assert any("valence" in note for note in notes)
     np.testing.assert_allclose(aligned["fine"].probabilities, aligned["coarse"].probabilities)
+
+
+@pytest.mark.parametrize("score", [1.0, 0.75])
+def test_an_answer_without_a_place_in_the_merge_stays_wrong(score):
+    rows = [Utterance(f"{place}.wav", "angry", "angry", "s", "c") for place in range(2)]
+    labels = ("angry", "calm", "happy", "surprise")
+    fine = tabulate(rows, ["angry"] * 2, labels, [[0, 0, 0, 1], [1 - score, score, 0, 0]])
+    merged = compare._merge_labels(fine, "valence")
+    assert "surprise" not in merge("valence")
+    assert merged.label.tolist() == ["surprise", "neutral"]
+    assert merged.emotion.tolist() == ["negative"] * 2
+    coarse = tabulate(rows, ["negative"] * 2, ("negative", "neutral", "positive"), [[1, 0, 0]] * 2)
+    aligned, _ = compare.align({"fine": fine, "coarse": coarse})
+    assert aligned["fine"].label.tolist() == ["surprise", "neutral"]
 
 
 def test_other_clips_have_nothing_in_common(place):

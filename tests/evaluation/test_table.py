@@ -111,6 +111,13 @@ def test_restricted_is_even_where_nothing_is_left() -> None:
     assert closed.label.tolist() == ["angry"]  # wrong as before, and not the first of what is left
 
 
+def test_restricted_keeps_a_label_that_is_allowed_whatever_its_scores() -> None:
+    row = Utterance("a.wav", "sad", "sad", "s", "c")
+    table = tabulate([row], ["sad"], ("angry", "happy", "sad"), [[0.5, 0.3, 0.2]])
+    given = dataclasses.replace(table, label=np.array(["sad"]))
+    assert given.restricted({"c": ("happy", "sad")}).label.tolist() == ["sad"]
+
+
 def test_label_and_abstained_come_from_the_probabilities() -> None:
     rows = [Utterance(f"{n}.wav", "sad", "sad", "s", "c") for n in range(2)]
     table = tabulate(rows, ["sad", "happy"], ("happy", "sad"), [[0.4, 0.6], [0.1, 0.9]], abstain_below=0.7)

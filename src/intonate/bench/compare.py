@@ -261,27 +261,30 @@ def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
 
 
 def _merge_labels(table: PredictionTable, name: str) -> PredictionTable:
-    """The table with its labels merged; clips whose truth has no place in the merge are left out."""
+    """The table with its labels merged; clips whose truth has no place in the merge are left out.
+
+    An answer that has none stays what it is, where nothing is left of its scores to choose from: it is wrong in any
+    merge, and not given to the first of the targets.
+    """
     targets = tuple(sorted(set(merge(name).values())))
     target_of = {label: merge(name).get(label, label if label in targets else None) for label in table.labels}
     kept_rows = table.take([target_of[label] is not None for label in table.emotion.tolist()])
     matrix = np.array([[target_of[label] == target for target in targets] for label in table.labels], dtype=np.float64)
     target_scores = kept_rows.probabilities @ matrix
     totals = target_scores.sum(axis=1, keepdims=True)
-    scores = np.where(totals > 0, target_scores / np.where(totals > 0, totals, 1), 1 / len(targets))
-    targets_of_labels = [target_of[label] for label in kept_rows.label.tolist()]
-    best_targets = np.array(targets)[scores.argmax(axis=1)] if len(kept_rows) else kept_rows.label
+    answers = np.array([target_of[label] or label for label in kept_rows.label.tolist()], dtype=np.str_)
     # Labels alone keep what they said; scores are asked again.
-    label = [
-        str(best_targets[row]) if kept_rows.has_scores or answer is None else answer
-        for row, answer in enumerate(targets_of_labels)
-    ]
+    if kept_rows.has_scores:
+        answers = np.where(totals[:, 0] > 0, np.array(targets)[target_scores.argmax(axis=1)], answers)
+    others = sorted(set(answers.tolist()) - set(targets))
+    labels = (*targets, *others)
+    shares = np.pad(target_scores / np.where(totals > 0, totals, 1), ((0, 0), (0, len(others))))
     return dataclasses.replace(
         kept_rows,
         emotion=np.array([target_of[label] for label in kept_rows.emotion.tolist()], dtype=np.str_),
-        label=np.array(label, dtype=np.str_),
-        labels=targets,
-        probabilities=scores,
+        label=answers,
+        labels=labels,
+        probabilities=np.where(totals > 0, shares, answers[:, None] == np.array(labels)),
     )
 
 

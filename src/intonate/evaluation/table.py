@@ -162,9 +162,9 @@ class PredictionTable:
     def restricted(self, label_sets: Mapping[str, Collection[str]] | None = None) -> PredictionTable:
         """The same predictions, had the model been told which classes each row's corpus has.
 
-        Probabilities of the others become zero, the rest is scaled to a sum of one (uniform if nothing is left), and
-        the label is chosen again, from what is left. `abstained` stays as it was: the threshold belongs to the open
-        probabilities.
+        Probabilities of the others become zero, the rest is scaled to a sum of one (uniform if nothing is left), and a
+        label that is one of the others is chosen again, from what is left. `abstained` stays as it was: the threshold
+        belongs to the open probabilities.
 
         Args:
             label_sets: {corpus: its classes}; default, the classes that occur in the table. A corpus that is not a
@@ -178,9 +178,9 @@ class PredictionTable:
         total = allowed_probabilities.sum(axis=1, keepdims=True)
         uniform = is_allowed / np.maximum(is_allowed.sum(axis=1, keepdims=True), 1)
         probabilities = np.where(total > 0, allowed_probabilities / np.where(total > 0, total, 1.0), uniform)
-        # A row that loses nothing keeps its label, so that ties do not turn over; one that loses all was wrong, and is.
-        is_unchanged = (is_allowed | (self.probabilities == 0)).all(axis=1) | (total[:, 0] == 0)
-        label_index = np.where(is_unchanged, self.predicted, probabilities.argmax(axis=1))
+        # Where nothing is left to choose from, the label was wrong, and stays so.
+        is_kept = is_allowed[np.arange(len(self)), self.predicted] | (total[:, 0] == 0)
+        label_index = np.where(is_kept, self.predicted, probabilities.argmax(axis=1))
         return dataclasses.replace(self, label=np.array(self.labels)[label_index], probabilities=probabilities)
 
 
