@@ -254,17 +254,16 @@ def evaluate(
     use_device(device)
     convert_checkpoints(model)
     from intonate.bench import leaderboard
+    from intonate.training.evaluate import evaluate as score
+    from intonate.training.evaluate import headlines
 
     if leaderboard.are_shards(manifest):
         of_files = {option: asks_a_model[option] for option in ("--card", "--explain", "--scale")}
         _refuse_unused(of_files, "it needs a manifest of sound files, and these are shards of Parquet")
-        print(leaderboard.evaluate(model, manifest, report, whole))
-        return
-    from intonate.training.evaluate import evaluate as score
-    from intonate.training.evaluate import headlines
-
-    parsed_scale = None if scale is None else _parse_scale(scale)
-    page = score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained)
+        page = leaderboard.evaluate(model, manifest, report, whole)
+    else:
+        parsed_scale = None if scale is None else _parse_scale(scale)
+        page = score(model, manifest, report, whole=whole, scale=parsed_scale, explained=explained)
     print(*headlines(page), page, sep="\n")
     if card:
         from intonate.bench.card import command

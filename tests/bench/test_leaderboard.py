@@ -59,6 +59,13 @@ def shards(clips, tmp_path):
     return folder
 
 
+def test_the_command_tells_the_figure_and_then_the_page(shards, tiny_model, tmp_path):
+    done = CliRunner().invoke(app, ["evaluate", str(tiny_model), str(shards), "--report", str(tmp_path / "report")])
+    first, *_, last = done.stdout.splitlines()
+    assert first.startswith("clip alone: UAR ")
+    assert last == str(tmp_path / "report" / "report.html")
+
+
 @pytest.fixture
 def report(shards, tiny_model, tmp_path):
     leaderboard.evaluate(tiny_model, shards, tmp_path / "report")

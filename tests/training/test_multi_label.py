@@ -131,7 +131,9 @@ def test_evaluate_takes_the_column_labels(run, corpus, tmp_path):
     table = read_as(tmp_path / "report" / "labels.csv", tables.LabelTable)
     assert len(table) == len(SPEAKERS) * (TAKES - 1)
     results = json.loads((tmp_path / "report" / "metrics.json").read_text())
-    assert results["conditions"][0]["overall"]["macro_f1"]["value"] > 0.8
+    figure = results["conditions"][0]["overall"]["macro_f1"]
+    assert figure["value"] > 0.8
+    assert f"macro-F1 {100 * figure['value']:.1f} % (" in done.stdout.splitlines()[0]
     assert "6 clips" in " ".join(results["notes"])
 
 

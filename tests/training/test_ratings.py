@@ -113,6 +113,10 @@ def test_evaluate_judges_it_on_its_own_scale(run, corpus, tmp_path):
     table = tables.read(tmp_path / "report" / "dimensions.csv")
     assert len(table) == len(SPEAKERS) * TAKES
     assert 0 <= table.truth.min() < table.truth.max() <= 1
+    results = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    ccc = results["conditions"][0]["overall"]["arousal"]["ccc"]
+    figure = "arousal CCC {value:.3f} ({low:.3f}–{high:.3f})".format(**ccc)
+    assert figure in done.stdout.splitlines()[0]
     wrong = CliRunner().invoke(app, [*words, "--scale", "1-2"])
     assert wrong.exit_code != 0
     assert "outside the scale 1 to 2" in " ".join(wrong.output.split())

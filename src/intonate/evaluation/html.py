@@ -13,7 +13,7 @@ from typing import Any
 from intonate.errors import plural
 
 # Figures that are no shares, printed as they are.
-NO_SHARES = ("brier", "nll", "kappa")
+NO_SHARES = ("brier", "nll", "kappa", "ccc", "rmse")
 
 
 def document(title: str, body: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from intonate.emotions import EMOTIONS, MERGES, OWN, merge_with_labels, merged_l
 from intonate.errors import CorpusError, IntonateError, LabelError, ModelError, plural
 from intonate.evaluation import explained_clips, ratings_page, table
 from intonate.evaluation import ratings as rating_tables
-from intonate.evaluation.html import limits, percent, speakers_of
+from intonate.evaluation.html import NO_SHARES, limits, shown, speakers_of
+from intonate.evaluation.multi_label_page import HEADINGS
 from intonate.evaluation.report import check_folder, write_report, writing_to
 from intonate.evaluation.table import PredictionTable
 from intonate.explanation.explain import Explanation, explain
@@ -112,14 +113,26 @@ def evaluate(
 
 
 def headlines(page: Path) -> Iterator[str]:
-    """`clip alone: UAR 54.6 % (53.4–56.0), 2,800 clips, 2 speakers` of each condition of a report on labels."""
+    """`clip alone: UAR 54.6 % (53.4–56.0), 2,800 clips, 2 speakers` of each condition of a report.
+
+    Of several labels at once it is macro-F1, micro-F1 and mAP, of dimensions the CCC of each.
+    """
     metrics = json.loads((page.parent / "metrics.json").read_text(encoding="utf-8"))
     for condition in metrics["conditions"]:
         if "open" in condition:
-            figure = condition["open"]["overall"]["uar"]
-            interval = f" ({limits(figure)})" if limits(figure) else ""
-            clips = f"{plural(condition['utterances'], 'clip')}, {speakers_of(condition['speakers'])}"
-            yield f"{condition['statistics']}: UAR {percent(figure['value'])} %{interval}, {clips}"
+            figures = [_headline("UAR", condition["open"]["overall"]["uar"])]
+        elif "dimensions" in metrics:
+            figures = [_headline(f"{name} CCC", found["ccc"], "ccc") for name, found in condition["overall"].items()]
+        else:
+            figures = [_headline(HEADINGS[name], figure) for name, figure in condition["overall"].items()]
+        clips = f"{plural(condition['utterances'], 'clip')}, {speakers_of(condition['speakers'])}"
+        yield f"{condition['statistics']}: {', '.join(figures)}, {clips}"
+
+
+def _headline(name: str, figure: Mapping[str, float | None], metric: str = "") -> str:
+    """A figure by its name, with its interval where it has one."""
+    value = shown(metric, figure["value"]) + " %" * (metric not in NO_SHARES)
+    return f"{name} {value} ({interval})" if (interval := limits(figure, metric)) else f"{name} {value}"
 
 
 def _explained_clips(
