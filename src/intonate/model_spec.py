@@ -101,7 +101,8 @@ class ModelSpec:
         languages: ISO codes trained on.
         corpora: catalogue names trained on.
         unseen_speakers: the speakers kept out of training.
-        heard_speakers: of people's own tables, who was trained on: digests of the names (a short one can be guessed).
+        heard_speakers: of people's own tables, who was trained on: `SALT:DIGEST` of each name (a short one can be
+            guessed); without a salt in files of earlier versions.
         licence: SPDX identifier (or sentence) for the weights.
         recipe_hash: SHA-256 of the resolved recipe, first 12 hex digits.
         intonate_version: version that wrote the file.

@@ -1,5 +1,6 @@
 """Which rows of a table a model is judged by."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -90,6 +91,17 @@ def test_a_model_that_heard_these_speakers_is_told(tmp_path, corpus):
     assert any("1 of the speakers may have been trained on" in note for note in notes)
     # Whoever is in a table of one's own need not be in another.
     assert trained_on(replace(spec, heard_speakers=heard_speakers([])), rows) == set()
+
+
+def test_a_list_of_digests_opens_one_file_at_most():
+    rows = [Utterance("x.wav", "sad", "sad", name, "own") for name in ("own/ann", "own/eve")]
+    first, second = heard_speakers(rows[:1]), heard_speakers(rows)
+    assert not set(first) & set(second)
+    # Who was heard before is not heard twice, and what an earlier version wrote is read.
+    assert len(heard_speakers(rows, first)) == 2
+    without_salt = (hashlib.sha256(b"ann").hexdigest()[:16],)
+    assert trained_on(replace(tiny.spec(), heard_speakers=without_salt), rows) == {"own/ann"}
+    assert len(heard_speakers(rows, without_salt)) == 2
 
 
 def test_a_corpus_of_the_catalogue_is_the_same_people_everywhere():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,25 +80,33 @@ def trained_on(spec: ModelSpec, utterances: Sequence[Utterance]) -> set[str]:
     there only those count that the model's file tells.
     """
     return {
-        row.speaker
-        for row in utterances
-        if row.speaker
-        and (
-            _digest(row.speaker) in spec.heard_speakers
-            if row.corpus in _TABLES
-            else row.corpus in spec.corpora and row.speaker not in spec.unseen_speakers
+        speaker
+        for speaker, corpus in {(row.speaker, row.corpus) for row in utterances if row.speaker}
+        if (
+            _is_among(speaker, spec.heard_speakers)
+            if corpus in _TABLES
+            else corpus in spec.corpora and speaker not in spec.unseen_speakers
         )
     }
 
 
-def heard_speakers(utterances: Iterable[Utterance], before: Iterable[str] = ()) -> tuple[str, ...]:
+def heard_speakers(utterances: Iterable[Utterance], before: Collection[str] = ()) -> tuple[str, ...]:
     """`ModelSpec.heard_speakers` of a model that is trained on these, and had heard others before."""
-    return tuple(
-        sorted({*before, *(_digest(row.speaker) for row in utterances if row.speaker and row.corpus in _TABLES)})
-    )
+    salt = secrets.token_hex(8)
+    names = {row.speaker for row in utterances if row.speaker and row.corpus in _TABLES}
+    return tuple(sorted({*before, *(_digest(name, salt) for name in names if not _is_among(name, before))}))
 
 
-def _digest(speaker: str) -> str:
-    """Of a name as the table has it: in manifests it is put under `table`, in one's own recordings under `own`."""
+def _is_among(speaker: str, digests: Collection[str]) -> bool:
+    salts = {digest.rpartition(":")[0] for digest in digests}  # empty where an earlier version wrote them
+    return any(_digest(speaker, salt) in digests for salt in salts)
+
+
+def _digest(speaker: str, salt: str) -> str:
+    """Of a name as the table has it: in manifests it is put under `table`, in one's own recordings under `own`.
+
+    The salt is of one training, and stands before it: one list of names and their digests does not open all files.
+    """
     corpus, _, name = speaker.partition("/")
-    return hashlib.sha256((name if corpus in _TABLES else speaker).encode()).hexdigest()[:16]
+    digest = hashlib.sha256((salt + (name if corpus in _TABLES else speaker)).encode()).hexdigest()[:16]
+    return f"{salt}:{digest}" if salt else digest
