@@ -207,11 +207,11 @@ def test_files_that_have_changed_since_are_told(sounds, tiny_model, tmp_path, ca
     content = (sounds / "000.wav").read_bytes()
     (source / "a.wav").write_bytes(content[: len(content) // 2])  # still on its way
     command.run([str(source)], tmp_path / "out", model=str(tiny_model), workers=1)
-    assert "another size" not in capsys.readouterr().err
+    assert "changed since" not in capsys.readouterr().err
     (source / "a.wav").write_bytes(content)
     said = command.run([str(source)], tmp_path / "out", model=str(tiny_model), workers=1)
     assert "nothing is new, 1 file answered already" in said
-    assert "of another size than when planned, with the rows of before: 1 file; --again" in capsys.readouterr().err
+    assert "changed since they were answered, with the rows of before: 1 file; --again" in capsys.readouterr().err
 
 
 def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, tiny_model, tmp_path, capsys):
@@ -241,7 +241,38 @@ def test_what_has_changed_or_failed_is_answered_again_and_nothing_else(sounds, t
     assert [json.loads(line)["hash"] for line in lines] == [kept["b.wav"]["hash"]] * 3
 
     assert "nothing is new, 3 files answered already" in command.run([str(source)], out, again=True, **options)
-    assert "another size" not in capsys.readouterr().err
+    assert "changed since" not in capsys.readouterr().err
+
+
+def test_a_change_that_keeps_the_size_is_told_by_its_time(sounds, tiny_model, tmp_path, capsys):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name, seed in (("a.wav", 1), ("b.wav", 2)):
+        soundfile.write(source / name, tiny.speech(1.0, seed=seed), 16_000)
+    options = {"model": str(tiny_model), "workers": 1}
+    command.run([str(source)], out, **options)
+    kept = {Path(row["file"]).name: row for row in rows(out)}
+    soundfile.write(source / "a.wav", tiny.speech(1.0, seed=3), 16_000)
+    assert "nothing is new, 2 files" in command.run([str(source)], out, **options)
+    assert "changed since they were answered, with the rows of before: 1 file; --again" in capsys.readouterr().err
+    assert command.run([str(source)], out, again=True, **options).startswith("1 file, ")
+    anew = {Path(row["file"]).name: row for row in rows(out)}
+    assert (anew["b.wav"], anew["a.wav"]["bytes"]) == (kept["b.wav"], kept["a.wav"]["bytes"])
+    assert anew["a.wav"]["hash"] != kept["a.wav"]["hash"]
+    assert "nothing is new, 2 files" in command.run([str(source)], out, again=True, **options)
+    assert "changed since" not in capsys.readouterr().err
+
+
+def test_a_row_of_a_table_that_is_wrong_is_one_error(sounds, tiny_model, tmp_path):
+    paths = [sounds / name for name in ("000.wav", "002.wav", "003.wav")]
+    times = ("0.1,0.4", "soon,0.4", ",")
+    lines = ["file,begin,offset", *(f"{path},{time}" for path, time in zip(paths, times, strict=True))]
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    done = run(tmp_path / "list.csv", tmp_path / "out", tiny_model)
+    assert (done.answered, done.errors) == (3, 1)
+    (error,) = (row["error"] for row in rows(tmp_path / "out") if row["error"])
+    assert error == f"{tmp_path / 'list.csv'}, row 3: start is 'soon'; expected a number, zero or more"
+    assert run(tmp_path / "list.csv", tmp_path / "out", tiny_model).answered == 0
 
 
 def test_a_damaged_table_is_named(sounds, tiny_model, tmp_path):

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tarfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
 fsspec = pytest.importorskip("fsspec")
 
 from intonate.archive.answers import fetch_sound  # noqa: E402
+from intonate.archive.shards import Shard, shard_of  # noqa: E402
 from intonate.archive.sources import entries  # noqa: E402
 from intonate.errors import ArchiveError, AudioError  # noqa: E402
 
@@ -176,6 +178,26 @@ def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
             assert {entry.place for entry in found} == {str(tmp_path / "x.wav")}
 
 
+def test_a_row_that_is_wrong_is_a_sound_that_cannot_be_answered(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"audio_filepath": "a.wav"}\n{"text": "a"}\n{"file": "a.wav", "start": "x"}\n')
+    right, nameless, timeless = entries([str(tmp_path / "x.jsonl")])
+    assert (right.problem, right.place) == ("", str(tmp_path / "a.wav"))
+    assert nameless.problem.startswith(f"{tmp_path / 'x.jsonl'}, line 2: expected a file, and start and end")
+    assert timeless.problem.endswith("line 3: start is 'x'; expected a number, zero or more")
+    assert timeless.file == right.file
+    shard = shard_of((right, nameless, timeless))
+    assert Shard.from_json(shard.to_json()) == shard
+
+
+@pytest.mark.parametrize("modified", [1e9, "2001-09-09T01:46:40.000Z", datetime(2001, 9, 9, 1, 46, 40)])
+def test_a_store_may_tell_when_a_file_was_changed(monkeypatch, modified):
+    pytest.importorskip("aiohttp")
+    web, name = fsspec.get_filesystem_class("https"), "updated" if isinstance(modified, str) else "LastModified"
+    monkeypatch.setattr(web, "info", lambda self, path: {"size": 7, "type": "file", name: modified})
+    (entry,) = entries(["https://store/a.wav?x"])
+    assert entry.modified_s == 1e9
+
+
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
@@ -183,6 +205,7 @@ def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
         ("x.txt", b"a.wav\n\xe9.wav\n", "line 2 is not text in UTF-8"),
         ("x.csv", b"file,start\na.wav,inf\n", "row 2: expected a file, and start and end"),
         ("x.csv", b"file,start\na.wav,soon\n", "row 2: expected a file, and start and end"),
+        ("x.csv", b"file,begin\na.wav,one\nb.wav,two\n", "row 2: .*, and no row has them; .* another name"),
         ("x.csv", b"", "no column named file"),
         ("x.jsonl", b'{"audio_filepath": "a.wav"}\n["b.wav"]\n', "line 2 is no JSON object like"),
         ("x.jsonl", b'{"text": "hello"}\n', "line 1: expected a file"),

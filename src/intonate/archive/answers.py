@@ -73,7 +73,7 @@ def answer_shard(
         ArchiveError: not one sound could be fetched from where it lies: credentials ran out, a store is gone. Nothing
             is known of the sounds then, so there are no rows.
     """
-    faults = dict(faults)
+    faults = {index: entry.problem for index, entry in enumerate(shard.entries) if entry.problem} | dict(faults)
     while True:
         last_index = [-1]
 

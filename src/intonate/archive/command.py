@@ -33,7 +33,7 @@ def run(sources: Sequence[str], out: Path, *, is_status: bool = False, **options
         print(f"intonate: {note}", file=sys.stderr)
     if done.changed:
         print(
-            f"intonate: of another size than when planned, with the rows of before: {plural(done.changed, 'file')}; "
+            f"intonate: changed since they were answered, with the rows of before: {plural(done.changed, 'file')}; "
             "--again answers them anew",
             file=sys.stderr,
         )

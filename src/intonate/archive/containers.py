@@ -35,7 +35,9 @@ def tar_entries(name: str) -> Iterator[Entry]:
                 if is_sound and member.issparse():
                     raise ArchiveError(f"{name} holds {member.name} without its zeros (sparse); {UNPACK}")
                 if member.isfile():
-                    files[path] = Entry(f"{name}/{member.name}", name, member.offset_data, member.size)
+                    files[path] = Entry(
+                        f"{name}/{member.name}", name, member.offset_data, member.size, modified_s=member.mtime
+                    )
                     if is_sound:
                         yield files[path]
                 elif is_sound and member.islnk():

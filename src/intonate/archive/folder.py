@@ -16,6 +16,7 @@ import contextlib
 import errno
 import itertools
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,6 +180,14 @@ def _is_whole(path: Path) -> bool:
 def rows_of(out: Path, shard: str) -> Path:
     """Where the rows of a shard are, or will be."""
     return out / ANSWERS / f"{shard}.parquet"
+
+
+def answered_at(out: Path, shard: str) -> float:
+    """When the rows of a shard were written, seconds since 1970; infinity where there are none yet."""
+    try:
+        return rows_of(out, shard).stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def read_table(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> Any:

@@ -5,7 +5,6 @@ They may have millions of rows, so they are read row by row.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from intonate.archive.places import Entry, is_url, open_place, path_of
+from intonate.archive.places import Entry, file_entry, is_url, open_place, path_of
 from intonate.audio import stretches
 from intonate.errors import ArchiveError, first_line
 
@@ -25,10 +24,11 @@ EXPECTED = "expected a file, and start and end (or a duration) in seconds"
 def manifest_entries(name: str) -> Iterator[Entry]:
     """What a manifest names: `file`, and `start` and `end` (or a `duration` from the start on) in seconds.
 
-    A path is relative to the manifest's folder. A file that is not there is an answer of its own, later.
+    A path is relative to the manifest's folder. A file that is not there is an answer of its own, later; so is a row
+    with a time that is no number, or without a file.
 
     Raises:
-        ArchiveError: it is no such table, a row is none, or it is not text in UTF-8 or UTF-16.
+        ArchiveError: it is no such table, no row is one, or it is not text in UTF-8 or UTF-16.
     """
     suffix = Path(path_of(name)).suffix.lower()
     with open_place(name) as stream:
@@ -38,13 +38,19 @@ def manifest_entries(name: str) -> Iterator[Entry]:
                 if line.strip():
                     yield _listed(name, line.strip(), 0.0, None)
             return
+        wrong_place, has_right_rows = "", False
         for place, cells in _json_rows(lines, name) if suffix == JSON_LINES else _rows(lines, name):
-            try:
-                path, start_s, end_s = _stretch(cells)
-            except (ValueError, KeyError) as error:
-                raise ArchiveError(f"{name}, {place}: {EXPECTED}") from error
-            if path:
-                yield _listed(name, path, start_s, end_s)
+            texts = {column: cell.strip() for column, cell in cells.items()}
+            entry = _entry_of_row(name, place, texts)
+            has_right_rows |= not entry.problem
+            wrong_place = wrong_place or place * bool(entry.problem)
+            if entry.problem or texts["file"]:
+                yield entry
+    if wrong_place and not has_right_rows:
+        raise ArchiveError(
+            f"{name}, {wrong_place}: {EXPECTED}, and no row has them; mend the table, or give a column that is of "
+            "something else another name"
+        )
 
 
 def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
@@ -94,14 +100,15 @@ def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[s
             yield f"line {number}", {column: texts[place] for column, place in stretches.places(list(values)).items()}
 
 
-def _stretch(cells: Mapping[str, str]) -> tuple[str, float, float | None]:
-    """The file of a row, and from when to when, seconds.
-
-    Raises:
-        ValueError, KeyError: it has none, or these are no numbers.
-    """
-    texts = {column: cell.strip() for column, cell in cells.items()}
-    return texts["file"], *stretches.stretch(texts)
+def _entry_of_row(manifest: str, place: str, texts: Mapping[str, str]) -> Entry:
+    """What a row of a manifest names; where it has no file, or a time that is no number, that is its problem."""
+    if "file" not in texts:
+        return Entry(f"{manifest}, {place}", manifest, problem=f"{manifest}, {place}: {EXPECTED}")
+    try:
+        return _listed(manifest, texts["file"], *stretches.stretch(texts))
+    except ValueError as error:
+        problem = f"{manifest}, {place}: {error}"
+        return _listed(manifest, texts["file"], 0.0, None)._replace(problem=problem, size=0)
 
 
 def _listed(manifest: str, path: str, start_s: float, end_s: float | None) -> Entry:
@@ -109,8 +116,5 @@ def _listed(manifest: str, path: str, start_s: float, end_s: float | None) -> En
         path = f"{path_of(manifest).rpartition('/')[0]}/{path}"
     elif not is_url(path):
         path = os.path.normpath(Path(manifest).parent / path)
-    size = 0
-    if not is_url(path):
-        with contextlib.suppress(OSError):
-            size = os.path.getsize(path)
-    return Entry(path, path, size=size, start_s=start_s, end_s=end_s)
+    entry = Entry(path, path) if is_url(path) else file_entry(path)
+    return entry._replace(start_s=start_s, end_s=end_s)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, BinaryIO, NamedTuple
 
 from intonate.errors import ArchiveError, IntonateError, first_line, require
+
+# File, start and end in seconds, and a problem.
+Key = tuple[str, float, float | None, str]
 
 
 class Entry(NamedTuple):
@@ -17,6 +21,8 @@ class Entry(NamedTuple):
         size: bytes, as listed; 0 where the listing does not tell.
         start_s: where a stretch of it starts, seconds.
         end_s: where it ends; None for the end of the file.
+        problem: why it cannot be answered, where the list that names it is wrong; else empty.
+        modified_s: when it was last changed, seconds since 1970, as listed; 0 where the listing does not tell.
     """
 
     file: str
@@ -25,6 +31,27 @@ class Entry(NamedTuple):
     size: int = 0
     start_s: float = 0.0
     end_s: float | None = None
+    problem: str = ""
+    modified_s: float = 0.0
+
+    @property
+    def key(self) -> Key:
+        """What tells it apart from every other sound of an archive."""
+        return self.file, self.start_s, self.end_s, self.problem
+
+    @property
+    def planned(self) -> tuple[Any, ...]:
+        """What a plan keeps of it; what it has no problem with was kept by earlier versions, too, and names shards."""
+        return self[:7] if self.problem else self[:6]
+
+
+def file_entry(path: str) -> Entry:
+    """A file of this machine; of a link to one that is not there, which is one failure among the answers, no size."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return Entry(path, path)
+    return Entry(path, path, size=about.st_size, modified_s=about.st_mtime)
 
 
 def is_url(place: str) -> bool:

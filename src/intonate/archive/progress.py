@@ -28,7 +28,7 @@ class Progress:
         size: bytes of the sounds that have a row, as listed.
         total_size: of all that are planned.
         begun: files of shards that are under way.
-        changed: files that have another size than when they were planned, in an earlier run.
+        changed: files that have changed since an earlier run answered them, by their size or time.
         answered: files that this run gave a row.
         errors: of those, rows without an answer.
         audio_s: of those, seconds of sound.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from intonate.archive import cluster, folder, local, tables
 from intonate.archive.job import Job, model_hash
-from intonate.archive.places import Entry, is_url
+from intonate.archive.places import Entry, Key, is_url
 from intonate.archive.progress import Progress
 from intonate.archive.shards import FILES, Shard, cut, shard_of
 from intonate.archive.sources import entries
@@ -23,9 +24,6 @@ from intonate.recognizer import builtin
 from intonate.recognizer.recognizer import load_model
 
 ENGINES = ("local", "ray")
-
-# A sound of an archive: file, start and end in seconds.
-Key = tuple[str, float | None, float | None]
 
 
 def archive(
@@ -53,7 +51,7 @@ def archive(
         address: of a Ray cluster; None for this machine.
         jsonl: write JSON lines, too.
         shard_files: how many files a shard has at most; None for `shards.FILES`.
-        again: answer anew, in the rows that they have, what has an error, and files of another size than was read.
+        again: answer anew, in the rows that they have, what has an error, and what has changed since it was answered.
         options: of `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
         show: called with how far it is, whenever it is farther.
 
@@ -78,19 +76,19 @@ def archive(
     job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
     with folder.open_folder(out, about):
         notes: list[str] = []
-        resized = _plan(sources, out, shard_files or FILES, notes)
+        changed_entries = _plan(sources, out, shard_files or FILES, notes)
         shards_done = folder.finished_shards(out)
         progress = _progress(out, shards_done)
         progress.notes = notes
         finished = (shard for shard in folder.planned_shards(out) if shard.name in shards_done)
         repeats: dict[str, _Repeat] = {}
         if again:
-            repeats = {repeat.part.name: repeat for repeat in _repeats(out, finished, resized)}
+            repeats = {repeat.part.name: repeat for repeat in _repeats(out, finished, changed_entries)}
             progress.files -= sum(len(repeat.places) for repeat in repeats.values())
             progress.size -= sum(repeat.part.size for repeat in repeats.values())
-        elif resized:
-            touched = (shard for shard in finished if any(_key(entry) in resized for entry in shard.entries))
-            progress.changed = sum(repeat.changed for repeat in _repeats(out, touched, resized))
+        elif changed_entries:
+            touched = (shard for shard in finished if any(entry.key in changed_entries for entry in shard.entries))
+            progress.changed = sum(repeat.changed for repeat in _repeats(out, touched, changed_entries))
         unanswered = (shard for shard in folder.planned_shards(out) if shard.name not in shards_done)
         pending = itertools.chain(unanswered, (repeat.part for repeat in repeats.values()))
         show(progress)
@@ -153,29 +151,30 @@ def _progress(out: Path, shards_done: Collection[str]) -> Progress:
     )
 
 
-def _plan(sources: Sequence[str], out: Path, shard_files: int, notes: list[str]) -> dict[Key, int]:
+def _plan(sources: Sequence[str], out: Path, shard_files: int, notes: list[str]) -> dict[Key, Entry]:
     """Plan what is not planned yet: all of it at first, later what is new in the sources; `notes` as in `entries`.
 
     Returns:
-        Of what was planned before with another size, the size now.
+        What was planned before with another size, or has rows from before its last change, as it is listed now.
     """
-    planned_sizes = {_key(entry): entry.size for shard in folder.planned_shards(out) for entry in shard.entries}
-    resized: dict[Key, int] = {}
+    planned = {
+        entry.key: (entry.size, answered_at)
+        for shard in folder.planned_shards(out)
+        for answered_at in [folder.answered_at(out, shard.name)]
+        for entry in shard.entries
+    }
+    changed_entries: dict[Key, Entry] = {}
 
     def new_entries() -> Iterator[Entry]:
         for entry in entries(sources, notes):
-            size = planned_sizes.get(_key(entry))
+            size, answered_at = planned.get(entry.key, (None, math.inf))
             if size is None:
                 yield entry
-            elif size != entry.size:
-                resized[_key(entry)] = entry.size
+            elif size != entry.size or entry.modified_s > answered_at:
+                changed_entries[entry.key] = entry
 
     folder.add_plan(out, cut(new_entries(), shard_files))
-    return resized
-
-
-def _key(entry: Entry) -> Key:
-    return entry.file, entry.start_s, entry.end_s
+    return changed_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +192,19 @@ class _Repeat:
         return [anew.get(place, row) for place, row in enumerate(rows)]
 
 
-def _repeats(out: Path, finished: Iterable[Shard], resized: Mapping[Key, int]) -> Iterator[_Repeat]:
-    """What has an error, or has another size now than what was read for its row, in shards that have their rows."""
+def _repeats(out: Path, finished: Iterable[Shard], changed_entries: Mapping[Key, Entry]) -> Iterator[_Repeat]:
+    """What has an error, or has changed since its row was written, in shards that have their rows."""
     for shard in finished:
-        rows = folder.read_rows(out, shard, ["error", "bytes"])
-        pairs = list(zip(shard.entries, rows, strict=True))
+        rows, answered_at = folder.read_rows(out, shard, ["error", "bytes"]), folder.answered_at(out, shard.name)
+        listed = [changed_entries.get(entry.key, entry) for entry in shard.entries]
         changed = {
             place
-            for place, (entry, row) in enumerate(pairs)
-            if row["bytes"] is not None and resized.get(_key(entry), row["bytes"]) != row["bytes"]
+            for place, (entry, row) in enumerate(zip(listed, rows, strict=True))
+            if entry.key in changed_entries
+            and row["bytes"] is not None
+            and (entry.size != row["bytes"] or entry.modified_s > answered_at)
         }
-        failed = {place for place, (_, row) in enumerate(pairs) if row["error"] is not None}
+        failed = {place for place, row in enumerate(rows) if row["error"] is not None}
         if places := tuple(sorted(changed | failed)):
-            part = shard_of(tuple(shard.entries[place] for place in places))
+            part = shard_of(tuple(listed[place] for place in places))
             yield _Repeat(shard, part, places, len(changed))

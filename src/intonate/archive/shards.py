@@ -31,7 +31,7 @@ class Shard:
         return sum(entry.size for entry in self.entries)
 
     def to_json(self) -> str:
-        return json.dumps(self.entries, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps([entry.planned for entry in self.entries], ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Shard:

@@ -10,17 +10,21 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from intonate.archive import manifests
 from intonate.archive.containers import parquet_entries, tar_entries
-from intonate.archive.places import Entry, file_system, is_hidden, is_url, path_of
+from intonate.archive.places import Entry, Key, file_entry, file_system, is_hidden, is_url, path_of
 from intonate.audio.listing import AUDIO_SUFFIXES, Listing, listing
 from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
 
 # Of a folder, they are left out: in it they may be the data of something else.
 CONTAINERS = (".tar", ".parquet")
+# What stores call the time of the last change (SFTP, S3, Azure, Google).
+MODIFIED = ("mtime", "LastModified", "last_modified", "updated")
 
 
 def entries(sources: Sequence[str], notes: list[str] | None = None) -> Iterator[Entry]:
@@ -33,13 +37,13 @@ def entries(sources: Sequence[str], notes: list[str] | None = None) -> Iterator[
     Raises:
         ArchiveError: a source is not there, cannot be reached, or holds no sound.
     """
-    seen_keys: set[tuple[str, float, float | None]] = set()
+    seen_keys: set[Key] = set()
     for source in sources:
         is_empty = True
         for entry in _entries_of(source, [] if notes is None else notes):
             is_empty = False
-            if (key := (entry.file, entry.start_s, entry.end_s)) not in seen_keys:
-                seen_keys.add(key)
+            if entry.key not in seen_keys:
+                seen_keys.add(entry.key)
                 yield entry
         if is_empty:
             raise ArchiveError(f"{source} holds no sound; expected audio files, or a tar, Parquet or CSV that has some")
@@ -74,22 +78,17 @@ def _local(source: str, notes: list[str]) -> Iterator[Entry]:
             raise ArchiveError(f"{error}; {_by_name(source, CONTAINERS)}") from error
         _note_left_out(source, found, notes)
         for path in found.files:
-            yield Entry(str(path), str(path), size=_size(str(path)))
+            yield file_entry(str(path))
     elif not os.path.exists(source) and glob.has_magic(source):
         paths = glob.glob(source, recursive=True)
         files = sorted(path for path in paths if os.path.isfile(path) or not os.path.exists(path))
         if not files:
             raise ArchiveError(f"nothing matches {source}")
         for name in files:
-            yield from _file(name, _size(name), is_single=False)
+            yield from _file(file_entry(name), is_single=False)
     else:
         os.lstat(source)  # says whether it is there, be it as a link to nothing
-        yield from _file(source, _size(source), is_single=True)
-
-
-def _size(path: str) -> int:
-    """Bytes; 0 for a link to a file that is not there, which is one failure among the answers."""
-    return os.path.getsize(path) if os.path.exists(path) else 0
+        yield from _file(file_entry(source), is_single=True)
 
 
 def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
@@ -97,6 +96,9 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
 
     def url(name: str) -> str:
         return str(system.unstrip_protocol(name))
+
+    def stored(name: str, info: Mapping[str, Any]) -> Entry:
+        return Entry(url(name), url(name), size=info.get("size") or 0, modified_s=_modified_s(info))
 
     if isinstance(system, require("fsspec.implementations.local", "archive").LocalFileSystem):
         for entry in _local(path, notes):
@@ -119,11 +121,21 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
         left_out = Counter(Path(name).suffix.lower() for name in found.keys() - info_by_name.keys())
         _note_left_out(source, Listing((), left_out), notes)
     else:
-        yield from _file(url(path), system.info(path).get("size") or 0, is_single=True)
+        yield from _file(stored(path, system.info(path)), is_single=True)
         return
     for name, info in sorted(info_by_name.items()):
         if info["type"] == "file":
-            yield from _file(url(name), info.get("size") or 0, is_single=False)
+            yield from _file(stored(name, info), is_single=False)
+
+
+def _modified_s(info: Mapping[str, Any]) -> float:
+    """When a store says that a file was last changed, seconds since 1970; 0 where it does not."""
+    value = next((info[name] for name in MODIFIED if info.get(name)), 0.0)
+    if isinstance(value, str):  # Google's, in ISO 8601
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return float(value)
 
 
 def _note_left_out(folder: str, found: Listing, notes: list[str]) -> None:
@@ -138,16 +150,17 @@ def _by_name(folder: str, suffixes: Sequence[str]) -> str:
     return f"for the sounds in {' and '.join(suffixes)} files, name these: {patterns}"
 
 
-def _file(name: str, size: int, is_single: bool) -> Iterator[Entry]:
+def _file(entry: Entry, is_single: bool) -> Iterator[Entry]:
     """A file that was named: what it holds if it is a container, else itself."""
+    name = entry.place
     suffixes = [suffix.lower() for suffix in Path(path_of(name)).suffixes]
     if suffixes[-1:] == [".tar"]:
         yield from tar_entries(name)
     elif suffixes[-1:] == [".tgz"] or (len(suffixes) > 1 and suffixes[-2] == ".tar"):
         raise ArchiveError(f"{name} is compressed, so nothing in it has a place of its own; unpack it to a .tar first")
     elif suffixes[-1:] == [".parquet"]:
-        yield from parquet_entries(name, size)
+        yield from parquet_entries(name, entry.size)
     elif suffixes and suffixes[-1] in manifests.SUFFIXES:
         yield from manifests.manifest_entries(name)
     elif is_single or (suffixes[-1:] and suffixes[-1] in AUDIO_SUFFIXES):
-        yield Entry(name, name, size=size)
+        yield entry
