@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import tiny
 
 from intonate.audio.decode import Sound, info, load
 from intonate.errors import AudioError
@@ -390,6 +391,24 @@ def test_samples_without_a_header_are_read_as_they_are_described(raw: str, argum
     assert warnings == []
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.05)
     at(samples, 1.5)
+
+
+@pytest.mark.parametrize("level", [1.0, 0.01])
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW", "PCM_16"])
+def test_samples_that_are_of_another_encoding_are_told_so(subtype: str, level: float) -> None:
+    file = io.BytesIO()
+    endian = "LITTLE" if subtype == "PCM_16" else "FILE"
+    soundfile.write(file, level * tiny.speech(4.0, 8000), 8000, subtype, endian, "RAW")
+    right = {"ULAW": "ulaw", "ALAW": "alaw", "PCM_16": "s16le"}[subtype]
+    for encoding in ("ulaw", "alaw", "s16le"):
+        _, warnings = heard(Sound(file.getvalue(), raw=f"{encoding}:8000"))
+        likelier = "s16le" if right == "s16le" else "ulaw or alaw"
+        said = [
+            f"<bytes> was read as {encoding}, and its bytes are as those of {likelier}; if it is heard as noise, say"
+        ]
+        assert [warning.partition(" raw ")[0] for warning in warnings] == said * (
+            (encoding == "s16le") != (right == "s16le")
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What a WebSocket sends as sound is read as what it is, or refused by name."""
 
 import base64
+import io
 import re
 
 import numpy as np
 import pytest
+import soundfile
 import tiny
 
 pytest.importorskip("starlette")
@@ -59,6 +61,16 @@ def test_floats_sent_as_integers_after_the_silence_of_a_microphone(zeros, kind, 
     assert head == beginning(sound)
     with pytest.raises(AudioError, match=f"are {says}.* say format=f32le"):
         check_beginning(head, "s16le")
+
+
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
+@pytest.mark.parametrize("level", [1.0, 0.03])
+def test_a_telephone_sent_as_integers(subtype, level):
+    file = io.BytesIO()
+    soundfile.write(file, level * SPEECH, 8000, subtype, format="RAW")
+    check_beginning(beginning(file.getvalue()), {"ULAW": "mulaw", "ALAW": "alaw"}[subtype])
+    with pytest.raises(AudioError, match="of 8 bits, not 16-bit integers; say format=mulaw or format=alaw"):
+        check_beginning(beginning(file.getvalue()), "s16le")
 
 
 def test_silence_says_nothing_and_speech_after_it_passes():

@@ -1,7 +1,7 @@
 """What a WebSocket sends as sound: samples in one of a few encodings, alone or in a telephone gateway's JSON.
 
 Live sound has no header, so what is sent in another encoding than the query says would be heard as noise. What can be
-recognised by its first bytes (a container, floats in place of integers) is refused by name instead.
+recognised by its first bytes (a container, floats or mu-law in place of integers) is refused by name instead.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio import kinds
+from intonate.audio.raw import likelier_encodings
 from intonate.errors import AudioError
 
 Bytes = NDArray[np.uint8]
@@ -92,7 +93,7 @@ def check_beginning(head: bytes, encoding: str) -> None:
         encoding: a name of `ENCODINGS`.
 
     Raises:
-        AudioError: it is a container, or floats sent as integers.
+        AudioError: it is a container, or floats or telephone samples sent as integers.
     """
     kind = kinds.surely(head)
     if kinds.is_later_webm(head):
@@ -110,6 +111,10 @@ def check_beginning(head: bytes, encoding: str) -> None:
         )
     if encoding == "s16le" and _are_floats(head, "<f4"):
         raise AudioError("these samples are 32-bit floats, not 16-bit integers; say format=f32le")
+    if encoding == "s16le" and likelier_encodings(head, encoding):
+        raise AudioError(
+            "these samples are of 8 bits, not 16-bit integers; say format=mulaw or format=alaw, and the rate"
+        )
 
 
 def _are_floats(head: bytes, kind: str) -> bool:
