@@ -39,10 +39,10 @@ G722 = kinds.Kind("g722", "g722")
 ONE_CHANNEL = frozenset({"gsm", "vox", "g722"})
 # Those with a byte for each sample, and those with two.
 ONE_BYTE, TWO_BYTES = ("ulaw", "alaw", "s8", "u8"), ("s16le", "s16be")
-# How the bytes of the two are told apart (`likelier_encodings`): how many are looked at, how many pairs must differ, the
-# bounds. Of 3,012 recordings (500 of each of six corpora, six noises) as s16le, ulaw, alaw, u8 and s8 at levels from
-# -70 dB to clipped, 120,480 readings, none was taken for another: samples of one byte had differences up to 0.38, of two
-# from 0.24 on. Of what was read wrongly at the level of the corpora, 62 to 100 % were told.
+# How the bytes of the two are told apart (`likelier_encodings`): how many are looked at, how many pairs must differ,
+# and the bounds. Of 3,012 recordings (500 of each of six corpora, six noises) as s16le, ulaw, alaw, u8 and s8 at levels
+# from -70 dB to clipped, 120,480 readings, none was taken for another: samples of one byte had differences up to 0.38,
+# of two from 0.24 on. Of what was read wrongly at the level of the corpora, 62 to 100 % were told.
 LOOK_BYTES, LEAST_PAIRS = 2**18, 1000
 LARGEST_OF_ONE_BYTE, SMALLEST_OF_TWO_BYTES = 0.5, 0.16
 LEAST_VALUES, LEAST_UNEVENNESS = 64, 0.1
