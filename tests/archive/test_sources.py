@@ -189,6 +189,14 @@ def test_a_row_that_is_wrong_is_a_sound_that_cannot_be_answered(tmp_path):
     assert Shard.from_json(shard.to_json()) == shard
 
 
+def test_a_plan_keeps_what_earlier_versions_kept(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"a")
+    (entry,) = entries([str(tmp_path / "a.wav")])
+    text = shard_of((entry,)).to_json()
+    assert (entry.modified_s > 0, json.loads(text)) == (True, [[entry.file, entry.place, -1, 1, 0.0, None]])
+    assert Shard.from_json(text).name == shard_of((entry,)).name
+
+
 @pytest.mark.parametrize("modified", [1e9, "2001-09-09T01:46:40.000Z", datetime(2001, 9, 9, 1, 46, 40)])
 def test_a_store_may_tell_when_a_file_was_changed(monkeypatch, modified):
     pytest.importorskip("aiohttp")
