@@ -42,22 +42,24 @@ class Levels(NamedTuple):
     Attributes:
         db: (ceil(samples / 10 ms),) dBFS.
         emphasised_db: the same after pre-emphasis.
-        whole_frames: so many do not reach beyond the end, and have no zeros in them.
+        is_whole: which do not reach beyond the end, and have none of the zeros behind it in them.
         knows_floor: whether the waveform is long enough to know its background.
     """
 
     db: NDArray[np.float64]
     emphasised_db: NDArray[np.float64]
-    whole_frames: int
+    is_whole: NDArray[np.bool_]
     knows_floor: bool
 
 
 def levels(waveform: NDArray[np.float32], sample_rate_hz: int) -> Levels:
     """The levels of a waveform (samples,), full scale ±1."""
+    level_db = _db(frame_power(waveform, sample_rate_hz))
+    whole_frames = 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS
     return Levels(
-        _db(frame_power(waveform, sample_rate_hz)),
+        level_db,
         _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz)),
-        max(1, 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS),
+        np.arange(len(level_db)) < max(1, whole_frames),
         len(waveform) >= FLOOR_WITHIN_S * sample_rate_hz,
     )
 
@@ -72,7 +74,8 @@ def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     Returns:
         (ceil(samples / 10 ms),) bool.
     """
-    speech = _frames_above_floor(levels(waveform, sample_rate_hz), ABOVE_FLOOR_DB, QUIETEST_DBFS)
+    sound = levels(waveform, sample_rate_hz)
+    speech = _frames_above_floor(sound, sound.is_whole, ABOVE_FLOOR_DB, QUIETEST_DBFS)
     return _any_within(speech, before=round(AFTER_S / HOP_S), after=round(BEFORE_S / HOP_S))
 
 
@@ -85,20 +88,27 @@ def moving_frames(sound: Levels) -> NDArray[np.bool_]:
     """
     if not sound.knows_floor:
         return np.asarray(sound.db > SOFTEST_DBFS)
-    return _frames_above_floor(sound._replace(whole_frames=len(sound.db)), MOVING_DB, SOFTEST_DBFS)
+    return _frames_above_floor(sound, np.ones_like(sound.is_whole), MOVING_DB, SOFTEST_DBFS)
 
 
 def hum_frames(sound: Levels) -> NDArray[np.bool_]:
-    """Whether the level stays where it is, per 10 ms, as of mains hum: noise goes up and down by more, speech too."""
+    """Whether the level stays where it is, per 10 ms, as of mains hum: noise goes up and down by more, speech too.
+
+    Digital silence beside it, and a frame that has some of that in it, are no background of it.
+    """
     if not sound.knows_floor:
         return np.zeros(len(sound.db), np.bool_)
-    return ~_frames_above_floor(sound, HUM_DB, SOFTEST_DBFS)
+    shared_frames = WINDOW_BLOCKS // HOP_BLOCKS  # so many after a frame begin within it
+    is_partly_silent = _any_within(sound.db <= SOFTEST_DBFS, before=shared_frames, after=shared_frames)
+    return ~_frames_above_floor(sound, sound.is_whole & ~is_partly_silent, HUM_DB, SOFTEST_DBFS)
 
 
-def _frames_above_floor(sound: Levels, above_floor_db: float, quietest_dbfs: float) -> NDArray[np.bool_]:
-    """Frames that are not whole are no background."""
-    background_db = np.where(np.arange(len(sound.db)) < sound.whole_frames, sound.emphasised_db, np.inf)
+def _frames_above_floor(
+    sound: Levels, is_background: NDArray[np.bool_], above_floor_db: float, quietest_dbfs: float
+) -> NDArray[np.bool_]:
+    background_db = np.where(is_background, sound.emphasised_db, np.inf)
     floor_db = _running_minimum(background_db, round(FLOOR_WITHIN_S / HOP_S))
+    floor_db[np.isinf(floor_db)] = -np.inf  # without a background, all stands out
     is_above = (sound.emphasised_db > floor_db + above_floor_db) & (sound.db > quietest_dbfs)
     shortest_frames = round(SHORTEST_S / HOP_S)
     # Erode, then dilate by the same: runs shorter than `shortest_frames` vanish, longer ones come back whole.
