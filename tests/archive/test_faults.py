@@ -60,6 +60,15 @@ def test_a_stretch_has_its_channels(tiny_model, tmp_path):
     assert answer("call.csv", channels=3)["error"] == f"{call} has 2 channels, so there is no channel 3"
 
 
+def test_a_stretch_that_is_clipped_is_told_once(tiny_model, tmp_path):
+    soundfile.write(tmp_path / "call.wav", np.clip(20 * tiny.speech(2.0), -1, 1), 44_100)
+    (tmp_path / "call.csv").write_text("file,start,end\ncall.wav,0.2,0.7\n")
+    archive([str(tmp_path / "call.csv")], tmp_path / "out", model=str(tiny_model), workers=1)
+    (row,) = rows(tmp_path / "out")
+    (warning,) = row["warnings"]
+    assert warning.startswith(f"{tmp_path}/call.wav is clipped: ")
+
+
 def test_a_name_that_is_no_unicode_and_a_member_that_is_cut_off_are_named(sound, tiny_model, tmp_path):
     source, content = tmp_path / "in", sound.read_bytes()
     source.mkdir()

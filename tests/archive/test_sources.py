@@ -75,6 +75,14 @@ def test_links_in_a_tar_are_what_they_lead_to(tmp_path, kind):
             content(entry)
 
 
+def test_a_hidden_folder_that_was_packed_as_a_whole_is_what_was_named(tmp_path):
+    tar_of(tmp_path / "packed.tar", "./.data/b/a.wav", ".data/c.wav", ".data/._c.wav", ".data/.git/d.wav")
+    assert listed(tmp_path / "packed.tar") == ["a.wav", "c.wav"]
+    tar_of(tmp_path / "alone.tar", "._a.wav")
+    with pytest.raises(ArchiveError, match="holds no sound"):
+        listed(tmp_path / "alone.tar")
+
+
 def test_sparse_members_are_refused_and_what_macos_adds_is_left_out(tmp_path):
     tar_of(tmp_path / "mac.tar", "./a.wav", "._a.wav", "in/._b.wav", ".git/c.wav")
     assert listed(tmp_path / "mac.tar") == ["a.wav"]

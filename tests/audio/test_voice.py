@@ -8,7 +8,7 @@ import tiny
 
 from intonate.audio.decode import load
 from intonate.audio.resample import resample
-from intonate.audio.voice import has_voice, level_dbfs, recording_detector, unvoiced_label, voice_frames
+from intonate.audio.voice import detector, has_voice, level_dbfs, recording_detector, unvoiced_label, voice_frames
 
 RATE = 16_000
 SHARED = Path(__file__).parents[3] / "shared"
@@ -179,3 +179,13 @@ def test_real_noise_is_no_voice(name):
     # So soft, it has pauses in which nothing is asked.
     for gain in (1, 0.01):
         assert not has_voice(noise * np.float32(gain), RATE)
+
+
+@pytest.mark.parametrize(("hz", "partials"), [(60, 5), (60, 19), (100, 5), (120, 5), (150, 1)])
+def test_a_hum_that_begins_at_once_after_silence_opens_no_utterance(hz, partials):
+    hum = sum(tone(hz * number)[: 3 * RATE] / number for number in range(1, partials + 1))
+    stream = np.concatenate([np.zeros(2 * RATE), 0.1 * hum]).astype(np.float32)
+    hears = detector(None, RATE)
+    for end in range(RATE // 2, len(stream) + 1, RATE // 2):
+        new_frames = hears(stream[max(0, end - 2 * RATE) : end], RATE // 2)[-50:]
+        assert new_frames.sum() * 0.01 < hears.least_s

@@ -226,6 +226,8 @@ def test_comfort_noise_of_a_telephone_is_heard_as_silence(tmp_path: Path) -> Non
         ("adpcm.wav", ("-c:a", "adpcm_ima_wav")),
         ("gsm.wav", ("-c:a", "libgsm_ms", "-ar", "8000")),
         ("a.mp2", ()),
+        ("padded.mp2", ("-ar", "44100")),
+        ("padded-stereo.mp2", ("-ar", "22050", "-ac", "2")),
         ("a.ts", ("-c:a", "aac")),
         ("a.avi", ("-c:a", "libmp3lame", "-ar", "22050")),
         ("a.flv", ("-c:a", "aac", "-ar", "22050")),

@@ -39,6 +39,13 @@ def test_other_formats(service, kind):
     assert service.upload(wav(format=kind)).status == 200
 
 
+def test_what_is_clipped_is_told_once_of_the_upload(service):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(20 * tiny.speech(2.0), -1, 1), 44_100, format="WAV")
+    (warning,) = service.upload(buffer.getvalue()).json["warnings"]
+    assert re.match(r"the upload is clipped: \d+ % of the samples", warning)
+
+
 def test_options(service):
     timeline = service.upload(wav(8.0), timeline="true").json
     assert timeline["segments"][-1]["end"] == pytest.approx(8.0)

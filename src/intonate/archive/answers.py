@@ -134,7 +134,9 @@ def _answer(
         if isinstance(answer, Failure):
             rows[index] = tables.failure(entry, job, _with_name(answer.error, entry), digest, size)
         else:
-            named = [_with_name(warning, entry) for warning in (*warnings, *answer.warnings)]
+            # What is told of an array was told of the sound that it is a stretch of.
+            own_warnings = (warning for warning in answer.warnings if not warning.startswith("<array>"))
+            named = [_with_name(warning, entry) for warning in (*warnings, *own_warnings)]
             rows[index] = tables.row(entry, job, dataclasses.replace(answer, warnings=tuple(named)), digest, size)
     if unreachable_reasons and len(unreachable_reasons) == len(shard.entries) - len(faults):
         raise ArchiveError(f"nothing can be fetched any more: {unreachable_reasons[0]}")

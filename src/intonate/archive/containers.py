@@ -29,25 +29,26 @@ def tar_entries(name: str) -> Iterator[Entry]:
     links: dict[str, str] = {}  # in the order in which they came
     try:
         with open_place(name) as stream:
-            for member in _tar_members(stream, name):
-                path = posixpath.normpath(member.name)
-                is_sound = _is_sound_name(path)
-                if is_sound and member.issparse():
-                    raise ArchiveError(f"{name} holds {member.name} without its zeros (sparse); {UNPACK}")
-                if member.isfile():
-                    files[path] = Entry(
-                        f"{name}/{member.name}", name, member.offset_data, member.size, modified_s=member.mtime
-                    )
-                    if is_sound:
-                        yield files[path]
-                elif is_sound and member.islnk():
-                    links[path] = posixpath.normpath(member.linkname)
-                elif is_sound and member.issym():
-                    links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
+            members = [(posixpath.normpath(member.name), member) for member in _tar_members(stream, name)]
     except ArchiveError:
         raise
     except (tarfile.TarError, ValueError, ArithmeticError) as error:
         raise ArchiveError(f"{name} is no tar that can be read: {first_line(error)}; fetch it again") from error
+    # A folder that all lie in is the one that was packed, and not hidden.
+    tops = {path.partition("/")[0] + "/" for path, _ in members if path != "."}
+    packed_folder = tops.pop() if len(tops) == 1 else ""
+    for path, member in members:
+        is_sound = _is_sound_name(path.removeprefix(packed_folder))
+        if is_sound and member.issparse():
+            raise ArchiveError(f"{name} holds {member.name} without its zeros (sparse); {UNPACK}")
+        if member.isfile():
+            files[path] = Entry(f"{name}/{member.name}", name, member.offset_data, member.size, modified_s=member.mtime)
+            if is_sound:
+                yield files[path]
+        elif is_sound and member.islnk():
+            links[path] = posixpath.normpath(member.linkname)
+        elif is_sound and member.issym():
+            links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
     for link in links:
         target, seen = link, set[str]()
         while target in links and target not in seen:

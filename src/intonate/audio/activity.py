@@ -13,6 +13,8 @@ Steady sound of any loudness is therefore noise; music and barking dogs are not 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,34 @@ MOVING_DB, SOFTEST_DBFS = 3.0, -85.0
 HUM_DB = 1.0
 
 
+class Levels(NamedTuple):
+    """How loud each 10 ms of a waveform are: measured once, asked more than one thing.
+
+    Attributes:
+        db: (ceil(samples / 10 ms),) dBFS.
+        emphasised_db: the same after pre-emphasis.
+        is_whole: which do not reach beyond the end, and have none of the zeros behind it in them.
+        knows_floor: whether the waveform is long enough to know its background.
+    """
+
+    db: NDArray[np.float64]
+    emphasised_db: NDArray[np.float64]
+    is_whole: NDArray[np.bool_]
+    knows_floor: bool
+
+
+def levels(waveform: NDArray[np.float32], sample_rate_hz: int) -> Levels:
+    """The levels of a waveform (samples,), full scale ±1."""
+    level_db = _db(frame_power(waveform, sample_rate_hz))
+    whole_frames = 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS
+    return Levels(
+        level_db,
+        _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz)),
+        np.arange(len(level_db)) < max(1, whole_frames),
+        len(waveform) >= FLOOR_WITHIN_S * sample_rate_hz,
+    )
+
+
 def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
     """Whether there is speech, per 10 ms.
 
@@ -44,46 +74,42 @@ def speech_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     Returns:
         (ceil(samples / 10 ms),) bool.
     """
-    speech = _frames_above_floor(waveform, sample_rate_hz)
+    sound = levels(waveform, sample_rate_hz)
+    speech = _frames_above_floor(sound, sound.is_whole, ABOVE_FLOOR_DB, QUIETEST_DBFS)
     return _any_within(speech, before=round(AFTER_S / HOP_S), after=round(BEFORE_S / HOP_S))
 
 
-def moving_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
+def moving_frames(sound: Levels) -> NDArray[np.bool_]:
     """Whether there may be speech, per 10 ms: a cheap look that misses none, and spares a better detector the rest.
 
     Digital silence does not move, nor does what is steady for long. A waveform too short to know its background moves,
     if it is not silent. The zeros behind the end count as background here: a word that noise nearly covers stands out
     from the frames before it by less than `MOVING_DB`, and is to be heard all the same.
     """
-    if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
-        return np.asarray(_db(frame_power(waveform, sample_rate_hz)) > SOFTEST_DBFS)
-    return _frames_above_floor(waveform, sample_rate_hz, MOVING_DB, SOFTEST_DBFS, whole_only=False)
+    if not sound.knows_floor:
+        return np.asarray(sound.db > SOFTEST_DBFS)
+    return _frames_above_floor(sound, np.ones_like(sound.is_whole), MOVING_DB, SOFTEST_DBFS)
 
 
-def hum_frames(waveform: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.bool_]:
-    """Whether the level stays where it is, per 10 ms, as of mains hum: noise goes up and down by more, speech too."""
-    if len(waveform) < FLOOR_WITHIN_S * sample_rate_hz:
-        return np.zeros(len(frame_power(waveform, sample_rate_hz)), np.bool_)
-    return ~_frames_above_floor(waveform, sample_rate_hz, HUM_DB, SOFTEST_DBFS)
+def hum_frames(sound: Levels) -> NDArray[np.bool_]:
+    """Whether the level stays where it is, per 10 ms, as of mains hum: noise goes up and down by more, speech too.
+
+    Digital silence beside it, and a frame that has some of that in it, are no background of it.
+    """
+    if not sound.knows_floor:
+        return np.zeros(len(sound.db), np.bool_)
+    shared_frames = WINDOW_BLOCKS // HOP_BLOCKS  # so many after a frame begin within it
+    is_partly_silent = _any_within(sound.db <= SOFTEST_DBFS, before=shared_frames, after=shared_frames)
+    return ~_frames_above_floor(sound, sound.is_whole & ~is_partly_silent, HUM_DB, SOFTEST_DBFS)
 
 
 def _frames_above_floor(
-    waveform: NDArray[np.float32],
-    sample_rate_hz: int,
-    above_floor_db: float = ABOVE_FLOOR_DB,
-    quietest_dbfs: float = QUIETEST_DBFS,
-    whole_only: bool = True,
+    sound: Levels, is_background: NDArray[np.bool_], above_floor_db: float, quietest_dbfs: float
 ) -> NDArray[np.bool_]:
-    """With `whole_only`, frames that reach beyond the end, and have zeros in them, are no background."""
-    if not len(waveform):
-        return np.zeros(0, np.bool_)
-    level_db = _db(frame_power(waveform, sample_rate_hz))
-    emphasised_db = _db(frame_power(pre_emphasis(waveform, sample_rate_hz), sample_rate_hz))
-    whole_frames = 1 + (len(waveform) // block_samples(sample_rate_hz) - WINDOW_BLOCKS) // HOP_BLOCKS
-    is_background = (np.arange(len(level_db)) < max(1, whole_frames)) | (not whole_only)
-    background_db = np.where(is_background, emphasised_db, np.inf)
+    background_db = np.where(is_background, sound.emphasised_db, np.inf)
     floor_db = _running_minimum(background_db, round(FLOOR_WITHIN_S / HOP_S))
-    is_above = (emphasised_db > floor_db + above_floor_db) & (level_db > quietest_dbfs)
+    floor_db[np.isinf(floor_db)] = -np.inf  # without a background, all stands out
+    is_above = (sound.emphasised_db > floor_db + above_floor_db) & (sound.db > quietest_dbfs)
     shortest_frames = round(SHORTEST_S / HOP_S)
     # Erode, then dilate by the same: runs shorter than `shortest_frames` vanish, longer ones come back whole.
     eroded = ~_any_within(~is_above, before=0, after=shortest_frames - 1)

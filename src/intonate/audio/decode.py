@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.clipping import Clipping
 from intonate.audio.downmix import Downmix
 from intonate.audio.listing import AUDIO_SUFFIXES, Listing, find, listing
 from intonate.audio.readers import Reader, Sound, Source, check_rate, name_of, open_audio
@@ -74,7 +75,7 @@ def load(
         end_s: where to stop, seconds; None, or beyond the end, for the end.
         longest_s: refuse more than this, seconds: small files can hold days of silence.
         warnings: a list to which sentences are added about what was not heard: a damaged piece, an end that is
-            missing, a channel or a track that was left out.
+            missing, a channel or a track that was left out; and about sound that is heavily clipped.
 
     Returns:
         (samples,) float32, finite, at least one sample; channels are averaged. Values beyond ±1 are kept.
@@ -128,14 +129,15 @@ def _mono_chunks(
     """Mono at the asked rate, in chunks of any size but zero; at least one."""
     to_hz = check_rate(sample_rate_hz, "the answer")
     with open_audio(source) as reader:
-        downmix = Downmix(reader.name, reader.sample_rate_hz)
+        downmix, clipping = Downmix(reader.name, reader.sample_rate_hz), Clipping()
+        channel = source.channel if isinstance(source, Sound) else None
         stretch = _checked_stretch(reader, start_s, end_s, longest_s)
-        if isinstance(source, Sound) and source.channel is not None:
-            stretch = _select_channel(stretch, source.channel, reader)
-        mono = downmix.mono(stretch)
+        if channel is not None:
+            stretch = _select_channel(stretch, channel, reader)
+        mono = downmix.mono(stretch if warnings is None else clipping.watched(stretch))
         yield from resample_blocks(mono, reader.sample_rate_hz, to_hz)
         if warnings is not None:
-            warnings += [*reader.warnings, *downmix.warnings()]
+            warnings += [*reader.warnings, *downmix.warnings(), *clipping.warnings(reader.name, channel)]
 
 
 def _select_channel(

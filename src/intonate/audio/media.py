@@ -51,6 +51,8 @@ LEAST_GAP_S = 0.08
 MOST_GAP_S = 3600.0
 # Kinds that are cut and joined anywhere, each piece with a clock of its own: from such a jump on it is another one.
 JOINED_KINDS, MOST_JOINED_GAP_S = frozenset({"mpegts", "mpeg"}), 10.0
+# Their clock is of 33 bits at 90 kHz: half of that ahead, or more, is a step back.
+LEAST_STEP_BACK_S = 2**32 / 90_000
 # Packets that break one after another with no sound between them.
 MOST_FAULTS = 1000
 # What a codec may leave off at the ends without any harm: a frame of HE-AAC is 0.13 s.
@@ -160,7 +162,7 @@ class _Track:
 def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: list[str]) -> Reader:
     name = track.name
     faults: list[float] = []
-    blocks = _fill_gaps(_decoded_frames(av, track, faults), track, faults)
+    blocks = _fill_gaps(_decoded_frames(av, track, faults), track, faults, warnings)
     # The header may name another rate than the decoder gives (HE-AAC doubles it): ask the first block.
     first_block = next(blocks, None)
     if first_block is None:
@@ -224,10 +226,14 @@ def _clock_origin_s(track: _Track) -> float:
 
 
 def _fill_gaps(
-    frames: Iterator[tuple[int, float | None, Block]], track: _Track, faults: list[float]
+    frames: Iterator[tuple[int, float | None, Block]], track: _Track, faults: list[float], warnings: list[str]
 ) -> Iterator[tuple[int, Block]]:
-    """(rate, block): the frames, with silence where their time stamps leave a gap, noted where it is a fault."""
+    """(rate, block): the frames, with silence where their time stamps leave a gap, noted where it is a fault.
+
+    A clock that jumps ahead by more than that is told, for something may be missing; one that begins anew is joined.
+    """
     origin_s, clock_s = _clock_origin_s(track), 0.0
+    jumps: list[tuple[float, float]] = []
     for rate, time_s, block in frames:
         # AVI has no time stamps: all but the first are guesses of FFmpeg.
         if time_s is not None and (track.kind.name != "avi" or not clock_s):
@@ -242,8 +248,16 @@ def _fill_gaps(
                 clock_s += gap_s
             elif abs(gap_s) > LEAST_GAP_S:  # a clock that was set: it counts from here
                 origin_s = time_s - clock_s
+                if clock_s and 0 < gap_s < LEAST_STEP_BACK_S:
+                    jumps.append((clock_s, gap_s))
         clock_s += len(block) / rate
         yield rate, block
+    if jumps:
+        (at_s, gap_s), more = jumps[0], f", and {len(jumps) - 1} times more" if jumps[1:] else ""
+        warnings.append(
+            f"{track.name}: its clock jumps ahead by {gap_s:.0f} s at {at_s:.2f} s{more}; nothing is left in place of "
+            "that time: it is another recording that was joined, or some of this one is missing"
+        )
 
 
 def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tuple[int, float | None, Block]]:

@@ -71,7 +71,7 @@ def parts(content: Content, start: int) -> list[Part]:
                 xing_frame = mpeg.new_xing(content.read(position, 4), frames - first, size)
                 file_parts.append(Part(position + first * len(frame_bytes), end, xing_frame, promise, holes=holes))
             else:
-                file_parts.append(Part(position, end, promise=promise, holes=holes))
+                file_parts.append(Part(position, end, promise=promise, least=frames * header.samples, holes=holes))
         position = end
     return file_parts
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.audio.activity import LEAST_SPEECH_S, hum_frames, moving_frames
+from intonate.audio.activity import LEAST_SPEECH_S, hum_frames, levels, moving_frames
 from intonate.audio.clean import dc, loudness_gain
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import resample
@@ -73,8 +73,8 @@ class Neural:
         """As `voice.Detector`; `gain` brings the window to the level that suits, None for that of the window itself."""
         hop = round(HOP_S * self._rate_hz)
         frames = -(-len(window) // hop)
-        moves = bool(moving_frames(window, self._rate_hz)[-max(1, new_samples // hop) :].any())
-        sound, is_hum = window, None
+        sound, is_hum = levels(window, self._rate_hz), None
+        moves = bool(moving_frames(sound)[-max(1, new_samples // hop) :].any())
         if self._rate_hz != RATE_HZ:
             new_samples = round(new_samples * RATE_HZ / self._rate_hz)
             window = resample(window, self._rate_hz, RATE_HZ)
@@ -96,7 +96,7 @@ class Neural:
                 told = slice(max(0, run_start - start) // hop, max(0, end - start + hop - 1) // hop)
                 # A network that begins ahead of a word may take the hum there for a voice.
                 if run_start >= start:
-                    is_hum = hum_frames(sound, self._rate_hz) if is_hum is None else is_hum
+                    is_hum = hum_frames(sound) if is_hum is None else is_hum
                     if is_hum[told].all():
                         continue
                 answer[told] = True

@@ -35,6 +35,8 @@ SAMPLE_BYTES = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 32, "PCM_32": 4, "FLOAT": 4}
 # one of PCM counts in the blocks of its codec.
 LOSSY_SLACK_S = 0.06
 COUNTING_FORMATS = frozenset({"OGG", "MP3", "FLAC"})
+# Nothing in these counts the samples: libmpg123 guesses by the bit rate of the first frame.
+GUESSED_SUBTYPES = frozenset({"MPEG_LAYER_I", "MPEG_LAYER_II"})
 # The subtypes of libsndfile that have none begin so.
 LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 # Words in libsndfile's errors that blame the codec, and not the file.
@@ -82,6 +84,8 @@ def open_sndfile(
     # soundfile looks them up anew each time.
     container, subtype = file.format, file.subtype
     is_lossy = not subtype.startswith(LOSSLESS)
+    if subtype in GUESSED_SUBTYPES and least:
+        frames = least
     slack_s = LOSSY_SLACK_S if is_lossy and container not in COUNTING_FORMATS else 0.0
     if container in COUNTED_FORMATS:
         least = max([least, *map(int, COUNT.findall(file.extra_info))])

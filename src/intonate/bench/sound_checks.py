@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.clipping import Clipping
 from intonate.audio.decode import info, load
 from intonate.audio.resample import resample
 from intonate.corpora import fingerprints
@@ -20,9 +21,8 @@ from intonate.schema import Utterance
 
 # Under this peak nothing can be heard in 16 bits (-60 dBFS).
 SILENT_PEAK = 1e-3
-# Speech touches its own peak once in a while; more samples than this within 2 % of it are a flat top.
+# Speech touches its own peak once in a while; more samples than this at it are for an ear to decide.
 CLIPPED_SHARE = 2e-3
-_NEAR_PEAK, _LOUD_PEAK = 0.98, 0.5
 # Frames of levels, seconds; and how near to the loud frames an edge must be to lie within speech, dB.
 _FRAME_S, _EDGE_DB = 0.02, 8.0
 # Points of the picture of a waveform.
@@ -44,7 +44,7 @@ class Sound:
         bandwidth_hz: above which less than a thousandth of its energy lies.
         lead_s, trail_s: pause before and after the sound, seconds.
         peak: largest value, full scale 1.
-        clipped: share of the samples that lie at the peak.
+        clipped: share of the samples that are a flat top.
         starts_loud, ends_loud: whether it begins, or ends, in the middle of a sound.
         warnings: what the decoder could not read.
         envelope: (120,) largest value of each part, for a picture.
@@ -73,7 +73,7 @@ class Sound:
 
     @property
     def is_clipped(self) -> bool:
-        return self.peak >= _LOUD_PEAK and self.clipped > CLIPPED_SHARE
+        return self.clipped > CLIPPED_SHARE
 
 
 def measure_all(utterances: Sequence[Utterance]) -> list[Sound | AudioError]:
@@ -99,6 +99,8 @@ def measure(utterance: Utterance) -> Sound:
     rate = header.sample_rate_hz
     warnings: list[str] = []
     waveform = load(utterance.path, rate, utterance.start_s, utterance.end_s, warnings=warnings)
+    clipping = Clipping()
+    clipping.count(waveform)
     size = max(1, round(_FRAME_S * rate))
     frames = np.pad(waveform, (0, -len(waveform) % size)).reshape(-1, size)
     levels = 10 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12)
@@ -107,7 +109,6 @@ def measure(utterance: Utterance) -> Sound:
     power = np.abs(np.fft.rfft(waveform, n=1 << (len(waveform) - 1).bit_length())) ** 2
     total = np.cumsum(power)
     peak = float(np.abs(waveform).max())
-    at_peak = float(np.mean(np.abs(waveform) >= _NEAR_PEAK * peak)) if peak else 0.0
     edges = np.linspace(0, len(waveform), _POINTS + 1).astype(int)[:-1].clip(max=len(waveform) - 1)
     return Sound(
         digest=hashlib.blake2b(np.round(waveform * 32768).astype(np.int32).tobytes(), digest_size=16).hexdigest(),
@@ -121,7 +122,7 @@ def measure(utterance: Utterance) -> Sound:
         lead_s=float(loud_frames[0] * _FRAME_S) if len(loud_frames) else 0.0,
         trail_s=float((len(levels) - 1 - loud_frames[-1]) * _FRAME_S) if len(loud_frames) else 0.0,
         peak=peak,
-        clipped=at_peak,
+        clipped=clipping.share,
         # The padded last frame would hide a cut.
         starts_loud=peak >= SILENT_PEAK and float(levels[0]) > loud_db - _EDGE_DB,
         ends_loud=peak >= SILENT_PEAK and _level(waveform[-size:]) > loud_db - _EDGE_DB,

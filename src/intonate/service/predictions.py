@@ -207,7 +207,9 @@ def _predict(audio: bytes, longest_s: float, options: dict[str, Any]) -> Predict
     if is_denoised:
         waveform = clean(waveform, rate_hz, [{"step": "denoise"}])
     answer = recognizer.predict((waveform, rate_hz) if is_mixed else sound, **options)
-    all_warnings = (*(warnings if is_mixed else ()), *answer.warnings)
+    # What is told of an array was told of the upload that it was decoded from.
+    own_warnings = (warning for warning in answer.warnings if not warning.startswith("<array>"))
+    all_warnings = (*(warnings if is_mixed else ()), *own_warnings)
     return dataclasses.replace(
         answer, warnings=tuple(warning.replace("<bytes>", "the upload") for warning in all_warnings)
     )

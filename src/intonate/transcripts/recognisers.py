@@ -136,13 +136,15 @@ class Transcriber:
             AudioError: the sound is missing, unreadable, empty or not finite.
         """
         warnings: list[str] = []
+        later_warnings: list[str] | None = warnings
         if start_s or end_s is not None:
             from intonate.audio.decode import load
 
             source = (load(source, RATE_HZ, start_s, end_s, warnings=warnings), RATE_HZ)
+            later_warnings = None  # all is told
         words: list[Word] = []
         language = ""
-        for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S, warnings)):
+        for offset_s, piece in pieces(blocks(source, RATE_HZ, PIECE_S, later_warnings)):
             voiced = voice_frames(piece, RATE_HZ)
             if not voiced.any():
                 continue
