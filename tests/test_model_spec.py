@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intonate.errors import ModelError
-from intonate.schema import ModelInput, ModelSpec, Normalisation, Pool
+from intonate.schema import ModelInput, ModelSpec, Normalisation, Pool, Region
 
 NAMES = st.text(max_size=12)
 FIGURES = st.floats(allow_nan=False, allow_infinity=False)
@@ -31,6 +31,7 @@ INPUTS = st.builds(
     lengths=NAMES,
     normalisation=st.none() | NORMALISATIONS,
 )
+REGIONS = st.builds(Region, mean=COLUMNS, sd=COLUMNS)
 SPECS = st.builds(
     ModelSpec,
     name=NAMES,
@@ -62,6 +63,7 @@ SPECS = st.builds(
     pieces=st.lists(NAMES, max_size=3).map(tuple),
     piece_s=FIGURES,
     unsure_below_s=FIGURES,
+    regions=st.lists(REGIONS, max_size=3).map(tuple),
     distances=st.lists(FIGURES, max_size=3).map(tuple),
     encoders=st.dictionaries(NAMES, NAMES, max_size=2),
 )
@@ -76,8 +78,8 @@ def test_a_spec_comes_back_from_its_json(spec):
 
 def test_the_strategy_above_knows_every_field():
     # A new field that is not drawn above would go through the test unseen.
-    drawn = {"spec": SPECS, "input": INPUTS, "normalisation": NORMALISATIONS}
-    kinds = {"spec": ModelSpec, "input": ModelInput, "normalisation": Normalisation}
+    drawn = {"spec": SPECS, "input": INPUTS, "normalisation": NORMALISATIONS, "region": REGIONS}
+    kinds = {"spec": ModelSpec, "input": ModelInput, "normalisation": Normalisation, "region": Region}
     for name, strategy in drawn.items():
         assert all(f"{field.name}=" in repr(strategy) for field in dataclasses.fields(kinds[name]))
 

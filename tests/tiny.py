@@ -6,10 +6,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from intonate.schema import ModelInput, ModelSpec, Normalisation
+from intonate.schema import ModelInput, ModelSpec, Normalisation, Region
 
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 BANDS = 8
+# Where its one corpus lies.
+REGIONS = (Region((-8.0,) * BANDS, (4.0,) * BANDS),)
 
 
 def spec(**changes: object) -> ModelSpec:

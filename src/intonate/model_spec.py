@@ -39,6 +39,26 @@ class Normalisation:
     prior_sd: float = 0.0
     clip: float = 0.0
 
+    def __hash__(self) -> int:
+        # It is looked up for every clip: all columns would take longer than what they are looked up for.
+        return hash((self.kind, len(self.mean), self.mean[:1], self.prior_sd))
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where one corpus of the training lies in the first input: the mean of a clip, column by column.
+
+    Attributes:
+        mean: of its clips, length D.
+        sd: their standard deviation, length D.
+    """
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+    def __hash__(self) -> int:
+        return hash((len(self.mean), self.mean[:1], self.sd[:1]))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
@@ -94,8 +114,9 @@ class ModelSpec:
         temperature: logits are divided by this; fitted on validation speakers.
         abstain_below: a best probability under this is answered `unsure`; chosen on validation speakers.
         unsure_below_s: with less sound than this after cleaning, seconds, the answer is `unsure`.
-        distances: how far clips of corpora that were left out lie from the training (`features.normalise.distance`,
-            first input): quantiles, nearest first, evenly spaced; empty where not measured.
+        regions: where each corpus of the training lies; empty where not measured.
+        distances: how far clips of corpora that were left out lie from the other ones (`features.familiarity`):
+            quantiles, nearest first, evenly spaced; empty where not measured.
         prior: the share of each label in training, in their order, where it was not evened out; empty for even.
         encoders: what the front end `encoded` runs, {digest: the checkpoint and its layers}; the file carries them.
         languages: ISO codes trained on.
@@ -132,6 +153,7 @@ class ModelSpec:
     temperature: float = 1.0
     abstain_below: float = 0.0
     unsure_below_s: float = 0.0
+    regions: tuple[Region, ...] = ()
     distances: tuple[float, ...] = ()
     prior: tuple[float, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
@@ -174,6 +196,9 @@ class ModelSpec:
             )
             pool = Pool(**raw.pop("pool", {}))
             tuples: dict[str, Any] = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
+            tuples["regions"] = tuple(
+                Region(tuple(region["mean"]), tuple(region["sd"])) for region in raw.get("regions", ())
+            )
             tuples["scales"] = {name: tuple(scale) for name, scale in raw.get("scales", {}).items()}
             return cls(**{**raw, **tuples, "inputs": inputs, "pool": pool})
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from intonate.model_spec import ModelInput, ModelSpec, Normalisation, Pool
+from intonate.model_spec import ModelInput, ModelSpec, Normalisation, Pool, Region
 
 __all__ = (
     "UNSURE",
@@ -19,6 +19,7 @@ __all__ = (
     "Normalisation",
     "Pool",
     "Prediction",
+    "Region",
     "Segment",
     "Speaker",
     "Utterance",

@@ -35,15 +35,15 @@ def test_a_model_that_does_not_tell_says_nothing(tmp_path):
 
 @pytest.mark.parametrize("timeline", [False, True])
 def test_it_falls_with_the_distance_from_training(tmp_path, timeline):
-    near = answer(tmp_path, voice(1.5), timeline, distances=(0.0, 50.0, 100.0))
-    far = answer(tmp_path, voice(1.5), timeline, distances=(0.0, 1e-4, 2e-4))
+    near = answer(tmp_path, voice(1.5), timeline, regions=tiny.REGIONS, distances=(0.0, 50.0, 100.0))
+    far = answer(tmp_path, voice(1.5), timeline, regions=tiny.REGIONS, distances=(0.0, 1e-4, 2e-4))
     assert far.familiarity == 0
     assert 0 < near.familiarity <= 1
     assert near.to_dict()["familiarity"] == near.familiarity
 
 
 def test_the_utterances_of_a_stream_tell_it_as_recordings_do(tmp_path):
-    tiny.write(tmp_path / "m.onnx", tiny.spec(distances=(0.0, 50.0, 100.0)))
+    tiny.write(tmp_path / "m.onnx", tiny.spec(regions=tiny.REGIONS, distances=(0.0, 50.0, 100.0)))
     recognizer = load_model(tmp_path / "m.onnx")
     stream, waveform = recognizer.stream(RATE_HZ), load(EXAMPLE, RATE_HZ)
     *_, final = [*stream.push(waveform), *stream.finish()]

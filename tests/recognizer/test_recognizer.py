@@ -96,7 +96,7 @@ def test_a_long_recording_has_a_timeline(recognizer, speech):
 
 @pytest.mark.parametrize(("length_s", "whole"), [(5.9, False), (8.0, True)])
 def test_a_timeline_leaves_the_answer_of_what_is_answered_whole(tmp_path, length_s, whole):
-    tiny.write(tmp_path / "m.onnx", tiny.spec(distances=(0.0, 50.0, 100.0)))
+    tiny.write(tmp_path / "m.onnx", tiny.spec(regions=tiny.REGIONS, distances=(0.0, 50.0, 100.0)))
     recognizer = load_model(tmp_path / "m.onnx")
     recording = (np.concatenate([tiny.speech(length_s - 2.0), np.zeros(2 * RATE_HZ, np.float32)]), RATE_HZ)
     for options in ({}, {"same_speaker": True}):

@@ -71,6 +71,7 @@ def waveform_spec(spec: ModelSpec) -> ModelSpec:
         inputs=(ModelInput(INPUT, "waveform", {"scale": False}),),
         batching="one",
         encoders={},
+        regions=(),
         distances=(),
     )
 

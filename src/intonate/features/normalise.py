@@ -120,11 +120,3 @@ def normalise(features: Float, normalisation: Normalisation | None, moments: Mom
     mean, sd = centre_and_scale(normalisation, Moments.of(features) if moments is None else moments)
     scaled = (features - mean) / sd
     return np.clip(scaled, -normalisation.clip, normalisation.clip) if normalisation.clip else scaled
-
-
-def distance(features: Float, normalisation: Normalisation) -> float:
-    """How far a clip lies from the training: the RMS of its columns, in deviations of the training."""
-    mean, sd, _ = _statistics_arrays(normalisation)
-    return float(
-        np.sqrt(np.square((np.atleast_2d(features).mean(axis=0) - mean) / np.maximum(sd, _SMALLEST_SD)).mean())
-    )

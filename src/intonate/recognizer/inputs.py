@@ -17,8 +17,9 @@ from intonate import features
 from intonate.audio.clean import clean
 from intonate.errors import ModelError, first_line, require
 from intonate.features import text as text_features
+from intonate.features.familiarity import distance
 from intonate.features.frame_memory import FrameMemory, place_within, remembering
-from intonate.features.normalise import SpeakerStatistics, distance, normalise
+from intonate.features.normalise import SpeakerStatistics, normalise
 from intonate.features.text import TOKENS, is_text
 from intonate.schema import ModelInput, ModelSpec
 
@@ -138,9 +139,9 @@ def clean_and_extract(
 
 def familiarity(spec: ModelSpec, clip: Clip) -> float | None:
     """How much a clip that is not yet normalised is like those of the training; see `schema.Prediction`."""
-    if not spec.distances or spec.inputs[0].normalisation is None:
+    if not spec.distances or not spec.regions:
         return None
-    place = np.searchsorted(spec.distances, distance(clip[spec.inputs[0].name], spec.inputs[0].normalisation))
+    place = np.searchsorted(spec.distances, distance(clip[spec.inputs[0].name], spec.regions))
     return 1.0 - min(int(place), len(spec.distances) - 1) / (len(spec.distances) - 1)
 
 

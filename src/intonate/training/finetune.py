@@ -301,6 +301,7 @@ def _spec(
         merge=merge,
         temperature=temperature,
         abstain_below=threshold,
+        regions=(),
         distances=(),
         prior=(),
         corpora=tuple(sorted({*base.corpora, own.CORPUS})),

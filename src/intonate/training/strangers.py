@@ -3,6 +3,7 @@
 Validation speakers of a known corpus say too little: the microphone is known, and so is the way of acting. For each
 corpus of `training.leave_out` the model is fitted once more without it, and answers all of it, each clip alone. From
 those answers come the temperature, the threshold of `unsure`, and how far unknown recordings lie from the training.
+One temperature for all lengths: three, or one that follows the length, were no better (benchmarks/README.md).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration
-from intonate.features.normalise import distance
+from intonate.features.familiarity import clip_means, distance, regions_of
 from intonate.models.contract import Network
-from intonate.schema import ModelSpec
+from intonate.schema import ModelSpec, Region
 from intonate.training import fitting
 from intonate.training.batches import collate
 from intonate.training.data import Examples
@@ -33,6 +34,8 @@ COVERAGE = 0.9
 UNSURE_BELOW_S = 0.6
 # Quantiles of the distances that the model file keeps.
 QUANTILES = 21
+# Of each corpus so many distances are taken.
+PLACES = 201
 BATCH = 256
 
 
@@ -43,7 +46,7 @@ def calibrate(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split,
         RecipeError: a corpus to leave out is not trained on, or the model is no network.
     """
     corpora = np.array([utterance.corpus for utterance in examples.utterances])
-    logits, truth, distances, weights = [], [], [], []
+    logits, truth, weights = [], [], []
     for corpus in recipe.training.leave_out:
         left_out = split.train[corpora[split.train] == corpus]
         if corpus not in corpora or len(left_out) == len(split.train):
@@ -58,20 +61,44 @@ def calibrate(spec: ModelSpec, recipe: Recipe, examples: Examples, split: Split,
         shutil.rmtree(fit_folder, ignore_errors=True)
         logits.append(_predict_logits(fitted_model, examples, left_out))
         truth.append(examples.targets[left_out])
-        distances.append([_distance(fitted_model, examples, row) for row in left_out])
         # Every corpus counts the same, however large.
         weights.append(np.full(len(left_out), 1 / len(left_out)))
     drawn_rows = _draw_evenly(np.concatenate(weights), sum(map(len, truth)), seed)
     answers, labels = np.concatenate(logits)[drawn_rows], np.concatenate(truth)[drawn_rows]
     temperature, threshold = calibration.temperature_and_threshold(answers, labels, COVERAGE)
-    quantiles = np.quantile(np.concatenate(distances)[drawn_rows], np.linspace(0, 1, QUANTILES))
+    regions, distances = _regions_and_distances(spec, recipe, examples, split.train)
     return replace(
         spec,
         temperature=temperature,
         abstain_below=threshold,
         unsure_below_s=UNSURE_BELOW_S,
-        distances=tuple(quantiles.round(4).tolist()),
+        regions=regions,
+        distances=distances,
     )
+
+
+def _regions_and_distances(
+    spec: ModelSpec, recipe: Recipe, examples: Examples, train: NDArray[np.int64]
+) -> tuple[tuple[Region, ...], tuple[float, ...]]:
+    """Where the corpora of the training lie, and how far those that are left out in turn lie from the others."""
+    first_input = spec.inputs[0]
+    if first_input.normalisation is None:
+        return (), ()
+    rows_by_corpus = dict[str, list[int]]()
+    for row in train:
+        rows_by_corpus.setdefault(examples.utterances[row].corpus, []).append(row)
+    means = {
+        corpus: clip_means(examples.clips[row][first_input.name] for row in rows)
+        for corpus, rows in rows_by_corpus.items()
+    }
+    distances = []
+    for left_out in means.keys() & set(recipe.training.leave_out):
+        regions = regions_of(means[corpus] for corpus in means if corpus != left_out)
+        left_out_distances = [distance(clip, regions) for clip in means[left_out]]
+        # As many places of each, so that every corpus counts the same.
+        distances.append(np.quantile(left_out_distances, np.linspace(0, 1, PLACES)))
+    quantiles = np.quantile(np.concatenate(distances), np.linspace(0, 1, QUANTILES))
+    return regions_of(means.values()), tuple(quantiles.round(4).tolist())
 
 
 def _predict_logits(fitted_model: fitting.Fitted, examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -88,15 +115,6 @@ def _predict_logits(fitted_model: fitting.Fitted, examples: Examples, rows: NDAr
             network_inputs |= {item.lengths: batch[item.lengths] for item in fitted_model.inputs if item.lengths}
             answers.append(np.asarray(network(**network_inputs), np.float64))
     return np.concatenate(answers)
-
-
-def _distance(fitted_model: fitting.Fitted, examples: Examples, row: int) -> float:
-    first_input = fitted_model.inputs[0]
-    return (
-        0.0
-        if first_input.normalisation is None
-        else distance(examples.clips[row][first_input.name], first_input.normalisation)
-    )
 
 
 def _draw_evenly(share: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int64]:
