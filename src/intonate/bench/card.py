@@ -141,7 +141,7 @@ def card(
                 "kind": condition.kind,
                 "name": condition.name,
                 **figures,
-                "difference": paired.difference(changed_figures, clean, "uar", repeats),
+                "difference": paired.difference(changed_figures, clean, repeats),
                 "kept": max(0.0, figures["uar"]["value"] - chance) / over_chance if over_chance > 0 else None,
             }
         )

@@ -31,15 +31,13 @@ def compare(
     b: PredictionTable,
     metrics: Sequence[str] = METRICS,
     repeats: int = 2000,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Every figure of two systems, and of `a` less `b`.
 
     Args:
         a: the answers of one system.
         b: those of the other, to the same clips in the same order, with the same labels.
-        repeats: bootstrap resamples.
-        seed: of the bootstrap: `numpy.random.default_rng(seed).multinomial` over the sorted names of the units.
+        repeats: bootstrap resamples: `numpy.random.default_rng(0).multinomial` over the sorted names of the units.
 
     Returns:
         `{"unit", "units", "clips", "metrics": {metric: {"a", "b", "difference", "low", "high", "p"}}, "mcnemar":
@@ -51,7 +49,7 @@ def compare(
     """
     _check_paired(a, b)
     unit, unit_index, count = units(a)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed))
+    unit_counts = draws(count, repeats, np.random.default_rng(0))
     groups: dict[str, dict[str, Any]] = {}
     for kind in GROUPS:
         names = group_of(a, kind)
@@ -89,20 +87,18 @@ def mcnemar(a: PredictionTable, b: PredictionTable) -> dict[str, Any]:
     return {"only_a": only_a, "only_b": only_b, "p": p}
 
 
-def difference(
-    a: PredictionTable, b: PredictionTable, metric: str = "uar", repeats: int = 2000, seed: int = 0
-) -> dict[str, float | None]:
-    """One figure of two systems, or of one under two conditions: {"a", "b", "difference", "low", "high", "p"}.
+def difference(a: PredictionTable, b: PredictionTable, repeats: int = 2000) -> dict[str, float | None]:
+    """UAR of two systems, or of one under two conditions: {"a", "b", "difference", "low", "high", "p"}.
 
     Raises:
         CorpusError: as in `compare`.
     """
     _check_paired(a, b)
     _, unit_index, count = units(a)
-    return _difference(a, b, metric, unit_index, draws(count, repeats, np.random.default_rng(seed)))
+    return _difference(a, b, "uar", unit_index, draws(count, repeats, np.random.default_rng(0)))
 
 
-def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict[str, Any]:
+def fairness(table: PredictionTable, repeats: int = 2000) -> dict[str, Any]:
     """How much better a system hears one group than another: {gender, language, age: {"best", "worst", "gap", "low",
     "high", "p", "unit"}}.
 
@@ -111,7 +107,7 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
     fewer than two groups is not in the answer.
     """
     unit, unit_index, count = units(table)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed)) if count else np.zeros((repeats, 0))
+    unit_counts = draws(count, repeats, np.random.default_rng(0)) if count else np.zeros((repeats, 0))
     gaps = {}
     for kind in FAIRNESS:
         names = group_of(table, kind)
