@@ -163,7 +163,7 @@ def card(
 
 
 def _figures(table: PredictionTable, repeats: int) -> dict[str, Any]:
-    (interval,) = intervals(table, ["uar"], repeats=repeats).values()
+    (interval,) = intervals(table, ["uar"], repeats).values()
     return {
         "uar": {"value": number(measure(table, "uar")), "low": number(interval.low), "high": number(interval.high)},
         "ece": number(measure(table, "ece")),

@@ -78,29 +78,26 @@ def tabulate(
     )
 
 
-def scores(
-    table: LabelTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def scores(table: LabelTable, repeats: int = 1000, times: Mapping[str, float] | None = None) -> dict[str, Any]:
     """All figures of a table.
 
     Args:
         table: the answers; several corpora, folds, seeds, statistics and protocols may be in it.
         repeats: bootstrap resamples per interval.
-        seed: of the bootstrap.
         times: what the run took; copied as it is.
 
     Returns:
         As `ratings.scores`, with `labels` for `dimensions`; a view has `overall` {macro_f1, micro_f1, map: {value, low,
         high}} and `labels` {label: {f1, precision, recall, average_precision: {value, low, high}, clips, chosen}}.
     """
-    found = ratings.by_condition(table, lambda part: view(part, repeats, seed))
+    found = ratings.by_condition(table, lambda part: view(part, repeats))
     return {"labels": list(table.dimensions), "conditions": found, "times": dict(times or {})}
 
 
-def view(table: LabelTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+def view(table: LabelTable, repeats: int = 1000) -> dict[str, Any]:
     """The figures of rows that were all made under one condition; see `scores`."""
     unit, index, count = units(table)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed))
+    unit_counts = draws(count, repeats)
     hits = metrics.hits(table.present, table.chosen)
     sums = np.zeros((count, *hits.shape[1:]))
     np.add.at(sums, index, hits)

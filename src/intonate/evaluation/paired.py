@@ -37,7 +37,7 @@ def compare(
     Args:
         a: the answers of one system.
         b: those of the other, to the same clips in the same order, with the same labels.
-        repeats: bootstrap resamples: `numpy.random.default_rng(0).multinomial` over the sorted names of the units.
+        repeats: bootstrap resamples, over the sorted names of the units.
 
     Returns:
         `{"unit", "units", "clips", "metrics": {metric: {"a", "b", "difference", "low", "high", "p"}}, "mcnemar":
@@ -49,7 +49,7 @@ def compare(
     """
     _check_paired(a, b)
     unit, unit_index, count = units(a)
-    unit_counts = draws(count, repeats, np.random.default_rng(0))
+    unit_counts = draws(count, repeats)
     groups: dict[str, dict[str, Any]] = {}
     for kind in GROUPS:
         names = group_of(a, kind)
@@ -95,7 +95,7 @@ def difference(a: PredictionTable, b: PredictionTable, repeats: int = 2000) -> d
     """
     _check_paired(a, b)
     _, unit_index, count = units(a)
-    return _difference(a, b, "uar", unit_index, draws(count, repeats, np.random.default_rng(0)))
+    return _difference(a, b, "uar", unit_index, draws(count, repeats))
 
 
 def fairness(table: PredictionTable, repeats: int = 2000) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def fairness(table: PredictionTable, repeats: int = 2000) -> dict[str, Any]:
     fewer than two groups is not in the answer.
     """
     unit, unit_index, count = units(table)
-    unit_counts = draws(count, repeats, np.random.default_rng(0)) if count else np.zeros((repeats, 0))
+    unit_counts = draws(count, repeats) if count else np.zeros((repeats, 0))
     gaps = {}
     for kind in FAIRNESS:
         names = group_of(table, kind)

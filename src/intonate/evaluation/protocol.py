@@ -32,15 +32,12 @@ _AGE_BANDS = ("under 20", "20–29", "30–39", "40–49", "50–59", "60 and ov
 _ORDER = (SPEAKER_DISJOINT, RANDOM_SPLIT, CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED)
 
 
-def scores(
-    table: PredictionTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def scores(table: PredictionTable, repeats: int = 1000, times: Mapping[str, float] | None = None) -> dict[str, Any]:
     """All figures of a table.
 
     Args:
         table: the predictions; several corpora, folds, seeds, statistics and protocols may be in it.
-        repeats: bootstrap resamples per interval.
-        seed: of the bootstrap, so that the same table gives the same intervals.
+        repeats: bootstrap resamples per interval; the same table gives the same intervals.
         times: what the run took, e.g. `{"train_s": 610, "test_s": 2.1, "ms_per_clip": 2.4}`; copied as it is.
 
     Returns:
@@ -67,16 +64,16 @@ def scores(
                     "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
                     "folds": sorted_names(part.fold),
                     "seeds": sorted(set(part.seed.tolist())),
-                    "open": view(part, repeats, seed),
-                    "restricted": view(restricted_part, repeats, seed) if has_other_classes else None,
+                    "open": view(part, repeats),
+                    "restricted": view(restricted_part, repeats) if has_other_classes else None,
                 }
             )
     return {"labels": list(table.labels), "conditions": conditions, "times": dict(times or {})}
 
 
-def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+def view(table: PredictionTable, repeats: int = 1000) -> dict[str, Any]:
     """The figures of rows that were all made under one condition; see `scores`."""
-    overall, unit = _figures(table, METRICS, repeats, seed)
+    overall, unit = _figures(table, METRICS, repeats)
     confusion = metrics.confusion_matrix(table.truth, table.predicted, len(table.labels))
     per_class = zip(
         metrics.precision(confusion),
@@ -86,7 +83,7 @@ def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str
         confusion.sum(axis=0),
         strict=True,
     )
-    groups = {name: _by_group(table, group_of(table, name), repeats, seed) for name in GROUPS}
+    groups = {name: _by_group(table, group_of(table, name), repeats) for name in GROUPS}
     return {
         "overall": overall,
         "unit": unit,
@@ -122,8 +119,8 @@ def group_of(table: PredictionTable | Any, name: str) -> Strings:
     return np.asarray(np.where(np.isnan(table.age), NOT_KNOWN, bands))
 
 
-def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: int) -> tuple[dict[str, Any], str]:
-    limits_of = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
+def _figures(table: PredictionTable, names: Sequence[str], repeats: int) -> tuple[dict[str, Any], str]:
+    limits_of = intervals(table, names, repeats)
     figures = {
         name: {"value": number(measure(table, name)), "low": number(limits.low), "high": number(limits.high)}
         for name, limits in limits_of.items()
@@ -131,11 +128,11 @@ def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: i
     return figures, next(iter(limits_of.values())).unit
 
 
-def _by_group(table: PredictionTable, groups: Strings, repeats: int, seed: int) -> dict[str, Any]:
+def _by_group(table: PredictionTable, groups: Strings, repeats: int) -> dict[str, Any]:
     figures_of = {}
     for name in sorted_names(groups):
         part = table.take(groups == name)
-        figures, unit = _figures(part, tuple(COUNTED), repeats, seed)
+        figures, unit = _figures(part, tuple(COUNTED), repeats)
         figures_of[name] = {**_counts(part), "unit": unit, **figures}
     return figures_of
 
