@@ -270,11 +270,8 @@ def _cross_validated(
         head = _fit_head([view[train] for view in views], targets[train], strength)
         for place, view in enumerate(views):
             logits[place, test] = head.logits(view[test])
-    return [_uar(targets, part.argmax(axis=1)) for part in logits], logits[0]
-
-
-def _uar(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
-    return float(metrics.uar(metrics.confusion_matrix(truth, guess, int(truth.max()) + 1)))
+    uars = [metrics.uar(metrics.confusion_matrix(targets, part.argmax(axis=1), part.shape[1])) for part in logits]
+    return [float(uar) for uar in uars], logits[0]
 
 
 def _heard_uar(

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.evaluation import metrics, multi_label, ratings, table
-from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
+from intonate.evaluation import multi_label, ratings, table
+from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED
 from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.late_fusion import LateFusion
 from intonate.recognizer.model_file import ModelFile
@@ -72,17 +72,6 @@ class Scorer:
                 moments = self.examples.moments_of([row, *other_rows], item.name)
             clip[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, moments)
         return clip
-
-
-def uar_by_statistics(predictions: PredictionTable) -> dict[str, float]:
-    """UAR over all clips of each statistics of the speaker."""
-    uars: dict[str, float] = {}
-    for statistics in dict.fromkeys(predictions.statistics.tolist()):
-        part = predictions.where(statistics=statistics)
-        truth = np.array([part.labels.index(name) for name in part.emotion])
-        guess = np.array([part.labels.index(name) for name in part.label])
-        uars[statistics] = float(metrics.uar(metrics.confusion_matrix(truth, guess, len(part.labels))))
-    return uars
 
 
 def _search_notes(fit_folders: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> list[str]:
