@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from intonate.evaluation import metrics, ratings
 from intonate.evaluation.bootstrap import draws, percentiles, units
-from intonate.evaluation.protocol import number
+from intonate.evaluation.protocol import counts_of, figure
 from intonate.evaluation.ratings import RatingTable
 from intonate.evaluation.table import Floats, conditions
 from intonate.schema import Utterance
@@ -120,7 +120,7 @@ def view(table: LabelTable, repeats: int = 1000) -> dict[str, Any]:
         | {"clips": int(whole[place, 1]), "chosen": int(whole[place, 2])}
         for place, label in enumerate(table.dimensions)
     }
-    return {**ratings.counts_of(table), "unit": unit, "overall": overall, "labels": labels}
+    return {**counts_of(table), "unit": unit, "overall": overall, "labels": labels}
 
 
 def _share(sums: Floats, place: int) -> Floats:
@@ -138,5 +138,4 @@ def _mean(values: Floats) -> Floats:
 
 
 def _figure(value: Any, drawn: Floats) -> dict[str, float | None]:
-    low, high = percentiles(drawn)
-    return {"value": number(float(value)), "low": number(low), "high": number(high)}
+    return figure(float(value), *percentiles(drawn))

@@ -16,7 +16,7 @@ import numpy as np
 from intonate.errors import CorpusError, require
 from intonate.evaluation.bootstrap import COUNTED, METRICS, draws, measure, percentiles, resampled, units
 from intonate.evaluation.metrics import Floats, confusion_matrix, kappa
-from intonate.evaluation.protocol import NOT_KNOWN, group_of, number
+from intonate.evaluation.protocol import NOT_KNOWN, counts_of, group_of, number
 from intonate.evaluation.table import PredictionTable, Strings
 
 # Fairness is looked at between these.
@@ -56,7 +56,7 @@ def compare(
         groups[kind] = {
             name: {
                 "clips": int((names == name).sum()),
-                "speakers": len(set(a.speaker[names == name].tolist()) - {""}),
+                "speakers": counts_of(a.take(names == name))["speakers"],
                 **_difference(
                     a.take(names == name), b.take(names == name), "uar", unit_index[names == name], unit_counts
                 ),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from intonate.evaluation import metrics
-from intonate.evaluation.bootstrap import COUNTED, METRICS, intervals, measure
+from intonate.evaluation.bootstrap import COUNTED, METRICS, Rows, intervals, measure
 from intonate.evaluation.table import (
     CLIP_ALONE,
     CLIP_AND_5,
@@ -59,7 +59,7 @@ def scores(table: PredictionTable, repeats: int = 1000, times: Mapping[str, floa
                 {
                     "protocol": protocol,
                     "statistics": statistics,
-                    **_counts(part),
+                    **counts_of(part),
                     "predictions": len(part),
                     "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
                     "folds": sorted_names(part.fold),
@@ -121,10 +121,7 @@ def group_of(table: PredictionTable | Any, name: str) -> Strings:
 
 def _figures(table: PredictionTable, names: Sequence[str], repeats: int) -> tuple[dict[str, Any], str]:
     limits_of = intervals(table, names, repeats)
-    figures = {
-        name: {"value": number(measure(table, name)), "low": number(limits.low), "high": number(limits.high)}
-        for name, limits in limits_of.items()
-    }
+    figures = {name: figure(measure(table, name), limits.low, limits.high) for name, limits in limits_of.items()}
     return figures, next(iter(limits_of.values())).unit
 
 
@@ -133,7 +130,7 @@ def _by_group(table: PredictionTable, groups: Strings, repeats: int) -> dict[str
     for name in sorted_names(groups):
         part = table.take(groups == name)
         figures, unit = _figures(part, tuple(COUNTED), repeats)
-        figures_of[name] = {**_counts(part), "unit": unit, **figures}
+        figures_of[name] = {**counts_of(part), "unit": unit, **figures}
     return figures_of
 
 
@@ -166,7 +163,8 @@ def _answer_figures(table: PredictionTable) -> dict[str, Any]:
     }
 
 
-def _counts(table: PredictionTable) -> dict[str, int]:
+def counts_of(table: Rows) -> dict[str, int]:
+    """Of how many clips and speakers a table of answers is."""
     clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
     return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
@@ -175,6 +173,11 @@ def as_percent(figure: Mapping[str, float], unit: str = "") -> str:
     """`71.2 (65.0–77.3)`, with a unit after the figure."""
     interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
     return f"{100 * figure['value']:.1f}{unit}{interval}"
+
+
+def figure(value: float, low: float, high: float) -> dict[str, float | None]:
+    """A figure and its 95 % interval, as JSON has them."""
+    return {"value": number(value), "low": number(low), "high": number(high)}
 
 
 def number(value: float | np.floating[Any]) -> float | None:

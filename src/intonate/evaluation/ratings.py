@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from intonate.errors import CorpusError
 from intonate.evaluation import metrics
 from intonate.evaluation.bootstrap import draws, percentiles, units
-from intonate.evaluation.protocol import GROUPS, NOT_KNOWN, group_of, number, sorted_names
+from intonate.evaluation.protocol import GROUPS, NOT_KNOWN, counts_of, figure, group_of, sorted_names
 from intonate.evaluation.table import Floats, Strings, cell_texts, conditions, parse_cells
 from intonate.schema import Utterance
 
@@ -200,22 +200,10 @@ def view(table: RatingTable, repeats: int = 1000) -> dict[str, Any]:
     whole = sums.sum(axis=0)
     overall = {}
     for place, name in enumerate(table.dimensions):
-        limits = {figure: percentiles(of(resampled[:, place])) for figure, of in FIGURES.items()}
         overall[name] = {
-            figure: {
-                "value": number(float(of(whole[place]))),
-                "low": number(limits[figure][0]),
-                "high": number(limits[figure][1]),
-            }
-            for figure, of in FIGURES.items()
+            key: figure(float(of(whole[place])), *percentiles(of(resampled[:, place]))) for key, of in FIGURES.items()
         }
     return {**counts_of(table), "unit": unit, "overall": overall}
-
-
-def counts_of(table: RatingTable) -> dict[str, int]:
-    """Of how many clips and speakers a table is."""
-    clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
-    return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
 
 def is_group_of_interest(groups: Mapping[str, Any]) -> bool:
