@@ -24,7 +24,6 @@ from intonate.export.front_ends import SAMPLE_RATE_HZ, FrontEnds
 from intonate.export.nodes import Graph, Value
 from intonate.export.onnx import OPSET, check, move, save
 from intonate.export.probes import sounds
-from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelInput, ModelSpec, Normalisation
@@ -201,11 +200,7 @@ def _expected(model: ModelFile, sound: Any) -> Any:
     """The logits of the model with its numpy front ends, each clip alone."""
     answers = []
     for samples in sound:
-        clip = inputs.extract(model.spec, samples)
-        speaker = SpeakerStatistics()
-        inputs.update_speaker(model.spec, clip, speaker)
-        feeds: Mapping[str, Any] = inputs.padded_batch(
-            model.spec.inputs, [inputs.normalise_clip(model.spec, clip, speaker)]
-        )
+        clip = inputs.normalise_alone(model.spec, inputs.extract(model.spec, samples))
+        feeds: Mapping[str, Any] = inputs.padded_batch(model.spec.inputs, [clip])
         answers.append(model.session.run(None, feeds)[0])
     return np.concatenate(answers)
