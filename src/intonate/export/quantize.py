@@ -144,8 +144,9 @@ def quantized(
         path = output / target.name
         move(target, path)
     found = replace(found, path=path)
-    if labelled is not None:
-        path.with_suffix(".md").write_text(_card(original.spec.name, spec.name, found), encoding="utf-8")
+    if found.uar and found.milliseconds:
+        card = _card(original.spec.name, spec.name, found, found.uar, found.milliseconds)
+        path.with_suffix(".md").write_text(card, encoding="utf-8")
     return found
 
 
@@ -251,12 +252,13 @@ def _uar(answers: NDArray[np.float64], labelled: LabelledClips, model: ModelFile
     return float(metrics.uar(metrics.confusion_matrix(labelled.truth, guesses, labels)))
 
 
-def _card(original: str, name: str, found: Quantized) -> str:
-    assert found.uar is not None and found.milliseconds is not None  # noqa: PT018
+def _card(
+    original: str, name: str, found: Quantized, uar: tuple[float, float], milliseconds: tuple[float, float]
+) -> str:
     rows = {
         "size, MB": (found.bytes_before / 1e6, found.bytes_after / 1e6),
-        f"UAR on {found.clips}, clip alone, %": (100 * found.uar[0], 100 * found.uar[1]),
-        "network, ms a clip (one thread of the machine that made it)": found.milliseconds,
+        f"UAR on {found.clips}, clip alone, %": (100 * uar[0], 100 * uar[1]),
+        "network, ms a clip (one thread of the machine that made it)": milliseconds,
     }
     lines = [f"| | `{original}` | `{name}` |", "| --- | ---: | ---: |"]
     lines += [f"| {what} | {before:.2f} | {after:.2f} |" for what, (before, after) in rows.items()]
