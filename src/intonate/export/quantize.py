@@ -10,7 +10,6 @@ With labelled clips, both files answer them, and one that loses more than a poin
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from intonate.errors import MESSAGE_LENGTH, ModelError, require
 from intonate.evaluation import metrics
 from intonate.export.convolutions import multiply_out
-from intonate.export.onnx import data_of, is_large, move, quiet, save
+from intonate.export.onnx import data_of, is_large, quiet, save, written_aside
 from intonate.export.probes import probes
 from intonate.export.small_weights import widen
 from intonate.recognizer.inputs import Clip, batches, padded_batch
@@ -111,15 +110,12 @@ def quantized(
         raise ModelError(f"{original.path} is quantised already; give the file that it was made of")
     # Shapes that the exporter noted, with which onnxruntime's own reckoning would quarrel.
     del graph.graph.value_info[:]
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
     spec = replace(original.spec, name=f"{original.spec.name}-{form}")
-    with tempfile.TemporaryDirectory(dir=output) as folder:
-        target = Path(folder) / "made" / f"{spec.name}.onnx"
-        target.parent.mkdir()
+    path = Path(output) / f"{spec.name}.onnx"
+    with written_aside(path) as target:
         try:
             with quiet():
-                made = _half(graph) if form == "fp16" else _int8(original, graph, Path(folder), labelled)
+                made = _half(graph) if form == "fp16" else _int8(original, graph, target.parent, labelled)
         except ModelError:
             raise
         except Exception as error:  # RuntimeError, ValueError, onnx's and onnxruntime's own…
@@ -141,8 +137,6 @@ def quantized(
                 f"{spec.name} would have {found.bytes_after:,} bytes and {original.path} has {found.bytes_before:,}: "
                 "its weights are small already; use it as it is"
             )
-        path = output / target.name
-        move(target, path)
     found = replace(found, path=path)
     if found.uar and found.milliseconds:
         card = _card(original.spec.name, spec.name, found, found.uar, found.milliseconds)
