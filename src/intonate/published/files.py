@@ -7,6 +7,7 @@ it where there is a network, and where to put it. That sentence is made here and
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,18 @@ https://x.org/yamnet.h5`, and put it beside the recipe
     return ModelError(
         f"{name}{size} is not on this machine{reason}; where there is a network, fetch it with `{command}`, "
         f"and {remedy}"
+    )
+
+
+def weights_not_here(name: str, file: Path, url: str, size_mb: float, reason: str = "") -> ModelError:
+    """The same for the weights of a network that a recipe names, at `url`, to be put in `file`."""
+    return not_here(
+        name,
+        f"curl -L --create-dirs -o {shlex.quote(str(file))} {url}",
+        "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
+        "model.params.weights=)",
+        size_mb=size_mb,
+        reason=reason,
     )
 
 
