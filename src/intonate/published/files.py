@@ -54,6 +54,11 @@ def weights_not_here(name: str, file: Path, url: str, size_mb: float, reason: st
     )
 
 
+def incomplete(name: str, file: str) -> ModelError:
+    """The error of a checkpoint that lacks a file, to be raised by whoever wanted it."""
+    return ModelError(f"{name} has no {file}; put the file there, or fetch the whole checkpoint again")
+
+
 def hub_folder(
     repository: str,
     required_files: Sequence[Collection[str]],
@@ -166,7 +171,7 @@ def refuse_without_safetensors(files: Collection[str], name: str, kind: str, rem
             f'you trust it, convert it once with: python -c "from transformers import {kind} as M; '
             f"M.from_pretrained('{name}').save_pretrained('FOLDER')\", {remedy}"
         )
-    raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
+    raise incomplete(name, SAFETENSORS[0])
 
 
 def _required_files_text(required_files: Sequence[Collection[str]]) -> str:
