@@ -78,7 +78,7 @@ def _labelled(
     spec: ModelSpec, utterances: Sequence[Utterance], merge: str, name: str, shortest_s: float = 0.0
 ) -> LabelledClips:
     analysis, bar = data.by_spec(spec), data.bar(Console(stderr=True), "listening")
-    examples = data.prepare(utterances, merge, analysis, (), bar, shortest_s, data.cache_folder(None))
+    examples = data.prepare(utterances, merge, analysis, bar, shortest_s)
     clips = [inputs.normalise_alone(spec, clip) for clip in examples.clips]
     truth = np.array([spec.labels.index(examples.labels[target]) for target in examples.targets])
     return LabelledClips(name, clips, truth)
