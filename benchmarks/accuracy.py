@@ -31,7 +31,7 @@ def of_run(run: Path) -> dict[str, object]:
             folds = [bootstrap.measure(one.where(fold=fold), "uar") for fold in sorted(set(one.fold.tolist()))]
             whole = bootstrap.measure(one, "uar")
             seeds[seed] = {"mean_of_folds": percent(np.mean(folds)), "all_clips": percent(whole)}
-        low, high, unit = bootstrap.bootstrap(part, "uar", rng=np.random.default_rng(0))
+        low, high, unit = bootstrap.intervals(part, ["uar"])["uar"]
         means = [figure["mean_of_folds"] for figure in seeds.values()]
         figures[statistics] = {
             "uar_mean_of_folds": percent(np.mean(means) / 100),

@@ -41,8 +41,7 @@ def first_fold(recipe: Any) -> tuple[batches.Clips, Callable[[Any], None]]:
     """The clips of the first fold, and what is done with a batch of them."""
     utterances = data.with_labels(sources.read(recipe), recipe.data.labels)
     _, split, seed = jobs.jobs_of(recipe, utterances)[0]
-    speaker_inputs, cache = data.speaker_inputs(recipe.inputs), data.cache_folder(recipe.data.cache)
-    examples = data.prepare(utterances, recipe.data.labels, data.by_recipe(recipe), speaker_inputs, folder=cache)
+    examples = data.prepare(utterances, recipe.data.labels, data.by_recipe(recipe), cache=recipe.data.cache)
     statistics = input_statistics.measure(examples, split.train, recipe)
     inputs = [
         ModelInput(name, item.front_end, item.params, normalisation=statistics[name])

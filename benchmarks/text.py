@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from intonate import corpora, load_model
 from intonate.corpora.speaker_folds import POOLED
-from intonate.evaluation.bootstrap import bootstrap, measure
+from intonate.evaluation.bootstrap import intervals, measure
 from intonate.recognizer import builtin, inputs, late_fusion
 from intonate.recognizer.model_file import read_model
 from intonate.recognizer.recognizer import Recognizer
@@ -135,7 +135,7 @@ def acted_speech(root: Path, name: str) -> dict[str, Any]:
     found["voice and text, UAR by weight of the text"] = {}
     for weight in WEIGHTS:
         table = answers(late_fusion.fuse(voice, text, weight), rows, "held out").where(statistics="clip alone")
-        limits = bootstrap(table, "uar", repeats=REPEATS)
+        limits = intervals(table, ["uar"], REPEATS)["uar"]
         found["voice and text, UAR by weight of the text"][str(weight)] = {
             "uar": round(measure(table, "uar"), 4),
             "low": round(limits.low, 4),

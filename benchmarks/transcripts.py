@@ -27,7 +27,7 @@ from rich.progress import track
 
 from intonate import corpora, load_model
 from intonate.corpora.speaker_folds import POOLED
-from intonate.evaluation.bootstrap import bootstrap, measure
+from intonate.evaluation.bootstrap import intervals, measure
 from intonate.recognizer import late_fusion
 from intonate.schema import Utterance
 from intonate.training.data import with_labels
@@ -114,7 +114,7 @@ def synthetic(root: Path, hear: Transcriber, count: int, folder: Path) -> dict[s
 
 def _uar(model: str, rows: Sequence[Utterance]) -> dict[str, float]:
     table = answers(late_fusion.open_model(model), rows, "held out").where(statistics="clip alone")
-    limits = bootstrap(table, "uar", repeats=REPEATS)
+    limits = intervals(table, ["uar"], REPEATS)["uar"]
     return {"uar": round(measure(table, "uar"), 4), "low": round(limits.low, 4), "high": round(limits.high, 4)}
 
 

@@ -74,7 +74,7 @@ def test_figures_are_those_of_the_changed_clips(facts, clips, tiny_model):
     short = evaluate.answers(model, rows, "", change=waveform.change(chosen.steps), is_clip_alone=True).restricted()
     kept = next(item for item in facts["conditions"] if item["name"] == chosen.name)
     assert kept["uar"]["value"] == pytest.approx(measure(short, "uar"))
-    assert kept["difference"] == difference(short, clean, "uar", 100)
+    assert kept["difference"] == difference(short, clean, 100)
     assert kept["uar"]["value"] < facts["clean"]["uar"]["value"]
     over_chance = facts["clean"]["uar"]["value"] - facts["chance"]
     assert kept["kept"] == pytest.approx(max(0, kept["uar"]["value"] - facts["chance"]) / over_chance)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from intonate.errors import CorpusError
 from intonate.evaluation.calibration import abstain_threshold, temperature, temperature_and_threshold
 
 
@@ -51,27 +50,13 @@ def test_masked_classes_and_extremes() -> None:
     assert np.isfinite(temperature(np.zeros((4, 3)), np.zeros(4, dtype=np.int64)))
 
 
-def test_threshold_reaches_the_accuracy_with_the_widest_coverage() -> None:
-    best = np.array([0.9, 0.8, 0.7, 0.6, 0.55])
-    probabilities = np.stack([best, 1 - best], axis=1)
-    truth = np.array([0, 0, 1, 0, 1])  # right, right, wrong, right, wrong
-    assert abstain_threshold(probabilities, truth, target_accuracy=0.75) == 0.6
-    assert abstain_threshold(probabilities, truth, target_accuracy=0.6) == 0.0
-    assert abstain_threshold(probabilities, truth, target_accuracy=1.0, least_coverage=0.4) == 0.8
-    # Out of reach when at least half must be answered: the threshold that answers half.
-    assert abstain_threshold(probabilities, truth, target_accuracy=1.0) == 0.7
-
-
 def test_threshold_for_a_coverage() -> None:
     best = np.array([0.9, 0.8, 0.8, 0.6])
     probabilities = np.stack([best, 1 - best], axis=1)
-    truth = np.zeros(4, dtype=np.int64)
-    assert abstain_threshold(probabilities, truth, coverage=0.5) == 0.8  # ties are answered together
-    assert abstain_threshold(probabilities, truth, coverage=0.75) == 0.8
-    assert abstain_threshold(probabilities, truth, coverage=1.0) == 0.0
-    assert abstain_threshold(np.zeros((0, 2)), truth[:0], coverage=0.5) == 0.0
-    with pytest.raises(CorpusError, match="exactly one"):
-        abstain_threshold(probabilities, truth)
+    assert abstain_threshold(probabilities, 0.5) == 0.8  # ties are answered together
+    assert abstain_threshold(probabilities, 0.75) == 0.8
+    assert abstain_threshold(probabilities, 1.0) == 0.0
+    assert abstain_threshold(np.zeros((0, 2)), 0.5) == 0.0
 
 
 def test_both_at_once_the_threshold_under_the_temperature() -> None:

@@ -82,7 +82,7 @@ def test_a_row_with_several_labels_teaches_each_its_share():
         Utterance("a.tsv#1", "happy", "joy,fear", "", "mine", text="x", soft_labels={"happy": 0.5, "fear": 0.5}),
         Utterance("a.tsv#2", "calm", "calm", "", "mine", text="y"),
     ]
-    examples = prepare(rows, "7", _reading(), [])
+    examples = prepare(rows, "7", _reading())
     assert isinstance(examples, Examples)
     found = shares(examples, "7")
     assert dict(zip(examples.labels, found[0].tolist(), strict=True)) == {

@@ -30,7 +30,7 @@ def recipe(toy_corpus, tmp_path_factory):
 @pytest.fixture(scope="module")
 def examples(recipe, toy_corpus):
     rows = data.with_labels(corpora.read("folder", toy_corpus).utterances, "4")
-    return data.prepare(rows, "4", data.by_recipe(recipe), data.speaker_inputs(recipe.inputs))
+    return data.prepare(rows, "4", data.by_recipe(recipe))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_row_is_drawn_from_seed_epoch_and_row_alone(examples, recipe, inputs):
 def test_labels_that_a_corpus_lacks_are_not_allowed(examples, recipe):
     assert examples.allowed.all()
     rows = [replace(row, corpus="few") if row.emotion in ("sad", "happy") else row for row in examples.utterances]
-    other = data.prepare(rows, "4", data.ClipAnalysis(data.Analysis(16_000, [], {})), [])
+    other = data.prepare(rows, "4", data.ClipAnalysis(data.Analysis(16_000, [], {})))
     few = np.array([row.corpus == "few" for row in rows])
     assert (other.allowed[few] == [False, True, False, True]).all()
     assert (other.allowed[~few] == [True, False, True, False]).all()
@@ -233,8 +233,10 @@ def test_a_copy_is_its_recording_changed(examples, expanded):
         assert expanded.utterances[copy] == examples.utterances[row]
         assert expanded.targets[copy] == examples.targets[row]
         assert (expanded.allowed[copy] == examples.allowed[row]).all()
-        asked = data.ClipAnalysis(data.Analysis(16_000, [], {"mel": ("log_mel", {"bands": 40, "level": False})}))
-        alone = data.prepare([examples.utterances[row]], "4", asked, ["mel"], change=change)
+        asked = data.ClipAnalysis(
+            data.Analysis(16_000, [], {"mel": ("log_mel", {"bands": 40, "level": False})}), speaker_inputs=("mel",)
+        )
+        alone = data.prepare([examples.utterances[row]], "4", asked, change=change)
         np.testing.assert_array_equal(expanded.clips[copy]["mel"], alone.clips[0]["mel"])
         assert not np.array_equal(alone.clips[0]["mel"], examples.clips[row]["mel"])
         heard, right = expanded.moments_of([copy], "mel"), alone.moments_of([0], "mel")

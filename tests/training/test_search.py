@@ -45,7 +45,7 @@ def recipe_of(toy_corpus, tmp_path):
 @pytest.fixture(scope="module")
 def examples(toy_corpus, tmp_path_factory):
     recipe = load(toy.recipe(tmp_path_factory.mktemp("examples") / "toy.yaml", toy_corpus, inputs=INPUTS))
-    return data.prepare(corpora.read("folder", toy_corpus).utterances, "4", data.by_recipe(recipe), [])
+    return data.prepare(corpora.read("folder", toy_corpus).utterances, "4", data.by_recipe(recipe))
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def prepared(two_corpora, toy_corpus, tmp_path_factory):
     path = toy.recipe(tmp_path_factory.mktemp("recipe") / "toy.yaml", toy_corpus, **LOGISTIC)
     whole = recipe.load(path).having({"data.corpora": two_corpora, "data.split": "corpora-halves"})
     utterances = data.with_labels(sources.read(whole), "4")
-    examples = data.prepare(utterances, "4", data.by_recipe(whole), [])
+    examples = data.prepare(utterances, "4", data.by_recipe(whole))
     split = splits.folds("corpora-halves", utterances)[0]
     return whole, examples, split, fitting._model_inputs(whole, examples, split)
 

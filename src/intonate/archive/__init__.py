@@ -12,6 +12,8 @@
     folder.py     the folder that it is written to, and what it knows of itself
     tables.py     the columns of the table
     run.py        all of it, with a bar
+    progress.py   the bar, and how far an archive is that is looked at from outside
+    command.py    `intonate archive`, behind the options
 
 An engine takes shards and gives back rows; it writes nothing. One process writes, aside and renamed, so a shard that
 was answered twice is still there once, and one that was not answered whole is not there at all.

@@ -172,7 +172,8 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
                 is_link = os.path.islink(entry.place)
                 reason = "is a link to a file that is not there" if is_link else "does not exist"
             raise AudioError(f"{entry.file} {reason}") from error
-    for wait_s in (*PATIENCE_S, None):
+    waits_s = iter(PATIENCE_S)
+    while True:
         try:
             return _fetch_sound(entry)
         except FileNotFoundError as error:
@@ -180,13 +181,13 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
         except IntonateError:
             raise
         except Exception as error:  # as in sources.py
+            wait_s = next(waits_s, None)
             if wait_s is None or isinstance(error, PermissionError):
                 raise ArchiveError(
                     f"{entry.file} cannot be fetched ({type(error).__name__}: {first_line(error)}); check the "
                     "credentials and the rights, and run the same command again"
                 ) from error
             time.sleep(wait_s)
-    raise AssertionError
 
 
 def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:

@@ -79,7 +79,7 @@ def _draw_mask(length: int, widest: int, rng: np.random.Generator) -> tuple[int,
 
 
 def apply(features: Float, augmentation: Augmentation) -> Float:
-    """The changed copy, (drawn.length, bands), of normalised (frames, bands) features."""
+    """The changed copy, (augmentation.length, bands), of normalised (frames, bands) features."""
     bands = features.shape[1]
     positions = (augmentation.start + np.arange(augmentation.length)) / augmentation.stretch
     output = _interpolated(features, positions, axis=0)

@@ -168,7 +168,7 @@ class _SuiteRun:
         utterances = data.with_labels(self.utterances(cell.corpus_key), cell.corpus.labels)
 
         def answer(model: ModelFile, rows: Sequence[Utterance], fold: str, seed: int) -> PredictionTable:
-            predictions = self._predict_corpus(model, cell.corpus_key, rows, protocol=cell.protocol)
+            predictions = self._answers(model, rows, protocol=cell.protocol)
             return replace(predictions, fold=np.full(len(predictions), fold), seed=np.full(len(predictions), seed))
 
         ensemble_runs.run(self.runs / cell.name, members, cell.split, utterances, answer)
@@ -221,7 +221,7 @@ class _SuiteRun:
         for fold, split, seed in jobs.jobs_of(self._recipe(cell), utterances):
             rows = [utterances[row] for row in copies.kept_apart(split, group).train]
             model = read_model(self.runs / cell.name / jobs.fit_name((fold, split, seed)) / "model.onnx")
-            part = self._predict_corpus(model, cell.corpus_key, rows, protocol=HEARD, is_clip_alone=True)
+            part = self._answers(model, rows, protocol=HEARD, is_clip_alone=True)
             tables.append(replace(part, fold=np.full(len(part), str(fold)), seed=np.full(len(part), seed)))
         return table.concatenate(tables)
 
@@ -232,7 +232,7 @@ class _SuiteRun:
             if key == cell.corpus_key:
                 predictions = table.read(self.runs / cell.name / "report" / "predictions.csv")
             else:
-                predictions = self._predict_corpus(model, key, self._labelled_utterances(key, model))
+                predictions = self._answers(model, self._labelled_utterances(key, model))
             row = replace(self._empty_row(cell), corpus=self._title(key), trained_on=self._title(cell.corpus_key))
             for condition in scores(predictions)["conditions"]:
                 yield self._with_figures(row, condition), predictions.where(statistics=condition["statistics"])
@@ -267,7 +267,7 @@ class _SuiteRun:
         if disturbances.telephone:
             conditions.append(("telephone band", None, waveform.change([{"transform": "telephone"}])))
         for noise, snr_db, change in conditions:
-            predictions = self._predict_corpus(model, cell.corpus_key, rows, change)
+            predictions = self._answers(model, rows, change)
             row = replace(self._empty_row(cell), noise=noise, snr_db=snr_db)
             for condition in scores(predictions)["conditions"]:
                 # A run's predictions are of one condition: those with noise are not kept.
@@ -347,10 +347,9 @@ class _SuiteRun:
             seeds=len(condition["seeds"]),
         )
 
-    def _predict_corpus(
+    def _answers(
         self,
         model: ModelFile,
-        corpus_key: str,
         utterances: Sequence[Utterance],
         change: Change | None = None,
         protocol: str = SPEAKER_DISJOINT,

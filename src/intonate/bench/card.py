@@ -20,7 +20,7 @@ from intonate.augment import background, waveform
 from intonate.bench import card_page
 from intonate.evaluation import paired
 from intonate.evaluation.bootstrap import intervals, measure
-from intonate.evaluation.protocol import number, view
+from intonate.evaluation.protocol import counts_of, figure, number, view
 from intonate.evaluation.report import check_folder, writing_to
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import late_fusion
@@ -141,7 +141,7 @@ def card(
                 "kind": condition.kind,
                 "name": condition.name,
                 **figures,
-                "difference": paired.difference(changed_figures, clean, "uar", repeats),
+                "difference": paired.difference(changed_figures, clean, repeats),
                 "kept": max(0.0, figures["uar"]["value"] - chance) / over_chance if over_chance > 0 else None,
             }
         )
@@ -149,7 +149,7 @@ def card(
         "model": model_file.spec.name,
         "manifest": Path(manifest).name,
         "clips": len(clean),
-        "speakers": len(set(clean.speaker.tolist()) - {""}),
+        "speakers": counts_of(clean)["speakers"],
         "labels": sorted({name for names in clean.label_sets().values() for name in names}),
         "chance": chance,
         "unit": summary["unit"],
@@ -163,9 +163,9 @@ def card(
 
 
 def _figures(table: PredictionTable, repeats: int) -> dict[str, Any]:
-    (interval,) = intervals(table, ["uar"], repeats=repeats).values()
+    (interval,) = intervals(table, ["uar"], repeats).values()
     return {
-        "uar": {"value": number(measure(table, "uar")), "low": number(interval.low), "high": number(interval.high)},
+        "uar": figure(measure(table, "uar"), interval.low, interval.high),
         "ece": number(measure(table, "ece")),
         "answered": float(np.mean(~table.abstained)),
     }

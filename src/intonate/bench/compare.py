@@ -25,7 +25,7 @@ from intonate.errors import CorpusError
 from intonate.evaluation import curves, outside, outside_columns, paired
 from intonate.evaluation import table as tables
 from intonate.evaluation.matching import match
-from intonate.evaluation.protocol import sorted_names
+from intonate.evaluation.protocol import counts_of, sorted_names
 from intonate.evaluation.report import check_folder, writing_to
 from intonate.evaluation.table import CLIP_ALONE, PredictionTable
 from intonate.recognizer import late_fusion
@@ -101,7 +101,7 @@ def compare(systems: Mapping[str, PredictionTable], repeats: int = 2000) -> dict
     return {
         "systems": list(systems),
         "clips": len(first),
-        "speakers": len(set(first.speaker.tolist()) - {""}),
+        "speakers": counts_of(first)["speakers"],
         "labels": list(first.labels),
         "pairs": pairs,
         "fairness": {name: paired.fairness(table, repeats) for name, table in systems.items()},

@@ -29,7 +29,6 @@ from intonate.audio.decode import load
 from intonate.errors import AudioError, CorpusError, LabelError, first_line, require
 from intonate.evaluation import table
 from intonate.evaluation.report import check_folder, write_report
-from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
@@ -175,9 +174,7 @@ def _answers(
             yield np.array([scores[label] for label in spec.labels])
             continue
         sound = clean(load((waveform, RATE_HZ), spec.sample_rate_hz), spec.sample_rate_hz, spec.clean)
-        clip, speaker = inputs.extract(spec, sound), SpeakerStatistics()
-        inputs.update_speaker(spec, clip, speaker)
-        yield recognizer.probabilities([inputs.normalise_clip(spec, clip, speaker)])[0]
+        yield recognizer.probabilities([inputs.normalise_alone(spec, inputs.extract(spec, sound))])[0]
 
 
 def _notes(spec: ModelSpec, groups: Sequence[Sequence[int]], whole: bool) -> list[str]:

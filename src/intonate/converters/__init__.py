@@ -11,7 +11,6 @@ are pickles only tensors are read, and no code that lies beside the weights is r
 from __future__ import annotations
 
 import os
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -20,7 +19,7 @@ from intonate.converters.card import card
 from intonate.converters.checkpoint import Checkpoint, Family
 from intonate.converters.foreign import refusal
 from intonate.errors import ModelError
-from intonate.export.onnx import move, write_torch
+from intonate.export.onnx import write_torch, written_aside
 from intonate.export.probes import probes
 from intonate.published.checkpoints import ADAPTERS, CLASSIFIER, find
 from intonate.recognizer import conversions
@@ -90,11 +89,8 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
             f"{target} exists already and is another model than {name}; give another folder, or delete it first"
         )
     network = family.network(checkpoint, spec)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as place:
-        written = Path(place) / target.name
+    with written_aside(target) as written:
         write_torch(network, spec, probes(spec), written)
-        move(written, target)
     if output is not None:
         target.with_suffix(".md").write_text(card(name, description), encoding="utf-8")
     return target

@@ -17,11 +17,14 @@ from intonate import __version__
 from intonate.audio import kinds
 from intonate.emotions import canonical_or_same
 from intonate.errors import ModelError, require
+from intonate.published.files import incomplete
 from intonate.recognizer.conversions import READ, checkpoint_title
 from intonate.schema import ModelInput, ModelSpec
 
 # What stands in the place of a label that nobody gave a name.
 NO_NAME = re.compile(r"(label[_ ]?)?\d*", re.IGNORECASE)
+# Of dimensions, for the card.
+NUMBERS_REMARK = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Checkpoint:
         """Raises: ModelError: one of them is missing."""
         for file in files:
             if not self.has(file):
-                raise ModelError(f"{self.name} has no {file}; put the file there, or fetch the whole checkpoint again")
+                raise incomplete(self.name, file)
 
     def text(self, file: str) -> str:
         """A file in UTF-8, a byte order mark before it or not. Raises: ModelError: it is missing, or not fetched."""

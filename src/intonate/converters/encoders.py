@@ -61,12 +61,10 @@ def encoder_of(config: Any, weights: Mapping[str, Any], name: str) -> Any:
             architecture = transformers.AutoModel.from_config(config)
         # Of a Whisper only the part that hears.
         kind = type(architecture.encoder if config.is_encoder_decoder else architecture)
-        prefix = f"{kind.base_model_prefix}."
-        encoder_weights = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
         encoder, loading_info = kind.from_pretrained(
             None,
             config=config,
-            state_dict=encoder_weights or dict(weights),
+            state_dict=under(f"{kind.base_model_prefix}.", weights) or dict(weights),
             ignore_mismatched_sizes=True,  # they are named below
             output_loading_info=True,
             **full_precision(),

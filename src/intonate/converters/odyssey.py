@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels, setting
+from intonate.converters.checkpoint import NUMBERS_REMARK, Checkpoint, Description, labels_of, raw_labels, setting
 from intonate.converters.own_head import dimensions_of
 from intonate.converters.transformers_classifier import CONFIG, LONGEST_S
 from intonate.errors import ModelError, require
@@ -53,7 +53,7 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(ModelInput("waveform", "waveform", {"scale": False}),),
         pool=Pool(longest_s=LONGEST_S),
     )
-    remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
+    remark = NUMBERS_REMARK if numbers else ""
     return Description(spec, MODEL, dict(zip(raw, outputs, strict=True)), remark)
 
 

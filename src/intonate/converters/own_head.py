@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
+from intonate.converters.checkpoint import NUMBERS_REMARK, Checkpoint, Description, labels_of, raw_labels
 from intonate.converters.transformers_classifier import (
     CONFIG,
     LONGEST_S,
@@ -79,7 +79,7 @@ def describe(checkpoint: Checkpoint) -> Description:
         **({} if numbers else sigmoids_of(config)),
     )
     architecture = str((config.get("architectures") or ["a head of its own"])[0])
-    remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off." if numbers else ""
+    remark = NUMBERS_REMARK if numbers else ""
     remark = SIGMOIDS if spec.multi_label else remark
     return Description(spec, architecture, dict(zip(raw_labels(config, name), outputs, strict=True)), remark)
 
@@ -90,7 +90,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: weights are missing, or do not belong to the configuration.
     """
-    from intonate.converters.encoders import configuration_of, encoder_of
+    from intonate.converters.encoders import configuration_of, encoder_of, under
     from intonate.models.contract import Network
 
     torch = require("torch", "train")
@@ -127,12 +127,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     module = OwnHead()
     places: Mapping[str, str] = {"last": last_name} | ({} if letters else {"first": FIRST})
     for part, published_name in places.items():
-        module_weights = {
-            key.removeprefix(f"{published_name}."): value
-            for key, value in weights.items()
-            if key.startswith(f"{published_name}.")
-        }
-        tensors.fill(getattr(module, part), module_weights, f"{name}: {published_name}")
+        tensors.fill(getattr(module, part), under(f"{published_name}.", weights), f"{name}: {published_name}")
     return module
 
 

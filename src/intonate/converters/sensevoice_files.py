@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from intonate.converters.checkpoint import Checkpoint, setting
 from intonate.errors import ModelError
+from intonate.published.files import incomplete
 from intonate.published.protobuf import fields
 
 CONFIG, STATISTICS, PIECES = "config.yaml", "am.mvn", "*bpe.model"
@@ -112,7 +113,7 @@ def pieces_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """
     path = next(iter(sorted(checkpoint.folder.glob(PIECES))), None)
     if path is None:
-        raise ModelError(f"{checkpoint.name} has no {PIECES}; put the file there, or fetch the whole checkpoint again")
+        raise incomplete(checkpoint.name, PIECES)
     try:
         pieces = tuple(_pieces(path))
     except (ValueError, LookupError, TypeError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from intonate.converters.checkpoint import Checkpoint, Description
+from intonate.converters.checkpoint import NUMBERS_REMARK, Checkpoint, Description
 from intonate.converters.transformers_classifier import CONFIG, LONGEST_S
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -48,8 +48,7 @@ def describe(checkpoint: Checkpoint) -> Description:
         inputs=(ModelInput("waveform", "waveform"),),
         pool=Pool(longest_s=LONGEST_S),
     )
-    remark = "Its numbers are on its own scale, from 0 to 1; what goes beyond is cut off."
-    return Description(spec, "Wav2Small", {dimension: dimension for dimension in DIMENSIONS}, remark)
+    return Description(spec, "Wav2Small", {dimension: dimension for dimension in DIMENSIONS}, NUMBERS_REMARK)
 
 
 def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:

@@ -55,7 +55,6 @@ class Match:
 
     Attributes:
         a, b: their places in the list.
-        offset_s: where `b` begins in `a`, seconds; negative where `a` begins in `b`.
         length_s: of the stretch, seconds.
         error: share of its bits that differ (0 to `LARGEST_ERROR`).
         share: of the shorter one's sound that lies in the stretch, 0 to 1.
@@ -63,7 +62,6 @@ class Match:
 
     a: int
     b: int
-    offset_s: float
     length_s: float
     error: float
     share: float
@@ -148,7 +146,7 @@ def _match_at_offset(a: Fingerprint, b: Fingerprint, place_a: int, place_b: int,
         shorter = max(1, min(int(a.has_sound.sum()), int(b.has_sound.sum())))
         if error <= LARGEST_ERROR and (best is None or error < best.error):
             share = float(has_both.sum() / shorter)
-            best = Match(place_a, place_b, shift * FRAME_S, (end - start) * FRAME_S, error, min(1.0, share))
+            best = Match(place_a, place_b, (end - start) * FRAME_S, error, min(1.0, share))
     return best
 
 

@@ -342,18 +342,6 @@ def _parse_json_numbers(text: str, column: str, example: str, location: str) -> 
         raise CorpusError(f"{location}: {column} is not JSON like {example}") from None
 
 
-def parse_seconds(text: str, column: str, location: str) -> float | None:
-    """`stretches.seconds`, with the place of the fault.
-
-    Raises:
-        CorpusError: it is no number, or below zero.
-    """
-    try:
-        return stretches.seconds(text, column)
-    except ValueError as error:
-        raise CorpusError(f"{location}: {error}") from None
-
-
 def parse_stretch(cells: Mapping[str, str], location: str) -> tuple[float, float | None]:
     """From when to when an utterance goes, seconds (`stretches.stretch`).
 

@@ -297,8 +297,6 @@ _SINGLE_SPLIT_RULES: dict[str, Rule] = {
     "sentence-disjoint": random_splits.sentence_disjoint,
     "speaker-sentence-disjoint": random_splits.speaker_sentence_disjoint,
     "published": _published_split,
-    "random-80-20": random_splits.random_clips(
-        0.16, 0.2, "80 : 20 stratified by emotion, a fifth of the 80 for validation"
-    ),
-    "random-70-10-20": random_splits.random_clips(0.1, 0.2, "70 : 10 : 20 stratified by emotion"),
+    "random-80-20": random_splits.random_clips(0.16, "80 : 20 stratified by emotion, a fifth of the 80 for validation"),
+    "random-70-10-20": random_splits.random_clips(0.1, "70 : 10 : 20 stratified by emotion"),
 }

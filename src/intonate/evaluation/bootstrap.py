@@ -44,42 +44,8 @@ class Interval(NamedTuple):
     unit: str
 
 
-def intervals(
-    table: PredictionTable,
-    names: Sequence[str],
-    unit_kind: str = "speaker",
-    repeats: int = 1000,
-    rng: np.random.Generator | None = None,
-) -> dict[str, Interval]:
-    """`bootstrap` for several metrics over the same resamples."""
-    unit, unit_index, count = units(table, unit_kind)
-    if count == 0:
-        return {metric: Interval(float("nan"), float("nan"), unit) for metric in names}
-    generator = np.random.default_rng(0) if rng is None else rng
-    unit_counts = draws(count, repeats, generator)
-    return {metric: Interval(*percentiles(resampled(table, metric, unit_index, unit_counts)), unit) for metric in names}
-
-
-def draws(units: int, repeats: int, rng: np.random.Generator) -> Floats:
-    """How often each unit is drawn in each resample with replacement, (repeats, units)."""
-    return rng.multinomial(units, np.full(units, 1 / units), size=repeats).astype(np.float64)
-
-
-def percentiles(values: Floats) -> tuple[float, float]:
-    """The middle 95 % of resampled figures, those left out that are not defined; NaN where none is."""
-    numbers = values[~np.isnan(values)]
-    low, high = np.percentile(numbers, [2.5, 97.5]) if len(numbers) else (np.nan, np.nan)
-    return float(low), float(high)
-
-
-def bootstrap(
-    table: PredictionTable,
-    metric: str,
-    unit_kind: str = "speaker",
-    repeats: int = 1000,
-    rng: np.random.Generator | None = None,
-) -> Interval:
-    """The 95 % percentile interval of a metric, resampling whole speakers with replacement (Efron 1979).
+def intervals(table: PredictionTable, names: Sequence[str], repeats: int = 1000) -> dict[str, Interval]:
+    """The 95 % percentile intervals of metrics, resampling whole speakers with replacement (Efron 1979).
 
     Clips of one speaker resemble each other, so it is speakers that must be drawn: clips would give intervals that
     are far too narrow. With fewer than three known speakers there is nothing to draw from; then utterances are
@@ -87,11 +53,25 @@ def bootstrap(
     speakers.
 
     Args:
-        metric: one of `METRICS`.
-        unit_kind: `speaker` or `utterance`.
-        rng: default, a generator seeded with 0.
+        names: of `METRICS`; all over the same resamples.
     """
-    return intervals(table, [metric], unit_kind, repeats, rng)[metric]
+    unit, unit_index, count = units(table)
+    if count == 0:
+        return {metric: Interval(float("nan"), float("nan"), unit) for metric in names}
+    unit_counts = draws(count, repeats)
+    return {metric: Interval(*percentiles(resampled(table, metric, unit_index, unit_counts)), unit) for metric in names}
+
+
+def draws(units: int, repeats: int) -> Floats:
+    """How often each unit is drawn in each resample with replacement, (repeats, units): for a count always the same."""
+    return np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=repeats).astype(np.float64)
+
+
+def percentiles(values: Floats) -> tuple[float, float]:
+    """The middle 95 % of resampled figures, those left out that are not defined; NaN where none is."""
+    numbers = values[~np.isnan(values)]
+    low, high = np.percentile(numbers, [2.5, 97.5]) if len(numbers) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 class Rows(Protocol):
@@ -107,13 +87,11 @@ class Rows(Protocol):
     def speaker(self) -> Strings: ...
 
 
-def units(table: Rows, unit_kind: str = "speaker") -> tuple[str, Ints, int]:
+def units(table: Rows) -> tuple[str, Ints, int]:
     """What is resampled: its name, the unit of each row (N,), and how many there are."""
-    if unit_kind not in ("speaker", "utterance"):
-        raise CorpusError(f"the bootstrap resamples by 'speaker' or 'utterance', not by {unit_kind!r}")
     clips = np.array([f"{name}@{start}" for name, start in zip(table.file, table.start, strict=True)], dtype=np.str_)
     has_speaker = table.speaker != ""
-    unit = unit_kind if unit_kind == "utterance" or len(np.unique(table.speaker[has_speaker])) >= 3 else "utterance"
+    unit = "speaker" if len(np.unique(table.speaker[has_speaker])) >= 3 else "utterance"
     # A clip of an unknown speaker is a unit of its own.
     names = clips if unit == "utterance" else np.where(has_speaker, table.speaker, clips)
     distinct, index = np.unique(names, return_inverse=True)

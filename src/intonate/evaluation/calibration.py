@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.errors import CorpusError
 from intonate.evaluation.metrics import Floats, Ints, hits, macro_f1_of_hits
 from intonate.recognizer.probabilities import softmax
 
@@ -56,7 +55,7 @@ def temperature_and_threshold(logits: Floats, truth: Ints, coverage: float) -> t
         coverage: the share of the rows that is still answered, as for `abstain_threshold`.
     """
     scale = temperature(logits, truth)
-    threshold = abstain_threshold(softmax(logits / scale), truth, coverage=coverage)
+    threshold = abstain_threshold(softmax(logits / scale), coverage)
     return round(scale, 4), round(threshold, 4)
 
 
@@ -78,42 +77,23 @@ def binary_temperature_and_threshold(logits: Floats, present: NDArray[np.bool_])
     return round(scale, 4), threshold
 
 
-def abstain_threshold(
-    probabilities: Floats,
-    truth: Ints,
-    target_accuracy: float | None = None,
-    coverage: float | None = None,
-    least_coverage: float = 0.5,
-) -> float:
+def abstain_threshold(probabilities: Floats, coverage: float) -> float:
     """The best probability under which a model should say `unsure` (selective classification, El-Yaniv 2010).
 
-    Exactly one of `target_accuracy` and `coverage` is given, and the threshold must come from validation speakers.
+    The threshold must come from validation speakers.
 
     Args:
         probabilities: (N, C), calibrated.
-        truth: (N,).
-        target_accuracy: the lowest threshold at which the answered rows are right this often. Among thresholds that
-            answer fewer than `least_coverage` of the rows none is taken: they would rest on a few lucky clips; where
-            the target cannot be reached, the threshold that answers `least_coverage` is returned.
         coverage: the highest threshold that still answers this share of the rows.
 
     Returns:
         A threshold; answered are the rows whose best probability is at least that. 0 for no rows.
     """
-    if (target_accuracy is None) == (coverage is None):
-        raise CorpusError("abstain_threshold needs exactly one of target_accuracy and coverage")
-    if len(truth) == 0:
+    count = len(probabilities)
+    if count == 0:
         return 0.0
-    confidences = probabilities.max(axis=1)
-    order = np.argsort(-confidences, kind="stable")
-    correct_counts = np.cumsum((probabilities.argmax(axis=1) == truth)[order])
-    answer_counts = np.arange(1, len(truth) + 1)
+    confidences = -np.sort(-probabilities.max(axis=1))
     # Rows of equal confidence are answered together: a cut may only lie where the confidence drops.
-    cuts = np.r_[np.diff(confidences[order]) < 0, True]
-    target_coverage = least_coverage if coverage is None else coverage
-    reaches_target = cuts & (answer_counts >= target_coverage * len(truth) - 1e-9)
-    cut = int(np.argmax(reaches_target))
-    if target_accuracy is not None:
-        accurate_cuts = np.flatnonzero(reaches_target & (correct_counts / answer_counts >= target_accuracy))
-        cut = int(accurate_cuts[-1]) if len(accurate_cuts) else cut
-    return 0.0 if cut == len(truth) - 1 else float(confidences[order][cut])
+    is_cut = np.r_[np.diff(confidences) < 0, True]
+    cut = int(np.argmax(is_cut & (np.arange(1, count + 1) >= coverage * count - 1e-9)))
+    return 0.0 if cut == count - 1 else float(confidences[cut])

@@ -72,7 +72,7 @@ def roc_plot(curves: Mapping[str, tuple[Floats, Floats]]) -> str:
         x = np.linspace(0, 1, _POINTS)
         y = np.interp(x, false_alarms, hits)
         parts.append(polyline([(left + side * a, top + side * (1 - b)) for a, b in zip(x, y, strict=True)], shade))
-    return _framed("ROC: hits over false alarms", "false alarms (%)", "hits (%)", parts, list(curves), side, left, top)
+    return _framed("ROC: hits over false alarms", "hits (%)", parts, list(curves), side, left, top)
 
 
 def det_plot(curves: Mapping[str, tuple[Floats, Floats]]) -> str:
@@ -94,9 +94,7 @@ def det_plot(curves: Mapping[str, tuple[Floats, Floats]]) -> str:
             (left + side * float(a), top + side * (1 - float(b))) for a, b in zip(place(x), place(y), strict=True)
         ]
         parts.append(polyline(points, shade))
-    return _framed(
-        "DET: misses over false alarms", "false alarms (%)", "misses (%)", parts, list(curves), side, left, top
-    )
+    return _framed("DET: misses over false alarms", "misses (%)", parts, list(curves), side, left, top)
 
 
 def _ticks(left: float, top: float, side: float, share: float, label: str) -> list[str]:
@@ -109,10 +107,9 @@ def _ticks(left: float, top: float, side: float, share: float, label: str) -> li
     ]
 
 
-def _framed(
-    title: str, x_label: str, y_label: str, parts: list[str], names: list[str], side: float, left: float, top: float
-) -> str:
-    parts = [*parts, text(left + side / 2, top + side + 28, x_label, anchor="middle", size=_SMALL, fill=MUTED)]
+def _framed(title: str, y_label: str, parts: list[str], names: list[str], side: float, left: float, top: float) -> str:
+    x_label = text(left + side / 2, top + side + 28, "false alarms (%)", anchor="middle", size=_SMALL, fill=MUTED)
+    parts = [*parts, x_label]
     y_label_text = text(0, 0, y_label, anchor="middle", size=_SMALL, fill=MUTED)
     parts.append(f'<g transform="translate(12 {top + side / 2:.5g}) rotate(-90)">{y_label_text}</g>')
     titles = [name for name in names if name]

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from intonate.evaluation import metrics, ratings
 from intonate.evaluation.bootstrap import draws, percentiles, units
-from intonate.evaluation.protocol import number
+from intonate.evaluation.protocol import counts_of, figure
 from intonate.evaluation.ratings import RatingTable
 from intonate.evaluation.table import Floats, conditions
 from intonate.schema import Utterance
@@ -78,29 +78,26 @@ def tabulate(
     )
 
 
-def scores(
-    table: LabelTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def scores(table: LabelTable, repeats: int = 1000, times: Mapping[str, float] | None = None) -> dict[str, Any]:
     """All figures of a table.
 
     Args:
         table: the answers; several corpora, folds, seeds, statistics and protocols may be in it.
         repeats: bootstrap resamples per interval.
-        seed: of the bootstrap.
         times: what the run took; copied as it is.
 
     Returns:
         As `ratings.scores`, with `labels` for `dimensions`; a view has `overall` {macro_f1, micro_f1, map: {value, low,
         high}} and `labels` {label: {f1, precision, recall, average_precision: {value, low, high}, clips, chosen}}.
     """
-    found = ratings.by_condition(table, lambda part: view(part, repeats, seed))
+    found = ratings.by_condition(table, lambda part: view(part, repeats))
     return {"labels": list(table.dimensions), "conditions": found, "times": dict(times or {})}
 
 
-def view(table: LabelTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+def view(table: LabelTable, repeats: int = 1000) -> dict[str, Any]:
     """The figures of rows that were all made under one condition; see `scores`."""
     unit, index, count = units(table)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed))
+    unit_counts = draws(count, repeats)
     hits = metrics.hits(table.present, table.chosen)
     sums = np.zeros((count, *hits.shape[1:]))
     np.add.at(sums, index, hits)
@@ -123,7 +120,7 @@ def view(table: LabelTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any
         | {"clips": int(whole[place, 1]), "chosen": int(whole[place, 2])}
         for place, label in enumerate(table.dimensions)
     }
-    return {**ratings.counts_of(table), "unit": unit, "overall": overall, "labels": labels}
+    return {**counts_of(table), "unit": unit, "overall": overall, "labels": labels}
 
 
 def _share(sums: Floats, place: int) -> Floats:
@@ -141,5 +138,4 @@ def _mean(values: Floats) -> Floats:
 
 
 def _figure(value: Any, drawn: Floats) -> dict[str, float | None]:
-    low, high = percentiles(drawn)
-    return {"value": number(float(value)), "low": number(low), "high": number(high)}
+    return figure(float(value), *percentiles(drawn))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from intonate.audio import stretches
 from intonate.corpora import manifest
 from intonate.corpora.manifest import SHOWN_COLUMNS
 from intonate.corpora.overlap import first_few
@@ -300,10 +301,13 @@ def _starts(body: Sequence[Sequence[str]], place: Mapping[str, int], source: Pat
     """Where each row starts, seconds; None where it does not say."""
     if "start" not in place:
         return [None] * len(body)
-    return [
-        manifest.parse_seconds(row[place["start"]], "start", f"row {number} of {source}")
-        for number, row in enumerate(body, start=2)
-    ]
+    starts = []
+    for number, row in enumerate(body, start=2):
+        try:
+            starts.append(stretches.seconds(row[place["start"]], "start"))
+        except ValueError as error:
+            raise CorpusError(f"row {number} of {source}: {error}") from None
+    return starts
 
 
 def _refuse_several_labels(header: Sequence[str], utterances: Sequence[Utterance], source: Path) -> None:

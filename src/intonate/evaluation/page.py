@@ -28,7 +28,7 @@ from intonate.evaluation.html import (
     speakers_of,
 )
 from intonate.evaluation.palette import colour
-from intonate.evaluation.protocol import NOT_KNOWN
+from intonate.evaluation.protocol import NOT_KNOWN, counts_of
 from intonate.evaluation.table import (
     CLIP_ALONE,
     CLIP_AND_5,
@@ -118,10 +118,9 @@ def condition_name(condition: Mapping[str, Any]) -> str:
 
 
 def _lead(scores: Mapping[str, Any], table: PredictionTable) -> str:
-    clips = len(set(zip(table.file.tolist(), table.start.tolist(), strict=True)))
-    speakers = len(set(table.speaker.tolist()) - {""})
-    labels = scores["labels"]
-    return f"{clips_of(clips, speakers, table.corpus.tolist())}; {len(labels)} classes: {', '.join(labels)}"
+    counts, labels = counts_of(table), scores["labels"]
+    clips = clips_of(counts["utterances"], counts["speakers"], table.corpus.tolist())
+    return f"{clips}; {len(labels)} classes: {', '.join(labels)}"
 
 
 def _card(condition: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from intonate.errors import CorpusError, require
 from intonate.evaluation.bootstrap import COUNTED, METRICS, draws, measure, percentiles, resampled, units
 from intonate.evaluation.metrics import Floats, confusion_matrix, kappa
-from intonate.evaluation.protocol import NOT_KNOWN, group_of, number
+from intonate.evaluation.protocol import NOT_KNOWN, counts_of, group_of, number
 from intonate.evaluation.table import PredictionTable, Strings
 
 # Fairness is looked at between these.
@@ -31,15 +31,13 @@ def compare(
     b: PredictionTable,
     metrics: Sequence[str] = METRICS,
     repeats: int = 2000,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Every figure of two systems, and of `a` less `b`.
 
     Args:
         a: the answers of one system.
         b: those of the other, to the same clips in the same order, with the same labels.
-        repeats: bootstrap resamples.
-        seed: of the bootstrap: `numpy.random.default_rng(seed).multinomial` over the sorted names of the units.
+        repeats: bootstrap resamples, over the sorted names of the units.
 
     Returns:
         `{"unit", "units", "clips", "metrics": {metric: {"a", "b", "difference", "low", "high", "p"}}, "mcnemar":
@@ -51,14 +49,14 @@ def compare(
     """
     _check_paired(a, b)
     unit, unit_index, count = units(a)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed))
+    unit_counts = draws(count, repeats)
     groups: dict[str, dict[str, Any]] = {}
     for kind in GROUPS:
         names = group_of(a, kind)
         groups[kind] = {
             name: {
                 "clips": int((names == name).sum()),
-                "speakers": len(set(a.speaker[names == name].tolist()) - {""}),
+                "speakers": counts_of(a.take(names == name))["speakers"],
                 **_difference(
                     a.take(names == name), b.take(names == name), "uar", unit_index[names == name], unit_counts
                 ),
@@ -89,20 +87,18 @@ def mcnemar(a: PredictionTable, b: PredictionTable) -> dict[str, Any]:
     return {"only_a": only_a, "only_b": only_b, "p": p}
 
 
-def difference(
-    a: PredictionTable, b: PredictionTable, metric: str = "uar", repeats: int = 2000, seed: int = 0
-) -> dict[str, float | None]:
-    """One figure of two systems, or of one under two conditions: {"a", "b", "difference", "low", "high", "p"}.
+def difference(a: PredictionTable, b: PredictionTable, repeats: int = 2000) -> dict[str, float | None]:
+    """UAR of two systems, or of one under two conditions: {"a", "b", "difference", "low", "high", "p"}.
 
     Raises:
         CorpusError: as in `compare`.
     """
     _check_paired(a, b)
     _, unit_index, count = units(a)
-    return _difference(a, b, metric, unit_index, draws(count, repeats, np.random.default_rng(seed)))
+    return _difference(a, b, "uar", unit_index, draws(count, repeats))
 
 
-def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict[str, Any]:
+def fairness(table: PredictionTable, repeats: int = 2000) -> dict[str, Any]:
     """How much better a system hears one group than another: {gender, language, age: {"best", "worst", "gap", "low",
     "high", "p", "unit"}}.
 
@@ -111,7 +107,7 @@ def fairness(table: PredictionTable, repeats: int = 2000, seed: int = 0) -> dict
     fewer than two groups is not in the answer.
     """
     unit, unit_index, count = units(table)
-    unit_counts = draws(count, repeats, np.random.default_rng(seed)) if count else np.zeros((repeats, 0))
+    unit_counts = draws(count, repeats) if count else np.zeros((repeats, 0))
     gaps = {}
     for kind in FAIRNESS:
         names = group_of(table, kind)

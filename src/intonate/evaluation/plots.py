@@ -87,13 +87,12 @@ def confusion_plot(confusion: ArrayLike, labels: Sequence[str]) -> str:
     return picture(right, bottom, "Confusion matrix: share of each true class that was called each class", parts)
 
 
-def interval_plot(groups: Sequence[tuple[str, Mapping[str, Any]]], title: str, metric: str = "uar") -> str:
+def interval_plot(groups: Sequence[tuple[str, Mapping[str, Any]]], title: str) -> str:
     """One bar per group, with its interval as a whisker and the figures beside it.
 
     Args:
-        groups: (name, figures); figures hold `metric` as {value, low, high}, and `utterances` and `speakers`.
+        groups: (name, figures); figures hold `uar` as {value, low, high}, and `utterances` and `speakers`.
         title: what a screen reader says.
-        metric: which figure.
     """
     row, width = 26.0, 440.0
     left = max([text_width(name) for name, _ in groups] + [60.0]) + 10
@@ -111,7 +110,7 @@ def interval_plot(groups: Sequence[tuple[str, Mapping[str, Any]]], title: str, m
         parts.append(text(x(tick), height - 10, f"{100 * tick:.0f}", anchor="middle", size=_SMALL, fill=MUTED))
     for place, (name, group) in enumerate(groups):
         middle = place * row + row / 2
-        value, low, high = (group[metric][key] for key in ("value", "low", "high"))
+        value, low, high = (group["uar"][key] for key in ("value", "low", "high"))
         parts.append(text(left - 8, middle, name, anchor="end"))
         if value is None:
             continue
@@ -177,7 +176,7 @@ def reliability_plot(table: PredictionTable) -> str:
     base = top + side
     floor = base + 10 + strip
     width, height = left + side + 14, floor + 36
-    parts = _frame(left, top, side, "right (%)")
+    parts = _frame(left, top, side)
     step = side / ECE_BINS
     for place, (count, confidence, accuracy) in enumerate(bins):
         x = left + place * step
@@ -212,7 +211,7 @@ def coverage_plot(table: PredictionTable) -> str:
     coverage, accuracy = coverage_curve(table)
     side, left, top = 300.0, 58.0, 6.0
     base = top + side
-    parts = _frame(left, top, side, "right (%)")
+    parts = _frame(left, top, side)
     parts.extend(_ticks(left, base + 10, side))
     parts.append(text(left + side / 2, base + 27, "answered (%)", anchor="middle", size=_SMALL, fill=MUTED))
     # Fewer than 20 answers are too few for a rate; 200 points are enough for 300 px.
@@ -239,14 +238,14 @@ def coverage_curve(table: PredictionTable) -> tuple[Floats, Floats]:
     return answer_counts / max(len(table), 1), np.cumsum((table.label == table.emotion)[order]) / answer_counts
 
 
-def _frame(left: float, top: float, side: float, label: str) -> list[str]:
+def _frame(left: float, top: float, side: float) -> list[str]:
     """Grid lines of a square from 0 to 100 %, named on the left."""
     parts = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = top + side * (1 - tick)
         parts.append(line(left, y, left + side, y))
         parts.append(text(left - 8, y, f"{100 * tick:.0f}", anchor="end", size=_SMALL, fill=MUTED))
-    axis_label = text(0, 0, label, anchor="middle", size=_SMALL, fill=MUTED)
+    axis_label = text(0, 0, "right (%)", anchor="middle", size=_SMALL, fill=MUTED)
     parts.append(f'<g transform="translate(14 {top + side / 2:.5g}) rotate(-90)">{axis_label}</g>')
     return parts
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from intonate.evaluation import metrics
-from intonate.evaluation.bootstrap import COUNTED, METRICS, intervals, measure
+from intonate.evaluation.bootstrap import COUNTED, METRICS, Rows, intervals, measure
 from intonate.evaluation.table import (
     CLIP_ALONE,
     CLIP_AND_5,
@@ -32,15 +32,12 @@ _AGE_BANDS = ("under 20", "20–29", "30–39", "40–49", "50–59", "60 and ov
 _ORDER = (SPEAKER_DISJOINT, RANDOM_SPLIT, CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED)
 
 
-def scores(
-    table: PredictionTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def scores(table: PredictionTable, repeats: int = 1000, times: Mapping[str, float] | None = None) -> dict[str, Any]:
     """All figures of a table.
 
     Args:
         table: the predictions; several corpora, folds, seeds, statistics and protocols may be in it.
-        repeats: bootstrap resamples per interval.
-        seed: of the bootstrap, so that the same table gives the same intervals.
+        repeats: bootstrap resamples per interval; the same table gives the same intervals.
         times: what the run took, e.g. `{"train_s": 610, "test_s": 2.1, "ms_per_clip": 2.4}`; copied as it is.
 
     Returns:
@@ -62,21 +59,21 @@ def scores(
                 {
                     "protocol": protocol,
                     "statistics": statistics,
-                    **_counts(part),
+                    **counts_of(part),
                     "predictions": len(part),
                     "corpora": {corpus: list(label_sets[corpus]) for corpus in corpora},
                     "folds": sorted_names(part.fold),
                     "seeds": sorted(set(part.seed.tolist())),
-                    "open": view(part, repeats, seed),
-                    "restricted": view(restricted_part, repeats, seed) if has_other_classes else None,
+                    "open": view(part, repeats),
+                    "restricted": view(restricted_part, repeats) if has_other_classes else None,
                 }
             )
     return {"labels": list(table.labels), "conditions": conditions, "times": dict(times or {})}
 
 
-def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+def view(table: PredictionTable, repeats: int = 1000) -> dict[str, Any]:
     """The figures of rows that were all made under one condition; see `scores`."""
-    overall, unit = _figures(table, METRICS, repeats, seed)
+    overall, unit = _figures(table, METRICS, repeats)
     confusion = metrics.confusion_matrix(table.truth, table.predicted, len(table.labels))
     per_class = zip(
         metrics.precision(confusion),
@@ -86,7 +83,7 @@ def view(table: PredictionTable, repeats: int = 1000, seed: int = 0) -> dict[str
         confusion.sum(axis=0),
         strict=True,
     )
-    groups = {name: _by_group(table, group_of(table, name), repeats, seed) for name in GROUPS}
+    groups = {name: _by_group(table, group_of(table, name), repeats) for name in GROUPS}
     return {
         "overall": overall,
         "unit": unit,
@@ -122,21 +119,18 @@ def group_of(table: PredictionTable | Any, name: str) -> Strings:
     return np.asarray(np.where(np.isnan(table.age), NOT_KNOWN, bands))
 
 
-def _figures(table: PredictionTable, names: Sequence[str], repeats: int, seed: int) -> tuple[dict[str, Any], str]:
-    limits_of = intervals(table, names, repeats=repeats, rng=np.random.default_rng(seed))
-    figures = {
-        name: {"value": number(measure(table, name)), "low": number(limits.low), "high": number(limits.high)}
-        for name, limits in limits_of.items()
-    }
+def _figures(table: PredictionTable, names: Sequence[str], repeats: int) -> tuple[dict[str, Any], str]:
+    limits_of = intervals(table, names, repeats)
+    figures = {name: figure(measure(table, name), limits.low, limits.high) for name, limits in limits_of.items()}
     return figures, next(iter(limits_of.values())).unit
 
 
-def _by_group(table: PredictionTable, groups: Strings, repeats: int, seed: int) -> dict[str, Any]:
+def _by_group(table: PredictionTable, groups: Strings, repeats: int) -> dict[str, Any]:
     figures_of = {}
     for name in sorted_names(groups):
         part = table.take(groups == name)
-        figures, unit = _figures(part, tuple(COUNTED), repeats, seed)
-        figures_of[name] = {**_counts(part), "unit": unit, **figures}
+        figures, unit = _figures(part, tuple(COUNTED), repeats)
+        figures_of[name] = {**counts_of(part), "unit": unit, **figures}
     return figures_of
 
 
@@ -169,7 +163,8 @@ def _answer_figures(table: PredictionTable) -> dict[str, Any]:
     }
 
 
-def _counts(table: PredictionTable) -> dict[str, int]:
+def counts_of(table: Rows) -> dict[str, int]:
+    """Of how many clips and speakers a table of answers is."""
     clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
     return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
@@ -178,6 +173,11 @@ def as_percent(figure: Mapping[str, float], unit: str = "") -> str:
     """`71.2 (65.0–77.3)`, with a unit after the figure."""
     interval = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if "low" in figure else ""
     return f"{100 * figure['value']:.1f}{unit}{interval}"
+
+
+def figure(value: float, low: float, high: float) -> dict[str, float | None]:
+    """A figure and its 95 % interval, as JSON has them."""
+    return {"value": number(value), "low": number(low), "high": number(high)}
 
 
 def number(value: float | np.floating[Any]) -> float | None:

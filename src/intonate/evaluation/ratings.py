@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from intonate.errors import CorpusError
 from intonate.evaluation import metrics
 from intonate.evaluation.bootstrap import draws, percentiles, units
-from intonate.evaluation.protocol import GROUPS, NOT_KNOWN, group_of, number, sorted_names
+from intonate.evaluation.protocol import GROUPS, NOT_KNOWN, counts_of, figure, group_of, sorted_names
 from intonate.evaluation.table import Floats, Strings, cell_texts, conditions, parse_cells
 from intonate.schema import Utterance
 
@@ -156,15 +156,12 @@ def read_as(path: Path | str, kind: type[Table]) -> Table:
         raise CorpusError(f"{path} is no table of such answers that intonate wrote ({error})") from error
 
 
-def scores(
-    table: RatingTable, repeats: int = 1000, seed: int = 0, times: Mapping[str, float] | None = None
-) -> dict[str, Any]:
+def scores(table: RatingTable, repeats: int = 1000, times: Mapping[str, float] | None = None) -> dict[str, Any]:
     """All figures of a table.
 
     Args:
         table: the answers; several corpora, folds, seeds, statistics and protocols may be in it.
         repeats: bootstrap resamples per interval.
-        seed: of the bootstrap.
         times: what the run took; copied as it is.
 
     Returns:
@@ -172,7 +169,7 @@ def scores(
         {dimension: {figure: {value, low, high}}}, "groups": {corpus, language, gender, age: {name: {"utterances",
         "speakers", "unit", "overall"}}}}], "times"}`; what is not defined is None.
     """
-    found = by_condition(table, lambda part: view(part, repeats, seed))
+    found = by_condition(table, lambda part: view(part, repeats))
     return {"dimensions": list(table.dimensions), "conditions": found, "times": dict(times or {})}
 
 
@@ -194,31 +191,19 @@ def by_condition(table: Table, view_of: Callable[[Table], dict[str, Any]]) -> li
     return found
 
 
-def view(table: RatingTable, repeats: int = 1000, seed: int = 0) -> dict[str, Any]:
+def view(table: RatingTable, repeats: int = 1000) -> dict[str, Any]:
     """CCC and RMSE of each dimension with 95 % intervals over speakers, and of how many clips and speakers."""
     unit, index, count = units(table)
     sums = np.zeros((count, len(table.dimensions), 6))
     np.add.at(sums, index, metrics.moments(table.truth, table.answer))
-    resampled = np.tensordot(draws(count, repeats, np.random.default_rng(seed)), sums, axes=1)
+    resampled = np.tensordot(draws(count, repeats), sums, axes=1)
     whole = sums.sum(axis=0)
     overall = {}
     for place, name in enumerate(table.dimensions):
-        limits = {figure: percentiles(of(resampled[:, place])) for figure, of in FIGURES.items()}
         overall[name] = {
-            figure: {
-                "value": number(float(of(whole[place]))),
-                "low": number(limits[figure][0]),
-                "high": number(limits[figure][1]),
-            }
-            for figure, of in FIGURES.items()
+            key: figure(float(of(whole[place])), *percentiles(of(resampled[:, place]))) for key, of in FIGURES.items()
         }
     return {**counts_of(table), "unit": unit, "overall": overall}
-
-
-def counts_of(table: RatingTable) -> dict[str, int]:
-    """Of how many clips and speakers a table is."""
-    clips = set(zip(table.file.tolist(), table.start.tolist(), strict=True))
-    return {"utterances": len(clips), "speakers": len(set(table.speaker.tolist()) - {""})}
 
 
 def is_group_of_interest(groups: Mapping[str, Any]) -> bool:

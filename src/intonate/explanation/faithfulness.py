@@ -51,31 +51,21 @@ class Curves:
         return movement if self.is_insertion else -movement
 
 
-def deletion(
-    tiles: Tiles, answers: Answers, column: int, importance: Array, rng: np.random.Generator, orders: int = ORDERS
-) -> Curves:
+def deletion(tiles: Tiles, answers: Answers, column: int, importance: Array, rng: np.random.Generator) -> Curves:
     """The most important tiles are taken out first."""
-    return _curves(tiles, answers, column, importance, rng, orders, is_insertion=False)
+    return _curves(tiles, answers, column, importance, rng, is_insertion=False)
 
 
-def insertion(
-    tiles: Tiles, answers: Answers, column: int, importance: Array, rng: np.random.Generator, orders: int = ORDERS
-) -> Curves:
+def insertion(tiles: Tiles, answers: Answers, column: int, importance: Array, rng: np.random.Generator) -> Curves:
     """The most important tiles come back first."""
-    return _curves(tiles, answers, column, importance, rng, orders, is_insertion=True)
+    return _curves(tiles, answers, column, importance, rng, is_insertion=True)
 
 
 def _curves(
-    tiles: Tiles,
-    answers: Answers,
-    column: int,
-    importance: Array,
-    rng: np.random.Generator,
-    orders: int,
-    is_insertion: bool,
+    tiles: Tiles, answers: Answers, column: int, importance: Array, rng: np.random.Generator, is_insertion: bool
 ) -> Curves:
     count = importance.size
-    ranks = [np.argsort(-importance, axis=None, kind="stable"), *(rng.permutation(count) for _ in range(orders))]
+    ranks = [np.argsort(-importance, axis=None, kind="stable"), *(rng.permutation(count) for _ in range(ORDERS))]
     masks = [_first(rank, share, is_insertion) for rank in ranks for share in SHARES]
     ends = [np.full(count, is_insertion), np.full(count, not is_insertion)]
     probabilities = answers(tiles.without(mask.reshape(tiles.shape)) for mask in [*masks, *ends])[:, column]

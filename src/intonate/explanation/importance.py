@@ -65,7 +65,7 @@ def importance(
     return -weights.reshape(tiles.shape)
 
 
-def strongest_regions(tile_map: Array, count: int = REGIONS) -> list[Region]:
+def strongest_regions(tile_map: Array) -> list[Region]:
     """Regions of up to a quarter of the tiles that speak most for the answer, as the map has it, the strongest first.
 
     None has more than half of its tiles in one before it.
@@ -79,7 +79,7 @@ def strongest_regions(tile_map: Array, count: int = REGIONS) -> list[Region]:
     for region in sorted(masks, key=lambda one: -float(tile_map[masks[one]].sum())):
         if all(2 * (masks[region] & masks[one]).sum() <= masks[region].sum() for one in chosen):
             chosen.append(region)
-        if len(chosen) == count:
+        if len(chosen) == REGIONS:
             break
     return chosen
 

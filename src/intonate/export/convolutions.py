@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from intonate.errors import require
 from intonate.export.nodes import Graph, Value
+from intonate.export.onnx import opset_of
 
 # Channels from which a convolution is worth it: with fewer, laying out its input costs more than the product.
 FEWEST_CHANNELS = 64
@@ -38,7 +39,7 @@ def multiply_out(graph: Any) -> None:
     uses = Counter(name for node in graph.graph.node for name in node.input)
     uses.update(entry.name for entry in graph.graph.output)
     norms = {node.input[0]: node for node in graph.graph.node if node.op_type == "InstanceNormalization"}
-    version = next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx"))
+    version = opset_of(graph)
     nodes, constants, replaced_outputs = [], [], set()
     for node in graph.graph.node:
         weight = weights.get(node.input[1]) if node.op_type == "Conv" else None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from intonate import __version__
 from intonate.errors import ModelError, did_you_mean, first_line, require
 from intonate.export.nodes import Graph, Value
-from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, move, save
+from intonate.export.onnx import OPSET, SMALLEST_PROBABILITY, check, data_of, save, written_aside
 from intonate.export.probes import probes
 from intonate.recognizer import builtin
 from intonate.recognizer.model_file import BATCHINGS, ModelFile, read_model
@@ -97,12 +96,9 @@ def combine(output: str | Path, models: Sequence[str | Path], by: str = AVERAGE,
         _Member(file, np.array([file.spec.labels.index(label) for label in spec.labels]), input_names)
         for file, input_names in zip(files, names, strict=True)
     ]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        target = Path(folder) / output.name
+    with written_aside(output) as target:
         save(_ensemble_graph(members, spec, by), spec, target)
         check(target, spec, probes(spec), lambda feeds: _expected_output(members, by, feeds))
-        move(target, output)
     return output
 
 

@@ -1,6 +1,6 @@
 """Front ends as ONNX operators: the numpy code of `intonate.features`, written once more for engines without Python.
 
-    mel = front_end(graph, samples, "log_mel", {"level": False})    # a Value, (frames, 80)
+    mel = FrontEnds(graph, samples).get("log_mel", {"level": False})    # a Value, (frames, 80)
 
 Each is held to the numpy one by `tests/export/test_waveform.py`. Spectra are products with matrices of cosines and
 sines: a frame times its window is even or odd about its middle, so that it is folded there first, and only the lines

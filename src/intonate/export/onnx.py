@@ -261,11 +261,31 @@ def save(graph: Any, spec: ModelSpec, path: Path) -> None:
     graph.doc_string = f"intonate {spec.intonate_version}: {spec.name}"
     drop_source_lines(graph)
     large = is_large(graph)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        # Beside an older one: weights are written to the end of a file that is there.
+    # Beside an older one: weights are written to the end of a file that is there.
+    with written_aside(path) as written:
         location = f"{path.name}.data" if large else None
-        onnx.save(graph, str(Path(folder) / path.name), save_as_external_data=large, location=location)
-        move(Path(folder) / path.name, path)
+        onnx.save(graph, str(written), save_as_external_data=large, location=location)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Where a model file is written and checked before it takes its place; after an error nothing has changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        yield written
+        # Weights beside it go first: the model is never there without them.
+        if data_of(written).is_file():
+            data_of(written).replace(data_of(path))
+            written.replace(path)
+        else:
+            written.replace(path)
+            data_of(path).unlink(missing_ok=True)
+
+
+def opset_of(graph: Any) -> int:
+    """The version of ONNX's own operators that a model is written in."""
+    return int(next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")))
 
 
 def drop_source_lines(graph: Any) -> None:
@@ -283,16 +303,6 @@ def is_large(graph: Any) -> bool:
 def data_of(path: Path) -> Path:
     """Where the weights of a large model file lie."""
     return path.with_name(f"{path.name}.data")
-
-
-def move(source: Path, target: Path) -> None:
-    """Give a finished model file its place. Weights beside it go first: the model is never there without them."""
-    if data_of(source).is_file():
-        data_of(source).replace(data_of(target))
-        source.replace(target)
-    else:
-        source.replace(target)
-        data_of(target).unlink(missing_ok=True)
 
 
 def check(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from intonate.errors import ModelError, first_line, require
-from intonate.export.onnx import check, move, quiet, save
+from intonate.export.onnx import check, opset_of, quiet, save, written_aside
 from intonate.export.probes import probes
 from intonate.recognizer.model_file import read_model
 
@@ -32,12 +31,9 @@ def with_opset(model: str | Path, output: str | Path, opset: int) -> Path:
         raise ModelError(f"opset {opset} is not known; expected {OLDEST} to {newest}")
     original = read_model(model)
     graph = onnx.load(str(original.path))
-    now = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
     spec = replace(original.spec, name=f"{original.spec.name}-opset{opset}")
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output) as folder:
-        target = Path(folder) / f"{spec.name}.onnx"
+    path = Path(output) / f"{spec.name}.onnx"
+    with written_aside(path) as target:
         try:
             with quiet():
                 made = converter.convert_version(graph, opset)
@@ -49,9 +45,7 @@ def with_opset(model: str | Path, output: str | Path, opset: int) -> Path:
         except Exception as error:  # onnx and onnxruntime have no common base but Exception
             reason = first_line(error).rpartition("failed: ")[2]  # without the place in onnx's own source
             raise ModelError(
-                f"{original.path} cannot be written in opset {opset} ({reason}); it is in opset {now}, give one nearer "
-                "to that"
+                f"{original.path} cannot be written in opset {opset} ({reason}); it is in opset {opset_of(graph)}, "
+                "give one nearer to that"
             ) from error
-        path = output / target.name
-        move(target, path)
     return path

@@ -10,7 +10,6 @@ With labelled clips, both files answer them, and one that loses more than a poin
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from intonate.errors import MESSAGE_LENGTH, ModelError, require
 from intonate.evaluation import metrics
 from intonate.export.convolutions import multiply_out
-from intonate.export.onnx import data_of, is_large, move, quiet, save
+from intonate.export.onnx import data_of, is_large, quiet, save, written_aside
 from intonate.export.probes import probes
 from intonate.export.small_weights import widen
 from intonate.recognizer.inputs import Clip, batches, padded_batch
@@ -111,15 +110,12 @@ def quantized(
         raise ModelError(f"{original.path} is quantised already; give the file that it was made of")
     # Shapes that the exporter noted, with which onnxruntime's own reckoning would quarrel.
     del graph.graph.value_info[:]
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
     spec = replace(original.spec, name=f"{original.spec.name}-{form}")
-    with tempfile.TemporaryDirectory(dir=output) as folder:
-        target = Path(folder) / "made" / f"{spec.name}.onnx"
-        target.parent.mkdir()
+    path = Path(output) / f"{spec.name}.onnx"
+    with written_aside(path) as target:
         try:
             with quiet():
-                made = _half(graph) if form == "fp16" else _int8(original, graph, Path(folder), labelled)
+                made = _half(graph) if form == "fp16" else _int8(original, graph, target.parent, labelled)
         except ModelError:
             raise
         except Exception as error:  # RuntimeError, ValueError, onnx's and onnxruntime's own…
@@ -141,11 +137,10 @@ def quantized(
                 f"{spec.name} would have {found.bytes_after:,} bytes and {original.path} has {found.bytes_before:,}: "
                 "its weights are small already; use it as it is"
             )
-        path = output / target.name
-        move(target, path)
     found = replace(found, path=path)
-    if labelled is not None:
-        path.with_suffix(".md").write_text(_card(original.spec.name, spec.name, found), encoding="utf-8")
+    if found.uar and found.milliseconds:
+        card = _card(original.spec.name, spec.name, found, found.uar, found.milliseconds)
+        path.with_suffix(".md").write_text(card, encoding="utf-8")
     return found
 
 
@@ -251,12 +246,13 @@ def _uar(answers: NDArray[np.float64], labelled: LabelledClips, model: ModelFile
     return float(metrics.uar(metrics.confusion_matrix(labelled.truth, guesses, labels)))
 
 
-def _card(original: str, name: str, found: Quantized) -> str:
-    assert found.uar is not None and found.milliseconds is not None  # noqa: PT018
+def _card(
+    original: str, name: str, found: Quantized, uar: tuple[float, float], milliseconds: tuple[float, float]
+) -> str:
     rows = {
         "size, MB": (found.bytes_before / 1e6, found.bytes_after / 1e6),
-        f"UAR on {found.clips}, clip alone, %": (100 * found.uar[0], 100 * found.uar[1]),
-        "network, ms a clip (one thread of the machine that made it)": found.milliseconds,
+        f"UAR on {found.clips}, clip alone, %": (100 * uar[0], 100 * uar[1]),
+        "network, ms a clip (one thread of the machine that made it)": milliseconds,
     }
     lines = [f"| | `{original}` | `{name}` |", "| --- | ---: | ---: |"]
     lines += [f"| {what} | {before:.2f} | {after:.2f} |" for what, (before, after) in rows.items()]

@@ -6,7 +6,6 @@ On opening, onnxruntime widens them once; answers differ by the rounding of the 
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.errors import ModelError, require
-from intonate.export.onnx import move, save
+from intonate.export.onnx import save, written_aside
 from intonate.export.probes import probes
 from intonate.recognizer.inputs import padded_batch
 from intonate.recognizer.model_file import ModelFile, read_model
@@ -56,9 +55,7 @@ def write_small_weights(source: Path, target: Path, bits: int) -> Path:
     graph = onnx.load(str(source))
     if not narrow(graph.graph, bits):
         raise ModelError(f"{source} has no weights of 32 bits to speak of; leave --weights out")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        written = Path(folder) / target.name
+    with written_aside(target) as written:
         save(graph, model.spec, written)
         largest = LARGEST_DIFFERENCE[bits]
         if (difference := _largest_difference(model, read_model(written))) > largest:
@@ -66,7 +63,6 @@ def write_small_weights(source: Path, target: Path, bits: int) -> Path:
                 f"{source} answers differently with weights of {bits} bits (a probability by {difference:.3f}, "
                 f"{largest:g} allowed); leave --weights out"
             )
-        move(written, target)
     return target
 
 

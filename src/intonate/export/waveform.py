@@ -11,7 +11,6 @@ alone; the output fed to the next clip is the running speaker of a stream.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,8 @@ import numpy as np
 from intonate.errors import ModelError, require
 from intonate.export.front_ends import SAMPLE_RATE_HZ, FrontEnds
 from intonate.export.nodes import Graph, Value
-from intonate.export.onnx import OPSET, check, move, save
+from intonate.export.onnx import OPSET, check, opset_of, save, written_aside
 from intonate.export.probes import sounds
-from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelInput, ModelSpec, Normalisation
@@ -50,16 +48,12 @@ def waveform_model(model: str | Path, output: str | Path) -> Path:
             the graph answers differently.
     """
     before = read_model(model)
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
     spec = waveform_spec(before.spec)
     clips = [{INPUT: sound} for sound in sounds(spec.sample_rate_hz)]
-    with tempfile.TemporaryDirectory(dir=output) as folder:
-        target = Path(folder) / f"{spec.name}.onnx"
+    path = Path(output) / f"{spec.name}.onnx"
+    with written_aside(path) as target:
         save(waveform_graph(before), spec, target)
         check(target, spec, clips, lambda feeds: _expected(before, feeds[INPUT]))
-        path = output / target.name
-        move(target, path)
     return path
 
 
@@ -97,7 +91,7 @@ def waveform_graph(model: ModelFile, optional_speaker: bool = True) -> Any:
             f"model {spec.name!r} hears {spec.sample_rate_hz:,} Hz; only {SAMPLE_RATE_HZ:,} Hz can be put in"
         )
     inner = onnx.load(str(model.path))
-    version = next(opset.version for opset in inner.opset_import if opset.domain in ("", "ai.onnx"))
+    version = opset_of(inner)
     if version < OPSET or inner.functions:
         raise ModelError(
             f"the graph of model {spec.name!r} is of operator set {version}, or has functions, and its front end is "
@@ -202,11 +196,7 @@ def _expected(model: ModelFile, sound: Any) -> Any:
     """The logits of the model with its numpy front ends, each clip alone."""
     answers = []
     for samples in sound:
-        clip = inputs.extract(model.spec, samples)
-        speaker = SpeakerStatistics()
-        inputs.update_speaker(model.spec, clip, speaker)
-        feeds: Mapping[str, Any] = inputs.padded_batch(
-            model.spec.inputs, [inputs.normalise_clip(model.spec, clip, speaker)]
-        )
+        clip = inputs.normalise_alone(model.spec, inputs.extract(model.spec, samples))
+        feeds: Mapping[str, Any] = inputs.padded_batch(model.spec.inputs, [clip])
         answers.append(model.session.run(None, feeds)[0])
     return np.concatenate(answers)

@@ -8,7 +8,6 @@ padded clips is no quicker than the clips one by one without masks; on others it
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from intonate.errors import ModelError, require
-from intonate.export.onnx import check, move, save
+from intonate.export.onnx import check, save, written_aside
 from intonate.export.probes import probes
 from intonate.recognizer.model_file import read_model
 
@@ -54,12 +53,9 @@ def write_for_whole_clips(source: Path, target: Path) -> Path:
             None, {**feeds, **{name: np.full(shape[0], shape[1]) for name, shape in shapes.items()}}
         )[0]
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        written = Path(folder) / target.name
+    with written_aside(target) as written:
         save(graph, whole_spec, written)
         check(written, whole_spec, probes(whole_spec), reference)
-        move(written, target)
     return target
 
 

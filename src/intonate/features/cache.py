@@ -182,7 +182,7 @@ def code_version() -> str:
     digest = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("*.py"), *(folder.parent / "audio").glob("*.py")]):
-        if path.name not in ("cache.py", "cache_folder.py", "packs.py"):
+        if path.name not in ("cache.py", "packs.py"):
             digest.update(path.read_bytes())
     for library in ("numpy", "soundfile", "soxr"):
         digest.update(importlib.metadata.version(library).encode())

@@ -2,7 +2,7 @@
 
 P4 is "bilingual transfer learning and real time": VGGish (Hershey et al. 2017; 128 numbers for each patch of 0.96 s) or
 YAMNet (a MobileNet v1; 1024) stays as it was trained, and a small MLP learns emotions from what it gives. Both are
-built here as Google published them, and read the published weight files (`weights.py`).
+built here as Google published them, and read the published weight files (`published/audioset.py`).
 
 Patches come from the front end `audioset_patches`.
 """

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from intonate.catalogue import entry
 from intonate.errors import ModelError, RecipeError, first_line, require
 from intonate.processes import temporary_environment
-from intonate.published.files import not_here
+from intonate.published.files import weights_not_here
 
 BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
 IMAGENET = "imagenet"
@@ -273,14 +272,8 @@ def _fetch_file(url: str, path: Path, network_info: NetworkInfo) -> None:
 
 
 def _missing_weights_error(path: Path, url: str, network_info: NetworkInfo, reason: str) -> ModelError:
-    return not_here(
-        f"{path}, the weights of {network_info.function}",
-        f"curl -L --create-dirs -o {shlex.quote(str(path))} {url}",
-        "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
-        "model.params.weights=)",
-        size_mb=4e-6 * network_info.parameters,
-        reason=reason,
-    )
+    name = f"{path}, the weights of {network_info.function}"
+    return weights_not_here(name, path, url, 4e-6 * network_info.parameters, reason)
 
 
 def _load_weights(body: Any, path: Path, network: str) -> None:

@@ -7,7 +7,6 @@ and written beside it as safetensors, which is what later runs read.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from intonate.errors import ModelError, first_line, require
-from intonate.published import tensorflow_checkpoint
-from intonate.published.files import not_here
+from intonate.published import tensorflow_checkpoint, tensors
+from intonate.published.files import weights_not_here
 
 Array = NDArray[Any]
 
@@ -60,13 +59,7 @@ def find(kind: str, path: str | Path) -> Path:
             (file for file in FILES[kind].items() if file[0].endswith(path.suffix)), _preferred_source(kind)
         )
         file = path if url.endswith(path.suffix) else path.with_name(url.rpartition("/")[2])
-        raise not_here(
-            f"{path}, the weights of {kind}",
-            f"curl -L --create-dirs -o {shlex.quote(str(file))} {url}",
-            "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
-            "model.params.weights=)",
-            size_mb=size_mb,
-        )
+        raise weights_not_here(f"{path}, the weights of {kind}", file, url, size_mb)
     return path
 
 
@@ -96,15 +89,15 @@ def load(network: nn.Module, path: str | Path) -> None:
     state, arrays = network.state_dict(), reader(path)
     from_tensorflow = path.suffix in (".ckpt", ".h5")
     names = NAMES[kind](network) if from_tensorflow else {name: name for name in state}
-    tensors = {}
+    checked = {}
     for name, tensor in state.items():
         axes = _axis_order(names[name], tensor.ndim) if from_tensorflow else tuple(range(tensor.ndim))
-        tensors[name] = _checked_tensor(
+        checked[name] = _checked_tensor(
             arrays, names[name], axes, tensor, f"{path} does not hold the weights of {kind}"
         )
-    network.load_state_dict(tensors)
+    network.load_state_dict(checked)
     if path != _converted_path(path):
-        _write_converted(tensors, path, _converted_path(path))
+        _write_converted(checked, path, _converted_path(path))
 
 
 def _checked_tensor(
@@ -155,21 +148,8 @@ def _axis_order(name: str, ndim: int) -> tuple[int, ...]:
     return DEPTHWISE if name.endswith("depthwise_kernel:0") else AXES[ndim]
 
 
-def _read_safetensors(path: Path) -> dict[str, Array]:
-    module = require("safetensors.numpy", "train")
-    try:
-        return dict(module.load_file(path))
-    except Exception as error:  # safetensors has an error of its own, in a module of its own
-        raise ModelError(f"the weights {path} cannot be read as safetensors ({error}); delete the file") from error
-
-
 def _read_torch(path: Path) -> dict[str, Array]:
-    """A state dict; a pickle is never run: torch reads tensors from it and nothing else."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor.numpy() for name, tensor in state.items()}
-    except Exception as error:  # whatever a file that is none makes torch stumble over
-        raise ModelError(f"the weights {path} are no state dict of torch: {first_line(error)}") from error
+    return {name: tensor.float().numpy() for name, tensor in tensors.read(path).items()}
 
 
 def _read_keras(path: Path) -> dict[str, Array]:
@@ -189,7 +169,7 @@ def _read_keras(path: Path) -> dict[str, Array]:
 
 
 READERS: dict[str, Callable[[Path], Mapping[str, Array]]] = {
-    ".safetensors": _read_safetensors,
+    ".safetensors": _read_torch,
     ".pth": _read_torch,
     ".ckpt": tensorflow_checkpoint.read,
     ".h5": _read_keras,

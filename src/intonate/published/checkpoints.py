@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import ModelError, require
-from intonate.published.files import SAFETENSORS, hub_folder, refuse_without_safetensors
+from intonate.published.files import SAFETENSORS, hub_folder, incomplete, refuse_without_safetensors
 
 # How a hub name is told from a file wherever a model is named: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`.
 HUB = "hf:"
@@ -111,8 +111,7 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
         files = {path.name for path in folder.iterdir()}
         refuse(files)
         if not files & set(use.required_files[0]):
-            config_names = " or ".join(use.required_files[0])
-            raise ModelError(f"{name} has no {config_names}; put the file there, or fetch the whole checkpoint again")
+            raise incomplete(name, " or ".join(use.required_files[0]))
         return folder
     match = _HUB_NAME_PATTERN.fullmatch(bare_name)
     if match is None and parameter:

@@ -7,6 +7,7 @@ it where there is a network, and where to put it. That sentence is made here and
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,23 @@ https://x.org/yamnet.h5`, and put it beside the recipe
         f"{name}{size} is not on this machine{reason}; where there is a network, fetch it with `{command}`, "
         f"and {remedy}"
     )
+
+
+def weights_not_here(name: str, file: Path, url: str, size_mb: float, reason: str = "") -> ModelError:
+    """The same for the weights of a network that a recipe names, at `url`, to be put in `file`."""
+    return not_here(
+        name,
+        f"curl -L --create-dirs -o {shlex.quote(str(file))} {url}",
+        "bring that file here or give another (--set model.params.weights=PATH), or start at random (--set "
+        "model.params.weights=)",
+        size_mb=size_mb,
+        reason=reason,
+    )
+
+
+def incomplete(name: str, file: str) -> ModelError:
+    """The error of a checkpoint that lacks a file, to be raised by whoever wanted it."""
+    return ModelError(f"{name} has no {file}; put the file there, or fetch the whole checkpoint again")
 
 
 def hub_folder(
@@ -153,7 +171,7 @@ def refuse_without_safetensors(files: Collection[str], name: str, kind: str, rem
             f'you trust it, convert it once with: python -c "from transformers import {kind} as M; '
             f"M.from_pretrained('{name}').save_pretrained('FOLDER')\", {remedy}"
         )
-    raise ModelError(f"{name} has no {SAFETENSORS[0]}; put the file there, or fetch the whole checkpoint again")
+    raise incomplete(name, SAFETENSORS[0])
 
 
 def _required_files_text(required_files: Sequence[Collection[str]]) -> str:

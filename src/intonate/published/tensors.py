@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from intonate.audio import kinds
 from intonate.errors import ModelError, require
+from intonate.published.files import incomplete
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,7 @@ def file_in(folder: Path, name: str) -> Path:
         if (folder / file).is_file():
             kinds.check_fetched(folder / file, ModelError)
             return folder / file
-    raise ModelError(f"{name} has no {SAFETENSORS}; put the file there, or fetch the whole checkpoint again")
+    raise incomplete(name, SAFETENSORS)
 
 
 def names(path: Path) -> frozenset[str]:

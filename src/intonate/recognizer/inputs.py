@@ -157,6 +157,13 @@ def normalise_clip(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> C
     return {item.name: normalise(clip[item.name], item.normalisation, speaker.get(item.name)) for item in spec.inputs}
 
 
+def normalise_alone(spec: ModelSpec, clip: Clip) -> Clip:
+    """The same for a clip of whose speaker nothing else is known."""
+    speaker = SpeakerStatistics()
+    update_speaker(spec, clip, speaker)
+    return normalise_clip(spec, clip, speaker)
+
+
 def batches(spec: ModelSpec, clips: Sequence[Clip], size: int) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
     """Padded batches of at most `size`, with the positions of their clips.
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from intonate.audio.clean import clean
 from intonate.audio.voice import SILENCE, level_dbfs
 from intonate.errors import AudioError
-from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.outputs import Described, dimensions_of
@@ -86,9 +85,7 @@ class PlainStream(Described):
             none = labels_of({}, self._spec)
             return Event("segment", window.new_start_s, window.end_s, QUIET_LABEL, {}, SILENCE, {}, level, labels=none)
         clip = inputs.extract(self._spec, clean(piece, self._spec.sample_rate_hz, self._spec.clean), self._words)
-        speaker = SpeakerStatistics()
-        inputs.update_speaker(self._spec, clip, speaker)
-        probabilities = self._recognizer.answers([inputs.normalise_clip(self._spec, clip, speaker)])[0]
+        probabilities = self._recognizer.answers([inputs.normalise_alone(self._spec, clip)])[0]
         scores = label_scores(self._spec.labels, probabilities, self._merge)
         label = next(iter(scores))
         return Event(

@@ -41,6 +41,8 @@ LENGTH = 4.0
 SAME_BELOW = 2.9
 # How often the groups are found again from the turns, at most.
 ROUNDS = 6
+# How often k-means starts for the first groups, and how often each start finds them again.
+MEANS_STARTS, MEANS_ROUNDS = 8, 20
 # Who speaks for less than this in all is nobody new, seconds.
 SHORTEST_SPEAKER_S = 1.5
 # What a change of speaker must win in squared distance: within speech, and after a pause of this many frames.
@@ -181,18 +183,18 @@ def _grouped(vectors: Float, weights: Float, begins: Sequence[bool], count: int)
     return path
 
 
-def _means(vectors: Float, count: int, starts: int = 8, rounds: int = 20) -> Float:
+def _means(vectors: Float, count: int) -> Float:
     """The best of several k-means (Lloyd 1982), each from vectors drawn far apart (Arthur and Vassilvitskii 2007)."""
     rng, count = np.random.default_rng(0), min(count, len(vectors))
     best_centres, least_loss = vectors[:count], np.inf
-    for _ in range(starts):
+    for _ in range(MEANS_STARTS):
         centres = vectors[rng.integers(len(vectors))][None]
         while len(centres) < count:
             squared_distances = ((vectors[:, None] - centres) ** 2).sum(axis=-1).min(axis=1) + 1e-12
             centres = np.concatenate(
                 [centres, vectors[rng.choice(len(vectors), p=squared_distances / squared_distances.sum())][None]]
             )
-        for _ in range(rounds):
+        for _ in range(MEANS_ROUNDS):
             nearest = ((vectors[:, None] - centres) ** 2).sum(axis=-1).argmin(axis=1)
             groups = [vectors[nearest == number] for number in range(count)]
             centres = np.array(

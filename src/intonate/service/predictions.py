@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -54,8 +54,7 @@ async def classify(request: Request, name: str, state: ServiceState) -> Response
 
 async def within_upload_limit(work: Coroutine[Any, Any, Response], state: ServiceState) -> Response:
     """The response of `work`, within the number of uploads at once."""
-    task = asyncio.current_task()
-    assert task is not None  # a request is a task
+    task = cast("asyncio.Task[Any]", asyncio.current_task())  # a request is a task
     state.metrics.uploads.inc()
     try:
         if state.is_stopping:

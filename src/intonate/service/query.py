@@ -51,7 +51,7 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
     """The query of a connection.
 
     Raises:
-        Closed: the token is wrong, or something in the query is.
+        ConnectionEnd: the token is wrong, or something in the query is.
     """
     offered_token = next(
         (

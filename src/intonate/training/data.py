@@ -24,7 +24,7 @@ from intonate.features.text import TOKENS, is_text
 from intonate.recognizer.inputs import encode_text
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import encoders, multi_label, ratings
-from intonate.training.recipe import Input, Recipe
+from intonate.training.recipe import Recipe
 
 SAMPLE_RATE_HZ = 16_000
 Array = NDArray[Any]
@@ -99,10 +99,14 @@ def with_copies(rows: NDArray[np.int64], copies: NDArray[np.int64]) -> NDArray[n
 
 @dataclass(frozen=True)
 class ClipAnalysis:
-    """What is made of every clip: of its sound, and for each input of `words`, of its text."""
+    """What is made of every clip: of its sound, and for each input of `words`, of its text.
+
+    For `speaker_inputs`, those that are normalised by speaker, its moments too.
+    """
 
     sound: Analysis
     words: Mapping[str, Callable[[str], Array]] = field(default_factory=dict)
+    speaker_inputs: tuple[str, ...] = ()
 
 
 def shares(examples: Examples, merge_name: str) -> NDArray[np.float32]:
@@ -131,10 +135,9 @@ def prepare(
     utterances: Sequence[Utterance],
     merge_name: str,
     analysis: ClipAnalysis,
-    speaker_inputs: Iterable[str],
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     shortest_s: float = 0.0,
-    folder: Path | None = None,
+    cache: str | None = None,
     change: Change | None = None,
     scales: ratings.Scales | None = None,
     several: bool = False,
@@ -146,10 +149,9 @@ def prepare(
             have several labels (`multi_label.rows`).
         merge_name: a merge of `intonate.emotions`; empty for dimensions alone.
         analysis: what to make of them (`by_recipe`, `by_spec`).
-        speaker_inputs: the inputs that are normalised by speaker.
         bar: wraps what has to be computed in a progress bar.
         shortest_s: clips shorter than this after cleaning are left out and counted, seconds.
-        folder: where features are kept (`cache_folder`); None for nowhere.
+        cache: where features are kept, as `data.cache` of a recipe: the user's cache folder, another, or nowhere ("").
         change: what is done to every sound before it is cleaned (`intonate.augment.waveform.change`).
         scales: {dimension: lowest and highest rating}, of the dimensions that are learnt or judged.
         several: whether a clip may have several labels, or none.
@@ -159,7 +161,7 @@ def prepare(
         CorpusError: no clip is long enough, or a rating lies outside its scale.
     """
     ratings.targets(utterances, scales or {})  # before anything is listened to
-    clip_features = analyse(utterances, analysis.sound, folder, bar, changes=[change] * len(utterances))
+    clip_features = analyse(utterances, analysis.sound, _cache_folder(cache), bar, changes=[change] * len(utterances))
     listed_count = len(utterances)
     if shortest_s and analysis.sound.front_ends:
         shortest = round(shortest_s * analysis.sound.sample_rate_hz)
@@ -190,7 +192,7 @@ def prepare(
         clips=clips,
         allowed=allowed,
         mates={speaker: np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)},
-        moments=_moments(clips, speaker_inputs),
+        moments=_moments(clips, analysis.speaker_inputs),
         too_short=listed_count - len(clips),
         number=np.zeros(len(clips), np.int64),
         copies=np.zeros((len(clips), 0), np.int64),
@@ -207,7 +209,7 @@ def expand(
     changes: Sequence[Change],
     analysis: ClipAnalysis,
     bar: Callable[[Sequence[Any]], Iterable[Any]] = iter,
-    folder: Path | None = None,
+    cache: str | None = None,
 ) -> Examples:
     """The examples, and after them changed copies of some recordings.
 
@@ -228,7 +230,8 @@ def expand(
     utterances = [examples.utterances[row] for row in originals]
     number = np.repeat(np.arange(len(changes)) + 1, len(rows))
     clip_changes = [change for change in changes for _ in rows]
-    clips = _clips(analyse(utterances, analysis.sound, folder, bar, changes=clip_changes), utterances, analysis)
+    clip_features = analyse(utterances, analysis.sound, _cache_folder(cache), bar, changes=clip_changes)
+    clips = _clips(clip_features, utterances, analysis)
     count = len(examples.clips)
     copies = np.full((count, len(changes)), -1)
     copies[originals, number - 1] = count + np.arange(len(originals))
@@ -280,7 +283,10 @@ def by_recipe(recipe: Recipe, tokenize: Callable[[str], Array] | None = None) ->
             words[name] = tokenize
         elif is_text(front_end):
             words[name] = partial(text_features.get(front_end), **params)
-    return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, words)
+    speaker_inputs = [
+        name for name, item in recipe.inputs.items() if item.normalise and item.normalise.kind == "speaker"
+    ]
+    return _clip_analysis(SAMPLE_RATE_HZ, recipe.data.clean, inputs, words, speaker_inputs)
 
 
 def by_spec(spec: ModelSpec) -> ClipAnalysis:
@@ -291,7 +297,8 @@ def by_spec(spec: ModelSpec) -> ClipAnalysis:
         encoded.keep(encoded.graph_of(name))
     inputs = {item.name: (item.front_end, item.params) for item in spec.inputs}
     words = {item.name: partial(encode_text, spec, item) for item in spec.inputs if is_text(item.front_end)}
-    return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, words)
+    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
+    return _clip_analysis(spec.sample_rate_hz, spec.clean, inputs, words, speaker_inputs)
 
 
 def _clip_analysis(
@@ -299,13 +306,13 @@ def _clip_analysis(
     steps: Sequence[Mapping[str, Any]],
     inputs: Mapping[str, tuple[str, Mapping[str, Any]]],
     words: Mapping[str, Callable[[str], Array]],
+    speaker_inputs: Iterable[str],
 ) -> ClipAnalysis:
     sound = {name: front_end for name, front_end in inputs.items() if name not in words}
-    return ClipAnalysis(Analysis(sample_rate_hz, steps, sound), words)
+    return ClipAnalysis(Analysis(sample_rate_hz, steps, sound), words, tuple(speaker_inputs))
 
 
-def cache_folder(setting: str | None) -> Path | None:
-    """Where features are kept, by `data.cache` of a recipe: the user's cache folder, another, or nowhere."""
+def _cache_folder(setting: str | None) -> Path | None:
     if setting is None:
         return default_folder()
     return Path(setting).expanduser() if setting else None
@@ -318,11 +325,6 @@ def bar(console: Console, words: str) -> Any:
         return track(rows, words, console=console, disable=not console.is_terminal)
 
     return shown
-
-
-def speaker_inputs(inputs: Mapping[str, Input]) -> list[str]:
-    """The inputs that a recipe normalises by speaker."""
-    return [name for name, item in inputs.items() if item.normalise and item.normalise.kind == "speaker"]
 
 
 def refuse_without_words(utterances: Sequence[Utterance], recipe: Recipe) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from intonate.corpora import manifest, own, transcripts
@@ -26,9 +25,9 @@ from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, scoring
+from intonate.training import data
 from intonate.training.evaluate_several import report_of_several
-from intonate.training.evaluated_rows import in_windows, notes_on
+from intonate.training.evaluated_rows import notes_on, outputs_by_statistics
 
 
 def evaluate(
@@ -187,31 +186,19 @@ def numbers_of(
     """What a model with dimensions says of utterances that were rated; arguments as of `answers` and `evaluate`."""
     spec = model.spec
     scales = {name: scale or spec.scales.get(name, (0.0, 1.0)) for name in spec.dimensions}
-    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    analysis = data.by_spec(spec)
-    examples = data.prepare(
-        utterances, "", analysis, speaker_inputs, bar, folder=data.cache_folder(None), scales=scales
-    )
-    scorer, rows, first = scoring.Scorer(model, examples), np.arange(len(utterances)), len(spec.labels)
-    knows_speakers = all(row.speaker for row in utterances)
-    tables = []
-    for statistics in scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,):
-        output = scorer.answers(rows, statistics)
-        if statistics == table.CLIP_ALONE:
-            output = in_windows(model, utterances, output, whole)
-        answer = output[:, first : first + len(spec.dimensions)]
-        tables.append(
-            rating_tables.tabulate(
-                utterances,
-                spec.dimensions,
-                examples.ratings,
-                answer,
-                statistics=statistics,
-                protocol=protocol,
-                root=root,
-            )
+    examples, first = data.prepare(utterances, "", data.by_spec(spec), bar, scales=scales), len(spec.labels)
+    return rating_tables.concatenate(
+        rating_tables.tabulate(
+            utterances,
+            spec.dimensions,
+            examples.ratings,
+            output[:, first : first + len(spec.dimensions)],
+            statistics=statistics,
+            protocol=protocol,
+            root=root,
         )
-    return rating_tables.concatenate(tables)
+        for statistics, output in outputs_by_statistics(model, examples, whole=whole).items()
+    )
 
 
 def labelled_rows(
@@ -294,33 +281,21 @@ def answers(
     Raises:
         AudioError, LabelError
     """
-    spec, merge_name = model.spec, merge_of(model.spec)
-    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    analysis = data.by_spec(spec)
-    examples = data.prepare(
-        utterances, merge_name, analysis, speaker_inputs, bar, folder=data.cache_folder(None), change=change
-    )
-    scorer = scoring.Scorer(model, examples)
-    all_rows = np.arange(len(utterances))
-    knows_speakers = all(row.speaker for row in utterances)
+    spec = model.spec
+    examples = data.prepare(utterances, merge_of(spec), data.by_spec(spec), bar, change=change)
+    outputs = outputs_by_statistics(model, examples, None, whole or change is not None, is_clip_alone)
     return table.concatenate(
-        [
-            table.tabulate(
-                utterances,
-                [examples.labels[target] for target in examples.targets],
-                examples.labels,
-                in_windows(model, utterances, scorer.probabilities(all_rows, statistics), whole or change is not None)
-                if statistics == table.CLIP_ALONE
-                else scorer.probabilities(all_rows, statistics),
-                statistics=statistics,
-                protocol=protocol,
-                abstain_below=spec.abstain_below,
-                root=root,
-            )
-            for statistics in (
-                scoring.statistics_of(spec) if knows_speakers and not is_clip_alone else (table.CLIP_ALONE,)
-            )
-        ]
+        table.tabulate(
+            utterances,
+            [examples.labels[target] for target in examples.targets],
+            examples.labels,
+            output[:, : len(spec.labels)],
+            statistics=statistics,
+            protocol=protocol,
+            abstain_below=spec.abstain_below,
+            root=root,
+        )
+        for statistics, output in outputs.items()
     )
 
 

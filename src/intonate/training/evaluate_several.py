@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from intonate.corpora import manifest
 from intonate.corpora.overlap import first_few
 from intonate.emotions import MERGES, merge, merge_with_labels
 from intonate.errors import CorpusError
 from intonate.evaluation import multi_label as label_tables
-from intonate.evaluation import multi_label_page, table
+from intonate.evaluation import multi_label_page
 from intonate.evaluation import ratings as rating_tables
 from intonate.recognizer import late_fusion
 from intonate.recognizer.model_file import ModelFile
-from intonate.training import data, scoring
-from intonate.training.evaluated_rows import in_windows, notes_on
+from intonate.training import data
+from intonate.training.evaluated_rows import notes_on, outputs_by_statistics
 
 
 def report_of_several(
@@ -57,26 +55,12 @@ def report_of_several(
         notes.append(
             f"Labels that the model does not know, and that count for nothing: {first_few(unknown_names, 10)}."
         )
-    speaker_inputs = [item.name for item in spec.inputs if item.normalisation and item.normalisation.kind == "speaker"]
-    examples = data.prepare(
-        utterances,
-        merge_name,
-        data.by_spec(spec),
-        speaker_inputs,
-        bar,
-        folder=data.cache_folder(None),
-        several=True,
-    )
-    places = [examples.labels.index(label) for label in spec.labels]
-    scorer, all_rows = scoring.Scorer(model, examples), np.arange(len(utterances))
-    knows_speakers = all(row.speaker for row in utterances)
+    examples = data.prepare(utterances, merge_name, data.by_spec(spec), bar, several=True)
+    present = examples.present[:, [examples.labels.index(label) for label in spec.labels]]
+    made: dict[str, Any] = {"protocol": protocol, "root": Path(manifest_path).parent}
     tables = []
-    for statistics in scoring.statistics_of(spec) if knows_speakers else (table.CLIP_ALONE,):
-        scores = scorer.probabilities(all_rows, statistics)
-        if statistics == table.CLIP_ALONE:
-            scores = in_windows(model, utterances, scores, whole)
-        made: dict[str, Any] = {"statistics": statistics, "protocol": protocol, "root": Path(manifest_path).parent}
-        present = examples.present[:, places]
+    for statistics, output in outputs_by_statistics(model, examples, whole=whole).items():
+        scores, made["statistics"] = output[:, : len(spec.labels)], statistics
         tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, spec.abstain_below, **made))
     notes += notes_on(spec, utterances, (), whole)
     return multi_label_page.write_report(report, rating_tables.concatenate(tables), title, notes=notes)

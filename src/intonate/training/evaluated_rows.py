@@ -1,4 +1,4 @@
-"""What evaluations of finished models share: answers to long recordings in windows, and remarks on the rows."""
+"""What evaluations of finished models share: the answers to the rows, and remarks on them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,65 @@ from numpy.typing import NDArray
 
 from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own
+from intonate.evaluation.table import CLIP_ALONE
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
 from intonate.schema import ModelSpec, Utterance
+from intonate.training import scoring
+from intonate.training.data import Examples
 
 # The corpora of people's own tables, which are other people in every table.
 _TABLES = (own.CORPUS, manifest.OWN)
 
 
-def in_windows(
+def outputs_by_statistics(
+    model: ModelFile | late_fusion.LateFusion,
+    examples: Examples,
+    rows: NDArray[np.int64] | None = None,
+    whole: bool = True,
+    is_clip_alone: bool = False,
+) -> dict[str, NDArray[np.float64]]:
+    """What a model says of clips, (rows, outputs), for each of the statistics of the speaker that it can use.
+
+    Args:
+        model: an opened model file.
+        examples: the analysed clips.
+        rows: which; None for all.
+        whole: answer recordings of any length whole, and not the longest of them in windows as `predict` does.
+        is_clip_alone: each clip by itself, and no statistics of its speaker beside.
+    """
+    rows = np.arange(len(examples.utterances)) if rows is None else rows
+    utterances = [examples.utterances[row] for row in rows]
+    knows_speakers = all(row.speaker for row in utterances)
+    kinds = scoring.statistics_of(model.spec) if knows_speakers and not is_clip_alone else (CLIP_ALONE,)
+    outputs = {statistics: scoring.answers(model, examples, rows, statistics) for statistics in kinds}
+    if not whole:
+        outputs[CLIP_ALONE] = _in_windows(model, utterances, outputs[CLIP_ALONE])
+    return outputs
+
+
+def _in_windows(
     model: ModelFile | late_fusion.LateFusion,
     utterances: Sequence[Utterance],
-    probabilities: NDArray[np.float64],
-    whole: bool,
+    outputs: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """The answers (rows, labels or all outputs), to recordings too long to be answered whole as `predict` has them.
+    """The outputs (rows, outputs), those to recordings too long to be answered whole as `predict` has them.
 
     Where nobody speaks in any window, the answer to the whole stays.
     """
     rate, recognizer = model.spec.sample_rate_hz, Recognizer(model)
-    for row, utterance in enumerate(utterances if not whole and not inputs.takes_text(model.spec) else ()):
+    for row, utterance in enumerate(() if inputs.takes_text(model.spec) else utterances):
         end_s = duration_s(utterance.path) if utterance.end_s is None else utterance.end_s
         if end_s - utterance.start_s <= model.spec.pool.longest_s:
             continue
         waveform = load(utterance.path, rate, start_s=utterance.start_s, end_s=utterance.end_s)
         answer = recognizer.predict((waveform, rate))
         if found := {**answer.scores, **answer.dimensions}:
-            names = model.spec.outputs[: probabilities.shape[1]]
+            names = model.spec.outputs
             known = [place for place, name in enumerate(names) if name in found]
-            probabilities[row, known] = [found[names[place]] for place in known]
-    return probabilities
+            outputs[row, known] = [found[names[place]] for place in known]
+    return outputs
 
 
 def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence[Utterance], whole: bool) -> list[str]:

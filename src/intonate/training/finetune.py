@@ -34,7 +34,7 @@ from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.builtin import path_of
 from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelSpec, Utterance
-from intonate.training import data, evaluated_rows, finetune_split, scoring
+from intonate.training import data, evaluated_rows, finetune_split
 
 Array = NDArray[np.float64]
 
@@ -113,10 +113,7 @@ def finetune(
     base = read_model(path_of(BASE))
     labels = _labels(distinct.utterances, split)
     merge = OWN + "|".join(labels)
-    (item,) = base.spec.inputs
-    examples = data.prepare(
-        distinct.utterances, merge, data.by_spec(base.spec), [item.name], folder=data.cache_folder(None)
-    )
+    examples = data.prepare(distinct.utterances, merge, data.by_spec(base.spec))
     graph = require("onnx", "train").load(str(base.path))
     tensors = new_head.embeddings(graph)
     views = _views(base, examples, split.train, graph, tensors)
@@ -270,11 +267,8 @@ def _cross_validated(
         head = _fit_head([view[train] for view in views], targets[train], strength)
         for place, view in enumerate(views):
             logits[place, test] = head.logits(view[test])
-    return [_uar(targets, part.argmax(axis=1)) for part in logits], logits[0]
-
-
-def _uar(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
-    return float(metrics.uar(metrics.confusion_matrix(truth, guess, int(truth.max()) + 1)))
+    uars = [metrics.uar(metrics.confusion_matrix(targets, part.argmax(axis=1), part.shape[1])) for part in logits]
+    return [float(uar) for uar in uars], logits[0]
 
 
 def _heard_uar(
@@ -317,22 +311,20 @@ def _spec(
 
 def _answers(target: Path, examples: data.Examples, split: Split, spec: ModelSpec) -> table.PredictionTable:
     """The finished file's answers to the test part, once per statistics of the speaker that it can use."""
-    scorer = scoring.Scorer(read_model(target), examples)
     rows = [examples.utterances[row] for row in split.test]
-    statistics = scoring.statistics_of(spec) if all(row.speaker for row in rows) else (table.CLIP_ALONE,)
     root = os.path.commonpath([Path(row.path).parent for row in examples.utterances])
     return table.concatenate(
         table.tabulate(
             rows,
             [examples.labels[target] for target in examples.targets[split.test]],
             examples.labels,
-            scorer.probabilities(split.test, name),
-            statistics=name,
+            output,
+            statistics=statistics,
             protocol=split.name,
             abstain_below=spec.abstain_below,
             root=root,
         )
-        for name in statistics
+        for statistics, output in evaluated_rows.outputs_by_statistics(read_model(target), examples, split.test).items()
     )
 
 

@@ -33,7 +33,7 @@ from intonate.corpora.splits import Split
 from intonate.errors import RecipeError
 from intonate.evaluation import calibration, table
 from intonate.export import onnx as export
-from intonate.recognizer.model_file import read_model
+from intonate.recognizer.model_file import ModelFile, read_model
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import (
     data,
@@ -133,16 +133,14 @@ def _train(recipe: Recipe, folder: Path) -> None:
         data.refuse_without_words(utterances, recipe)
         tokenizer = network.tokenizer_of(recipe, train_texts(utterances, queue))
         encode = None if tokenizer is None else (lambda text: np.asarray(tokenizer.encode(text).ids, np.int64))
-        analysis, speaker_inputs = data.by_recipe(recipe, encode), data.speaker_inputs(recipe.inputs)
-        bar, cache_folder = data.bar(console, "listening"), data.cache_folder(recipe.data.cache)
+        analysis, bar = data.by_recipe(recipe, encode), data.bar(console, "listening")
         examples = data.prepare(
             utterances,
             recipe.data.labels,
             analysis,
-            speaker_inputs,
             bar,
             recipe.data.shortest_s,
-            cache_folder,
+            recipe.data.cache,
             scales=recipe.data.ratings,
             several=recipe.task == "multi_label",
         )
@@ -156,7 +154,7 @@ def _train(recipe: Recipe, folder: Path) -> None:
         if recipe.data.expand and queue:
             train_rows = np.concatenate([split.train for _, split, _ in queue])
             changes = waveform.changes(recipe.data.expand)
-            examples = data.expand(examples, train_rows, changes, analysis, bar, cache_folder)
+            examples = data.expand(examples, train_rows, changes, analysis, bar, recipe.data.cache)
         definition = "" if tokenizer is None else tokenizer.to_str()
         for number, (fold, split, seed) in enumerate(queue, 1):
             console.print(f"[bold]{recipe.name}[/] {split.name}, seed {seed} ({number} of {len(queue)})")
@@ -250,11 +248,13 @@ def _fit(
         facts["left_out_for_calibration"] = fit_recipe.training.leave_out
         spec = strangers.calibrate(spec, fit_recipe, examples, split, seed, folder)
     elif spec.labels:
-        spec = _calibrated(spec, scoring.Scorer(read_model(target), examples), examples, split)
+        spec = _calibrated(spec, read_model(target), examples, split)
     export.sign(target, spec)
-    scorer = scoring.Scorer(read_model(target), examples)
-    start_s = time.perf_counter()
-    answers = {statistics: scorer.answers(split.test, statistics, seed) for statistics in scoring.statistics_of(spec)}
+    model, start_s = read_model(target), time.perf_counter()
+    answers = {
+        statistics: scoring.answers(model, examples, split.test, statistics, seed)
+        for statistics in scoring.statistics_of(spec)
+    }
     facts["test_s"] = (time.perf_counter() - start_s) / len(answers)
     score_text = write_tables(recipe, examples, split, fold, seed, spec, answers, folder, facts)
     facts["test_clips"] = len(split.test)
@@ -319,9 +319,10 @@ def _spec(
     )
 
 
-def _calibrated(spec: ModelSpec, scorer: scoring.Scorer, examples: data.Examples, split: Split) -> ModelSpec:
+def _calibrated(spec: ModelSpec, model: ModelFile, examples: data.Examples, split: Split) -> ModelSpec:
     """Temperature and abstain threshold from the validation speakers, each clip alone."""
-    probabilities = scorer.probabilities(split.validation, table.CLIP_ALONE)
+    outputs = scoring.answers(model, examples, split.validation, table.CLIP_ALONE)
+    probabilities = outputs[:, : len(spec.labels)]
     logits = np.log(np.maximum(probabilities, 1e-12))
     if spec.multi_label:
         logits = logits - np.log(np.maximum(1 - probabilities, 1e-12))

@@ -15,8 +15,9 @@ from intonate.corpora.splits import Split
 from intonate.evaluation import metrics, table
 from intonate.evaluation import multi_label as label_tables
 from intonate.evaluation import ratings as rating_tables
+from intonate.evaluation.bootstrap import measure
 from intonate.schema import ModelSpec
-from intonate.training import data, scoring
+from intonate.training import data
 from intonate.training.recipe import Recipe
 
 
@@ -69,7 +70,9 @@ def write_tables(
             for statistics, output in answers.items()
         )
         table.write(predictions, folder / "predictions.csv")
-        facts["test_uar"] = scoring.uar_by_statistics(predictions)
+        facts["test_uar"] = {
+            statistics: measure(predictions.where(statistics=statistics), "uar") for statistics in answers
+        }
         words.append("UAR: " + ", ".join(f"{name} {100 * value:.1f}" for name, value in facts["test_uar"].items()))
     if spec.dimensions:
         truth = examples.ratings[split.test].astype(np.float64)

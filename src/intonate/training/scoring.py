@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.evaluation import metrics, multi_label, ratings, table
-from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED, PredictionTable
+from intonate.evaluation import multi_label, ratings, table
+from intonate.evaluation.table import CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED
 from intonate.features.normalise import Moments, normalise
 from intonate.recognizer.late_fusion import LateFusion
 from intonate.recognizer.model_file import ModelFile
@@ -32,57 +32,41 @@ def statistics_of(spec: ModelSpec) -> tuple[str, ...]:
     return (CLIP_ALONE, CLIP_AND_5, SPEAKER_NORMALISED) if "speaker" in kinds else (CLIP_ALONE,)
 
 
-class Scorer:
-    """A model file, and the analysed clips that it answers."""
+def answers(
+    model: ModelFile | LateFusion, examples: Examples, rows: NDArray[np.int64], statistics: str, seed: int = 0
+) -> NDArray[np.float64]:
+    """Calibrated probabilities of analysed clips, and the model's other outputs behind the labels, (rows, outputs).
 
-    def __init__(self, model: ModelFile | LateFusion, examples: Examples) -> None:
-        self.model, self.examples = model, examples
-
-    def probabilities(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
-        """Calibrated probabilities (rows, labels); arguments as of `answers`."""
-        return self.answers(rows, statistics, seed)[:, : len(self.model.spec.labels)]
-
-    def answers(self, rows: NDArray[np.int64], statistics: str, seed: int = 0) -> NDArray[np.float64]:
-        """The same with the model's other outputs behind the labels, (rows, outputs).
-
-        Args:
-            rows: which clips.
-            statistics: `clip alone`; `clip + 5`, with five random others of the same speaker among `rows`;
-                `speaker-normalised`, with all of them. Labels of the others are never used.
-            seed: of the random five.
-        """
-        rng = np.random.default_rng(seed)
-        mates_within = {speaker: mates[np.isin(mates, rows)] for speaker, mates in self.examples.mates.items()}
-        clips = []
-        for row in rows:
-            mates = mates_within[self.examples.utterances[row].speaker]
-            other_rows = mates[mates != row]
-            if statistics == CLIP_ALONE:
-                other_rows = other_rows[:0]
-            elif statistics == CLIP_AND_5:
-                other_rows = rng.choice(other_rows, min(5, len(other_rows)), replace=False)
-            clips.append(self._normalised_clip(int(row), other_rows))
-        return Recognizer(self.model).answers(clips, batch_size=32)
-
-    def _normalised_clip(self, row: int, other_rows: NDArray[np.int64]) -> Clip:
-        clip: Clip = {}
-        for item in self.model.spec.inputs:
-            moments: Moments | None = None
-            if item.normalisation is not None and item.normalisation.kind == "speaker":
-                moments = self.examples.moments_of([row, *other_rows], item.name)
-            clip[item.name] = normalise(self.examples.clips[row][item.name], item.normalisation, moments)
-        return clip
+    Args:
+        model: an opened model file.
+        examples: the analysed clips.
+        rows: which of them.
+        statistics: `clip alone`; `clip + 5`, with five random others of the same speaker among `rows`;
+            `speaker-normalised`, with all of them. Labels of the others are never used.
+        seed: of the random five.
+    """
+    rng = np.random.default_rng(seed)
+    mates_within = {speaker: mates[np.isin(mates, rows)] for speaker, mates in examples.mates.items()}
+    clips = []
+    for row in rows:
+        mates = mates_within[examples.utterances[row].speaker]
+        other_rows = mates[mates != row]
+        if statistics == CLIP_ALONE:
+            other_rows = other_rows[:0]
+        elif statistics == CLIP_AND_5:
+            other_rows = rng.choice(other_rows, min(5, len(other_rows)), replace=False)
+        clips.append(_normalised_clip(model.spec, examples, int(row), other_rows))
+    return Recognizer(model).answers(clips, batch_size=32)
 
 
-def uar_by_statistics(predictions: PredictionTable) -> dict[str, float]:
-    """UAR over all clips of each statistics of the speaker."""
-    uars: dict[str, float] = {}
-    for statistics in dict.fromkeys(predictions.statistics.tolist()):
-        part = predictions.where(statistics=statistics)
-        truth = np.array([part.labels.index(name) for name in part.emotion])
-        guess = np.array([part.labels.index(name) for name in part.label])
-        uars[statistics] = float(metrics.uar(metrics.confusion_matrix(truth, guess, len(part.labels))))
-    return uars
+def _normalised_clip(spec: ModelSpec, examples: Examples, row: int, other_rows: NDArray[np.int64]) -> Clip:
+    clip: Clip = {}
+    for item in spec.inputs:
+        moments: Moments | None = None
+        if item.normalisation is not None and item.normalisation.kind == "speaker":
+            moments = examples.moments_of([row, *other_rows], item.name)
+        clip[item.name] = normalise(examples.clips[row][item.name], item.normalisation, moments)
+    return clip
 
 
 def _search_notes(fit_folders: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -120,8 +120,8 @@ def _log_mels(recipe: Teaching) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]
     """(frames, bands) of each clip and copy of the training speakers, and of some of the validation speakers' clips."""
     listening, utterances = sources.usable(listening := recipe.listening(), sources.read(listening))
     analysis, bar = data.by_recipe(listening), data.bar(console, "listening")
-    cache = data.cache_folder(recipe.data.cache)
-    examples = data.prepare(utterances, listening.data.labels, analysis, (), bar, recipe.data.shortest_s, cache)
+    shortest_s, cache = recipe.data.shortest_s, recipe.data.cache
+    examples = data.prepare(utterances, listening.data.labels, analysis, bar, shortest_s, cache)
     ((_, split, _), *_) = without_copies(listening, examples.utterances, jobs_of(listening, examples.utterances)[:1])
     if recipe.data.expand:
         changes = waveform.changes(recipe.data.expand)

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from intonate.errors import CorpusError
 from intonate.export.quantize import LabelledClips
-from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import inputs
 from intonate.recognizer.model_file import read_model
 from intonate.schema import ModelSpec, Utterance
@@ -79,11 +78,7 @@ def _labelled(
     spec: ModelSpec, utterances: Sequence[Utterance], merge: str, name: str, shortest_s: float = 0.0
 ) -> LabelledClips:
     analysis, bar = data.by_spec(spec), data.bar(Console(stderr=True), "listening")
-    examples = data.prepare(utterances, merge, analysis, (), bar, shortest_s, data.cache_folder(None))
-    clips = []
-    for clip in examples.clips:
-        alone = SpeakerStatistics()
-        inputs.update_speaker(spec, clip, alone)
-        clips.append(inputs.normalise_clip(spec, clip, alone))
+    examples = data.prepare(utterances, merge, analysis, bar, shortest_s)
+    clips = [inputs.normalise_alone(spec, clip) for clip in examples.clips]
     truth = np.array([spec.labels.index(examples.labels[target]) for target in examples.targets])
     return LabelledClips(name, clips, truth)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate import catalogue
-from intonate.audio.decode import Source, Waveform, blocks
+from intonate.audio.decode import Source, Waveform, blocks, load
 from intonate.audio.energy import HOP_S, frame_power
 from intonate.audio.voice import voice_frames
 from intonate.cancellation import check
@@ -138,8 +138,6 @@ class Transcriber:
         warnings: list[str] = []
         later_warnings: list[str] | None = warnings
         if start_s or end_s is not None:
-            from intonate.audio.decode import load
-
             source = (load(source, RATE_HZ, start_s, end_s, warnings=warnings), RATE_HZ)
             later_warnings = None  # all is told
         words: list[Word] = []

@@ -7,7 +7,7 @@ const TOKEN = "intonate.token";
 export const NO_ANSWER = "The service does not answer. Is “intonate serve” running?";
 export const HOW_TO_SECURE = "open http://localhost, or start the service with --tls-cert and --tls-key.";
 
-export class ServiceError extends Error {
+class ServiceError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status;

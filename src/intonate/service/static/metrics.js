@@ -1,7 +1,5 @@
 /** How well a model's answers agree with a person's labels. Pure. */
 
-import { sorted } from "./timeline.js";
-
 /** Merges of `intonate.emotions` that are useful here: {name: {label: merged}}; what is not a key is left out. */
 export const MERGES = {
   "p4-4": {
@@ -19,17 +17,6 @@ export const MERGES = {
 /** The classes of a merge, sorted as the service sorts them. */
 export function mergedLabels(name) {
   return [...new Set(Object.values(MERGES[name]))].sort();
-}
-
-/** Scores summed into a merge's classes and scaled to a sum of one; [] where the merge has no place for any. */
-export function mergeScores(scores, merge) {
-  if (!merge) return scores;
-  const sums = new Map();
-  for (const { label, score } of scores) {
-    if (merge[label]) sums.set(merge[label], (sums.get(merge[label]) ?? 0) + score);
-  }
-  const total = [...sums.values()].reduce((sum, score) => sum + score, 0);
-  return total > 0 ? sorted([...sums].map(([label, score]) => ({ label, score: score / total }))) : [];
 }
 
 /**

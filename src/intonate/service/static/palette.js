@@ -1,6 +1,6 @@
 /** One colour per emotion: the table of `intonate.evaluation.palette` (a test holds the two together). */
 
-export const COLOURS = {
+const COLOURS = {
   angry: "#d55e00",
   boredom: "#999933",
   calm: "#44aa99",
@@ -28,7 +28,7 @@ const OTHERS = ["#332288", "#88ccee", "#117733", "#ddcc77", "#aa4499", "#661100"
  * What is not an emotion: greys, told apart by their drawing (dim, dotted, hatched) rather than by their shade; and the blue
  * of speech that a model without labels hears.
  */
-export const GREYS = { silence: "#aab2bd", noise: "#aab2bd", unsure: "#737d8a", speech: "#5b86c4" };
+const GREYS = { silence: "#aab2bd", noise: "#aab2bd", unsure: "#737d8a", speech: "#5b86c4" };
 
 /** The colour of a label, as `#rrggbb`; always the same one for the same name. */
 export function colour(label) {

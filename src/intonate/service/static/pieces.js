@@ -3,7 +3,7 @@
 import { both, fields, list, SPAN, TEXT } from "./shapes.js";
 
 // Length of a piece, as in the real-time test of the bilingual system (P4), seconds.
-export const PIECE_S = 2;
+const PIECE_S = 2;
 // A last piece shorter than this is too short to judge and is left out, seconds.
 const SHORTEST_S = 0.5;
 // A piece with less speech than this is silent, seconds (`recognizer/timeline.py`).

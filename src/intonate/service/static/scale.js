@@ -1,6 +1,6 @@
 /** Where the ribbon looks: a view is {start, span} in seconds. Pure. */
 
-export const SHORTEST_SPAN_S = 2;
+const SHORTEST_SPAN_S = 2;
 // What a live session shows at once, seconds; on a phone, PHONE_SPAN_S.
 export const LIVE_SPAN_S = 30;
 export const PHONE_SPAN_S = 12;

@@ -38,7 +38,7 @@ export function takesText(name) {
 }
 
 /** The numbers that a model tells beside its labels or instead of them, as far as the service told them. */
-export function dimensionsOf(name) {
+function dimensionsOf(name) {
   return known.find((model) => model.name === name)?.dimensions ?? [];
 }
 
@@ -84,7 +84,7 @@ export function showConnection(name, text) {
   write($("#connection-text"), text);
 }
 
-export function askToken(onChange) {
+function askToken(onChange) {
   const dialog = $("#token");
   if (!dialog.open) dialog.showModal();
   $("#token form").onsubmit = async (event) => {

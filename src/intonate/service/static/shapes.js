@@ -9,7 +9,7 @@ const LONGEST_S = 1e6;
 
 export const TEXT = is("text", (value) => typeof value === "string");
 export const NUMBER = is("a number", Number.isFinite);
-export const TIME = is("a time in seconds", (value) => Number.isFinite(value) && value >= 0 && value < LONGEST_S);
+const TIME = is("a time in seconds", (value) => Number.isFinite(value) && value >= 0 && value < LONGEST_S);
 export const exactly = (wanted) => is(JSON.stringify(wanted), (value) => value === wanted);
 export const below = (limit) => is(`a whole number below ${limit}`, (value) => Number.isInteger(value) && value >= 0 && value < limit);
 

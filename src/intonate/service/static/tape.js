@@ -3,7 +3,7 @@
 // Samples in a block of the tape (65,536 of 2 bytes = 128 KiB): it grows without ever being copied.
 const BLOCK = 65_536;
 // Peaks kept for drawing, per second.
-export const PEAKS_PER_S = 50;
+const PEAKS_PER_S = 50;
 
 /** Float samples in [-1, 1] as 16-bit integers; what is beyond is clipped, what is not a number is silence. */
 export function toInt16(samples) {

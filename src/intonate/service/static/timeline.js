@@ -1,7 +1,7 @@
 /** One model's answers in the order of time, without overlap. Pure: no page, no clock. */
 
 // The label of speech that a model without labels hears.
-export const SPEECH = "speech";
+const SPEECH = "speech";
 
 // Two times closer than this are one (events carry milliseconds).
 const SAME_S = 0.002;

@@ -94,7 +94,7 @@ function cell(value) {
 }
 
 /** `00:01:02,500`. */
-export function srtTime(seconds) {
+function srtTime(seconds) {
   const ms = Math.round(seconds * 1000);
   const two = (n) => String(n).padStart(2, "0");
   const clock = [ms / 3_600_000, (ms / 60_000) % 60, (ms / 1000) % 60].map((n) => two(Math.floor(n))).join(":");

@@ -40,7 +40,7 @@ async function wholeAnswer(samples, model, run) {
 }
 
 /** What scores and dimensions say, as `recognizer/answer.py`; under `threshold` the best label is no answer. */
-export function answerOf(values, model, threshold = model.abstain_below) {
+function answerOf(values, model, threshold = model.abstain_below) {
   const scores = listed(model.labels, values);
   const abstained = scores.length > 0 && scores[0].score < threshold;
   const guess = scores[0]?.label ?? SPEECH;
@@ -64,7 +64,7 @@ export function dimensionsOf(values, { labels, dimensions = [] }) {
 }
 
 /** [start, end) in samples: `audio/segments.windows`. */
-export function windowCuts(samples, rate, pool) {
+function windowCuts(samples, rate, pool) {
   const window = Math.round(pool.window_s * rate), hop = Math.round(pool.hop_s * rate);
   const starts = [];
   for (let start = 0; start < samples - window; start += hop) starts.push(start);
@@ -93,7 +93,7 @@ async function answeredWindows(samples, model, run, between) {
 }
 
 /** The timeline: `recognizer/timeline.py`. */
-export function segmentsOf(windows, model) {
+function segmentsOf(windows, model) {
   const hop = model.pool.hop_s, duration = windows.at(-1).end;
   const stretches = Math.max(1, Math.round(duration / hop));
   const segments = [];
