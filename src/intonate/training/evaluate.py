@@ -301,7 +301,7 @@ def answers(
                 else scorer.probabilities(all_rows, statistics),
                 statistics=statistics,
                 protocol=protocol,
-                abstain_below=spec.abstain_below,
+                abstain_below=examples.thresholds(spec),
                 root=root,
             )
             for statistics in (

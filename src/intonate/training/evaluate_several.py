@@ -68,6 +68,7 @@ def report_of_several(
         several=True,
     )
     places = [examples.labels.index(label) for label in spec.labels]
+    thresholds = examples.thresholds(spec)
     scorer, all_rows = scoring.Scorer(model, examples), np.arange(len(utterances))
     knows_speakers = all(row.speaker for row in utterances)
     tables = []
@@ -77,6 +78,6 @@ def report_of_several(
             scores = in_windows(model, utterances, scores, whole)
         made: dict[str, Any] = {"statistics": statistics, "protocol": protocol, "root": Path(manifest_path).parent}
         present = examples.present[:, places]
-        tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, spec.abstain_below, **made))
+        tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, thresholds, **made))
     notes += notes_on(spec, utterances, (), whole)
     return multi_label_page.write_report(report, rating_tables.concatenate(tables), title, notes=notes)

@@ -329,7 +329,7 @@ def _answers(target: Path, examples: data.Examples, split: Split, spec: ModelSpe
             scorer.probabilities(split.test, name),
             statistics=name,
             protocol=split.name,
-            abstain_below=spec.abstain_below,
+            abstain_below=examples.thresholds(spec)[split.test],
             root=root,
         )
         for name in statistics
