@@ -139,7 +139,7 @@ def clean_and_extract(
 
 def familiarity(spec: ModelSpec, clip: Clip) -> float | None:
     """How much a clip that is not yet normalised is like those of the training; see `schema.Prediction`."""
-    if not spec.distances or not spec.regions:
+    if not spec.tells_familiarity:
         return None
     place = np.searchsorted(spec.distances, distance(clip[spec.inputs[0].name], spec.regions))
     return 1.0 - min(int(place), len(spec.distances) - 1) / (len(spec.distances) - 1)
