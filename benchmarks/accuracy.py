@@ -2,7 +2,8 @@
 
 For every run and every statistics of the speaker: the UAR of each seed (mean over the folds' own figures, and over all
 folds' clips together), their mean and standard deviation over seeds, a 95 % interval bootstrapped over speakers, and
-the UAR of the seeds taken together as an ensemble (their log-probabilities averaged).
+the UAR of the seeds taken together as an ensemble (their log-probabilities averaged). Beside these, which are over all
+the model's labels: UAR and calibration error of each corpus within its own classes, and the share that was answered.
 """
 
 from __future__ import annotations
@@ -22,26 +23,6 @@ def of_run(run: Path) -> dict[str, object]:
     fits = sorted(path.parent for path in run.glob("*/run.json"))
     records = [json.loads((fit / "run.json").read_text()) for fit in fits]
     answers = table.concatenate([table.read(fit / "predictions.csv") for fit in fits])
-    figures = {}
-    for statistics in dict.fromkeys(answers.statistics.tolist()):
-        part = answers.where(statistics=statistics)
-        seeds = {}
-        for seed in sorted(set(part.seed.tolist())):
-            one = part.where(seed=seed)
-            folds = [bootstrap.measure(one.where(fold=fold), "uar") for fold in sorted(set(one.fold.tolist()))]
-            whole = bootstrap.measure(one, "uar")
-            seeds[seed] = {"mean_of_folds": percent(np.mean(folds)), "all_clips": percent(whole)}
-        low, high, unit = bootstrap.intervals(part, ["uar"])["uar"]
-        means = [figure["mean_of_folds"] for figure in seeds.values()]
-        figures[statistics] = {
-            "uar_mean_of_folds": percent(np.mean(means) / 100),
-            "sd_over_seeds": percent(np.std(means, ddof=1) / 100) if len(means) > 1 else None,
-            "uar_all_clips": percent(bootstrap.measure(part, "uar")),
-            "interval_95": [percent(low), percent(high)],
-            "interval_over": unit,
-            "seeds": seeds,
-            "uar_of_seeds_averaged": percent(averaged(part)) if len(seeds) > 1 else None,
-        }
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     return {
         "recipe": recipe["name"],
@@ -53,7 +34,47 @@ def of_run(run: Path) -> dict[str, object]:
         "recipe_hash": records[0]["recipe_hash"],
         "revisions": sorted({record["revision"] for record in records}),
         "hardware": records[0]["hardware"],
-        "uar_percent": figures,
+        "uar_percent": of_answers(answers),
+    }
+
+
+def of_answers(answers: table.PredictionTable) -> dict[str, dict[str, object]]:
+    """The figures of each statistics of the speaker."""
+    figures = {}
+    within = answers.restricted()
+    for statistics in dict.fromkeys(answers.statistics.tolist()):
+        part = answers.where(statistics=statistics)
+        seeds, means = {}, []
+        for seed in sorted(set(part.seed.tolist())):
+            one = part.where(seed=seed)
+            folds = [bootstrap.measure(one.where(fold=fold), "uar") for fold in sorted(set(one.fold.tolist()))]
+            whole = bootstrap.measure(one, "uar")
+            means.append(float(np.mean(folds)))
+            seeds[seed] = {"mean_of_folds": percent(means[-1]), "all_clips": percent(whole)}
+        low, high, unit = bootstrap.bootstrap(part, "uar", rng=np.random.default_rng(0))
+        figures[statistics] = {
+            "uar_mean_of_folds": percent(np.mean(means)),
+            "sd_over_seeds": percent(np.std(means, ddof=1)) if len(means) > 1 else None,
+            "uar_all_clips": percent(bootstrap.measure(part, "uar")),
+            "interval_95": [percent(low), percent(high)],
+            "interval_over": unit,
+            "seeds": seeds,
+            "uar_of_seeds_averaged": percent(averaged(part)) if len(seeds) > 1 else None,
+            "own_classes": {
+                corpus: of_corpus(within.where(statistics=statistics, corpus=corpus))
+                for corpus in sorted(set(part.corpus.tolist()))
+            },
+        }
+    return figures
+
+
+def of_corpus(part: table.PredictionTable) -> dict[str, float]:
+    """The figures of one corpus within its own classes, means over seeds."""
+    seeds = [part.where(seed=seed) for seed in sorted(set(part.seed.tolist()))]
+    return {
+        "uar_percent": percent(np.mean([bootstrap.measure(one, "uar") for one in seeds])),
+        "ece": round(float(np.mean([bootstrap.measure(one, "ece") for one in seeds])), 3),
+        "coverage": round(1 - float(np.mean(part.abstained)), 3),
     }
 
 

@@ -313,6 +313,15 @@ def test_same_speaker(predict):
     assert alone != together
 
 
+def test_clips_of_one_mood_are_told_once(predict, tmp_path):
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", tiny.speech(2.0, seed=5), 16_000)
+    status, out, errors = predict(tmp_path, "--same-speaker", "--format", "jsonl")
+    assert status == 0
+    assert errors.count("sound alike") == 1
+    assert out.count("sound alike") == 3
+
+
 def test_version_and_help(intonate):
     from intonate import __version__
 

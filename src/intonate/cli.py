@@ -59,7 +59,7 @@ def predict(
         str | None, typer.Option(metavar="[NAME]", help="Write down what is said: whisper:small, pocketsphinx...")
     ] = None,
     same_speaker: Annotated[
-        bool, typer.Option("--same-speaker", help="All is one person: learn the voice first.")
+        bool, typer.Option("--same-speaker", help="All is one person, in several moods: learn the voice first.")
     ] = False,
     labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,

@@ -178,6 +178,11 @@ class ModelSpec:
         """The columns of the graph's first output."""
         return (*self.labels, *self.dimensions, *self.events, *self.spoken_languages)
 
+    @property
+    def tells_familiarity(self) -> bool:
+        """Whether it knows how far recordings lie from those of its training."""
+        return bool(self.distances and self.regions)
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
 

@@ -94,6 +94,13 @@ def test_every_clip_is_answered_in_the_order_of_the_shards(report, clips, tiny_m
     assert "the first 16 s count" in page
 
 
+def test_what_is_too_short_to_be_sure_of_counts_as_unsure(tmp_path):
+    tiny.write(tmp_path / "m.onnx", tiny.spec(unsure_below_s=1.0))
+    shard(tmp_path / "a.parquet", [(tiny.speech(seconds), 0) for seconds in (0.5, 1.5)])
+    leaderboard.evaluate(tmp_path / "m.onnx", tmp_path / "a.parquet", tmp_path / "report")
+    assert table.read(tmp_path / "report" / "predictions.csv").abstained.tolist() == [True, False]
+
+
 def test_what_lies_beyond_16_s_is_not_heard(clips, tiny_model, tmp_path):
     long, _ = clips[-2]
     changed = np.concatenate([long[: 16 * 16_000], toy.voice("happy", 3, np.random.default_rng(1), 5.0)])

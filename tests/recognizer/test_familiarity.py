@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
@@ -58,3 +59,29 @@ def test_too_little_sound_is_unsure(tmp_path, seconds, is_unsure):
     assert found.abstained is is_unsure
     assert (found.segments[0].label == UNSURE) is is_unsure
     assert found.guess in tiny.LABELS, "the best guess stays"
+
+
+@pytest.mark.parametrize(("seconds", "is_unsure"), [(0.4, True), (1.5, False)])
+def test_utterances_and_turns_are_as_unsure_as_recordings(tmp_path, seconds, is_unsure):
+    tiny.write(tmp_path / "m.onnx", tiny.spec(unsure_below_s=1.0))
+    recognizer = load_model(tmp_path / "m.onnx")
+    waveform = np.pad(voice(seconds), RATE_HZ)
+    assert recognizer.predict((waveform, RATE_HZ)).abstained is is_unsure
+    stream = recognizer.stream(RATE_HZ)
+    finals = [event for event in [*stream.push(waveform), *stream.finish()] if event.type == "final"]
+    assert [final.abstained for final in finals] == [is_unsure]
+    turns = recognizer.predict((waveform, RATE_HZ), speakers=1)
+    assert turns.abstained is is_unsure
+    assert [part.abstained for part in (*turns.segments, *turns.speakers)] == [is_unsure, is_unsure]
+
+
+def test_a_conversation_tells_it_over_its_turns(tmp_path):
+    tiny.write(tmp_path / "m.onnx", tiny.spec(regions=tiny.REGIONS, distances=(0.0, 50.0, 100.0)))
+    recognizer = load_model(tmp_path / "m.onnx")
+    waveform = np.pad(voice(1.5), RATE_HZ)
+    alone = recognizer.predict((waveform, RATE_HZ))
+    for sound, options in ((waveform, {"speakers": 1}), (np.stack([waveform, 0 * waveform], 1), {"channels": "each"})):
+        found = recognizer.predict((sound, RATE_HZ), **options)
+        assert found.familiarity == pytest.approx(alone.familiarity, abs=0.05)
+        assert found.to_dict()["familiarity"] == round(found.familiarity, 3)
+    assert recognizer.predict((0 * waveform, RATE_HZ), speakers=1).familiarity is None

@@ -160,6 +160,20 @@ def test_same_speaker_uses_what_all_the_files_tell(recognizer):
         assert one == pytest.approx(other, abs=1e-6)
 
 
+def test_a_person_of_one_mood_is_told(recognizer):
+    moods = {}
+    for seed in range(30):
+        sound = (tiny.speech(2.0, seed=seed), RATE_HZ)
+        moods.setdefault(recognizer.predict(sound).guess, []).append(sound)
+    one, *_ = alike = max(moods.values(), key=len)[:3]
+    assert len(alike) == 3
+    assert len(moods) > 1
+    for sources, is_told in (([one], False), (alike, True), ([sounds[0] for sounds in moods.values()], False)):
+        for answer in recognizer.predict_many(sources, same_speaker=True):
+            assert any("sound alike" in warning for warning in answer.warnings) is is_told
+        assert not any(answer.warnings for answer in recognizer.predict_many(sources))
+
+
 def test_a_speaker_is_remembered_from_one_call_to_the_next(recognizer):
     first, second = ((tiny.speech(2.0, seed=seed), RATE_HZ) for seed in range(2))
     speaker = SpeakerStatistics()

@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from intonate.corpora import manifest
+from intonate.recognizer.clip_voices import with_voice
 from intonate.recognizer.recognizer import Failure
+from intonate.recognizer.request import Voice
 from intonate.schema import Prediction, Segment
 from intonate.terminal import formats, page
 from intonate.terminal.formats import Layout
@@ -62,6 +64,27 @@ def test_csv_has_a_row_per_file():
     assert [row["error"] for row in found] == ["", FAILED.error, ""]
     assert found[0]["end"] == "7.250"
     assert all(None not in row and None not in row.values() for row in found)
+
+
+def test_csv_tells_familiarity_where_the_model_does():
+    found = rows([dataclasses.replace(SHORT, familiarity=0.25), FAILED, SILENT], familiarity=True, speakers=True)
+    assert [row["familiarity"] for row in found] == ["0.250", "", ""]
+    assert all(None not in row and None not in row.values() for row in found)
+    assert "familiarity" not in rows([SHORT])[0]
+
+
+def test_a_voice_says_how_many_clips_it_was_learnt_from():
+    voice = Voice("Voice 2", 24, None)
+    learnt, alone = (with_voice(SHORT, voice._replace(clips=clips)) for clips in (24, 1))
+    found = rows([learnt, alone, FAILED], speakers=True)
+    assert [(row["clips"], row["speaker"]) for row in found] == [("24", "Voice 2"), ("1", "Voice 2"), ("", "")]
+    shown = io.StringIO()
+    for answer in (learnt, alone):
+        page.show(Console(file=shown, width=80), answer)
+    assert [line for line in shown.getvalue().splitlines() if "Voice" in line] == [
+        "  Voice 2, learnt from 24 clips",
+        "  Voice 2  2.0 s of speech",
+    ]
 
 
 def test_csv_of_a_timeline_has_a_row_per_segment():

@@ -241,6 +241,8 @@ def test_a_copy_is_its_recording_changed(examples, expanded):
         assert not np.array_equal(alone.clips[0]["mel"], examples.clips[row]["mel"])
         heard, right = expanded.moments_of([copy], "mel"), alone.moments_of([0], "mel")
         np.testing.assert_array_equal(heard.total, right.total)
+        assert expanded.seconds[copy] == alone.seconds[0]
+        assert examples.seconds[row] == expanded.seconds[row]
 
 
 def test_a_copys_mates_are_the_same_copies_of_the_speakers_other_clips(expanded, recipe, inputs, folds):

@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 
 from intonate.cli import app
 from intonate.errors import CorpusError, ModelError
+from intonate.evaluation import ratings
+from intonate.evaluation.multi_label import LabelTable
+from intonate.evaluation.table import read
 from intonate.schema import Utterance
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 from intonate.training.evaluated_rows import heard_speakers, trained_on
@@ -41,6 +44,21 @@ def test_the_command_tells_the_figure_and_then_the_page(tmp_path, tiny_model):
     first, *_, last = done.stdout.splitlines()
     assert first == "clip alone: UAR {} % ({}–{}), 2 clips, unknown speakers".format(*figures)
     assert last == str(report / "report.html")
+
+
+@pytest.mark.parametrize("merge", ["7", "own:" + "|".join(tiny.LABELS)])
+def test_a_clip_that_is_too_short_to_be_sure_of_counts_as_unsure(tmp_path, merge):
+    several = merge.startswith("own:")
+    tiny.write(tmp_path / "m.onnx", tiny.spec(unsure_below_s=1.0, merge=merge, multi_label=several))
+    path = written(tmp_path, "a.wav,angry", "b.wav,sad")
+    soundfile.write(tmp_path / "b.wav", tiny.speech(1.5), 16_000)
+    evaluate(tmp_path / "m.onnx", path, tmp_path / "report")
+    if several:
+        answers = ratings.read_as(tmp_path / "report" / "labels.csv", LabelTable)
+        is_unsure = ~answers.chosen.any(axis=1)
+    else:
+        is_unsure = read(tmp_path / "report" / "predictions.csv").abstained
+    assert is_unsure.tolist() == [True, False]
 
 
 def test_a_clip_with_two_labels_is_refused(tmp_path):

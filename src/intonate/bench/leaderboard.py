@@ -31,6 +31,7 @@ from intonate.evaluation import table
 from intonate.evaluation.report import check_folder, write_report
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.recognizer import Recognizer
+from intonate.recognizer.timeline import threshold_for
 from intonate.schema import ModelSpec, Utterance
 
 # The benchmark's classes in the order of their numbers, and ours.
@@ -81,13 +82,15 @@ def evaluate(
     groups, folder = label_groups(recognizer.spec), Path(report)
     rows: list[Utterance] = []
     shares: list[NDArray[np.float64]] = []
+    thresholds: list[float] = []
     paths = _shards(Path(shards))
     for path in track(paths, "listening", console=Console(stderr=True), disable=not Console(stderr=True).is_terminal):
         clips = _clips(path)
         while part := list(islice(clips, AT_A_TIME)):
             rows += [row for row, _ in part]
-            answers = _answers(recognizer, [waveform for _, waveform in part], whole)
-            shares += [np.array([answer[group].max(initial=0.0) for group in groups]) for answer in answers]
+            for answer, threshold in _answers(recognizer, [waveform for _, waveform in part], whole):
+                shares.append(np.array([answer[group].max(initial=0.0) for group in groups]))
+                thresholds.append(threshold)
     if not rows:
         raise CorpusError(f"{shards} holds no clips; expected Parquet with the columns {', '.join(COLUMNS)}")
     probabilities = np.array(shares)
@@ -99,7 +102,7 @@ def evaluate(
         LABELS,
         probabilities,
         protocol="oruk-bench",
-        abstain_below=recognizer.spec.abstain_below,
+        abstain_below=thresholds,
     )
     title = f"{recognizer.spec.name} on {Path(shards).name}"
     page = write_report(folder, predictions, title, notes=_notes(recognizer.spec, groups, whole))
@@ -165,16 +168,20 @@ def _sound(name: str, audio: bytes | None) -> NDArray[np.float32]:
 
 def _answers(
     recognizer: Recognizer, waveforms: Sequence[NDArray[np.float32]], whole: bool
-) -> Iterator[NDArray[np.float64]]:
-    """The probabilities (labels,) of each clip, as `predict` has them; the model's own where nobody speaks."""
+) -> Iterator[tuple[NDArray[np.float64], float]]:
+    """The probabilities (labels,) of each clip, as `predict` has them, and its threshold.
+
+    The probabilities are the model's own where nobody speaks.
+    """
     spec = recognizer.spec
     answered = recognizer.predict_many([(waveform, RATE_HZ) for waveform in waveforms], whole=whole)
     for waveform, answer in zip(waveforms, answered, strict=True):
-        if scores := getattr(answer, "scores", None):
-            yield np.array([scores[label] for label in spec.labels])
-            continue
         sound = clean(load((waveform, RATE_HZ), spec.sample_rate_hz), spec.sample_rate_hz, spec.clean)
-        yield recognizer.probabilities([inputs.normalise_alone(spec, inputs.extract(spec, sound))])[0]
+        threshold = threshold_for(spec, len(sound) / spec.sample_rate_hz)
+        if scores := getattr(answer, "scores", None):
+            yield np.array([scores[label] for label in spec.labels]), threshold
+            continue
+        yield recognizer.probabilities([inputs.normalise_alone(spec, inputs.extract(spec, sound))])[0], threshold
 
 
 def _notes(spec: ModelSpec, groups: Sequence[Sequence[int]], whole: bool) -> list[str]:

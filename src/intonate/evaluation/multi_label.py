@@ -58,13 +58,13 @@ def tabulate(
     labels: Sequence[str],
     present: ArrayLike,
     scores: ArrayLike,
-    threshold: float,
+    threshold: ArrayLike,
     **made: Any,
 ) -> LabelTable:
     """A table from the rows of a manifest, their labels (N, C) and what a model said of them (N, C).
 
     Args:
-        threshold: the score from which a label counts.
+        threshold: the score from which a label counts; one number, or one for each row.
         made: how: `statistics`, `protocol`, `fold`, `seed` and `root`, as in `table.tabulate`.
     """
     shape = (len(utterances), len(labels))

@@ -201,7 +201,7 @@ def tabulate(
     protocol: str = SPEAKER_DISJOINT,
     fold: str | int = "",
     seed: int = 0,
-    abstain_below: float = 0.0,
+    abstain_below: ArrayLike = 0.0,
     root: Path | str | None = None,
 ) -> PredictionTable:
     """A table from the rows of a manifest and what a model said about them.
@@ -211,7 +211,7 @@ def tabulate(
         emotions: their true labels as merged for the task, N of `labels`.
         labels: the model's C outputs.
         probabilities: (N, C).
-        abstain_below: a best probability under this counts as abstained.
+        abstain_below: a best probability under this counts as abstained; one number, or one for each row.
         root: files under this folder are written relative to it.
     """
     scores = np.asarray(probabilities, dtype=np.float64).reshape(len(utterances), len(labels))
@@ -221,7 +221,7 @@ def tabulate(
         **conditions(utterances, statistics=statistics, protocol=protocol, fold=fold, seed=seed, root=root),
         emotion=np.array(emotions, dtype=np.str_),
         label=np.array(labels, dtype=np.str_)[scores.argmax(axis=1)],
-        abstained=scores.max(axis=1, initial=0.0) < abstain_below,
+        abstained=scores.max(axis=1, initial=0.0) < np.asarray(abstain_below),
         labels=tuple(labels),
         probabilities=scores,
     )

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.recognizer import clip_voices
+from intonate.recognizer import clip_voices, inputs
 from intonate.recognizer.outputs import dimensions_of, events_of, language_of
 from intonate.recognizer.request import QueuedClip, Request
 from intonate.recognizer.timeline import (
@@ -19,12 +19,10 @@ from intonate.recognizer.timeline import (
     likely,
     overall_unvoiced_label,
     segments_of,
+    threshold_for,
 )
 from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 from intonate.transcripts.recognisers import Transcript, with_words
-
-# A threshold that no probability reaches.
-NEVER_SURE = 2.0
 
 
 def prediction(
@@ -72,10 +70,9 @@ def windows_prediction(
 ) -> Prediction:
     """The answer to a recording that was answered in windows: the mean over those in which somebody speaks."""
     probabilities = [window.probabilities for window in windows if window.probabilities is not None]
-    familiarities = [window.familiarity for window in windows if window.familiarity is not None]
     mean = np.mean(probabilities, axis=0) if probabilities else None
     answer = prediction(spec, file, mean, _segments(spec, windows, request), request, warnings)
-    return dataclasses.replace(answer, familiarity=float(np.mean(familiarities)) if familiarities else None)
+    return dataclasses.replace(answer, familiarity=inputs.mean_familiarity(window.familiarity for window in windows))
 
 
 def _segments(spec: ModelSpec, windows: Sequence[Window], request: Request) -> tuple[Segment, ...]:
@@ -98,8 +95,7 @@ def clip_prediction(
     if mean is not None and transcript is not None:
         request = request.with_transcript(transcript)
     scores = {} if mean is None else request.scores(mean)
-    is_short = clip is not None and clip.sound_s < spec.unsure_below_s
-    threshold = NEVER_SURE if is_short else spec.abstain_below
+    threshold = spec.abstain_below if clip is None else threshold_for(spec, clip.sound_s)
     label = item.unvoiced_label if mean is None else label_or_unsure(scores, threshold)
     segment = Segment(
         0.0,
@@ -112,7 +108,7 @@ def clip_prediction(
         labels=labels_of(scores, spec, threshold),
     )
     answer_of_recording = prediction(spec, item.file, mean, (segment,), request, item.warnings, threshold)
-    if item.windows and not is_short:
+    if item.windows and threshold == spec.abstain_below:
         segments = _segments(spec, item.windows, request)
         segments = segments if request.transcript is None else with_words(segments, request.transcript)
         answer_of_recording = dataclasses.replace(answer_of_recording, segments=segments)

@@ -26,7 +26,7 @@ from intonate.features.normalise import SpeakerStatistics
 from intonate.recognizer import conversation, inputs, recording, voices
 from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.request import Request, Voice
-from intonate.schema import Prediction, Speaker
+from intonate.schema import ModelSpec, Prediction, Speaker
 
 Float = NDArray[np.float64]
 
@@ -98,6 +98,21 @@ def is_varied(labels: Sequence[int], label_count: int) -> bool:
         return False
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return bool(np.exp(-(shares * np.log(shares)).sum()) >= 1 + 0.4 * (label_count - 1))
+
+
+def one_mood(spec: ModelSpec, answers: Sequence[Float]) -> tuple[str, ...]:
+    """A sentence where the clips of one person, each answered alone (labels,), show one emotion only; else none.
+
+    Few clips can show no more labels than they are.
+    """
+    label_count = min(len(spec.labels), len(answers))
+    is_learnt = any(item.normalisation and item.normalisation.kind == "speaker" for item in spec.inputs)
+    if not is_learnt or label_count < 2 or is_varied([int(answer.argmax()) for answer in answers], label_count):
+        return ()
+    return (
+        "these clips of one person sound alike, and a voice that is learnt from one mood makes that mood neutral; to "
+        "have each clip answered alone, leave out that they are of the same speaker",
+    )
 
 
 def _describe(model: ClipModel, position: int, source: Source, request: Request) -> _Clip | None:

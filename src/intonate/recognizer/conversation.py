@@ -13,13 +13,13 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio import decode, leaks
 from intonate.audio.activity import speech_frames
-from intonate.audio.clean import clean
 from intonate.audio.decode import Sound, Source
 from intonate.audio.energy import HOP_S, runs
 from intonate.audio.voice import level_dbfs, unvoiced_label, voice_frames
@@ -30,8 +30,8 @@ from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.inputs import Clip
 from intonate.recognizer.outputs import dimensions_of
 from intonate.recognizer.request import Request
-from intonate.recognizer.timeline import label_or_unsure, labels_of
-from intonate.schema import Prediction, Segment, Speaker
+from intonate.recognizer.timeline import label_or_unsure, labels_of, threshold_for
+from intonate.schema import ModelSpec, Prediction, Segment, Speaker
 from intonate.transcripts.recognisers import with_words
 
 Waveform = NDArray[np.float32]
@@ -70,7 +70,21 @@ class _Piece:
     turn: int
     speaker: str
     clip: Clip
+    samples: int  # after cleaning
     is_counted: bool
+
+
+class _TurnAnswer(NamedTuple):
+    """The answer (outputs,) to a turn, how much of its sound was left after cleaning, and its pieces' familiarities."""
+
+    turn: Turn
+    probabilities: NDArray[np.float64]
+    sound_s: float
+    familiarities: Sequence[float | None]
+
+    @property
+    def length_s(self) -> float:
+        return self.turn.end_s - self.turn.start_s
 
 
 def chosen_channel(channels: str | int) -> str:
@@ -123,38 +137,38 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
     make_tracks = _channel_tracks if request.channels == "each" else _voice_tracks
     tracks = make_tracks(source, request, warnings)
     segments: list[Segment] = []
-    means: list[tuple[str, float, NDArray[np.float64]]] = []  # speaker, seconds, probabilities
+    answers: list[_TurnAnswer] = []
     texts: list[str] = []
     for track in tracks:
         track_request = request.for_recording(track.sound)
-        answers = _turn_probabilities(model, track, track_request)
-        turn_segments = []
-        for turn, answer in zip(track.turns, answers, strict=True):
-            scores = request.scores(answer)
-            label = label_or_unsure(scores, spec.abstain_below)
+        turn_answers, turn_segments = _turn_answers(model, track, track_request), []
+        for answer in turn_answers:
+            turn, scores, threshold = answer.turn, request.scores(answer.probabilities), _threshold(spec, [answer])
             turn_segments.append(
                 Segment(
                     turn.start_s,
                     turn.end_s,
-                    label,
+                    label_or_unsure(scores, threshold),
                     scores,
                     speaker=turn.speaker,
-                    dimensions=dimensions_of(spec, answer),
-                    labels=labels_of(scores, spec),
+                    dimensions=dimensions_of(spec, answer.probabilities),
+                    labels=labels_of(scores, spec, threshold),
                 )
             )
-            means.append((turn.speaker, turn.end_s - turn.start_s, answer))
+        answers += turn_answers
         if track_request.transcript is not None:
             turn_segments = list(with_words(turn_segments, track_request.transcript))
             texts.append(track_request.transcript.text)
         segments += turn_segments
     segments.sort(key=lambda segment: (segment.start_s, segment.end_s))
-    if not means:
+    if not answers:
         level = max((level_dbfs(track.waveform) for track in tracks), default=-np.inf)
         end_s = max((len(track.waveform) for track in tracks), default=0) / spec.sample_rate_hz
         none = labels_of({}, spec)
         segments = [Segment(0.0, end_s, unvoiced_label(level), {}, speech=False, labels=none)]
-    summary = _speaker_summary("", means, request) if means else Speaker("", segments[0].label, {}, 0.0, labels=none)
+    summary = (
+        _speaker_summary("", answers, request) if answers else Speaker("", segments[0].label, {}, 0.0, labels=none)
+    )
     names = dict.fromkeys(segment.speaker for segment in segments if segment.speaker)
     return Prediction(
         label=summary.guess,
@@ -167,7 +181,11 @@ def predict_conversation(model: ClipModel, source: Source, request: Request) -> 
         warnings=tuple(dict.fromkeys(warnings)),
         labels=summary.labels,
         dimensions=summary.dimensions,
-        speakers=tuple(_speaker_summary(name, [mean for mean in means if mean[0] == name], request) for name in names),
+        speakers=tuple(
+            _speaker_summary(name, [answer for answer in answers if answer.turn.speaker == name], request)
+            for name in names
+        ),
+        familiarity=inputs.mean_familiarity(value for answer in answers for value in answer.familiarities),
     )
 
 
@@ -276,8 +294,8 @@ def _speech_with_edges(waveform: Waveform, rate_hz: int) -> NDArray[np.bool_]:
     return is_speech
 
 
-def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> list[NDArray[np.float64]]:
-    """The answer (outputs,) to each turn, normalised by all that its speaker says."""
+def _turn_answers(model: ClipModel, track: _Track, request: Request) -> list[_TurnAnswer]:
+    """The answer to each turn, normalised by all that its speaker says."""
     spec, statistics = model.spec, dict[str, SpeakerStatistics]()
     pieces = [piece for number in range(len(track.turns)) for piece in _pieces(number, track, request)]
     for piece in pieces:
@@ -285,9 +303,13 @@ def _turn_probabilities(model: ClipModel, track: _Track, request: Request) -> li
         if piece.is_counted:
             inputs.update_speaker(spec, piece.clip, speaker)
     clips = [inputs.normalise_clip(spec, piece.clip, statistics[piece.speaker]) for piece in pieces]
-    answers = model.answers(clips, request.batch_size)
-    numbers = np.array([piece.turn for piece in pieces], np.intp)
-    return [answers[numbers == number].mean(axis=0) for number in range(len(track.turns))]
+    answers, turn_answers = model.answers(clips, request.batch_size), list[_TurnAnswer]()
+    for number, turn in enumerate(track.turns):
+        own = [place for place, piece in enumerate(pieces) if piece.turn == number]
+        sound_s = sum(pieces[place].samples for place in own) / spec.sample_rate_hz
+        familiarities = [inputs.familiarity(spec, pieces[place].clip) for place in own]
+        turn_answers.append(_TurnAnswer(turn, answers[own].mean(axis=0), sound_s, familiarities))
+    return turn_answers
 
 
 def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
@@ -299,19 +321,23 @@ def _pieces(number: int, track: _Track, request: Request) -> list[_Piece]:
     pieces, counted_end = [], 0
     for start, end in recording.recording_cuts(len(waveform), rate_hz, pool):
         words = request.for_window((offset + start) / rate_hz, (offset + end) / rate_hz).words
-        clip = inputs.extract(spec, clean(waveform[start:end], rate_hz, spec.clean), words)
-        pieces.append(_Piece(number, turn.speaker, clip, start >= counted_end))
+        clip, samples = inputs.clean_and_extract(spec, waveform[start:end], words)
+        pieces.append(_Piece(number, turn.speaker, clip, samples, start >= counted_end))
         counted_end = end if start >= counted_end else counted_end
     return pieces
 
 
-def _speaker_summary(name: str, means: Sequence[tuple[str, float, NDArray[np.float64]]], request: Request) -> Speaker:
-    lengths_s = [seconds for _, seconds, _ in means]
-    mean, spec = np.average([answer for *_, answer in means], axis=0, weights=lengths_s), request.spec
-    scores = request.scores(mean)
-    label = label_or_unsure(scores, spec.abstain_below)
-    labels, dimensions = labels_of(scores, spec), dimensions_of(spec, mean)
+def _speaker_summary(name: str, answers: Sequence[_TurnAnswer], request: Request) -> Speaker:
+    lengths_s = [answer.length_s for answer in answers]
+    mean, spec = np.average([answer.probabilities for answer in answers], axis=0, weights=lengths_s), request.spec
+    scores, threshold = request.scores(mean), _threshold(spec, answers)
+    label = label_or_unsure(scores, threshold)
+    labels, dimensions = labels_of(scores, spec, threshold), dimensions_of(spec, mean)
     return Speaker(name, label, scores, sum(lengths_s), labels=labels, dimensions=dimensions)
+
+
+def _threshold(spec: ModelSpec, answers: Sequence[_TurnAnswer]) -> float:
+    return threshold_for(spec, sum(answer.sound_s for answer in answers))
 
 
 def _joined_text(segments: Sequence[Segment]) -> str:

@@ -6,7 +6,7 @@ A *clip* here is {input name: array}, the front ends' output for one piece of so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -139,10 +139,16 @@ def clean_and_extract(
 
 def familiarity(spec: ModelSpec, clip: Clip) -> float | None:
     """How much a clip that is not yet normalised is like those of the training; see `schema.Prediction`."""
-    if not spec.distances or not spec.regions:
+    if not spec.tells_familiarity:
         return None
     place = np.searchsorted(spec.distances, distance(clip[spec.inputs[0].name], spec.regions))
     return 1.0 - min(int(place), len(spec.distances) - 1) / (len(spec.distances) - 1)
+
+
+def mean_familiarity(familiarities: Iterable[float | None]) -> float | None:
+    """The mean of those pieces of a recording that have one; None where none has."""
+    known = [familiarity for familiarity in familiarities if familiarity is not None]
+    return float(np.mean(known)) if known else None
 
 
 def update_speaker(spec: ModelSpec, clip: Clip, speaker: SpeakerStatistics) -> None:

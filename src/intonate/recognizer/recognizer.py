@@ -133,7 +133,8 @@ class Recognizer(Described):
         Args:
             sources: as in `predict`.
             same_speaker: the recordings are of one person. They are read twice: first for the statistics of the
-                speaker, then to answer each with those of all (`speaker-normalised` in the reports).
+                speaker, then to answer each with those of all (`speaker-normalised` in the reports). A person of one
+                mood is made neutral by it: where the clips sound alike, a warning says so.
             text: what was said in every one of them.
             transcribe, timeline, labels, channels: as in `predict`.
             speakers: as in `predict`; with `auto` and several recordings, short ones are grouped by voice (read twice).
@@ -248,9 +249,7 @@ class Recognizer(Described):
         if same_speaker or request.speakers == conversation.AUTO:
             repeatable_sources = [recording.repeatable(source) for source in sources]
             if same_speaker:
-                request = dataclasses.replace(
-                    request, fixed_speaker=self._speaker_statistics(repeatable_sources, request)
-                )
+                request = self._for_one_person(repeatable_sources, request)
             elif len(repeatable_sources) > 1:
                 voices = clip_voices.learn_voices(self, recording.with_bar(repeatable_sources, progress), request)
             sources = repeatable_sources
@@ -265,21 +264,22 @@ class Recognizer(Described):
                 queue = []
         yield from self._predict_queue(queue, request)
 
-    def _speaker_statistics(self, sources: list[Source], request: Request) -> SpeakerStatistics:
-        """The statistics of one speaker over all recordings; those that cannot be read are reported later."""
-        speaker = SpeakerStatistics()
+    def _for_one_person(self, sources: list[Source], request: Request) -> Request:
+        """The request with the statistics of all recordings; those that cannot be read are reported later."""
+        speaker, answers = SpeakerStatistics(), list[NDArray[np.float64]]()
         for source in sources:
             with contextlib.suppress(IntonateError):
                 source = conversation.of_chosen_channel(source, request.channels)
                 waveform, blocks = recording.open_recording(
                     source, self.spec.sample_rate_hz, self.spec.pool, request.whole
                 )
-                if waveform is not None:
-                    self._clip_if_heard(waveform, request, speaker)
-                else:
+                if waveform is None:
                     for _ in self._windows_with_clips(blocks, request, speaker):
                         pass
-        return speaker
+                elif (clip := self._clip_if_heard(waveform, request, alone := SpeakerStatistics())) and clip.has_speech:
+                    speaker = SpeakerStatistics.of([speaker, alone])
+                    answers += [*self.probabilities([clip.inputs])]
+        return dataclasses.replace(request, fixed_speaker=speaker, warnings=clip_voices.one_mood(self.spec, answers))
 
     def _predict_or_queue(self, source: Source, request: Request) -> QueuedClip | Prediction:
         """Read one recording: queued for its batch if it is short, answered if it is long."""
@@ -290,7 +290,7 @@ class Recognizer(Described):
         if request.transcriber is not None or self.spec.pieces:
             source = recording.repeatable(source)
         request = request.for_recording(source)
-        warnings: list[str] = []
+        warnings = list(request.warnings)
         waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, request.whole, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None:

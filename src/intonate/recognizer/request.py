@@ -62,6 +62,7 @@ class Request:
     transcript: Transcript | None = None  # of one recording
     channels: str = "mix"  # `mix`, `each`, or the number of one
     voice: Voice | None = None  # of one recording
+    warnings: tuple[str, ...] = ()  # for every answer
     speakers: int | None = None  # how many to tell apart; 0 to find out, None for taking all for one
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ from intonate.recognizer.clip_model import ClipModel
 from intonate.recognizer.outputs import Described, dimensions_of
 from intonate.recognizer.probabilities import softmax
 from intonate.recognizer.recording import recording_cuts
-from intonate.recognizer.timeline import label_or_unsure, label_scores, labels_of
+from intonate.recognizer.timeline import label_or_unsure, label_scores, labels_of, threshold_for
 from intonate.recognizer.window_buffer import StreamWindow, WindowBuffer, check_windows
 from intonate.schema import UNSURE, Answer, listed
 
@@ -302,13 +302,13 @@ class Stream(Described):
         is_whole = end_s - start_s >= self.window_s - HOP_S
         is_counted = is_whole and start_s >= self._counted_end_s
         self._counted_end_s = end_s if is_counted else self._counted_end_s
-        clip = self._extract(*self._buffer.cut(start_s, end_s))
+        clip, _ = self._extract(*self._buffer.cut(start_s, end_s))
         return self._clip_probabilities(clip, self.speaker if is_counted else self.speaker.copy())
 
-    def _extract(self, first: int, waveform: Waveform) -> inputs.Clip:
-        """The front ends' output for a piece of the stream from sample `first` on."""
+    def _extract(self, first: int, waveform: Waveform) -> tuple[inputs.Clip, int]:
+        """The front ends' output for a piece of the stream from sample `first` on, and the samples that are left."""
         settled = self._buffer.settled
-        return inputs.clean_and_extract(self._spec, waveform, self._words, self._frames, first, settled)[0]
+        return inputs.clean_and_extract(self._spec, waveform, self._words, self._frames, first, settled)
 
     def _clip_probabilities(self, clip: inputs.Clip, speaker: SpeakerStatistics) -> NDArray[np.float64]:
         """The answer (outputs,) to a piece of speech, which is added to the statistics of `speaker`."""
@@ -352,13 +352,14 @@ class Stream(Described):
         self._log_average = None
         if utterance is None:
             return []
-        familiarity = None
+        familiarity, threshold = None, self._spec.abstain_below
         if utterance.end_s - utterance.start_s <= WHOLE_S:
-            mean, familiarity = self._recording_answer(utterance.start_s - MARGIN_S, utterance.end_s + MARGIN_S)
+            start_s, end_s = utterance.start_s - MARGIN_S, utterance.end_s + MARGIN_S
+            mean, familiarity, threshold = self._recording_answer(start_s, end_s)
         else:
             mean = np.asarray(utterance.probability_sum / max(1, utterance.window_count))
         scores = self._scores(mean)
-        label = label_or_unsure(scores, self._spec.abstain_below)
+        label = label_or_unsure(scores, threshold)
         return [
             Event(
                 "final",
@@ -369,22 +370,23 @@ class Stream(Described):
                 speech_s=utterance.speech_s,
                 dimensions=dimensions_of(self._spec, mean),
                 familiarity=familiarity,
-                labels=labels_of(scores, self._spec),
+                labels=labels_of(scores, self._spec, threshold),
             )
         ]
 
-    def _recording_answer(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float | None]:
-        """The probabilities and familiarity of a stretch as of a recording: whole, or the mean of its windows.
+    def _recording_answer(self, start_s: float, end_s: float) -> tuple[NDArray[np.float64], float | None, float]:
+        """The probabilities, familiarity and threshold of a stretch as of a recording: whole, or the mean of windows.
 
         Half of the answer is to the stretch alone: whoever spoke before may have been someone else.
         """
         rate_hz, pool = self._spec.sample_rate_hz, self._spec.pool
         start, waveform = self._buffer.cut(max(0.0, start_s), end_s)
         cuts = recording_cuts(len(waveform), rate_hz, pool)
-        clips = [self._extract(start + first, waveform[first:last]) for first, last in cuts]
-        known = [share for clip in clips if (share := inputs.familiarity(self._spec, clip)) is not None]
+        pieces = [self._extract(start + first, waveform[first:last]) for first, last in cuts]
+        clips, samples = [clip for clip, _ in pieces], sum(samples for _, samples in pieces)
         answers = [answer for clip in clips for answer in self._answers_of_utterance(clip)]
-        return np.asarray(np.mean(answers, axis=0)), float(np.mean(known)) if known else None
+        familiarity = inputs.mean_familiarity(inputs.familiarity(self._spec, clip) for clip in clips)
+        return np.asarray(np.mean(answers, axis=0)), familiarity, threshold_for(self._spec, samples / rate_hz)
 
     def _answers_of_utterance(self, clip: inputs.Clip) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The answer to a stretch alone, and to one of the speaker so far: the same where it is the first."""

@@ -26,6 +26,9 @@ from intonate.schema import UNSURE, ModelSpec, Segment
 # Where a model that has no labels hears somebody.
 SPEECH = "speech"
 
+# A threshold that no probability reaches.
+NEVER_SURE = 2.0
+
 # A sound beside the words is told where it is likelier than not.
 EVENT_THRESHOLD = 0.5
 # A stretch counts as spoken from a short syllable on.
@@ -135,6 +138,11 @@ def overall_unvoiced_label(segments: Sequence[Segment]) -> str:
 
 def _unvoiced(windows: Sequence[Window]) -> str:
     return unvoiced_label(max((window.level_dbfs for window in windows if not window.speech.any()), default=-np.inf))
+
+
+def threshold_for(spec: ModelSpec, sound_s: float) -> float:
+    """The best probability under which so much sound, seconds left after cleaning, is answered `unsure`."""
+    return NEVER_SURE if sound_s < spec.unsure_below_s else spec.abstain_below
 
 
 def label_or_unsure(scores: Scores, abstain_below: float) -> str:

@@ -109,9 +109,10 @@ def predict(
         channels == "each" or speakers is not None,
         (*recognizer.spec.dimensions, *recognizer.spec.events),
         recognizer.spec.multi_label,
+        recognizer.spec.tells_familiarity,
     )
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout, notes)
-    for sentence in [*notes, *(failure.error for failure in failures)]:
+    for sentence in dict.fromkeys([*notes, *(failure.error for failure in failures)]):
         print(f"intonate: {sentence}", file=sys.stderr)
     if failures and not is_single:
         print(f"intonate: {len(failures)} of {len(sources)} recordings could not be answered", file=sys.stderr)

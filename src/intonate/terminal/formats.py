@@ -30,6 +30,7 @@ class Layout:
         speakers: tell them: a row per turn in the CSV, and a column with who speaks.
         dimensions: every dimension and event that can be answered, for the columns of the CSV behind the labels.
         several: the model may give several labels at once: a column with all of them in the CSV.
+        familiarity: the model tells how much a recording is like its training: a column with that in the CSV.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +40,7 @@ class Layout:
     speakers: bool = False
     dimensions: tuple[str, ...] = ()
     several: bool = False
+    familiarity: bool = False
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -70,12 +72,13 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     last_columns = ("transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
-    speaker_column = ("speaker",) if layout.speakers else ()
-    yield _row([*first_columns, *numbers, *last_columns, *speaker_column])
+    speaker_columns = ("clips", "speaker") if layout.speakers else ()
+    further_columns = (*(("familiarity",) if layout.familiarity else ()), *speaker_columns)
+    yield _row([*first_columns, *numbers, *last_columns, *further_columns])
     for answer in answers:
         if isinstance(answer, Failure):
             cells = [""] * (len(first_columns) + len(numbers) + 1)
-            yield _row([answer.file, *cells, answer.error, "", *("" for _ in speaker_column)])
+            yield _row([answer.file, *cells, answer.error, "", *("" for _ in further_columns)])
             continue
         recording = Segment(
             0.0,
@@ -86,6 +89,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             events=answer.events,
             labels=answer.labels,
         )
+        known = ("" if answer.familiarity is None else f"{answer.familiarity:.3f}",) if layout.familiarity else ()
+        clips_of = {speaker.name: str(speaker.clips) for speaker in answer.speakers}
         for segment in answer.segments if is_timeline else (recording,):
             scores = dict(list(segment.scores.items())[: layout.top_k])
             best_score = f"{next(iter(segment.scores.values())):.6f}" if segment.scores else ""
@@ -96,8 +101,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             label = (segment.label, segment.guess, str(segment.abstained).lower())
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
             last_columns = (transcript, answer.model, "", "; ".join(answer.warnings))
-            speaker = (segment.speaker,) if speaker_column else ()
-            yield _row([answer.file, *times, *label, best_score, *several, *columns, *last_columns, *speaker])
+            speaker = (clips_of.get(segment.speaker, ""), segment.speaker) if speaker_columns else ()
+            yield _row([answer.file, *times, *label, best_score, *several, *columns, *last_columns, *known, *speaker])
 
 
 def as_srt(answers: Answers, layout: Layout) -> Iterator[str]:

@@ -105,6 +105,12 @@ def _guess_text(answer: Prediction | Speaker) -> str:
 
 
 def _print_speakers(console: Console, answer: Prediction) -> None:
+    if len(answer.speakers) == 1:  # what it sounds like stands in the headline
+        (speaker,) = answer.speakers
+        learnt = f", learnt from {speaker.clips:,} clips" if speaker.clips > 1 else ""
+        seconds = "" if learnt else f"  {speaker.speech_s:.1f} s of speech"
+        console.print(_coloured_text(f"  {speaker.name}{learnt}", (seconds, "dim")))
+        return
     width = max(len(speaker.name) for speaker in answer.speakers)
     for speaker in answer.speakers:
         guess_text = _guess_text(speaker)

@@ -22,6 +22,7 @@ from intonate.features.cache import Analysis, Change, ClipFeatures, analyse, def
 from intonate.features.normalise import Moments
 from intonate.features.text import TOKENS, is_text
 from intonate.recognizer.inputs import encode_text
+from intonate.recognizer.timeline import threshold_for
 from intonate.schema import ModelSpec, Utterance
 from intonate.training import encoders, multi_label, ratings
 from intonate.training.recipe import Recipe
@@ -47,6 +48,7 @@ class Examples:
         moments: of each input that is normalised by speaker: per clip, its rows' count (clips,), their sum and the sum
             of their squares (clips, columns).
         too_short: how many clips were left out for their length.
+        seconds: (clips,) the length after cleaning.
         number: (clips,) which copy a clip is, from 1; 0 for a recording. Copies come after all recordings.
         copies: (recordings, copies) the clips that are copies of each recording; -1 where it has none.
         ratings: (clips, dimensions) from 0 to 1; NaN where nobody rated.
@@ -63,6 +65,7 @@ class Examples:
     mates: Mapping[str, NDArray[np.int64]] = field(repr=False)
     moments: Mapping[str, Stacked] = field(repr=False)
     too_short: int
+    seconds: NDArray[np.float64]
     number: NDArray[np.int64]
     copies: NDArray[np.int64]
     ratings: NDArray[np.float32]
@@ -83,6 +86,10 @@ class Examples:
     def with_copies(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """These recordings, and after them their copies."""
         return with_copies(rows, self.copies)
+
+    def thresholds(self, spec: ModelSpec) -> NDArray[np.float64]:
+        """(clips,) the best probability under which the model of this spec answers a clip `unsure`."""
+        return np.array([threshold_for(spec, seconds) for seconds in self.seconds])
 
     def moments_of(self, rows: Iterable[int], name: str) -> Moments:
         """What these clips hold together of the input `name`."""
@@ -194,6 +201,7 @@ def prepare(
         mates={speaker: np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)},
         moments=_moments(clips, analysis.speaker_inputs),
         too_short=listed_count - len(clips),
+        seconds=_seconds(clip_features, analysis),
         number=np.zeros(len(clips), np.int64),
         copies=np.zeros((len(clips), 0), np.int64),
         ratings=ratings.targets(utterances, scales or {}),
@@ -243,6 +251,7 @@ def expand(
         allowed=np.concatenate([examples.allowed, examples.allowed[originals]]),
         mates={speaker: with_copies(mates, copies) for speaker, mates in examples.mates.items()},
         moments=_moments([*examples.clips, *clips], examples.moments),
+        seconds=np.concatenate([examples.seconds, _seconds(clip_features, analysis)]),
         number=np.concatenate([examples.number, number]),
         ratings=np.concatenate([examples.ratings, examples.ratings[originals]]),
         present=np.concatenate([examples.present, examples.present[originals]]),
@@ -257,6 +266,10 @@ def _clips(
         clip.features | {name: encode(row.text) for name, encode in analysis.words.items()}
         for clip, row in zip(clip_features, utterances, strict=True)
     ]
+
+
+def _seconds(clip_features: Sequence[ClipFeatures], analysis: ClipAnalysis) -> NDArray[np.float64]:
+    return np.array([clip.samples for clip in clip_features]) / analysis.sound.sample_rate_hz
 
 
 def _moments(clips: Sequence[Clip], speaker_inputs: Iterable[str]) -> dict[str, Stacked]:

@@ -292,7 +292,7 @@ def answers(
             output[:, : len(spec.labels)],
             statistics=statistics,
             protocol=protocol,
-            abstain_below=spec.abstain_below,
+            abstain_below=examples.thresholds(spec),
             root=root,
         )
         for statistics, output in outputs.items()

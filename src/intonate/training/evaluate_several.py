@@ -58,9 +58,9 @@ def report_of_several(
     examples = data.prepare(utterances, merge_name, data.by_spec(spec), bar, several=True)
     present = examples.present[:, [examples.labels.index(label) for label in spec.labels]]
     made: dict[str, Any] = {"protocol": protocol, "root": Path(manifest_path).parent}
-    tables = []
+    thresholds, tables = examples.thresholds(spec), []
     for statistics, output in outputs_by_statistics(model, examples, whole=whole).items():
         scores, made["statistics"] = output[:, : len(spec.labels)], statistics
-        tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, spec.abstain_below, **made))
+        tables.append(label_tables.tabulate(utterances, spec.labels, present, scores, thresholds, **made))
     notes += notes_on(spec, utterances, (), whole)
     return multi_label_page.write_report(report, rating_tables.concatenate(tables), title, notes=notes)

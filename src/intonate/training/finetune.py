@@ -321,7 +321,7 @@ def _answers(target: Path, examples: data.Examples, split: Split, spec: ModelSpe
             output,
             statistics=statistics,
             protocol=split.name,
-            abstain_below=spec.abstain_below,
+            abstain_below=examples.thresholds(spec)[split.test],
             root=root,
         )
         for statistics, output in evaluated_rows.outputs_by_statistics(read_model(target), examples, split.test).items()

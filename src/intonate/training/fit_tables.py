@@ -39,12 +39,12 @@ def write_tables(
     ]
     protocol = split.name if split.speakers_overlap else f"speaker-disjoint ({recipe.data.split})"
     made: dict[str, Any] = {"protocol": protocol, "fold": fold, "seed": seed}
-    words, count = [], len(spec.labels)
+    words, count, thresholds = [], len(spec.labels), examples.thresholds(spec)[split.test]
     if spec.multi_label:
         present = examples.present[split.test]
         parts = {
             statistics: label_tables.tabulate(
-                rows, spec.labels, present, output[:, :count], spec.abstain_below, statistics=statistics, **made
+                rows, spec.labels, present, output[:, :count], thresholds, statistics=statistics, **made
             )
             for statistics, output in answers.items()
         }
@@ -64,7 +64,7 @@ def write_tables(
                 examples.labels,
                 output[:, :count],
                 statistics=statistics,
-                abstain_below=spec.abstain_below,
+                abstain_below=thresholds,
                 **made,
             )
             for statistics, output in answers.items()
