@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
+from intonate.converters.foreign import architecture_refusal, reads_text, text_refusal
 from intonate.converters.transformers_inputs import EXTRACTORS, WAVEFORM, sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -91,10 +92,7 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
     dimensional = config.get("problem_type") == "regression"
     architectures = config.get("architectures") or ["no architecture"]
     if not dimensional and not str(architectures[0]).endswith(("ForSequenceClassification", "ForAudioClassification")):
-        raise ModelError(
-            f"{name} is {architectures[0]}, which does not classify recordings; give a checkpoint that was "
-            "fine-tuned for audio classification (...ForSequenceClassification)"
-        )
+        raise architecture_refusal(name, config)
     return config
 
 
@@ -106,6 +104,8 @@ def extractor_of(checkpoint: Checkpoint) -> dict[str, Any]:
     name = checkpoint.name
     content = (checkpoint.json(PROCESSOR) or {}).get("feature_extractor") or checkpoint.json(EXTRACTOR)
     if not isinstance(content, dict):
+        if reads_text(checkpoint.json(CONFIG) or {}):
+            raise text_refusal(name)
         raise ModelError(
             f"{name} has no preprocessor_config.json, so it takes no sound, or what sound is not known; "
             "put the file that belongs to it beside config.json"

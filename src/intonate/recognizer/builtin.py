@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
-from intonate.published.checkpoints import HUB
+from intonate.published.checkpoints import CONFIGURATION, HUB
 from intonate.recognizer import conversions
+from intonate.recognizer.model_file import FOREIGN
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "standard"
@@ -47,6 +48,12 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
             if candidate.is_file():
                 return candidate
         inside = ", ".join(map(str, conversions.checkpoints_in(path)))
+        weights = sorted(file.name for file in path.iterdir() if file.suffix.lower() in FOREIGN)
+        if weights and not inside:
+            raise ModelError(
+                f"{name} holds {weights[0]} and no configuration of it ({', '.join(CONFIGURATION[:-1])}); fetch all "
+                "of the checkpoint as its authors publish it (`intonate models` lists known ones)"
+            )
         remedy = f"one of the checkpoints in it: {inside}" if inside else "a model file, or the folder of a run"
         raise ModelError(f"{name} is a folder without a model.onnx; give {remedy}")
     if path.is_file():

@@ -102,8 +102,8 @@ def converted_file(model: str | os.PathLike[str]) -> Path:
     if not file.is_file():
         raise ModelError(
             f"{os.fspath(model)} is a checkpoint of others that has not been converted yet; do it once with "
-            f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]'), and from then on the name "
-            "leads to it"
+            f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]'), and from then on its "
+            "name is enough"
         )
     return file
 
