@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
+from intonate.published import known
 from intonate.published.checkpoints import CONFIGURATION, HUB
 from intonate.recognizer import conversions
 from intonate.recognizer.model_file import FOREIGN
@@ -69,8 +70,11 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         # ORG/NAME, where a dot can only be that of a version.
         hub_name = re.fullmatch(r"(https://huggingface\.co/|hf:)?([\w-]+/[\w-]+(\.\d[\w-]*)*)/?", name, re.IGNORECASE)
         hub_hint = f", {HUB}{hub_name[2]} for that of the hub" if hub_name else ""
-        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {', '.join(names())}")
-    raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
+        hint = known.hint(hub_name[2]) if hub_name else ""
+        raise ModelError(
+            f"model file {name} does not exist; {hint}give a file{hub_hint}, or one of: {', '.join(names())}"
+        )
+    raise ModelError(f"model {name!r} is neither built in nor a file; {known.hint(name)}{did_you_mean(name, names())}")
 
 
 def card_of(name: str) -> Path:
