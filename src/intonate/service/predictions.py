@@ -108,7 +108,10 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     labels = merged_labels(options["labels"]) if options["labels"] else spec.labels
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
     numbers = (*spec.dimensions, *spec.events)
-    layout = formats.Layout(labels, top_k, is_timeline, is_single, has_speakers, numbers, spec.multi_label)
+    tells_language = bool(spec.spoken_languages)
+    layout = formats.Layout(
+        labels, top_k, is_timeline, is_single, has_speakers, numbers, spec.multi_label, tells_language
+    )
     return Response("".join(formats.FORMATS[style](answers, layout)), media_type=MEDIA_TYPES[style])
 
 

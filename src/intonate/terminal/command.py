@@ -109,6 +109,7 @@ def predict(
         channels == "each" or speakers is not None,
         (*recognizer.spec.dimensions, *recognizer.spec.events),
         recognizer.spec.multi_label,
+        bool(recognizer.spec.spoken_languages),
     )
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout, notes)
     for sentence in [*notes, *(failure.error for failure in failures)]:

@@ -30,6 +30,7 @@ class Layout:
         speakers: tell them: a row per turn in the CSV, and a column with who speaks.
         dimensions: every dimension and event that can be answered, for the columns of the CSV behind the labels.
         several: the model may give several labels at once: a column with all of them in the CSV.
+        language: the model tells which language is spoken: a column with it in the CSV.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +40,7 @@ class Layout:
     speakers: bool = False
     dimensions: tuple[str, ...] = ()
     several: bool = False
+    language: bool = False
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -67,14 +69,15 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """
     several_column = ("labels",) if layout.several else ()
     first_columns = ("file", "start", "end", "label", "guess", "abstained", "score", *several_column)
-    last_columns = ("transcript", "model", "error", "warnings")
+    language_column = ("language",) if layout.language else ()
+    last_columns = (*language_column, "transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
     speaker_column = ("speaker",) if layout.speakers else ()
     yield _row([*first_columns, *numbers, *last_columns, *speaker_column])
     for answer in answers:
         if isinstance(answer, Failure):
-            cells = [""] * (len(first_columns) + len(numbers) + 1)
+            cells = [""] * (len(first_columns) + len(numbers) + len(language_column) + 1)
             yield _row([answer.file, *cells, answer.error, "", *("" for _ in speaker_column)])
             continue
         recording = Segment(
@@ -95,7 +98,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             label = (segment.label, segment.guess, str(segment.abstained).lower())
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
-            last_columns = (transcript, answer.model, "", "; ".join(answer.warnings))
+            language = (answer.language,) if layout.language else ()
+            last_columns = (*language, transcript, answer.model, "", "; ".join(answer.warnings))
             speaker = (segment.speaker,) if speaker_column else ()
             yield _row([answer.file, *times, *label, best_score, *several, *columns, *last_columns, *speaker])
 

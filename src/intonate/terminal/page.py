@@ -66,6 +66,8 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
         console.print(_coloured_text(f"  {name:<{width}}  ", (_bar(value, has_unicode), _colour(name)), number))
     if answer.events:
         console.print(_coloured_text(f"  hears {_listing(answer.events)}"))
+    if answer.language:
+        console.print(_coloured_text(f"  language {answer.language}"))
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
         console.print(_coloured_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
