@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from intonate.cli import app
 from intonate.errors import CorpusError, ModelError
+from intonate.evaluation import ratings
 from intonate.schema import Utterance
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 from intonate.training.evaluated_rows import heard_speakers, trained_on
@@ -40,6 +41,17 @@ def test_the_command_tells_the_figure_and_then_the_page(tmp_path, tiny_model):
     first, *_, last = done.stdout.splitlines()
     assert first == "clip alone: UAR {} % ({}–{}), 2 clips, unknown speakers".format(*figures)
     assert last == str(report / "report.html")
+
+
+def test_the_figures_of_numbers_stand_beside_those_of_labels(tmp_path):
+    spec, path = tiny.spec(dimensions=("arousal",)), written(tmp_path, "a.wav,angry", "b.wav,sad")
+    path.write_text("file,emotion,arousal\na.wav,angry,0.9\nb.wav,sad,0.1\n")
+    tiny.write(tmp_path / "both.onnx", spec, classes=len(spec.labels) + 1)
+    page = evaluate(tmp_path / "both.onnx", path, tmp_path / "report")
+    figures = json.loads((page.parent / "metrics.json").read_text())
+    assert "uar" in figures["conditions"][0]["open"]["overall"]
+    assert figures["ratings"] == ratings.scores(ratings.read(page.parent / "dimensions.csv"))
+    assert figures["ratings"]["conditions"][0]["overall"]["arousal"].keys() == {"ccc", "rmse"}
 
 
 def test_a_clip_with_two_labels_is_refused(tmp_path):
