@@ -70,10 +70,16 @@ def named_labels(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of a checkpoint's outputs, in its own order.
 
     Raises:
-        ModelError: it has dimensions instead of labels.
+        ModelError: it has dimensions instead of labels, or beside them.
     """
     raw = raw_labels(config, name)
-    if config.get("problem_type") == "regression" or DIMENSIONS & {label.strip().lower() for label in raw}:
+    dimensions = DIMENSIONS & {label.strip().lower() for label in raw}
+    if 0 < len(dimensions) < len(raw):
+        raise ModelError(
+            f"{name} calls some of its outputs dimensions and some not ({', '.join(raw)}), and a head of both is not "
+            "known here; give a checkpoint with either, or mend id2label of its config.json"
+        )
+    if config.get("problem_type") == "regression" or dimensions:
         raise ModelError(
             f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
             "known here (classifier.dense and classifier.out_proj); give one of audEERING's, or one trained on labels"
