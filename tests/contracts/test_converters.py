@@ -75,8 +75,9 @@ def test_it_answers_whole_recordings_as_its_own_code_does(case, made, sound):
 @pytest.mark.parametrize("case", CASES)
 def test_the_card_names_outputs_and_length(case, made):
     _, file = made(case)
-    card = file.with_suffix(".md").read_text()
-    assert f"up to {load_model(file).spec.pool.longest_s:g} s is answered whole" in card
+    card, spec = file.with_suffix(".md").read_text(), load_model(file).spec
+    assert f"up to {spec.pool.longest_s:g} s is answered whole" in card
+    assert ("MSP-Podcast, which most published models learnt from, go from 1 to 7" in card) == bool(spec.dimensions)
     assert "Its outputs: " in card
 
 

@@ -1,13 +1,23 @@
-"""What is wrong with a checkpoint of emotion2vec is said in one sentence, and nothing in its configuration is run."""
+"""emotion2vec answers as FunASR's own class does; what is wrong with a checkpoint is said in one sentence."""
 
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
 import pytest
 import small_emotion2vec as small
+import soundfile
 import yaml
+from small_families import renamed
 
-from intonate.converters import emotion2vec
+from intonate.converters import convert, emotion2vec
 from intonate.converters.checkpoint import Checkpoint
 from intonate.converters.emotion2vec_config import convolutions_of
 from intonate.errors import ModelError
+from intonate.recognizer.recognizer import load_model
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
@@ -35,6 +45,28 @@ def test_without_labels_it_names_no_emotion(folder):
     (folder / "tokens.txt").unlink()
     with pytest.raises(ModelError, match=r"describes speech and names no emotion; .* emotion2vec_plus_base"):
         describe(folder)
+
+
+@pytest.mark.parametrize("labels", [small.LABELS, small.FEW_LABELS], ids=["all", "some unused"])
+def test_funasr_answers_the_same(labels, tmp_path):
+    """Its own class, built by its own AutoModel from the same folder."""
+    funasr = pytest.importorskip("funasr", reason="funasr is not installed")
+    folder = small.checkpoint(tmp_path / "theirs", labels)
+    recognizer = load_model(convert(folder, tmp_path / "out"))
+    clip = soundfile.read(EXAMPLES / "neutral.flac", dtype="float32")[0]
+    sound, best = np.resize(clip[np.abs(clip).argmax() - 4_000 :], 320_000), set()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        model = funasr.AutoModel(model=str(folder), device="cpu", disable_update=True, disable_log=True)
+    for seconds in (0.5, 1.31, 3.0, 7.77, 20.0):
+        piece = sound[: round(seconds * 16_000)]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            (told,) = model.generate(piece, granularity="utterance", extract_embedding=False, disable_pbar=True)
+        wanted = renamed(dict(zip(told["labels"], told["scores"], strict=True)))
+        scores = recognizer.predict((piece, 16_000)).scores
+        # It tells outputs that are unused, too.
+        assert scores == pytest.approx({label: wanted[label] for label in scores}, abs=1e-4), seconds
+        best.add(round(max(scores.values()), 6))
+    assert len(best) >= 3
 
 
 @pytest.mark.parametrize("lines", ["angry\nhappy\n<unk>\n", "\n".join(small.LABELS) + "\nmore\n"])

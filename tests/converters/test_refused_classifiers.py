@@ -107,6 +107,10 @@ REFUSED = {
         changed("config.json", id2label={0: "arousal", 1: "Valence"}),
         r"dimensional model \(it gives .*Val",
     ),
+    "dimensions beside labels": (
+        labelled(dict(enumerate(("arousal", "dominance", "happy", "sad")))),
+        r"some of its outputs dimensions and some not \(arousal, dominance, happy, sad\)",
+    ),
     "no names": (changed("config.json", id2label={0: "LABEL_0", 1: "LABEL_1"}), "write the names into id2label"),
     "a name twice": (changed("config.json", id2label={0: "sad", 1: "sad", 2: "x", 3: "y"}), "the same name"),
     "speech to text": (changed("config.json", architectures=["HubertForCTC"]), "HubertForCTC, which does not classify"),

@@ -16,7 +16,9 @@ from intonate.converters import convert, sensevoice
 from intonate.converters.checkpoint import Checkpoint
 from intonate.errors import ModelError
 from intonate.export.ensemble import combine
+from intonate.recognizer import conversions
 from intonate.recognizer.recognizer import load_model
+from intonate.transcripts import recognisers
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECONDS = (0.5, 1.31, 3.0, 7.77, 20.0)
@@ -136,6 +138,26 @@ def test_it_transcribes_for_other_models_and_at_the_command_line(file):
     assert "compact writes no words down; give a SenseVoice" in done.stderr
     done = CliRunner().invoke(app, ["predict", clip, "--transcribe", "sensevoice"])
     assert "intonate export hf:FunAudioLLM/SenseVoiceSmall" in done.stderr
+
+
+def test_the_command_that_is_named_leads_to_it_by_name(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("intonate.converters.find", lambda *_: folder)
+    # With its weights beside it, as a large one has them.
+    monkeypatch.setattr("intonate.export.onnx.ONE_FILE_BYTES", 1_000)
+    monkeypatch.setattr(recognisers, "_load_transcriber", recognisers._load_transcriber.__wrapped__)
+    clip, name = str(EXAMPLES / "neutral.flac"), "hf:FunAudioLLM/SenseVoiceSmall"
+    arguments = ["predict", clip, "--transcribe", "sensevoice", "--model", "compact", "--format", "json"]
+    done = CliRunner().invoke(app, arguments)
+    assert f"do it once with `intonate export {name}`" in done.stderr
+    done = CliRunner().invoke(app, ["export", name, "--output", str(tmp_path / "out")])
+    assert done.stdout.strip() == str(tmp_path / "out" / "SenseVoiceSmall.onnx"), done.output
+    assert (tmp_path / "out" / "SenseVoiceSmall.onnx.data").is_file()
+    assert conversions.state_of(name.removeprefix("hf:")) == "converted"
+    own = load_model(tmp_path / "out" / "SenseVoiceSmall.onnx").predict(clip)
+    done = CliRunner().invoke(app, arguments)
+    assert yaml.safe_load(done.stdout)["transcript"] == own.transcript, done.output
+    assert load_model(name).predict(clip).scores == own.scores
 
 
 def test_an_ensemble_answers_the_labels_alone(file, tmp_path):

@@ -159,3 +159,12 @@ def test_an_older_name_of_a_weight_is_known(folders, tmp_path):
     with torch.no_grad():
         answers = [odyssey.network(each, spec).eval()(sound) for each in (checkpoint, before)]
     assert torch.allclose(*answers, atol=1e-6)
+
+
+def test_a_mean_may_be_a_whole_number(folders, tmp_path):
+    folder = shutil.copytree(folders[odyssey], tmp_path / "theirs")
+    setting(mean=0, std=1)(folder)
+    assert odyssey.describe(Checkpoint("theirs", folder)).spec.labels
+    setting(mean=True)(folder)
+    with pytest.raises(ModelError, match="has no mean, or not of type float"):
+        odyssey.describe(Checkpoint("theirs", folder))

@@ -91,6 +91,8 @@ def test_it_is_a_model_like_any_other(hubert, wav2vec, tmp_path):
     assert (spec.name, spec.labels) == ("small", ("angry", "happy", "neutral", "sad"))
     assert (spec.licence, spec.languages, spec.corpora) == ("cc-by-nc-4.0", ("de",), ())
     assert read_model(wav2vec.file).spec.labels == ("angry", "happy", "sarcastic")
+    # Where it was exported from, too.
+    assert load_model(wav2vec.folder).spec == read_model(wav2vec.file).spec
     card = wav2vec.file.with_suffix(".md").read_text()
     assert "cc-by-nc-4.0" in card
     assert "joy is `happy`; anger is `angry`; sarcastic is `sarcastic`" in card

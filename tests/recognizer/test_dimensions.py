@@ -85,7 +85,14 @@ def test_every_format_tells_them(model, tmp_path):
     assert "arousal" in "".join(formats.as_srt([answer], layout))
     console = Console(file=io.StringIO(), width=100)
     page.show(console, answer, timeline=True)
-    assert all(name in console.file.getvalue() for name in NUMBERS)
+    _, *bars, _, stretch = console.file.getvalue().strip().splitlines()
+    for name, value in answer.dimensions.items():
+        # From 0 to 1, and no probability: in bars and in the timeline.
+        (bar,) = [line for line in bars if line.split()[0] == name]
+        assert bar.endswith(f" {value:.2f}")
+        assert f"{name} {value:.2f}" in stretch
+    best = f"{answer.label}  {answer.scores[answer.label]:>4.0%}" if answer.scores else "speech"
+    assert f" {best}  arousal " in stretch
     assert "nobody speaks" not in console.file.getvalue()
 
 

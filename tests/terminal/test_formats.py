@@ -192,3 +192,15 @@ def test_several_labels_are_read_back_by_a_manifest(tmp_path):
     assert {row.emotion for row in rows} == {""}
     assert '0.wav,0.000,2.000,happy,happy,false,0.700000,"[' in out
     assert "happy; Loud voice" in out
+
+
+def test_the_language_of_a_model_that_tells_it():
+    answer = dataclasses.replace(SHORT, language="yue")
+    found = rows([answer, FAILED], language=True)
+    assert [(row["language"], row["model"], row["error"]) for row in found] == [
+        ("yue", "tiny", ""),
+        ("", "", FAILED.error),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    page.show(console, answer)
+    assert "  language yue\n" in console.file.getvalue()

@@ -61,6 +61,17 @@ def test_a_clip_that_is_too_short_to_be_sure_of_counts_as_unsure(tmp_path, merge
     assert is_unsure.tolist() == [True, False]
 
 
+def test_the_figures_of_numbers_stand_beside_those_of_labels(tmp_path):
+    spec, path = tiny.spec(dimensions=("arousal",)), written(tmp_path, "a.wav,angry", "b.wav,sad")
+    path.write_text("file,emotion,arousal\na.wav,angry,0.9\nb.wav,sad,0.1\n")
+    tiny.write(tmp_path / "both.onnx", spec, classes=len(spec.labels) + 1)
+    page = evaluate(tmp_path / "both.onnx", path, tmp_path / "report")
+    figures = json.loads((page.parent / "metrics.json").read_text())
+    assert "uar" in figures["conditions"][0]["open"]["overall"]
+    assert figures["ratings"] == ratings.scores(ratings.read(page.parent / "dimensions.csv"))
+    assert figures["ratings"]["conditions"][0]["overall"]["arousal"].keys() == {"ccc", "rmse"}
+
+
 def test_a_clip_with_two_labels_is_refused(tmp_path):
     table = written(tmp_path, "a.wav,angry", "a.wav,sad")
     with pytest.raises(CorpusError, match=r"a\.wav is listed as angry and as sad; expected one label for each"):

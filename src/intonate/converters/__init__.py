@@ -1,7 +1,7 @@
 """Models of others, one file for each family: a checkpoint as it is published becomes a model file of ours.
 
     convert("hf:emotion2vec/emotion2vec_plus_base")   # into the user's cache; --model takes the same name from then on
-    convert("some/folder", "out")                      # out/folder.onnx and its card
+    convert("some/folder", "out")                      # out/folder.onnx and its card, and into the cache as well
 
 A family is a module with three functions (`checkpoint.Family`): `recognises` its layout, `describe` what the model file
 will be (before torch is loaded, so that what cannot be used is refused at once), and build the `network`. Of files that
@@ -10,6 +10,7 @@ are pickles only tensors are read, and no code that lies beside the weights is r
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import cast
 from intonate.converters.card import card
 from intonate.converters.checkpoint import Checkpoint, Family
 from intonate.converters.foreign import refusal
-from intonate.errors import ModelError
-from intonate.export.onnx import write_torch, written_aside
+from intonate.errors import ModelError, require
+from intonate.export.onnx import save, write_torch, written_aside
 from intonate.export.probes import probes
 from intonate.published.checkpoints import ADAPTERS, CLASSIFIER, find
 from intonate.recognizer import conversions
@@ -67,8 +68,8 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
 
     Args:
         model: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`, or a folder.
-        output: the folder for `NAME.onnx` and its card `NAME.md`; None for the user's cache, where every command then
-            finds it by the checkpoint's own name.
+        output: the folder for `NAME.onnx` and its card `NAME.md`; None for the user's cache alone. There every command
+            then finds it by the checkpoint's own name.
 
     Returns:
         The model file, checked against the network that it was made from at three lengths.
@@ -83,7 +84,8 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
     family = cast(Family, import_module(FAMILIES[family_of(checkpoint)]))
     description = family.describe(checkpoint)
     spec = description.spec
-    target = conversions.file_of(name) if output is None else Path(output) / f"{spec.name}.onnx"
+    cached = conversions.file_of(name)
+    target = cached if output is None else Path(output) / f"{spec.name}.onnx"
     if output is not None and target.exists() and not _is_same(target, spec):
         raise ModelError(
             f"{target} exists already and is another model than {name}; give another folder, or delete it first"
@@ -93,4 +95,7 @@ def convert(model: str | os.PathLike[str], output: str | Path | None = None) -> 
         write_torch(network, spec, probes(spec), written)
     if output is not None:
         target.with_suffix(".md").write_text(card(name, description), encoding="utf-8")
+        # Not by copying the file: a large one names the weights beside it. Without room there it still has its place.
+        with contextlib.suppress(OSError):
+            save(require("onnx", "train").load(str(target)), spec, cached)
     return target

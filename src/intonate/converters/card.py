@@ -16,6 +16,10 @@ def card(name: str, description: Description) -> str:
     renamings = "; ".join(f"{output_name} is `{label}`" for output_name, label in description.outputs.items())
     longest = f"A recording up to {spec.pool.longest_s:g} s is answered whole, as its own code would answer it; a "
     abstains = "it is unsure where no label reaches one half" if spec.multi_label else "it never abstains"
+    scale = (
+        "0 and 1 are the ends of the scale of the ratings that its numbers were learnt from; those of MSP-Podcast, "
+        "which most published models learnt from, go from 1 to 7."
+    )
     return "\n\n".join(
         [
             f"# {spec.name}",
@@ -25,6 +29,7 @@ def card(name: str, description: Description) -> str:
             f"Its outputs: {renamings}.",
             f"{longest}longer one in windows of {spec.pool.window_s:g} s.",
             *([description.remark] if description.remark else []),
+            *([scale] if spec.dimensions else []),
             "## Licence of the weights",
             spec.licence,
             "## Scores",

@@ -211,13 +211,13 @@ def listing(entry: Any) -> Collection[Any]:
 
 
 def setting(settings: Mapping[str, Any], key: str, kind: type, source: str) -> Any:
-    """A value of a configuration file.
+    """A value of a configuration file; a whole number will do as a `float`.
 
     Raises:
         ModelError: there is none, or of another type.
     """
     value = settings.get(key)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+    if isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool):
         return value
     raise ModelError(f"{source} has no {key}, or not of type {kind.__name__} ({value!r}); fetch the checkpoint again")
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.converters.checkpoint import Checkpoint, Description, labels_of, raw_labels
+from intonate.converters.foreign import architecture_refusal, reads_text, text_refusal
 from intonate.converters.transformers_inputs import EXTRACTORS, WAVEFORM, sound_of
 from intonate.errors import ModelError, require
 from intonate.published import tensors
@@ -69,10 +70,16 @@ def named_labels(config: Mapping[str, Any], name: str) -> list[str]:
     """The names of a checkpoint's outputs, in its own order.
 
     Raises:
-        ModelError: it has dimensions instead of labels.
+        ModelError: it has dimensions instead of labels, or beside them.
     """
     raw = raw_labels(config, name)
-    if config.get("problem_type") == "regression" or DIMENSIONS & {label.strip().lower() for label in raw}:
+    dimensions = DIMENSIONS & {label.strip().lower() for label in raw}
+    if 0 < len(dimensions) < len(raw):
+        raise ModelError(
+            f"{name} calls some of its outputs dimensions and some not ({', '.join(raw)}), and a head of both is not "
+            "known here; give a checkpoint with either, or mend id2label of its config.json"
+        )
+    if config.get("problem_type") == "regression" or dimensions:
         raise ModelError(
             f"{name} is a dimensional model (it gives numbers such as {', '.join(raw)}), and its head is none that is "
             "known here (classifier.dense and classifier.out_proj); give one of audEERING's, or one trained on labels"
@@ -91,10 +98,7 @@ def _config(checkpoint: Checkpoint) -> dict[str, Any]:
     dimensional = config.get("problem_type") == "regression"
     architectures = config.get("architectures") or ["no architecture"]
     if not dimensional and not str(architectures[0]).endswith(("ForSequenceClassification", "ForAudioClassification")):
-        raise ModelError(
-            f"{name} is {architectures[0]}, which does not classify recordings; give a checkpoint that was "
-            "fine-tuned for audio classification (...ForSequenceClassification)"
-        )
+        raise architecture_refusal(name, config)
     return config
 
 
@@ -106,6 +110,8 @@ def extractor_of(checkpoint: Checkpoint) -> dict[str, Any]:
     name = checkpoint.name
     content = (checkpoint.json(PROCESSOR) or {}).get("feature_extractor") or checkpoint.json(EXTRACTOR)
     if not isinstance(content, dict):
+        if reads_text(checkpoint.json(CONFIG) or {}):
+            raise text_refusal(name)
         raise ModelError(
             f"{name} has no preprocessor_config.json, so it takes no sound, or what sound is not known; "
             "put the file that belongs to it beside config.json"

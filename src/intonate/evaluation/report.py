@@ -34,6 +34,7 @@ def write_report(
     notes: Sequence[str] | str = (),
     repeats: int = 1000,
     pictures: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    ratings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `predictions.csv`, `metrics.json` and `report.html` into a folder, which is made if need be.
 
@@ -45,6 +46,7 @@ def write_report(
         notes: sentences under the heading: configurations tried, what is special.
         repeats: bootstrap resamples per interval.
         pictures: what else the page shows, as in `page.render`.
+        ratings: of a model that gives numbers too, their figures (`ratings.scores`), for `metrics.json`.
 
     Returns:
         The path of `report.html`.
@@ -57,7 +59,7 @@ def write_report(
     lines = (notes,) if isinstance(notes, str) else tuple(notes)
     results = scores(table, repeats, times=times)
     html = render(results, table, title, [line for line in lines if line], pictures)
-    figures = {"title": title, "notes": list(lines), **results}
+    figures = {"title": title, "notes": list(lines), **results, **({} if ratings is None else {"ratings": ratings})}
     return write_folder(Path(folder), figures, html, lambda target: write(table, target / "predictions.csv"))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from intonate.errors import ModelError, require
+from intonate.published import known
 from intonate.published.files import SAFETENSORS, hub_folder, incomplete, refuse_without_safetensors
 
 # How a hub name is told from a file wherever a model is named: `hf:ORG/NAME`, `hf:ORG/NAME@REVISION`.
@@ -120,7 +121,9 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
             f"put {CONFIG} and {SAFETENSORS[0]} into a folder and give its path"
         )
     if match is None:
-        raise ModelError(f"{name!r} is no name of a checkpoint; write hf:ORG/NAME, or hf:ORG/NAME@REVISION")
+        raise ModelError(
+            f"{name!r} is no name of a checkpoint; {known.hint(bare_name)}write hf:ORG/NAME, or hf:ORG/NAME@REVISION"
+        )
 
     def patterns(files: Collection[str]) -> tuple[str, ...]:
         refuse(files)
@@ -128,13 +131,15 @@ def find(name: str, use: Use = ENCODER, parameter: str = "") -> Path:
 
     repository = match["repository"]
     hub_option = option if parameter else "give --model FOLDER"
+    listed = known.BY_REPOSITORY.get(repository)
     return hub_folder(
         repository,
-        use.required_files,
+        use.required_files if listed is None else listed.required_files,
         patterns,
         hub_option,
         revision=match["revision"],
-        size_mb=MEGABYTES.get(repository),
+        size_mb=MEGABYTES.get(repository) if listed is None else listed.size_mb,
+        hint="" if parameter else known.hint(repository),
     )
 
 

@@ -20,7 +20,9 @@ SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 HUB_TIMEOUT_S = 5.0
 
 
-def not_here(name: str, command: str, remedy: str, *, size_mb: float | None = None, reason: str = "") -> ModelError:
+def not_here(
+    name: str, command: str, remedy: str, *, size_mb: float | None = None, reason: str = "", hint: str = ""
+) -> ModelError:
     """The error of a published file that is missing, to be raised by whoever wanted it.
 
     >>> print(not_here("yamnet.h5", "curl -LO https://x.org/yamnet.h5", "put it beside the recipe", size_mb=15))
@@ -33,11 +35,12 @@ https://x.org/yamnet.h5`, and put it beside the recipe
         remedy: where to put it or what to give, as an imperative.
         size_mb: of what is fetched, if known.
         reason: it could not be fetched now.
+        hint: which other name may be meant, as a question with a space behind it.
     """
     size = "" if size_mb is None else f" ({size_mb:,.0f} MB)" if size_mb < 1000 else f" ({size_mb / 1000:.1f} GB)"
     reason = f" and cannot be fetched now ({reason})" if reason else ""
     return ModelError(
-        f"{name}{size} is not on this machine{reason}; where there is a network, fetch it with `{command}`, "
+        f"{name}{size} is not on this machine{reason}; {hint}where there is a network, fetch it with `{command}`, "
         f"and {remedy}"
     )
 
@@ -67,19 +70,22 @@ def hub_folder(
     *,
     revision: str | None = None,
     size_mb: float | None = None,
+    hint: str = "",
     extra: str = "train",
 ) -> Path:
     """The folder with a repository's files of the Hugging Face hub: as they are here, else fetched once.
 
     Args:
         repository: ORG/NAME.
-        required_files: of each of these groups one file at least has to be there.
+        required_files: of each of these groups one file (a name or a pattern) at least has to be there; the first is
+            that of its configuration.
         select_patterns: of the names of all its files, the patterns of those to fetch; it may refuse them with a
             ModelError.
         folder_option: how to give a folder instead, after "bring FOLDER here and": `give --model FOLDER`, where FOLDER
             stands for the name of the folder.
         revision: a branch, tag or commit; None for the newest.
         size_mb: of what is fetched, if known.
+        hint: which other name may be meant, before the remedy of one that is not here.
         extra: the extra of intonate that brings the hub's client.
 
     Raises:
@@ -87,24 +93,27 @@ def hub_folder(
         MissingExtraError: the hub's client is not installed.
     """
     hub, names = require("huggingface_hub", extra), _required_files_text(required_files)
+    # Where its configuration may be of several kinds, nobody knows yet which files those are.
+    carried = names if len(required_files[0]) == 1 else "all"
 
     def unreachable(reason: str) -> ModelError:
         revision_option, folder = f" --revision {revision}" if revision else "", repository.rpartition("/")[2]
         return not_here(
             repository,
             f"hf download {repository}{revision_option} --local-dir {folder}",
-            f"bring that folder here ({names} of it) and {folder_option.replace('FOLDER', folder)}",
+            f"bring that folder here ({carried} of it) and {folder_option.replace('FOLDER', folder)}",
             size_mb=size_mb,
             reason=reason,
+            hint=hint,
         )
 
     cached = _cached_repository_folder(hub, repository, revision, required_files[0])
-    if cached is not None and _is_complete(cached, required_files):
+    if cached is not None and is_complete(cached, required_files):
         return cached
     if hub.constants.HF_HUB_OFFLINE:
         raise unreachable("HF_HUB_OFFLINE is set")
     try:
-        files = _hub_files(hub, repository, revision)
+        files = _hub_files(hub, repository, revision, hint)
     except ModelError:
         raise
     except Exception as error:  # what its HTTP library raises without a network has no common base but Exception
@@ -115,7 +124,7 @@ def hub_folder(
         folder = Path(hub.snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # as above, halfway
         raise unreachable(f"{type(error).__name__} on the way") from error
-    if not _is_complete(folder, required_files):
+    if not is_complete(folder, required_files):
         raise ModelError(f"{repository} on the hub has not all of {names}; give another checkpoint")
     return folder
 
@@ -133,7 +142,7 @@ def _cached_repository_folder(
         return None
 
 
-def _hub_files(hub: ModuleType, repository: str, revision: str | None) -> set[str]:
+def _hub_files(hub: ModuleType, repository: str, revision: str | None, hint: str) -> set[str]:
     """The names of a repository's files on the hub, by one attempt.
 
     Raises:
@@ -145,8 +154,8 @@ def _hub_files(hub: ModuleType, repository: str, revision: str | None) -> set[st
     except hub.errors.HfHubHTTPError as error:
         raise ModelError(
             f"the hub does not give out {repository}{f' at {revision}' if revision else ''} "
-            f"({type(error).__name__}); check the name at https://huggingface.co/{repository}, and if it is private or "
-            "its terms have to be accepted, do that there and log in with: hf auth login"
+            f"({type(error).__name__}); {hint}check the name at https://huggingface.co/{repository}, and if it is "
+            "private or its terms have to be accepted, do that there and log in with: hf auth login"
         ) from error
     return {entry.rfilename for entry in info.siblings or ()}
 
@@ -178,9 +187,9 @@ def _required_files_text(required_files: Sequence[Collection[str]]) -> str:
     return ", ".join(next(iter(group)) for group in required_files)
 
 
-def _is_complete(folder: Path, required_files: Sequence[Collection[str]]) -> bool:
+def is_complete(folder: Path, required_files: Sequence[Collection[str]]) -> bool:
     """Whether all that is needed is there, with every part of weights that are in parts."""
-    if not all(any((folder / file).is_file() for file in group) for group in required_files):
+    if not all(any(any(folder.glob(file)) for file in group) for group in required_files):
         return False
     for index in folder.glob("*.index.json"):
         parts = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()

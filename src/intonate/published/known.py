@@ -5,7 +5,26 @@ None of it was measured here. A figure says whose it is; where nothing could be 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from intonate.published.files import SAFETENSORS
+
+WEIGHTS = (*SAFETENSORS, "pytorch_model.bin", "pytorch_model.bin.index.json")
+# Family -> the files that it cannot do without: of each group one, as names or patterns, the configuration first.
+FILES: Mapping[str, tuple[Collection[str], ...]] = {
+    "emotion2vec": (["config.yaml"], ["model.pt"], ["tokens.txt"]),
+    "sensevoice": (["config.yaml"], ["model.pt"], ["am.mvn"], ["*.bpe.model"]),
+    "speechbrain": (["hyperparams.yaml"], ["wav2vec2.ckpt"], ["model.ckpt"], ["label_encoder.txt"]),
+    "odyssey": (["config.json"], WEIGHTS),
+    "vox_profile": (["config.json"], WEIGHTS),
+    "wav2small": (["config.json"], WEIGHTS),
+    "transformers": (["config.json"], ["preprocessor_config.json"], WEIGHTS),
+    "own_head": (["config.json"], ["preprocessor_config.json"], WEIGHTS),
+}
+# Of a parameter, in a file of weights.
+BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,14 @@ class Known:
     licence: str
     figure: str = ""
     source: str = ""
+
+    @property
+    def required_files(self) -> tuple[Collection[str], ...]:
+        return FILES[self.family]
+
+    @property
+    def size_mb(self) -> int:
+        return max(1, BYTES * self.parameters)
 
 
 FUNASR = "FunASR Model License"
@@ -96,3 +123,23 @@ KNOWN: tuple[Known, ...] = (
         "English (RAVDESS)", "Apache-2.0", "82 % on a random split of RAVDESS (speakers overlap)", "its own card",
     ),
 )  # fmt: skip
+BY_REPOSITORY: Mapping[str, Known] = {known.repository: known for known in KNOWN}
+
+
+def hint(name: str) -> str:
+    """The beginning of a remedy: which of them a name most likely means, if it is not the whole name of one.
+
+    >>> hint("iic/emotion2vec_plus_base")
+    'did you mean hf:emotion2vec/emotion2vec_plus_base? '
+    >>> hint("something else")
+    ''
+
+    Args:
+        name: as a person gave it: without the ORG, with that of another hub, or with a slip.
+    """
+    by_last_part = {repository.rpartition("/")[2].lower(): repository for repository in BY_REPOSITORY}
+    repository = name.removeprefix("hf:").partition("@")[0]
+    nearest = difflib.get_close_matches(repository.rpartition("/")[2].lower(), by_last_part, n=1, cutoff=0.8)
+    if repository in BY_REPOSITORY or not nearest:
+        return ""
+    return f"did you mean hf:{by_last_part[nearest[0]]}? "

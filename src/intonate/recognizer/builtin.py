@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 from intonate.errors import ModelError, did_you_mean
-from intonate.published.checkpoints import HUB
+from intonate.published import known
+from intonate.published.checkpoints import CONFIGURATION, HUB
 from intonate.recognizer import conversions
+from intonate.recognizer.model_file import FOREIGN
 
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "standard"
@@ -47,6 +49,12 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
             if candidate.is_file():
                 return candidate
         inside = ", ".join(map(str, conversions.checkpoints_in(path)))
+        weights = sorted(file.name for file in path.iterdir() if file.suffix.lower() in FOREIGN)
+        if weights and not inside:
+            raise ModelError(
+                f"{name} holds {weights[0]} and no configuration of it ({', '.join(CONFIGURATION[:-1])}); fetch all "
+                "of the checkpoint as its authors publish it (`intonate models` lists known ones)"
+            )
         remedy = f"one of the checkpoints in it: {inside}" if inside else "a model file, or the folder of a run"
         raise ModelError(f"{name} is a folder without a model.onnx; give {remedy}")
     if path.is_file():
@@ -62,8 +70,11 @@ def path_of(model: str | os.PathLike[str] | None = None) -> Path:
         # ORG/NAME, where a dot can only be that of a version.
         hub_name = re.fullmatch(r"(https://huggingface\.co/|hf:)?([\w-]+/[\w-]+(\.\d[\w-]*)*)/?", name, re.IGNORECASE)
         hub_hint = f", {HUB}{hub_name[2]} for that of the hub" if hub_name else ""
-        raise ModelError(f"model file {name} does not exist; give a file{hub_hint}, or one of: {', '.join(names())}")
-    raise ModelError(f"model {name!r} is neither built in nor a file; {did_you_mean(name, names())}")
+        hint = known.hint(hub_name[2]) if hub_name else ""
+        raise ModelError(
+            f"model file {name} does not exist; {hint}give a file{hub_hint}, or one of: {', '.join(names())}"
+        )
+    raise ModelError(f"model {name!r} is neither built in nor a file; {known.hint(name)}{did_you_mean(name, names())}")
 
 
 def card_of(name: str) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 from intonate.cache_folder import cache_folder
 from intonate.errors import ModelError
 from intonate.published.checkpoints import CONFIGURATION, HUB
+from intonate.published.files import is_complete
+from intonate.published.known import BY_REPOSITORY
 from intonate.recognizer.model_file import read_spec
 
 # What of it leads to another conversion where it changes.
@@ -74,14 +76,16 @@ def model_files() -> list[Path]:
 
 
 def state_of(repository: str) -> str:
-    """`converted`, `fetched` (in the hub's own cache) or `not on this machine`, of ORG/NAME; nothing is opened."""
+    """`converted`, `fetched` (all in the hub's own cache) or `not on this machine`, of one of `published.known`."""
     if file_of(f"{HUB}{repository}").is_file():
         return "converted"
     # As the hub's client settles it (huggingface_hub 1), which takes too long to import for that.
     home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
     cache = Path(os.path.expandvars(named)).expanduser()
-    is_fetched = any((cache / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*/*"))
+    snapshots = (cache / f"models--{repository.replace('/', '--')}" / "snapshots").glob("*")
+    required_files = BY_REPOSITORY[repository].required_files
+    is_fetched = any(is_complete(snapshot, required_files) for snapshot in snapshots)
     return "fetched" if is_fetched else "not on this machine"
 
 
@@ -102,7 +106,8 @@ def converted_file(model: str | os.PathLike[str]) -> Path:
     if not file.is_file():
         raise ModelError(
             f"{os.fspath(model)} is a checkpoint of others that has not been converted yet; do it once with "
-            f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]') and give the file"
+            f"`intonate export {os.fspath(model)}` (it needs: pip install 'intonate[train]'), and from then on its "
+            "name is enough"
         )
     return file
 

@@ -32,6 +32,22 @@ SPEC_KEY = "intonate.spec"
 METADATA_FIELD = 14
 # Before the name of an encoder that the file carries along, in base64: what its front end `encoded` runs.
 ENCODER_KEY = "intonate.encoder."
+# How files of others end -> what they are.
+FOREIGN: Mapping[str, str] = {
+    ".bin": "weights of PyTorch",
+    ".ckpt": "weights of PyTorch",
+    ".gguf": "a model of llama.cpp",
+    ".h5": "a model of Keras",
+    ".joblib": "a pickle, which could run code",
+    ".keras": "a model of Keras",
+    ".nemo": "a model of NeMo",
+    ".pickle": "a pickle, which could run code",
+    ".pkl": "a pickle, which could run code",
+    ".pt": "weights of PyTorch",
+    ".pth": "weights of PyTorch",
+    ".safetensors": "weights without a network",
+    ".tflite": "a model of TensorFlow Lite",
+}
 # How clips may share a batch, from any to none with another (`ModelSpec.batching`).
 BATCHINGS = ("any", "equal_length", "one")
 NORMALISATIONS = ("corpus", "clip", "speaker")
@@ -109,6 +125,11 @@ def read_model(path: str | os.PathLike[str], threads: int = 1, device: str | Non
         _check_fetched(path)
         if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
             raise ModelError(f"{path} is a table and no model; the model comes first, then its manifest") from error
+        if path.suffix.lower() in FOREIGN:
+            raise ModelError(
+                f"{path} looks like {FOREIGN[path.suffix.lower()]}; give a model file (.onnx), or a checkpoint of "
+                "others by its name or as a folder with its configuration (`intonate models` lists known ones)"
+            ) from error
         raise ModelError(f"{path} cannot be read as an ONNX model: {first_line(error)}") from error
     metadata = session.get_modelmeta().custom_metadata_map
     text = metadata.get(SPEC_KEY)

@@ -108,7 +108,15 @@ async def _respond(request: Request, state: ServiceState) -> Response:
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
     numbers = (*spec.dimensions, *spec.events)
     layout = formats.Layout(
-        labels, top_k, is_timeline, is_single, has_speakers, numbers, spec.multi_label, spec.tells_familiarity
+        labels,
+        top_k,
+        is_timeline,
+        is_single,
+        has_speakers,
+        numbers,
+        spec.multi_label,
+        familiarity=spec.tells_familiarity,
+        language=bool(spec.spoken_languages),
     )
     return Response("".join(formats.FORMATS[style](answers, layout)), media_type=MEDIA_TYPES[style])
 

@@ -109,7 +109,8 @@ def predict(
         channels == "each" or speakers is not None,
         (*recognizer.spec.dimensions, *recognizer.spec.events),
         recognizer.spec.multi_label,
-        recognizer.spec.tells_familiarity,
+        familiarity=recognizer.spec.tells_familiarity,
+        language=bool(recognizer.spec.spoken_languages),
     )
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout, notes)
     for sentence in dict.fromkeys([*notes, *(failure.error for failure in failures)]):

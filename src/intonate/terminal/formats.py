@@ -31,6 +31,7 @@ class Layout:
         dimensions: every dimension and event that can be answered, for the columns of the CSV behind the labels.
         several: the model may give several labels at once: a column with all of them in the CSV.
         familiarity: the model tells how much a recording is like its training: a column with that in the CSV.
+        language: the model tells which language is spoken: a column with it in the CSV.
     """
 
     labels: tuple[str, ...]
@@ -41,6 +42,7 @@ class Layout:
     dimensions: tuple[str, ...] = ()
     several: bool = False
     familiarity: bool = False
+    language: bool = False
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
@@ -69,7 +71,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     """
     several_column = ("labels",) if layout.several else ()
     first_columns = ("file", "start", "end", "label", "guess", "abstained", "score", *several_column)
-    last_columns = ("transcript", "model", "error", "warnings")
+    language_column = ("language",) if layout.language else ()
+    last_columns = (*language_column, "transcript", "model", "error", "warnings")
     numbers = (*layout.labels, *layout.dimensions)
     is_timeline = layout.timeline or layout.speakers
     speaker_columns = ("clips", "speaker") if layout.speakers else ()
@@ -77,7 +80,7 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
     yield _row([*first_columns, *numbers, *last_columns, *further_columns])
     for answer in answers:
         if isinstance(answer, Failure):
-            cells = [""] * (len(first_columns) + len(numbers) + 1)
+            cells = [""] * (len(first_columns) + len(numbers) + len(language_column) + 1)
             yield _row([answer.file, *cells, answer.error, "", *("" for _ in further_columns)])
             continue
         recording = Segment(
@@ -100,7 +103,8 @@ def as_csv(answers: Answers, layout: Layout) -> Iterator[str]:
             times = (f"{segment.start_s:.3f}", f"{segment.end_s:.3f}")
             label = (segment.label, segment.guess, str(segment.abstained).lower())
             transcript = segment.text if is_timeline and answer.transcribed else answer.transcript
-            last_columns = (transcript, answer.model, "", "; ".join(answer.warnings))
+            language = (answer.language,) if layout.language else ()
+            last_columns = (*language, transcript, answer.model, "", "; ".join(answer.warnings))
             speaker = (clips_of.get(segment.speaker, ""), segment.speaker) if speaker_columns else ()
             yield _row([answer.file, *times, *label, best_score, *several, *columns, *last_columns, *known, *speaker])
 

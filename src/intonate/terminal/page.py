@@ -59,14 +59,15 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
         return
     has_unicode = _can_encode(console)
     console.print(_headline(answer), soft_wrap=True)
-    bars = [*list(answer.scores.items())[:top_k], *answer.dimensions.items()]
-    width = max((len(label) for label, _ in bars), default=0)
-    for label, score in bars:
-        console.print(
-            _coloured_text(f"  {label:<{width}}  ", (_bar(score, has_unicode), _colour(label)), f"{score:>5.0%}")
-        )
+    bars = [(label, score, f"{score:>5.0%}") for label, score in list(answer.scores.items())[:top_k]]
+    bars += [(name, value, f"{value:>5.2f}") for name, value in answer.dimensions.items()]
+    width = max((len(name) for name, _, _ in bars), default=0)
+    for name, value, number in bars:
+        console.print(_coloured_text(f"  {name:<{width}}  ", (_bar(value, has_unicode), _colour(name)), number))
     if answer.events:
         console.print(_coloured_text(f"  hears {_listing(answer.events)}"))
+    if answer.language:
+        console.print(_coloured_text(f"  language {answer.language}"))
     if answer.transcribed:
         quotes = (QUOTES[0], QUOTES[1]) if has_unicode else ('"', '"')
         console.print(_coloured_text("  ", quotes[0], answer.transcript, quotes[1]), soft_wrap=True)
@@ -79,6 +80,10 @@ def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = 
 
 def _listing(numbers: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.0%}" for name, value in numbers.items())
+
+
+def _dimensions_text(dimensions: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in dimensions.items())
 
 
 def _headline(answer: Prediction) -> Text:
@@ -100,7 +105,7 @@ def _headline(answer: Prediction) -> Text:
 def _guess_text(answer: Prediction | Speaker) -> str:
     """The best label, or all that are likely enough; the dimensions of a model without labels."""
     if not answer.scores:
-        return ", ".join(f"{name} {value:.2f}" for name, value in answer.dimensions.items()) or answer.label
+        return _dimensions_text(answer.dimensions) or answer.label
     return _listing({label: answer.scores[label] for label in answer.labels or (answer.guess,)})
 
 
@@ -153,18 +158,18 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
     clock = len(_clock(end_s, end_s))
     names = [_segment_text(segment) for segment in segments]
     width = max(map(len, names))
+    no_score = " " * 6 if any(segment.scores for segment in segments) else ""
     for segment, name in zip(segments, names, strict=True):
         score = next(iter(segment.scores.values()), None)
         start, end = (_clock(time_s, end_s).rjust(clock) for time_s in (segment.start_s, segment.end_s))
         times_text = f"  {start} {'–' if has_unicode else '-'} {end}  "
-        number = "" if score is None else f"{'':<{width - len(name)}}  {score:>4.0%}"
+        number = no_score if score is None else f"  {score:>4.0%}"
         # What follows the number starts in one column, whatever has no number.
         sounds = f"[{', '.join(segment.events)}]" if segment.events else ""
-        content = " ".join(filter(None, (segment.text, sounds)))
-        words = f"{'':<{width - len(name) if not number else 0}}{'' if number else '      '}  {content}"
-        console.print(
-            _coloured_text((times_text, "dim"), (name, _colour(segment.label)), number, words.rstrip()), soft_wrap=True
-        )
+        words = " ".join(filter(None, (segment.text, sounds)))
+        content = "  ".join([number, *filter(None, (_dimensions_text(segment.dimensions), words))])
+        rest = f"{'':<{width - len(name)}}{content}".rstrip()
+        console.print(_coloured_text((times_text, "dim"), (name, _colour(segment.label)), rest), soft_wrap=True)
 
 
 def _segment_text(segment: Segment) -> str:

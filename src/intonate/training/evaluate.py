@@ -98,9 +98,10 @@ def evaluate(
     for note in notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     predictions = answers(model_file, utterances, protocol, bar, root=root, whole=whole)
-    pictures = {}
+    pictures, ratings = {}, None
     if numbers is not None:
-        pictures["Dimensions"] = ratings_page.panels(rating_tables.scores(numbers), numbers)
+        ratings = rating_tables.scores(numbers)
+        pictures["Dimensions"] = ratings_page.panels(ratings, numbers)
         with writing_to(Path(report)):
             rating_tables.write(numbers, Path(report) / "dimensions.csv")
     if explained:
@@ -108,7 +109,7 @@ def evaluate(
         pictures[explained_clips.HEADING] = explained_clips.panels(clips)
         with writing_to(Path(report)):
             explained_clips.write(clips, Path(report) / "explanations.json")
-    return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures or None)
+    return write_report(Path(report), predictions, title=title, notes=notes, pictures=pictures or None, ratings=ratings)
 
 
 def headlines(page: Path) -> Iterator[str]:

@@ -99,6 +99,7 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
         [path for path in fit_folders if path.name.endswith(f"-seed{records[0]['seed']}")]
     )
     pictures = {"What the translation did": panels} if panels else {}
+    rating_scores = None
     times = {key: sum(record[key] for record in records) for key in ("train_s", "test_s")}
     if recipe.task == "multi_label":
         kept = multi_label.LabelTable
@@ -110,7 +111,16 @@ def report(folder: Path, recipe: Recipe, fit_folders: Sequence[Path]) -> None:
         if not recipe.data.labels:
             ratings_page.write_report(folder / "report", numbers, recipe.name, times, notes)
             return
-        pictures["Dimensions"] = ratings_page.panels(ratings.scores(numbers), numbers)
+        rating_scores = ratings.scores(numbers)
+        pictures["Dimensions"] = ratings_page.panels(rating_scores, numbers)
         ratings.write(numbers, folder / "report" / "dimensions.csv")
     tables = table.concatenate(table.read(path / "predictions.csv") for path in fit_folders)
-    write_report(folder / "report", tables, title=recipe.name, times=times, notes=notes, pictures=pictures or None)
+    write_report(
+        folder / "report",
+        tables,
+        title=recipe.name,
+        times=times,
+        notes=notes,
+        pictures=pictures or None,
+        ratings=rating_scores,
+    )
