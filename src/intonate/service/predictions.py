@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 
 from intonate.audio import decode, kinds
 from intonate.audio.clean import clean
-from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
@@ -104,20 +103,9 @@ async def _respond(request: Request, state: ServiceState) -> Response:
             if is_single:
                 raise
             answers.append(Failure(name, str(refused)))
-    labels = merged_labels(options["labels"]) if options["labels"] else spec.labels
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
-    numbers = (*spec.dimensions, *spec.events)
-    layout = formats.Layout(
-        labels,
-        top_k,
-        is_timeline,
-        is_single,
-        has_speakers,
-        numbers,
-        spec.multi_label,
-        familiarity=spec.tells_familiarity,
-        language=bool(spec.spoken_languages),
-    )
+    chosen = {"top_k": top_k, "timeline": is_timeline, "single": is_single, "speakers": has_speakers}
+    layout = formats.Layout.of(spec, options["labels"], **chosen)
     return Response("".join(formats.FORMATS[style](answers, layout)), media_type=MEDIA_TYPES[style])
 
 

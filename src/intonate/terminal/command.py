@@ -13,13 +13,12 @@ from typing import BinaryIO, TextIO
 
 from intonate.audio.decode import Sound, Source, listing
 from intonate.audio.listing import check_output
-from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError
 from intonate.published.checkpoints import HUB
 from intonate.published.known import KNOWN
 from intonate.recognizer import builtin, conversions
 from intonate.recognizer.model_file import read_spec
-from intonate.recognizer.recognizer import Failure, Recognizer, load_model
+from intonate.recognizer.recognizer import Failure, load_model
 from intonate.schema import ModelSpec, Prediction
 from intonate.terminal import formats
 from intonate.terminal.formats import Answers, Layout
@@ -101,17 +100,9 @@ def predict(
         progress=len(sources) > 1 and not is_interactive and sys.stderr.isatty(),
     )
     failures: list[Failure] = []
-    layout = Layout(
-        _answerable_labels(recognizer, labels),
-        top_k,
-        timeline,
-        is_single,
-        channels == "each" or speakers is not None,
-        (*recognizer.spec.dimensions, *recognizer.spec.events),
-        recognizer.spec.multi_label,
-        familiarity=recognizer.spec.tells_familiarity,
-        language=bool(recognizer.spec.spoken_languages),
-    )
+    has_speakers = channels == "each" or speakers is not None
+    chosen = {"top_k": top_k, "timeline": timeline, "single": is_single, "speakers": has_speakers}
+    layout = Layout.of(recognizer.spec, labels, **chosen)
     _write_to(output, _answers_with_names(answers, names, failures, notes), style, layout, notes)
     for sentence in dict.fromkeys([*notes, *(failure.error for failure in failures)]):
         print(f"intonate: {sentence}", file=sys.stderr)
@@ -184,8 +175,7 @@ def read(
                 yield (answer := recognizer.predict_text(line, labels=labels))
                 notes.update(answer.warnings)
 
-    is_single, several = not is_piped and len(texts) == 1, recognizer.spec.multi_label
-    layout = Layout(_answerable_labels(recognizer, labels), top_k, single=is_single, several=several)
+    layout = Layout.of(recognizer.spec, labels, top_k=top_k, single=not is_piped and len(texts) == 1)
     with _open_output(None) as out:
         _write(answers(), out, style, layout)
     for warning, count in notes.items():
@@ -386,10 +376,6 @@ def _open_output(output: Path | None) -> Iterator[TextIO]:
         return
     with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
-
-
-def _answerable_labels(recognizer: Recognizer, labels: str | None) -> tuple[str, ...]:
-    return merged_labels(labels) if labels else recognizer.spec.labels
 
 
 def _held_out_uar(spec: ModelSpec) -> str:

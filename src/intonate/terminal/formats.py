@@ -10,10 +10,11 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from intonate.emotions import labels_text
+from intonate.emotions import labels_text, merged_labels
 from intonate.recognizer.recognizer import Failure
-from intonate.schema import UNSURE, Prediction, Segment
+from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 
 Answers = Iterable[Prediction | Failure]
 
@@ -43,6 +44,18 @@ class Layout:
     several: bool = False
     familiarity: bool = False
     language: bool = False
+
+    @classmethod
+    def of(cls, spec: ModelSpec, labels: str | None, **what: Any) -> Layout:
+        """That of a model's answers, in the merge `labels` if there is one; `what` are the fields that a user chooses."""
+        return cls(
+            merged_labels(labels) if labels else spec.labels,
+            dimensions=(*spec.dimensions, *spec.events),
+            several=spec.multi_label,
+            familiarity=spec.tells_familiarity,
+            language=bool(spec.spoken_languages),
+            **what,
+        )
 
 
 def as_json(answers: Answers, layout: Layout) -> Iterator[str]:
