@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,7 +16,11 @@ import tiny
 pytest.importorskip("ray", reason="the extra `distributed` is not installed")
 import pyarrow.parquet as pq
 
+from intonate.archive import answers, cluster, local
+from intonate.archive.job import Job, model_hash
+from intonate.archive.places import file_entry
 from intonate.archive.run import archive
+from intonate.archive.shards import shard_of
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 # In a process of its own: Ray's warnings are its own, and what it leaves behind ends with it.
@@ -65,3 +71,48 @@ def test_a_lost_node_costs_nothing_but_time(tiny_model, tmp_path):
     assert "done 24 killed at" in done.stdout, done.stderr[-3000:]
     assert "Deprecat" not in done.stderr
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
+
+
+@pytest.fixture
+def job(tiny_model):
+    return Job(str(tiny_model), model_hash(str(tiny_model)))
+
+
+@pytest.fixture
+def item(tmp_path):
+    """A shard of three sounds, as Ray hands it to an actor."""
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", tiny.speech(0.5, seed=number), 16_000)
+    shard = shard_of(tuple(file_entry(str(tmp_path / f"{number}.wav")) for number in range(3)))
+    return {"name": shard.name, "shard": shard.to_json()}
+
+
+def test_a_sound_that_ends_its_process_is_named_and_the_actor_lives_on(job, item, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "_work", _fatal_work)
+        patch.setattr(local, "LOSSES", 1)
+        # The worker imports this module by the name that pytest gave it.
+        patch.syspath_prepend(Path(__file__).parents[2])
+        actor = cluster.Answerer(job)
+        answered = [actor(item) for _ in range(2)]
+    assert multiprocessing.active_children()  # one process for both
+    for answer in answered:
+        errors = [row["error"] or "" for row in json.loads(answer["rows"])]
+        assert answer["name"] == item["name"]
+        assert answer["error"] == errors[0] == errors[2] == ""
+        assert "ended the process that answered it, 1 times" in errors[1]
+
+
+def _fatal_work(connection, job):
+    real = answers.fetch_sound
+
+    def fetch_sound(entry):
+        if entry.file.endswith("1.wav"):
+            os._exit(9)
+        return real(entry)
+
+    answers.fetch_sound = fetch_sound
+    real_work(connection, job)
+
+
+real_work = local._work

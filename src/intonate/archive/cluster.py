@@ -1,4 +1,7 @@
-"""Engine: Ray Data, on a cluster or on this machine. Actors hold the model; a lost one's shard is answered again.
+"""Engine: Ray Data, on a cluster or on this machine. An actor is the other engine with one process, that of the model.
+
+So a sound that ends its process is found out where that happens, as `local.py` does, and the actor lives on: of those
+that are lost, Ray itself starts others without end, and has their shards answered again.
 
 Rows come back to the process that writes, so no node needs to see the folder that is written to. The nodes need the
 same intonate, the sources under the same names, and the model: a built-in one, or a file at the same path.
@@ -15,7 +18,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from intonate.archive import local
-from intonate.archive.answers import Row, open_job
+from intonate.archive.answers import Row
 from intonate.archive.job import Job
 from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, first_line, require
@@ -26,9 +29,7 @@ WAVE = 2_000
 # Shards that an actor has or waits for. Two hide the way of the next one; more would lie with one actor while others
 # have none.
 IN_FLIGHT = 2
-# How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it. Ray itself
-# restarts a lost actor without end, so a file that ends every process that decodes it is not found out here, as
-# `local.py` finds it out: leave such shards to --engine local.
+# How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it.
 TRIES = 5
 
 
@@ -105,20 +106,21 @@ def _wave(
 
 
 class Answerer:
-    """The shard function as Ray Data's actors call it. An error of ours is told; only a lost actor is tried again."""
+    """A shard at a time, as Ray Data's actors answer it. An error of ours is told; only a lost actor is tried again."""
 
     def __init__(self, job: Job) -> None:
-        self._answer, self._error = None, ""
-        try:
-            self._answer = open_job(job)
-        except Exception as error:
-            self._error = str(error)
+        self._job = job
+        self._begin()
+
+    def _begin(self) -> None:
+        self._shard = Shard("", ())
+        self._answers = local.run(iter(lambda: self._shard, None), self._job, 1)
 
     def __call__(self, item: Mapping[str, Any]) -> dict[str, str]:
-        answer = {"name": item["name"], "rows": "[]", "error": self._error}
-        if self._answer is not None:
-            try:
-                answer["rows"] = json.dumps(self._answer(Shard.from_json(item["shard"])))
-            except Exception as error:
-                answer["error"] = f"{error}"
-        return answer
+        self._shard = Shard.from_json(item["shard"])
+        try:
+            _, rows = next(self._answers)
+            return {"name": item["name"], "rows": json.dumps(rows), "error": ""}
+        except Exception as error:
+            self._begin()
+            return {"name": item["name"], "rows": "[]", "error": f"{error}"}
