@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from intonate.archive.job import Job, model_hash
 from intonate.archive.places import file_entry
 from intonate.archive.run import archive
 from intonate.archive.shards import shard_of
+from intonate.onnx_session import ENVIRONMENT
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 # In a process of its own: Ray's warnings are its own, and what it leaves behind ends with it.
@@ -116,3 +118,16 @@ def _fatal_work(connection, job):
 
 
 real_work = local._work
+
+
+def test_an_error_of_ours_is_told_by_the_actor_and_the_device_is_that_of_the_archive(job, item, tmp_path, monkeypatch):
+    actor = cluster.Answerer(dataclasses.replace(job, device="nothing"))
+    for _ in range(2):
+        answer = actor(item)
+        assert (answer["rows"], answer["error"][:30]) == ("[]", "device 'nothing' is not known;")
+    # What the command line sets is there in its own process alone.
+    monkeypatch.setenv(ENVIRONMENT, "cpu")
+    jobs = []
+    monkeypatch.setattr(cluster, "run", lambda shards, job, *_: jobs.append(job) or (shard for shard in ()))
+    archive([str(tmp_path / "0.wav")], tmp_path / "out", model=job.model, engine="ray")
+    assert [job.device for job in jobs] == ["cpu"]
