@@ -6,6 +6,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from intonate.archive.job import Job, model_hash
 from intonate.archive.places import file_entry
 from intonate.archive.run import archive
 from intonate.archive.shards import shard_of
+from intonate.errors import ArchiveError
 from intonate.onnx_session import ENVIRONMENT
 
 SOURCE = str(Path(__file__).parents[2] / "src")
@@ -131,3 +133,14 @@ def test_an_error_of_ours_is_told_by_the_actor_and_the_device_is_that_of_the_arc
     monkeypatch.setattr(cluster, "run", lambda shards, job, *_: jobs.append(job) or (shard for shard in ()))
     archive([str(tmp_path / "0.wav")], tmp_path / "out", model=job.model, engine="ray")
     assert [job.device for job in jobs] == ["cpu"]
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_where_nothing_listens_is_a_sentence_at_once(job, scheme, monkeypatch):
+    monkeypatch.setattr(cluster.require("ray", "distributed"), "init", None)  # which would ask for minutes
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ArchiveError, match=r"Ray cluster at .* cannot be reached: .*refused; give the HOST:PORT"):
+        next(cluster.run([], job, 1, f"{scheme}127.0.0.1:{port}"))
+    with pytest.raises(ArchiveError, match=r"cannot be reached: Port could not be cast to integer.*give the HOST:PORT"):
+        next(cluster.run([], job, 1, f"{scheme}127.0.0.1:here"))

@@ -14,8 +14,10 @@ import itertools
 import json
 import logging
 import os
+import socket
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from intonate.archive import local
 from intonate.archive.answers import Row
@@ -31,6 +33,8 @@ WAVE = 2_000
 IN_FLIGHT = 2
 # How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it.
 TRIES = 5
+# How long a cluster may take to be there, seconds.
+KNOCK_S = 5.0
 
 
 def run(
@@ -78,10 +82,24 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
                 # Without the address, it would join a cluster that somebody else has here.
                 ray.init(address="local", num_cpus=workers, **options)
         else:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError… as Ray has it
         cluster_name = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise ArchiveError(f"{cluster_name} cannot be reached: {first_line(error)}") from error
+        remedy = "; give the HOST:PORT that ray start names there, or auto" if address else ""
+        raise ArchiveError(f"{cluster_name} cannot be reached: {first_line(error)}{remedy}") from error
+
+
+def _knock(address: str) -> None:
+    """See that something listens at `HOST:PORT` or `ray://HOST:PORT`: Ray asks for many minutes where nothing does.
+
+    Raises:
+        OSError: nothing does.
+        ValueError: the port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.scheme == "ray" and place.port is not None:
+        socket.create_connection((place.hostname, place.port), KNOCK_S).close()
 
 
 def _wave(
