@@ -23,9 +23,9 @@ def test_devices_agree(device, model):
     sound = (tiny.speech(2.5), 16_000)
     on_device, on_processor = (load_model(model, device=name).predict(sound).scores for name in (device, "cpu"))
     assert on_device.keys() == on_processor.keys()
-    np.testing.assert_allclose(
-        [on_device[label] for label in on_processor], list(on_processor.values()), atol=1e-3 if device != "cpu" else 0
-    )
+    # OpenVINO rounds otherwise what the encoder of `standard` rounds to 8 bits.
+    bound = 0 if device == "cpu" else 1e-2 if model == "standard" else 1e-3
+    np.testing.assert_allclose([on_device[label] for label in on_processor], list(on_processor.values()), atol=bound)
 
 
 @pytest.mark.parametrize("device", AWAY)
