@@ -31,7 +31,7 @@ def test_devices_agree(device, model):
 @pytest.mark.parametrize("device", AWAY)
 def test_a_device_that_is_not_here(device, monkeypatch):
     package = session.PROVIDERS[device][1]
-    remedy = f"put {package} in the place of the package onnxruntime" if package else "it is on Macs only"
+    remedy = "it is on Macs only" if device == "coreml" else f"put {package} in the place of the package onnxruntime"
     with pytest.raises(ModelError, match=rf"has no {device} \(it has .*cpu.*\); {remedy}, or use another device"):
         load_model(device=device)
     monkeypatch.setenv(session.ENVIRONMENT, device)
