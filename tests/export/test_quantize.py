@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -96,6 +97,15 @@ def test_a_run_is_checked_on_its_validation_clips(run, toy_corpus, tmp_path, mon
     assert validation.for_export("compact", run / "fold1-seed0" / "model.onnx") is None
 
 
+@pytest.mark.parametrize(("labels", "told"), [(("a", "b"), "gives several labels at once"), ((), "has no labels")])
+def test_a_run_that_cannot_be_checked_says_so(tmp_path, monkeypatch, capsys, labels, told):
+    (tmp_path / "recipe.yaml").touch()
+    spec = SimpleNamespace(labels=labels, multi_label=bool(labels))
+    monkeypatch.setattr(validation, "read_model", lambda file: SimpleNamespace(spec=spec))
+    assert validation.for_export(str(tmp_path), tmp_path / "model.onnx") is None
+    assert f"{tmp_path} {told}, so there is no recall to compare, and what is lost is" in capsys.readouterr().err
+
+
 def taught(folder, corpus):
     """A checkpoint whose head has learnt a corpus, so that its recall can be lost."""
     utterances = read("folder", corpus).utterances
@@ -155,6 +165,11 @@ def test_what_would_grow_is_left_alone(tmp_path):
     tiny.write(tmp_path / "tiny.onnx", tiny.spec())
     with pytest.raises(ModelError, match=r"^tiny-int8 would have [\d,]+ bytes .* weights are small already; use it"):
         quantize.quantized(tmp_path / "tiny.onnx", tmp_path / "out")
+    # Convolutions are measured on clips, and nothing else makes them smaller.
+    with pytest.raises(
+        ModelError, match=r"^compact-int8 would have .* 8 bits on labelled clips alone; give some: --clips"
+    ):
+        quantize.quantized(builtin.path_of("compact"), tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 

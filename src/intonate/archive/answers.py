@@ -47,7 +47,7 @@ def open_job(job: Job) -> Callable[..., list[Row]]:
     """
     if model_hash(job.model) != job.model_hash:
         raise ArchiveError(f"model {job.model or builtin.DEFAULT} is another one here than where the archive was begun")
-    recognizer = load_model(job.model)
+    recognizer = load_model(job.model, device=job.device)
 
     def answer(
         shard: Shard, faults: Mapping[int, str] | None = None, on_begin: Callable[[int], object] = lambda index: None

@@ -1,4 +1,7 @@
-"""Engine: Ray Data, on a cluster or on this machine. Actors hold the model; a lost one's shard is answered again.
+"""Engine: Ray Data, on a cluster or on this machine. An actor is the other engine with one process, that of the model.
+
+So a sound that ends its process is found out where that happens, as `local.py` does, and the actor lives on: of those
+that are lost, Ray itself starts others without end, and has their shards answered again.
 
 Rows come back to the process that writes, so no node needs to see the folder that is written to. The nodes need the
 same intonate, the sources under the same names, and the model: a built-in one, or a file at the same path.
@@ -11,11 +14,13 @@ import itertools
 import json
 import logging
 import os
+import socket
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from intonate.archive import local
-from intonate.archive.answers import Row, open_job
+from intonate.archive.answers import Row
 from intonate.archive.job import Job
 from intonate.archive.shards import Shard
 from intonate.errors import ArchiveError, first_line, require
@@ -26,10 +31,10 @@ WAVE = 2_000
 # Shards that an actor has or waits for. Two hide the way of the next one; more would lie with one actor while others
 # have none.
 IN_FLIGHT = 2
-# How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it. Ray itself
-# restarts a lost actor without end, so a file that ends every process that decodes it is not found out here, as
-# `local.py` finds it out: leave such shards to --engine local.
+# How often what is left of a wave is given to Ray again when it gave up on it; then this machine answers it.
 TRIES = 5
+# How long a cluster may take to be there, seconds.
+KNOCK_S = 5.0
 
 
 def run(
@@ -77,10 +82,24 @@ def _connect(ray: Any, workers: int | None, address: str | None) -> None:
                 # Without the address, it would join a cluster that somebody else has here.
                 ray.init(address="local", num_cpus=workers, **options)
         else:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError… as Ray has it
         cluster_name = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise ArchiveError(f"{cluster_name} cannot be reached: {first_line(error)}") from error
+        remedy = "; give the HOST:PORT that ray start names there, or auto" if address else ""
+        raise ArchiveError(f"{cluster_name} cannot be reached: {first_line(error)}{remedy}") from error
+
+
+def _knock(address: str) -> None:
+    """See that something listens at `HOST:PORT` or `ray://HOST:PORT`: Ray asks for many minutes where nothing does.
+
+    Raises:
+        OSError: nothing does.
+        ValueError: the port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"ray://{address}")
+    if place.scheme == "ray" and place.port is not None:
+        socket.create_connection((place.hostname, place.port), KNOCK_S).close()
 
 
 def _wave(
@@ -105,20 +124,21 @@ def _wave(
 
 
 class Answerer:
-    """The shard function as Ray Data's actors call it. An error of ours is told; only a lost actor is tried again."""
+    """A shard at a time, as Ray Data's actors answer it. An error of ours is told; only a lost actor is tried again."""
 
     def __init__(self, job: Job) -> None:
-        self._answer, self._error = None, ""
-        try:
-            self._answer = open_job(job)
-        except Exception as error:
-            self._error = str(error)
+        self._job = job
+        self._begin()
+
+    def _begin(self) -> None:
+        self._shard = Shard("", ())
+        self._answers = local.run(iter(lambda: self._shard, None), self._job, 1)
 
     def __call__(self, item: Mapping[str, Any]) -> dict[str, str]:
-        answer = {"name": item["name"], "rows": "[]", "error": self._error}
-        if self._answer is not None:
-            try:
-                answer["rows"] = json.dumps(self._answer(Shard.from_json(item["shard"])))
-            except Exception as error:
-                answer["error"] = f"{error}"
-        return answer
+        self._shard = Shard.from_json(item["shard"])
+        try:
+            _, rows = next(self._answers)
+            return {"name": item["name"], "rows": json.dumps(rows), "error": ""}
+        except Exception as error:
+            self._begin()
+            return {"name": item["name"], "rows": "[]", "error": f"{error}"}

@@ -210,7 +210,8 @@ def read_rows(out: Path, shard: Shard, columns: Sequence[str] | None = None) -> 
 
 def write_rows(out: Path, shard: Shard, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """The rows of a shard, which count as answered when the Parquet file has its name: it comes last."""
+    table = tables.as_table(rows, about["columns"])
     if about["jsonl"]:
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist())
         write(out / JSON_LINES / f"{shard.name}.jsonl", lines.encode())
-    write(rows_of(out, shard.name), tables.as_parquet(rows, about["columns"]))
+    write(rows_of(out, shard.name), tables.as_parquet(table))

@@ -18,11 +18,13 @@ class Job:
         model: a built-in name, a file, a run folder; None for the default.
         model_hash: SHA-256 of the model file; what a worker finds under the name must have it.
         options: for `Recognizer.predict_many`: labels, timeline, transcribe, channels, speakers.
+        device: what computes (`onnx_session`); None for that of each worker's own environment.
     """
 
     model: str | None
     model_hash: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    device: str | None = None
 
 
 def model_hash(model: str | None) -> str:

@@ -33,7 +33,7 @@ def run(
     """The rows of each shard, as they come.
 
     Args:
-        shards: read one by one, as workers become free.
+        shards: read one by one, as workers become free: each when the rows of the one before it were taken.
         job: how to answer.
         workers: how many processes.
         on_begun: called with 1 for each sound that is begun, and with minus those of a shard that was lost.
@@ -73,8 +73,8 @@ def run(
                 elif isinstance(message, Exception):
                     raise ArchiveError(f"a worker failed: {type(message).__name__}: {message}") from message
                 elif message is not None:
-                    give_next(worker)
                     yield shard, message
+                    give_next(worker)
                 else:
                     on_begun(-worker.count)
                     del pool[connection]

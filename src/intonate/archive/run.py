@@ -19,6 +19,7 @@ from intonate.archive.shards import FILES, Shard, cut, shard_of
 from intonate.archive.sources import entries
 from intonate.emotions import merged_labels
 from intonate.errors import ArchiveError, require
+from intonate.onnx_session import ENVIRONMENT
 from intonate.processes import processor_count
 from intonate.recognizer import builtin
 from intonate.recognizer.recognizer import load_model
@@ -73,7 +74,7 @@ def archive(
     # As Ray's workers see them, too, and a later run from another folder.
     sources = [source if is_url(source) else os.path.abspath(source) for source in sources]
     about = _about(sources, model, kept_options, shard_files, jsonl)
-    job = Job(str(about["model"]), str(about["model_hash"]), kept_options)
+    job = Job(str(about["model"]), str(about["model_hash"]), kept_options, os.environ.get(ENVIRONMENT))
     with folder.open_folder(out, about):
         notes: list[str] = []
         changed_entries = _plan(sources, out, shard_files or FILES, notes)

@@ -130,9 +130,13 @@ def schema(column_types: Mapping[str, Any]) -> Any:
     return pyarrow.schema(fields, metadata={"intonate.archive": str(VERSION)})
 
 
-def as_parquet(rows: Sequence[Mapping[str, Any]], column_types: Mapping[str, Any]) -> bytes:
-    """The rows as one Parquet file."""
-    pyarrow, parquet = require("pyarrow", "archive"), require("pyarrow.parquet", "archive")
-    table, sink = pyarrow.Table.from_pylist(list(rows), schema=schema(column_types)), pyarrow.BufferOutputStream()
-    parquet.write_table(table, sink, compression=COMPRESSION)
+def as_table(rows: Sequence[Mapping[str, Any]], column_types: Mapping[str, Any]) -> Any:
+    """The rows as a `pyarrow.Table`: these columns in each, null where a row has none, and no others."""
+    return require("pyarrow", "archive").Table.from_pylist(list(rows), schema=schema(column_types))
+
+
+def as_parquet(table: Any) -> bytes:
+    """A table as one Parquet file."""
+    sink = require("pyarrow", "archive").BufferOutputStream()
+    require("pyarrow.parquet", "archive").write_table(table, sink, compression=COMPRESSION)
     return bytes(sink.getvalue())

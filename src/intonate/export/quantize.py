@@ -133,9 +133,12 @@ def quantized(
             ) from error
         found = _compared(original, written, labelled)
         if found.bytes_after > found.bytes_before:
+            remedy = "its weights are small already; use it as it is"
+            if form == "int8" and labelled is None and is_convolutional(graph):
+                remedy = "most are convolutions, which take 8 bits on labelled clips alone; give some: --clips MANIFEST"
             raise ModelError(
                 f"{spec.name} would have {found.bytes_after:,} bytes and {original.path} has {found.bytes_before:,}: "
-                "its weights are small already; use it as it is"
+                f"{remedy}"
             )
     found = replace(found, path=path)
     if found.uar and found.milliseconds:

@@ -66,6 +66,8 @@ def name_of(graph: bytes) -> str:
 def add(graph: bytes, device: str | None = None) -> str:
     """Make an encoder usable in this process, on a device (`onnx_session`), and return its name.
 
+    A process has it once: two models with the same encoder run it on the device of the one that was opened last.
+
     Raises:
         ModelError: it is no ONNX graph, or not of one input and one output.
     """

@@ -22,26 +22,29 @@ def for_export(
 ) -> LabelledClips | None:
     """What there is to check a model file with: a manifest, or the validation clips of the run that it comes from.
 
-    None without either, where a sentence on standard error tells what a run lacks; and for a model without labels, or
-    with several at once.
+    None without either; a sentence on standard error tells what a run lacks, or that its model has no recall.
 
     Raises:
         CorpusError: the manifest cannot be used.
     """
     if manifest is not None:
         return of_manifest(manifest, file)
+    if not (Path(model) / "recipe.yaml").is_file():
+        return None
     spec = read_model(file).spec
-    if not (Path(model) / "recipe.yaml").is_file() or not spec.labels or spec.multi_label:
-        return None
-    try:
-        return of_run(model, fold, seed, file)
-    except CorpusError as error:
-        Console(stderr=True).print(
-            f"intonate: the validation clips of {model} are not here ({error}), so what is lost is not measured; give "
-            "labelled clips with --clips MANIFEST",
-            highlight=False, soft_wrap=True, markup=False,
-        )  # fmt: skip
-        return None
+    if not spec.labels or spec.multi_label:
+        what = "gives several labels at once" if spec.labels else "has no labels"
+        reason = f"{model} {what}, so there is no recall to compare, and what is lost is not measured"
+    else:
+        try:
+            return of_run(model, fold, seed, file)
+        except CorpusError as error:
+            reason = (
+                f"the validation clips of {model} are not here ({error}), so what is lost is not measured; give "
+                "labelled clips with --clips MANIFEST"
+            )
+    Console(stderr=True).print(f"intonate: {reason}", highlight=False, soft_wrap=True, markup=False)
+    return None
 
 
 def of_run(run: str | Path, fold: int, seed: int, model: str | Path) -> LabelledClips:
