@@ -95,6 +95,18 @@ test("neighbours with one label are one run; silence called neutral is not speec
   assert.ok(Math.abs(runs[0].score - 0.6) < 1e-9);
 });
 
+test("how sure a word is, is the score of that word, also where another one is likelier and it is held", () => {
+  const timeline = new Timeline();
+  const held = [{ label: "angry", score: 0.24 }, { label: "neutral", score: 0.2 }];
+  for (const end of [0.5, 1]) timeline.add(hop(end, "neutral", { scores: held }));
+  timeline.add(hop(1.5, "unsure", { scores: held }));
+  assert.deepEqual(timeline.stretches.map(({ score }) => score), [0.2, 0.2, 0.24]);
+  assert.deepEqual(timeline.runs().map(({ label, score }) => [label, score]), [["neutral", 0.2], ["unsure", 0.24]]);
+  assert.equal(inWords(timeline.at(0.2)), "neutral, 20\u00a0% sure");
+  assert.match(writers.csv([{ ...answer, runs: timeline.runs() }], []), /neutral,neutral,false,0\.200000/);
+  assert.match(writers.srt([{ ...answer, runs: timeline.runs() }]), /neutral 20%[^]*unsure \(angry 24%\)/);
+});
+
 test("words for people", () => {
   assert.equal(clock(72.44), "1:12");
   assert.equal(clock(72.44, true), "1:12.4");

@@ -1,6 +1,6 @@
 /** A session: a stretch of sound and what every model said about it. Pure. */
 
-import { labelled, Timeline, weighted } from "./timeline.js";
+import { labelled, scoreOf, Timeline, weighted } from "./timeline.js";
 
 /**
  * @param kind `live` or `file`.
@@ -66,18 +66,19 @@ export function overall(session, model) {
     const { label, labels, abstained, scores, dimensions } = prediction;
     const state = label === "silence" || label === "noise" ? label : "speech";
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
-    const score = scores[0]?.score ?? 0;
-    return { label: abstained ? "unsure" : label, labels, state, scores, score, dimensions, familiarity: prediction.familiarity };
+    const shown = { label: abstained ? "unsure" : label, labels, state, scores, dimensions, familiarity: prediction.familiarity };
+    return { ...shown, score: scoreOf(shown) };
   }
   if (!timeline.stretches.length) return undefined;
   const spoken = timeline.stretches.filter(({ state }) => state === "speech");
   if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
-  const { score, scores, dimensions } = weighted(spoken);
+  const { scores, dimensions } = weighted(spoken);
   // The best of the mean, as in a file; unsure where that was shown for longest.
   const held = new Map();
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
   const [longest] = [...held].sort((a, b) => b[1] - a[1])[0];
   const label = longest === "unsure" ? longest : (scores[0]?.label ?? longest);
+  const score = scoreOf({ label, scores });
   return { label, labels: lasting(spoken), state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
 }
 

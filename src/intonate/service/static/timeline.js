@@ -33,7 +33,7 @@ export class Timeline {
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
       state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
-      score: scores[0]?.score ?? 0,
+      score: scoreOf({ label, scores }),
     };
     for (const name of Object.keys(dimensions ?? {})) if (!this.dimensions.includes(name)) this.dimensions.push(name);
     this.hasScores ||= scores.length > 0;
@@ -82,7 +82,10 @@ export class Timeline {
         runs.push({ start, end, label, ...(labels && { labels }), speech, parts: [stretch] });
       }
     }
-    return runs.map(({ parts, ...run }) => ({ ...run, ...weighted(parts) }));
+    return runs.map(({ parts, ...run }) => {
+      const mean = weighted(parts);
+      return { ...run, score: scoreOf({ ...run, ...mean }), ...mean };
+    });
   }
 
   #settle(index) {
@@ -103,7 +106,7 @@ export class Timeline {
   }
 }
 
-/** The mean of several stretches' scores, weighted by their lengths (or by the lengths given): {score, scores}. */
+/** The mean of several stretches' scores, weighted by their lengths (or by the lengths given): {scores, dimensions}. */
 export function weighted(stretches, lengths = stretches.map(({ start, end }) => end - start)) {
   const total = lengths.reduce((sum, length) => sum + length, 0) || 1;
   const sums = new Map();
@@ -112,7 +115,12 @@ export function weighted(stretches, lengths = stretches.map(({ start, end }) => 
   });
   const scores = sorted([...sums].map(([label, score]) => ({ label, score })));
   const dimensions = meanDimensions(stretches, lengths);
-  return { score: scores[0]?.score ?? 0, scores, ...(dimensions && { dimensions }) };
+  return { scores, ...(dimensions && { dimensions }) };
+}
+
+/** How sure what is said is: the score of the label, which may be held while another is likelier; of `unsure`, the best one. */
+export function scoreOf({ label, scores }) {
+  return (scores.find((entry) => entry.label === label) ?? scores[0])?.score ?? 0;
 }
 
 /** The mean of the numbers of those stretches that have any, by length; undefined where none has. */
