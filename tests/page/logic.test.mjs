@@ -107,6 +107,19 @@ test("how sure a word is, is the score of that word, also where another one is l
   assert.match(writers.srt([{ ...answer, runs: timeline.runs() }]), /neutral 20%[^]*unsure \(angry 24%\)/);
 });
 
+test("a label that is held while nobody speaks is saved as the silence that is shown", () => {
+  const timeline = new Timeline();
+  const held = { labels: ["angry"], scores: said("angry", 0.8), dimensions: { arousal: 0.5 } };
+  timeline.add(hop(0.5, "angry", held));
+  timeline.add({ ...hop(1, "angry", held), state: "silence" });
+  timeline.add(quiet(1.5));
+  timeline.add({ ...hop(2, "silence", { scores: [] }), state: "speech" }); // the first word waits until the pause was shown
+  const [, still] = JSON.parse(writers.json([{ ...answer, runs: timeline.runs() }])).segments;
+  assert.deepEqual(still, { start: 0.5, end: 2, label: "silence", guess: "silence", abstained: false, labels: [], score: 0, scores: [] });
+  assert.match(writers.csv([{ ...answer, runs: timeline.runs() }], ["angry"]), /0\.500,2\.000,silence,silence,false,,,,,,m/);
+  assert.equal(writers.srt([{ ...answer, runs: timeline.runs() }]).split("-->").length, 2);
+});
+
 test("words for people", () => {
   assert.equal(clock(72.44), "1:12");
   assert.equal(clock(72.44, true), "1:12.4");

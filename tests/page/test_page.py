@@ -434,7 +434,7 @@ def test_plain_pieces_ask_for_four_merged_classes(any_site):
     four = {"anger/disgust", "fear/surprise", "happiness", "sadness"}
     assert set(page.locator(".bars .name").all_inner_texts()) == four
     segments = json.loads(saved(page, "json")[1])["segments"]
-    assert {one["label"] for one in segments} <= four | {"neutral"}, "a quiet piece is called neutral"
+    assert {one["label"] for one in segments} <= four | {"silence"}, "a quiet piece is saved as what is shown"
     assert all(one["end"] - one["start"] >= 1.99 for one in segments[:-1])
 
 

@@ -1,6 +1,6 @@
 /** A session: a stretch of sound and what every model said about it. Pure. */
 
-import { labelled, scoreOf, Timeline, weighted } from "./timeline.js";
+import { heardAs, isVoice, labelled, scoreOf, Timeline, weighted } from "./timeline.js";
 
 /**
  * @param kind `live` or `file`.
@@ -28,11 +28,10 @@ export function isAtRisk({ isKept, hasNewLabels }) {
 /** What one model said for how long: [[label, seconds]], longest first, what is no speech last. */
 export function secondsPerLabel(session, model) {
   const sums = new Map();
-  for (const { label, state, start, end } of session.timelines.get(model).stretches) {
-    const name = state === "speech" ? label : state;
-    sums.set(name, (sums.get(name) ?? 0) + end - start);
+  for (const stretch of session.timelines.get(model).stretches) {
+    const name = heardAs(stretch);
+    sums.set(name, (sums.get(name) ?? 0) + stretch.end - stretch.start);
   }
-  const isVoice = (label) => label !== "silence" && label !== "noise";
   return [...sums].sort(([a, x], [b, y]) => isVoice(b) - isVoice(a) || y - x);
 }
 
@@ -64,13 +63,13 @@ export function overall(session, model) {
   const prediction = session.overall.get(model);
   if (prediction) {
     const { label, labels, abstained, scores, dimensions } = prediction;
-    const state = label === "silence" || label === "noise" ? label : "speech";
+    const state = isVoice(label) ? "speech" : label;
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
     const shown = { label: abstained ? "unsure" : label, labels, state, scores, dimensions, familiarity: prediction.familiarity };
     return { ...shown, score: scoreOf(shown) };
   }
   if (!timeline.stretches.length) return undefined;
-  const spoken = timeline.stretches.filter(({ state }) => state === "speech");
+  const spoken = timeline.stretches.filter((stretch) => isVoice(heardAs(stretch)));
   if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
   const { scores, dimensions } = weighted(spoken);
   // The best of the mean, as in a file; unsure where that was shown for longest.

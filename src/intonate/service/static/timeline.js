@@ -32,7 +32,7 @@ export class Timeline {
       start, end, label, labels, scores, raw, level, dimensions,
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
-      state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
+      state: state ?? (isVoice(label) ? "speech" : label),
       score: scoreOf({ label, scores }),
     };
     for (const name of Object.keys(dimensions ?? {})) if (!this.dimensions.includes(name)) this.dimensions.push(name);
@@ -66,24 +66,24 @@ export class Timeline {
 
   /**
    * Neighbours with one label joined: {start, end, label, speech, score, scores, dimensions}, weighted by length. Speech
-   * without a label is not joined: its numbers move.
+   * without a label is not joined: its numbers move. While nobody speaks nothing is claimed, though a label may be held.
    */
   runs(stretches = this.stretches) {
     const runs = [];
     for (const stretch of stretches) {
       const last = runs.at(-1);
-      const speech = stretch.state === "speech";
-      const same = last && nameOf(last) === nameOf(stretch) && last.speech === speech && !(speech && stretch.label === SPEECH);
-      if (same && stretch.start - last.end < SAME_S) {
-        last.end = stretch.end;
+      const { start, end } = stretch, label = heardAs(stretch), speech = isVoice(label);
+      const labels = stretch.labels && (speech ? stretch.labels : []);
+      const same = last && nameOf(last) === nameOf({ label, labels }) && label !== SPEECH;
+      if (same && start - last.end < SAME_S) {
+        last.end = end;
         last.parts.push(stretch);
       } else {
-        const { start, end, label, labels } = stretch;
         runs.push({ start, end, label, ...(labels && { labels }), speech, parts: [stretch] });
       }
     }
     return runs.map(({ parts, ...run }) => {
-      const mean = weighted(parts);
+      const mean = weighted(run.speech ? parts : []);
       return { ...run, score: scoreOf({ ...run, ...mean }), ...mean };
     });
   }
@@ -104,6 +104,16 @@ export class Timeline {
     }
     return low;
   }
+}
+
+/** What a stretch is told as: its label, or what is heard where nobody speaks. */
+export function heardAs({ label, state }) {
+  return state === "speech" ? label : state;
+}
+
+/** Whether somebody speaks where this is told. */
+export function isVoice(label) {
+  return label !== "silence" && label !== "noise";
 }
 
 /** The mean of several stretches' scores, weighted by their lengths (or by the lengths given): {scores, dimensions}. */
