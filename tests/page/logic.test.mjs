@@ -289,6 +289,22 @@ test("the label of a whole session is the best of its scores, or unsure where th
   assert.equal(session.overall(one, "m").label, "unsure");
 });
 
+test("a session whose scores are on the mean below the model's threshold is unsure, as a file with these scores is", () => {
+  const labels = ["angry", "sad", "happy", "fear"];
+  const told = (threshold, more = {}) => {
+    const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels, thresholds: { m: threshold } });
+    for (const [at, label] of ["angry", "sad", "happy", "unsure", "unsure", "unsure", "unsure"].entries()) {
+      session.take(one, { type: "segment", model: "m", ...hop((at + 1) / 2, label), scores: [{ label: label === "unsure" ? "fear" : label, score: 0.7 }], ...more });
+    }
+    const [{ label, guess, abstained, labels: all }] = session.answers(one);
+    return [label, guess, abstained, all];
+  };
+  assert.deepEqual(told(0.5), ["unsure", "fear", true, undefined]);
+  assert.deepEqual(told(0.3), ["fear", "fear", false, undefined]);
+  assert.deepEqual(told(undefined)[0], "unsure", "shown for longest");
+  assert.deepEqual(told(0.5, { labels: ["fear"] })[3], []);
+});
+
 test("how much a session is like what the model learnt from", () => {
   const one = session.newSession({ kind: "live", name: "s", models: ["m", "n"], labels: ["angry", "sad"] });
   for (const model of ["m", "n"]) for (const end of [0.5, 1]) session.take(one, { type: "segment", model, ...hop(end) });
@@ -322,7 +338,7 @@ test("what was heard for how long", () => {
 test("a session that was saved is opened again, in a WAV that any player plays", () => {
   const tape = new Tape(48_000);
   tape.append(Int16Array.from({ length: 96_001 }, (_, i) => i % 300));
-  const one = session.newSession({ kind: "live", name: "süß", tape, models: ["m"], labels: ["angry", "sad"] });
+  const one = session.newSession({ kind: "live", name: "süß", tape, models: ["m"], labels: ["angry", "sad"], thresholds: { m: 0.9 } });
   assert.ok(session.isAtRisk(one));
   for (const end of [0.5, 1, 1.5]) session.take(one, { type: "segment", ...hop(end) });
   session.take(one, { type: "final", model: "m", start: 0.1, end: 1.5, label: "angry", scores: [], transcript: "Well." });

@@ -7,11 +7,12 @@ import { heardAs, isVoice, labelled, scoreOf, Timeline, weighted } from "./timel
  * @param tape the sound, or undefined where it cannot be played here.
  * @param models names, in the order of their ribbons.
  * @param labels what the models can answer, together.
+ * @param thresholds {model: the score under which its best label is `unsure`}, as far as they are known.
  * @param isKept whether it can be had again without saving it: a file can.
  */
-export function newSession({ kind, name, tape, models, labels, isKept = kind === "file" }) {
+export function newSession({ kind, name, tape, models, labels, thresholds = {}, isKept = kind === "file" }) {
   return {
-    kind, name, tape, models, labels, isKept, hasNewLabels: false,
+    kind, name, tape, models, labels, thresholds, isKept, hasNewLabels: false,
     timelines: new Map(models.map((model) => [model, new Timeline()])),
     overall: new Map(),
     finals: new Map(),
@@ -72,18 +73,21 @@ export function overall(session, model) {
   const spoken = timeline.stretches.filter((stretch) => isVoice(heardAs(stretch)));
   if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
   const { scores, dimensions } = weighted(spoken);
-  // The best of the mean, as in a file; unsure where that was shown for longest.
+  // The best of the mean, or unsure, as in a file; where no threshold is known, unsure where that was shown for longest.
   const held = new Map();
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
   const [longest] = [...held].sort((a, b) => b[1] - a[1])[0];
-  const label = longest === "unsure" ? longest : (scores[0]?.label ?? longest);
+  const threshold = session.thresholds[model];
+  const abstains = threshold == null ? longest === "unsure" : scores[0]?.score < threshold;
+  const label = abstains ? "unsure" : (scores[0]?.label ?? longest);
+  const labels = lasting(abstains ? [] : spoken, timeline);
   const score = scoreOf({ label, scores });
-  return { label, labels: lasting(spoken), state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
+  return { label, labels, state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
 }
 
 /** The labels that were there for half of the speech, of a model that may give several at once; else undefined. */
-function lasting(spoken) {
-  if (!spoken.some(({ labels }) => labels)) return undefined;
+function lasting(spoken, { stretches }) {
+  if (!stretches.some(({ labels }) => labels)) return undefined;
   const total = spoken.reduce((sum, { start, end }) => sum + end - start, 0), held = new Map();
   for (const { labels = [], start, end } of spoken) for (const label of labels) held.set(label, (held.get(label) ?? 0) + end - start);
   return [...held].filter(([, seconds]) => seconds >= total / 2).sort((a, b) => b[1] - a[1]).map(([label]) => label);
