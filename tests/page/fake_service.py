@@ -31,6 +31,7 @@ STATIC = Path(__file__).parents[2] / "src" / "intonate" / "service" / "static"
 LABELS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 HOP_S, WINDOW_S = 0.5, 2.0
 QUIET_RMS = 0.003
+UNSURE_BELOW = 0.3
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -53,7 +54,7 @@ def scores(index: int, model: str) -> list[dict[str, Any]]:
 def shape_of(answer: list[dict[str, Any]]) -> dict[str, Any]:
     """`label`, `guess` and `abstained` as in the real service."""
     guess = str(answer[0]["label"]) if answer else "silence"
-    abstained = bool(answer) and answer[0]["score"] < 0.3
+    abstained = bool(answer) and answer[0]["score"] < UNSURE_BELOW
     return {"label": "unsure" if abstained else guess, "guess": guess, "abstained": abstained}
 
 
@@ -199,7 +200,8 @@ class Fake:
     async def get_models(self, request: Request) -> Response:
         if not self.known(request):
             return JSONResponse({"error": "the token is missing or wrong"}, 401, HEADERS)
-        models = [{"name": name, "labels": LABELS, "licence": "CC-BY-4.0"} for name in self.models]
+        shape = {"labels": LABELS, "abstain_below": UNSURE_BELOW, "licence": "CC-BY-4.0"}
+        models = [{"name": name, **shape} for name in self.models]
         return JSONResponse({"models": models, "default": self.models[0]}, headers=HEADERS)
 
     async def predict(self, request: Request) -> Response:

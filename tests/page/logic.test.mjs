@@ -95,6 +95,31 @@ test("neighbours with one label are one run; silence called neutral is not speec
   assert.ok(Math.abs(runs[0].score - 0.6) < 1e-9);
 });
 
+test("how sure a word is, is the score of that word, also where another one is likelier and it is held", () => {
+  const timeline = new Timeline();
+  const held = [{ label: "angry", score: 0.24 }, { label: "neutral", score: 0.2 }];
+  for (const end of [0.5, 1]) timeline.add(hop(end, "neutral", { scores: held }));
+  timeline.add(hop(1.5, "unsure", { scores: held }));
+  assert.deepEqual(timeline.stretches.map(({ score }) => score), [0.2, 0.2, 0.24]);
+  assert.deepEqual(timeline.runs().map(({ label, score }) => [label, score]), [["neutral", 0.2], ["unsure", 0.24]]);
+  assert.equal(inWords(timeline.at(0.2)), "neutral, 20\u00a0% sure");
+  assert.match(writers.csv([{ ...answer, runs: timeline.runs() }], []), /neutral,neutral,false,0\.200000/);
+  assert.match(writers.srt([{ ...answer, runs: timeline.runs() }]), /neutral 20%[^]*unsure \(angry 24%\)/);
+});
+
+test("a label that is held while nobody speaks is saved as the silence that is shown", () => {
+  const timeline = new Timeline();
+  const held = { labels: ["angry"], scores: said("angry", 0.8), dimensions: { arousal: 0.5 } };
+  timeline.add(hop(0.5, "angry", held));
+  timeline.add({ ...hop(1, "angry", held), state: "silence" });
+  timeline.add(quiet(1.5));
+  timeline.add({ ...hop(2, "silence", { scores: [] }), state: "speech" }); // the first word waits until the pause was shown
+  const [, still] = JSON.parse(writers.json([{ ...answer, runs: timeline.runs() }])).segments;
+  assert.deepEqual(still, { start: 0.5, end: 2, label: "silence", guess: "silence", abstained: false, labels: [], score: 0, scores: [] });
+  assert.match(writers.csv([{ ...answer, runs: timeline.runs() }], ["angry"]), /0\.500,2\.000,silence,silence,false,,,,,,m/);
+  assert.equal(writers.srt([{ ...answer, runs: timeline.runs() }]).split("-->").length, 2);
+});
+
 test("words for people", () => {
   assert.equal(clock(72.44), "1:12");
   assert.equal(clock(72.44, true), "1:12.4");
@@ -260,6 +285,22 @@ test("the label of a whole session is the best of its scores, or unsure where th
   assert.equal(session.overall(one, "m").label, "unsure");
 });
 
+test("a session whose scores are on the mean below the model's threshold is unsure, as a file with these scores is", () => {
+  const labels = ["angry", "sad", "happy", "fear"];
+  const told = (threshold, more = {}) => {
+    const one = session.newSession({ kind: "live", name: "s", models: ["m"], labels, thresholds: { m: threshold } });
+    for (const [at, label] of ["angry", "sad", "happy", "unsure", "unsure", "unsure", "unsure"].entries()) {
+      session.take(one, { type: "segment", model: "m", ...hop((at + 1) / 2, label), scores: [{ label: label === "unsure" ? "fear" : label, score: 0.7 }], ...more });
+    }
+    const [{ label, guess, abstained, labels: all }] = session.answers(one);
+    return [label, guess, abstained, all];
+  };
+  assert.deepEqual(told(0.5), ["unsure", "fear", true, undefined]);
+  assert.deepEqual(told(0.3), ["fear", "fear", false, undefined]);
+  assert.deepEqual(told(undefined)[0], "unsure", "shown for longest");
+  assert.deepEqual(told(0.5, { labels: ["fear"] })[3], []);
+});
+
 test("how much a session is like what the model learnt from", () => {
   const one = session.newSession({ kind: "live", name: "s", models: ["m", "n"], labels: ["angry", "sad"] });
   for (const model of ["m", "n"]) for (const end of [0.5, 1]) session.take(one, { type: "segment", model, ...hop(end) });
@@ -293,7 +334,7 @@ test("what was heard for how long", () => {
 test("a session that was saved is opened again, in a WAV that any player plays", () => {
   const tape = new Tape(48_000);
   tape.append(Int16Array.from({ length: 96_001 }, (_, i) => i % 300));
-  const one = session.newSession({ kind: "live", name: "süß", tape, models: ["m"], labels: ["angry", "sad"] });
+  const one = session.newSession({ kind: "live", name: "süß", tape, models: ["m"], labels: ["angry", "sad"], thresholds: { m: 0.9 } });
   assert.ok(session.isAtRisk(one));
   for (const end of [0.5, 1, 1.5]) session.take(one, { type: "segment", ...hop(end) });
   session.take(one, { type: "final", model: "m", start: 0.1, end: 1.5, label: "angry", scores: [], transcript: "Well." });

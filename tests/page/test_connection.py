@@ -28,9 +28,16 @@ def test_a_cut_connection_comes_back_and_nothing_is_lost(any_site):
     any_site.wire.cut()
     page.wait_for_selector("#connection[data-state=lost]")
     assert "goes on" in page.inner_text("#notice-text")
+    # What was true before is not told any more.
+    assert page.inner_text("#claim").startswith("Emotion recognition is waiting for the service.")
+    told = (".word", ".number", "#activity-text", "#latency")
+    assert [page.inner_text(one) for one in told] == ["Waiting", "", "–", "–"]
     time.sleep(2)
     any_site.wire.broken = False
     page.wait_for_selector("#connection[data-state=live]")
+    assert page.inner_text("#claim").startswith("Emotion recognition is running.")
+    until(page, "document.querySelector('#latency').textContent !== '–'")
+    assert page.inner_text(".word") != "Waiting"
     until(page, "document.querySelector('#notice-text').textContent.includes('Nothing was lost')")
     time.sleep(1)
     stop(page)

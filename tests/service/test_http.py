@@ -307,6 +307,7 @@ def test_models(service):
     assert found["default"] == "tiny"
     assert found["models"][0]["labels"] == list(tiny.LABELS)
     assert found["models"][0]["licence"] == "CC-BY-4.0"
+    assert found["models"][0]["abstain_below"] == tiny.spec().abstain_below
     assert found["limits"]["upload_bytes"] == 64 * 2**20
     assert found["token_required"] is False
 

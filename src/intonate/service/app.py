@@ -190,6 +190,7 @@ def _models_response(settings: Settings) -> dict[str, Any]:
                 "name": name,
                 "labels": list(model.spec.labels),
                 "multi_label": model.spec.multi_label,
+                "abstain_below": model.spec.abstain_below,
                 "dimensions": list(model.spec.dimensions),
                 "languages": list(model.spec.languages),
                 "corpora": list(model.spec.corpora),

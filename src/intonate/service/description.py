@@ -134,6 +134,7 @@ SCHEMAS: dict[str, Schema] = {
             "multi_label": _described(
                 YES_NO, "Whether it may give several labels at once: scores need not sum to one."
             ),
+            "abstain_below": _described(SHARE, "The score under which the best label is no answer, but unsure."),
             "dimensions": _described(_list(TEXT), "Numbers from 0 to 1, beside the labels or instead of them."),
             "languages": _list(TEXT),
             "corpora": _list(TEXT),

@@ -13,7 +13,7 @@ import { showPhase } from "./phase.js";
 import { Player } from "./player.js";
 import { Ribbon } from "./ribbon.js";
 import { saveSession } from "./saving.js";
-import { chosen, connect, lookForService, modelsOf, recover, showConnection, watch } from "./service.js";
+import { chosen, connect, lookForService, modelsOf, recover, showConnection, showStream, watch } from "./service.js";
 import { newSession, overall, seconds, takePrediction } from "./session.js";
 import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
@@ -23,14 +23,15 @@ import { wav } from "./writers.js";
 
 const IDLE = { word: "Ready", also: "Press Listen and speak, or choose a recording." };
 const WAITING = { word: "Listening", also: "The first answer comes after about a second." };
+const CUT = { word: "Waiting", also: "The service does not answer. What you say is kept, and sent when it is back." };
 const THINKING = { word: "One moment", also: "The recording is being listened to." };
 const LABELLING = { word: "You say", also: "The models’ answers are shown when you have labelled this piece." };
 const RECORD_S = 3;
 // So much of the way through the plane is shown behind a moment, seconds.
 const TRAIL_S = 15;
 
-// `phase` is one of phase.js; `session` is what is on the ribbon.
-const state = { phase: "idle", session: undefined, live: undefined, moment: false };
+// `phase` is one of phase.js; `session` is what is on the ribbon; `isCut` while a live session waits for the service.
+const state = { phase: "idle", session: undefined, live: undefined, isCut: false, moment: false };
 
 const stage = new Stage($("#stage"));
 const gauges = new Gauges();
@@ -70,7 +71,7 @@ const shelf = new Shelf($("#shelf"), {
 function setPhase(phase) {
   state.phase = phase;
   if (phase !== "idle") why.close();
-  showPhase(phase);
+  showPhase(phase, state.isCut);
   ribbon.live = phase === "live" || phase === "stopping";
   show();
 }
@@ -96,7 +97,8 @@ function show() {
   if (phase === "live" || phase === "stopping") {
     write($("#now-title"), "Now");
     const trail = (model) => session.timelines.get(model).trail(Infinity, seconds(session) - TRAIL_S);
-    stage.show((model) => session.timelines.get(model).stretches.at(-1), WAITING, trail);
+    const newest = (model) => (state.isCut ? undefined : session.timelines.get(model).stretches.at(-1));
+    stage.show(newest, state.isCut ? CUT : WAITING, trail);
   } else if (!session || phase === "opening" || phase === "recording") {
     write($("#now-title"), "Now");
     stage.show(() => undefined, phase === "recording" ? { word: "Speak", also: "Three seconds are recorded." } : IDLE);
@@ -134,7 +136,7 @@ async function toggleListening() {
   notice("");
   player.pause();
   setPhase("opening");
-  let lastSaid = "", cut = false;
+  let lastSaid = "";
   gauges.reset();
   try {
     const options = $("#plain").checked ? { plain: 1, labels: "p4-4" } : {};
@@ -155,10 +157,11 @@ async function toggleListening() {
         show();
       },
       state: (name) => {
-        showConnection(name, { connecting: "connecting", live: "live", lost: "reconnecting" }[name]);
-        if (name === "lost" && !cut) notice("The connection was lost. Your session goes on, and is sent when it is back.", "info", true);
-        if (name === "live" && cut) notice("Connected again. Nothing was lost.", "good");
-        cut = name === "lost";
+        showStream(name, state.isCut);
+        if (state.isCut === (name === "lost")) return;
+        state.isCut = name === "lost";
+        gauges.clear();
+        setPhase(state.phase);
       },
       behind: (lag) => showConnection("live", lag ? `live, ${lag.toFixed(0)}\u00a0s behind` : "live"),
       over: (sentence, code) => stopListening(sentence).then(() => recover({ code }, modelsChanged)),
@@ -179,7 +182,7 @@ async function stopListening(sentence) {
   if (!live || state.phase === "stopping") return;
   setPhase("stopping");
   const unansweredS = await live.stop();
-  state.live = undefined;
+  Object.assign(state, { live: undefined, isCut: false });
   stage.level = -100;
   if (unansweredS) lookForService();
   else showConnection("ready", "ready");

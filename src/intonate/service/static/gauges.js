@@ -18,10 +18,15 @@ export class Gauges {
   reset() {
     this.#peak = QUIET;
     this.#latencies = [];
-    this.activity = undefined;
-    write($("#latency"), "–");
+    this.clear();
     delete $("#latency").dataset.p95;
     this.elapsed = 0;
+  }
+
+  /** No answers come: what they told is not true any more. */
+  clear() {
+    this.activity = undefined;
+    write($("#latency"), "–");
   }
 
   set level(dbfs) {

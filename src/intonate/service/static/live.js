@@ -13,7 +13,7 @@ const LAST_ANSWERS_MS = 8_000;
 /**
  * Begin to listen.
  *
- * @param models [{name, labels}] to answer side by side.
+ * @param models [{name, labels, abstain_below}] to answer side by side.
  * @param options further query parameters of the stream.
  * @param device the microphone's id; empty for the usual one.
  * @param on callbacks: level(dbfs), answer(model, stretch, latencyMs), state(name), behind(seconds), over(sentence, code):
@@ -35,7 +35,9 @@ export async function listen(models, options, device, on) {
   for (const chunk of early) tape.append(toInt16(chunk));
   const names = models.map(({ name }) => name);
   const labels = options.labels ? mergedLabels(options.labels) : [...new Set(models.flatMap((model) => model.labels))];
-  const session = newSession({ kind: "live", name: `session ${stamp(new Date())}`, tape, models: names, labels });
+  // Plain pieces are never unsure.
+  const thresholds = options.plain ? {} : Object.fromEntries(models.map((model) => [model.name, model.abstain_below]));
+  const session = newSession({ kind: "live", name: `session ${stamp(new Date())}`, tape, models: names, labels, thresholds });
 
   stream = new Stream(tape, names, options, {
     ready: (message) => {

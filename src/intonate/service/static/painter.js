@@ -24,10 +24,6 @@ const PITCH = 3;
 const AFAR_S = 0.6;
 // The mean of speech with its pauses is about half of what its louder moments are.
 const MEAN_GAIN = 1.8;
-// Blocks too narrow for a word share one where they are so wide together, CSS pixels.
-const SHARED_PX = 72;
-// Narrower than this, blocks between others have no word: it would hide them, and the legend tells.
-const LEAST_PX = 14;
 
 /** Where everything lies: {wave, lanes: [{model, top, height, caption}], given, axis, height}. */
 export function layout(session, mode) {
@@ -72,8 +68,7 @@ export function paint(canvas, ribbon) {
     text: style.getPropertyValue("--ink"), muted: style.getPropertyValue("--muted"), line: style.getPropertyValue("--line"),
     surface: style.getPropertyValue("--surface"), font: style.fontFamily,
   };
-  const later = [];
-  const scene = { later, lastEnds: new Map(), g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
+  const scene = { g, width, height, ink, ...ribbon, x: (s) => ((s - ribbon.view.start) / ribbon.view.span) * width };
   scene.duration = ribbon.duration;
   scene.hatch = hatching(g, dots, ink);
   axis(scene);
@@ -84,7 +79,6 @@ export function paint(canvas, ribbon) {
     if (lane.river) riverLane(scene, lane.model, lane.river);
     if (lane.numbers) numberLane(scene, lane.model, lane.numbers);
   }
-  for (const draw of later) draw();
   if (scene.layout.given) givenLane(scene);
   marks(scene);
 }
@@ -139,11 +133,9 @@ function wave(scene) {
 
 function labelLane(scene, { model, top, height }) {
   const { g, ink, current } = scene;
-  const shared = new SharedName(scene, top + height / 2);
   for (const run of current.timelines.get(model).runs(inSight(scene, model))) {
     const [from, wide] = span(scene, run);
     if (!run.speech) {
-      shared.take(run, from, wide);
       g.fillStyle = ink.line;
       g.fillRect(from, top + height / 2 - 1, wide, 2);
       continue;
@@ -152,54 +144,7 @@ function labelLane(scene, { model, top, height }) {
     g.fillStyle = unsure ? scene.hatch : colour(run.label);
     box(g, from, top, wide, height);
     const text = unsure ? "unsure" : nameOf(run);
-    const nameEnds = name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
-    if (nameEnds) shared.flush(nameEnds);
-    else shared.take(run, from, wide);
-  }
-  shared.flush();
-}
-
-/** One word for neighbours that are too narrow for their own: what was said for longest among them. */
-class SharedName {
-  constructor(scene, middle) {
-    Object.assign(this, { scene, middle, free: 4 });
-    this.clear();
-  }
-
-  clear() {
-    this.held = new Map();
-    this.from = undefined;
-  }
-
-  take({ label, speech, start, end }, from, wide) {
-    if (wide >= SHARED_PX) return this.flush();
-    if (speech) {
-      this.from ??= from;
-      this.to = from + wide;
-      const { seconds = 0, block } = this.held.get(label) ?? {};
-      this.held.set(label, { seconds: seconds + end - start, block: block?.wide > wide ? block : { from, wide } });
-    }
-    if (from + wide - this.from >= SHARED_PX) this.flush();
-  }
-
-  /** @param nameEnds where the name of the block that comes now ends. */
-  flush(nameEnds) {
-    const [longest] = [...this.held].sort((a, b) => b[1].seconds - a[1].seconds);
-    if (longest && this.to - this.from >= LEAST_PX) {
-      const { scene: { g, ink, width, later, lastEnds }, middle, to, free } = this;
-      const [label, { block }] = longest;
-      later.push(() => {
-        g.font = `500 11px ${ink.font}`;
-        const wide = g.measureText(label).width;
-        // Not over the end of the name before, nor over the beginning of the next block, where its own name stands.
-        const left = Math.max(free, Math.min(block.from + (block.wide - wide) / 2, to - wide, width - wide - 4));
-        if (left < (lastEnds.get(middle) ?? -8) + 8 || left + wide > to + 4) return;
-        lastEnds.set(middle, left + wide);
-        plate(g, ink, label, left, middle, wide, 11);
-      });
-    }
-    if (nameEnds) this.free = nameEnds + 7;
-    this.clear();
+    name(scene, text, from, wide, top + height / 2, unsure ? undefined : inkOn(colour(run.label)));
   }
 }
 
@@ -354,29 +299,30 @@ function title({ g, ink }, { top, height }, text) {
 }
 
 /**
- * A name inside its mark: whole, smaller, or its first letters; returns where it ends, nothing without room for it. What
- * is scrolled out at the left keeps its name in sight.
+ * A name inside its mark and never beyond it, where it would be read as a neighbour's: whole, smaller, or its first letters,
+ * down to one; nothing without room for that. What is scrolled out at the left keeps its name in sight.
  */
 function name({ g, ink, width }, text, from, wide, middle, colourOfText, size = 13) {
   const left = Math.max(from, 0);
   const room = Math.min(from + wide, width) - left;
-  const short = `${text.slice(0, 4)}.`;
-  for (const [written, points, margin] of [[text, size, 8], [text, Math.min(size, 11), 4], [short, Math.min(size, 11), 3]]) {
+  const small = Math.min(size, 11);
+  const letters = (count) => text.slice(0, count);
+  const forms = [[text, size, 8], [text, small, 4], [`${letters(4)}.`, small, 3], [letters(2), small, 3], [letters(1), small, 2]];
+  for (const [written, points, margin] of forms) {
     g.font = `${colourOfText ? 600 : 500} ${points}px ${ink.font}`;
     const needs = g.measureText(written).width;
     if (needs > room - 2 * margin) continue;
-    plate(g, ink, written, left + margin, middle, needs, points, colourOfText);
-    return left + margin + needs;
+    const inset = written === text ? margin : (room - needs) / 2;
+    return plate(g, ink, written, left + inset, middle, needs, points, Math.min(margin, 3), colourOfText);
   }
-  return undefined;
 }
 
 /** A word in a colour of its own; without one on a plate, to be read on anything. */
-function plate(g, ink, text, left, middle, wide, points, colourOfText) {
+function plate(g, ink, text, left, middle, wide, points, edge, colourOfText) {
   g.textBaseline = "middle";
   if (!colourOfText) {
     g.fillStyle = ink.surface;
-    box(g, left - 3, middle - points / 2 - 3, wide + 6, points + 6, 4);
+    box(g, left - edge, middle - points / 2 - 3, wide + 2 * edge, points + 6, 4);
   }
   g.fillStyle = colourOfText ?? ink.text;
   g.fillText(text, left, middle + 0.5);

@@ -5,7 +5,8 @@ import { $, el, icon, write } from "./dom.js";
 // What lost the focus when it was switched off or hidden.
 let lost;
 
-export function showPhase(phase) {
+/** @param isCut whether the service is waited for, so that nothing is recognized meanwhile. */
+export function showPhase(phase, isCut) {
   const focused = document.activeElement;
   document.body.dataset.phase = phase;
   const on = phase === "live" || phase === "opening";
@@ -16,7 +17,7 @@ export function showPhase(phase) {
   for (const id of ["#record", "#open", "#example"]) $(id).disabled = !isIdle;
   for (const input of document.querySelectorAll("#options input, #options select, #models input")) input.disabled = !isIdle;
   const running = phase === "live" || phase === "recording" || phase === "answering" || phase === "stopping";
-  write($("#claim-state"), running ? "Emotion recognition is running." : "Emotion recognition is not running now.");
+  write($("#claim-state"), `Emotion recognition is ${!running ? "not running now" : isCut ? "waiting for the service" : "running"}.`);
   $("#gauges").hidden = !(phase === "live" || phase === "recording" || phase === "stopping");
   $("#progress").hidden = !(phase === "recording" || phase === "answering");
   $("#after").hidden = !isIdle;

@@ -17,18 +17,18 @@ const ANSWER = fields({ ...TOLD, label: TEXT, scores: SCORES, segments: maybe(li
 const FILE_ANSWER = both(ANSWER, fields({ file: maybe(TEXT), model: maybe(TEXT) }));
 const FINAL = both(SPAN, fields({ model: TEXT, transcript: maybe(TEXT), familiarity: maybe(NUMBER) }));
 const SESSION = fields({
-  format: exactly(FORMAT), version: exactly(1), kind: TEXT, name: TEXT, models: list(TEXT, 1), labels: list(TEXT),
+  format: exactly(FORMAT), version: exactly(1), kind: TEXT, name: TEXT, models: list(TEXT, 1), labels: list(TEXT), thresholds: maybe(valuesOf(NUMBER)),
   windowS: NUMBER, stretches: list(tuple(TEXT, list(STRETCH))), overall: list(tuple(TEXT, ANSWER)), finals: list(tuple(TEXT, FINAL)),
 });
 
 /** A WAV that every player plays, with all that was answered and labelled in a chunk of its own. */
 export function sessionFile(session) {
-  const { kind, name, models, labels, windowS, timelines, overall, finals, given } = session;
+  const { kind, name, models, labels, thresholds, windowS, timelines, overall, finals, given } = session;
   const stretches = [...timelines].map(([model, timeline]) => [
     model,
     timeline.stretches.map(({ eventStart, end, state, label, labels, scores, raw, level, dimensions }) => ({ start: eventStart, end, state, label, labels, scores, raw, level, dimensions })),
   ]);
-  const answers = { format: FORMAT, version: 1, kind, name, models, labels, windowS, stretches, overall: [...overall], finals: [...finals], given: [...given] };
+  const answers = { format: FORMAT, version: 1, kind, name, models, labels, thresholds, windowS, stretches, overall: [...overall], finals: [...finals], given: [...given] };
   const text = new TextEncoder().encode(JSON.stringify(answers));
   const sound = new Uint8Array(wav(session.tape.slice(), session.tape.rate));
   const out = new Uint8Array(sound.length + 8 + text.length + (text.length % 2));

@@ -79,6 +79,13 @@ export function recover({ status, code }, onChange) {
   else if (status === 404 || code === "model") load(onChange).catch(() => {});
 }
 
+/** Say how the live connection is: connecting, live or lost. */
+export function showStream(name, wasCut) {
+  showConnection(name, name === "lost" ? "reconnecting" : name);
+  if (name === "lost" && !wasCut) notice("The connection was lost. Your session goes on, and is sent when it is back.", "info", true);
+  if (name === "live" && wasCut) notice("Connected again. Nothing was lost.", "good");
+}
+
 export function showConnection(name, text) {
   $("#connection").dataset.state = name;
   write($("#connection-text"), text);

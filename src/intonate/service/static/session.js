@@ -1,17 +1,18 @@
 /** A session: a stretch of sound and what every model said about it. Pure. */
 
-import { labelled, Timeline, weighted } from "./timeline.js";
+import { heardAs, isVoice, labelled, scoreOf, Timeline, weighted } from "./timeline.js";
 
 /**
  * @param kind `live` or `file`.
  * @param tape the sound, or undefined where it cannot be played here.
  * @param models names, in the order of their ribbons.
  * @param labels what the models can answer, together.
+ * @param thresholds {model: the score under which its best label is `unsure`}, as far as they are known.
  * @param isKept whether it can be had again without saving it: a file can.
  */
-export function newSession({ kind, name, tape, models, labels, isKept = kind === "file" }) {
+export function newSession({ kind, name, tape, models, labels, thresholds = {}, isKept = kind === "file" }) {
   return {
-    kind, name, tape, models, labels, isKept, hasNewLabels: false,
+    kind, name, tape, models, labels, thresholds, isKept, hasNewLabels: false,
     timelines: new Map(models.map((model) => [model, new Timeline()])),
     overall: new Map(),
     finals: new Map(),
@@ -28,11 +29,10 @@ export function isAtRisk({ isKept, hasNewLabels }) {
 /** What one model said for how long: [[label, seconds]], longest first, what is no speech last. */
 export function secondsPerLabel(session, model) {
   const sums = new Map();
-  for (const { label, state, start, end } of session.timelines.get(model).stretches) {
-    const name = state === "speech" ? label : state;
-    sums.set(name, (sums.get(name) ?? 0) + end - start);
+  for (const stretch of session.timelines.get(model).stretches) {
+    const name = heardAs(stretch);
+    sums.set(name, (sums.get(name) ?? 0) + stretch.end - stretch.start);
   }
-  const isVoice = (label) => label !== "silence" && label !== "noise";
   return [...sums].sort(([a, x], [b, y]) => isVoice(b) - isVoice(a) || y - x);
 }
 
@@ -64,26 +64,30 @@ export function overall(session, model) {
   const prediction = session.overall.get(model);
   if (prediction) {
     const { label, labels, abstained, scores, dimensions } = prediction;
-    const state = label === "silence" || label === "noise" ? label : "speech";
+    const state = isVoice(label) ? "speech" : label;
     // Answers from before `guess` have the best guess as `label`, also where the model abstained.
-    const score = scores[0]?.score ?? 0;
-    return { label: abstained ? "unsure" : label, labels, state, scores, score, dimensions, familiarity: prediction.familiarity };
+    const shown = { label: abstained ? "unsure" : label, labels, state, scores, dimensions, familiarity: prediction.familiarity };
+    return { ...shown, score: scoreOf(shown) };
   }
   if (!timeline.stretches.length) return undefined;
-  const spoken = timeline.stretches.filter(({ state }) => state === "speech");
+  const spoken = timeline.stretches.filter((stretch) => isVoice(heardAs(stretch)));
   if (!spoken.length) return { label: "silence", state: "silence", scores: [], score: 0 };
-  const { score, scores, dimensions } = weighted(spoken);
-  // The best of the mean, as in a file; unsure where that was shown for longest.
+  const { scores, dimensions } = weighted(spoken);
+  // The best of the mean, or unsure, as in a file; where no threshold is known, unsure where that was shown for longest.
   const held = new Map();
   for (const { label, start, end } of spoken) held.set(label, (held.get(label) ?? 0) + end - start);
   const [longest] = [...held].sort((a, b) => b[1] - a[1])[0];
-  const label = longest === "unsure" ? longest : (scores[0]?.label ?? longest);
-  return { label, labels: lasting(spoken), state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
+  const threshold = session.thresholds[model];
+  const abstains = threshold == null ? longest === "unsure" : scores[0]?.score < threshold;
+  const label = abstains ? "unsure" : (scores[0]?.label ?? longest);
+  const labels = lasting(abstains ? [] : spoken, timeline);
+  const score = scoreOf({ label, scores });
+  return { label, labels, state: "speech", scores, score, dimensions, familiarity: familiarity(session, model) };
 }
 
 /** The labels that were there for half of the speech, of a model that may give several at once; else undefined. */
-function lasting(spoken) {
-  if (!spoken.some(({ labels }) => labels)) return undefined;
+function lasting(spoken, { stretches }) {
+  if (!stretches.some(({ labels }) => labels)) return undefined;
   const total = spoken.reduce((sum, { start, end }) => sum + end - start, 0), held = new Map();
   for (const { labels = [], start, end } of spoken) for (const label of labels) held.set(label, (held.get(label) ?? 0) + end - start);
   return [...held].filter(([, seconds]) => seconds >= total / 2).sort((a, b) => b[1] - a[1]).map(([label]) => label);

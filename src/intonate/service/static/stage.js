@@ -62,7 +62,6 @@ class State {
     // As with the bars, nothing is claimed while nobody speaks; the way stays.
     if (this.numbers) this.numbers.show(stretch?.state === "speech" ? stretch.dimensions : undefined, trail.map(({ dimensions }) => dimensions));
     const kind = !stretch ? "idle" : stretch.state !== "speech" ? "quiet" : stretch.label === "unsure" ? "unsure" : "sure";
-    const best = stretch?.scores[0]?.label;
     this.node.dataset.kind = kind;
     this.node.style.setProperty("--emotion", colour(kind === "sure" ? stretch.label : kind === "quiet" ? "silence" : "unsure"));
     const speaks = (kind === "sure" || kind === "unsure") && stretch.scores.length > 0;
@@ -73,9 +72,10 @@ class State {
     this.arc.style.strokeDasharray = `${speaks ? 100 * stretch.score : 0} 100`;
     const scores = new Map(speaks ? stretch.scores.map(({ label, score }) => [label, score]) : []);
     for (const label of scores.keys()) this.#bar(label);
+    const told = scores.has(stretch?.label) ? stretch.label : scores.keys().next().value;
     for (const [label, { row, fill, number }] of this.bars) {
       const share = scores.get(label);
-      row.classList.toggle("best", label === best && speaks);
+      row.classList.toggle("best", label === told);
       fill.style.transform = `translateX(${100 * ((share ?? 0) - 1)}%)`;
       write(number, share == null ? "–" : percent(share));
     }

@@ -32,8 +32,8 @@ export class Timeline {
       start, end, label, labels, scores, raw, level, dimensions,
       eventStart: start,
       windowStart: windowS ? end - windowS : start,
-      state: state ?? (label === "silence" || label === "noise" ? label : "speech"),
-      score: scores[0]?.score ?? 0,
+      state: state ?? (isVoice(label) ? "speech" : label),
+      score: scoreOf({ label, scores }),
     };
     for (const name of Object.keys(dimensions ?? {})) if (!this.dimensions.includes(name)) this.dimensions.push(name);
     this.hasScores ||= scores.length > 0;
@@ -66,23 +66,26 @@ export class Timeline {
 
   /**
    * Neighbours with one label joined: {start, end, label, speech, score, scores, dimensions}, weighted by length. Speech
-   * without a label is not joined: its numbers move.
+   * without a label is not joined: its numbers move. While nobody speaks nothing is claimed, though a label may be held.
    */
   runs(stretches = this.stretches) {
     const runs = [];
     for (const stretch of stretches) {
       const last = runs.at(-1);
-      const speech = stretch.state === "speech";
-      const same = last && nameOf(last) === nameOf(stretch) && last.speech === speech && !(speech && stretch.label === SPEECH);
-      if (same && stretch.start - last.end < SAME_S) {
-        last.end = stretch.end;
+      const { start, end } = stretch, label = heardAs(stretch), speech = isVoice(label);
+      const labels = stretch.labels && (speech ? stretch.labels : []);
+      const same = last && nameOf(last) === nameOf({ label, labels }) && label !== SPEECH;
+      if (same && start - last.end < SAME_S) {
+        last.end = end;
         last.parts.push(stretch);
       } else {
-        const { start, end, label, labels } = stretch;
         runs.push({ start, end, label, ...(labels && { labels }), speech, parts: [stretch] });
       }
     }
-    return runs.map(({ parts, ...run }) => ({ ...run, ...weighted(parts) }));
+    return runs.map(({ parts, ...run }) => {
+      const mean = weighted(run.speech ? parts : []);
+      return { ...run, score: scoreOf({ ...run, ...mean }), ...mean };
+    });
   }
 
   #settle(index) {
@@ -103,7 +106,17 @@ export class Timeline {
   }
 }
 
-/** The mean of several stretches' scores, weighted by their lengths (or by the lengths given): {score, scores}. */
+/** What a stretch is told as: its label, or what is heard where nobody speaks. */
+export function heardAs({ label, state }) {
+  return state === "speech" ? label : state;
+}
+
+/** Whether somebody speaks where this is told. */
+export function isVoice(label) {
+  return label !== "silence" && label !== "noise";
+}
+
+/** The mean of several stretches' scores, weighted by their lengths (or by the lengths given): {scores, dimensions}. */
 export function weighted(stretches, lengths = stretches.map(({ start, end }) => end - start)) {
   const total = lengths.reduce((sum, length) => sum + length, 0) || 1;
   const sums = new Map();
@@ -112,7 +125,12 @@ export function weighted(stretches, lengths = stretches.map(({ start, end }) => 
   });
   const scores = sorted([...sums].map(([label, score]) => ({ label, score })));
   const dimensions = meanDimensions(stretches, lengths);
-  return { score: scores[0]?.score ?? 0, scores, ...(dimensions && { dimensions }) };
+  return { scores, ...(dimensions && { dimensions }) };
+}
+
+/** How sure what is said is: the score of the label, which may be held while another is likelier; of `unsure`, the best one. */
+export function scoreOf({ label, scores }) {
+  return (scores.find((entry) => entry.label === label) ?? scores[0])?.score ?? 0;
 }
 
 /** The mean of the numbers of those stretches that have any, by length; undefined where none has. */
