@@ -69,11 +69,11 @@ class HttpProtocol(H11Protocol):
         if self._transport.is_closing():
             return
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        self._tell_door()
+        if self._owes_nothing:
             self._start_deadline()
-        else:
+        elif self._left_bytes is None:
             self._stop_deadline()
-            self.door.work(self._transport)
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self.transport = self._transport
@@ -83,10 +83,18 @@ class HttpProtocol(H11Protocol):
         if self._left_bytes is not None:
             return
         super().on_response_complete()
-        if self.conn.their_state is h11.IDLE:
-            self.door.wait(self._transport)
-            if self.conn.trailing_data[0]:  # the next request has begun already
-                self._start_deadline()
+        self._tell_door()
+        # Of the next request, which has begun already, or of the rest of this one, which nobody needs.
+        if self._owes_nothing and (self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]):
+            self._start_deadline()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._tell_door()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._tell_door()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP is refused in the shape of all errors; uvicorn's is text."""
@@ -115,6 +123,7 @@ class HttpProtocol(H11Protocol):
         """Close the connection, once the client has had the time to read the answer."""
         if self._left_bytes is not None:
             return
+        self.door.wait(self._transport)  # it makes room before one that sends what is answered
         if self._transport.is_closing() or self.conn.their_state not in (h11.SEND_BODY, h11.ERROR):
             self._transport.close()
             return
@@ -122,8 +131,20 @@ class HttpProtocol(H11Protocol):
         self.flow.resume_reading()
         if self._transport.can_write_eof():  # TLS cannot; there the headers say that it was the last answer
             self._transport.write_eof()
-        self.door.wait(self._transport)  # it makes room before one that sends what is answered
         self._cut_after(LINGER_S)
+
+    @property
+    def _owes_nothing(self) -> bool:
+        """Whether no request is there to be answered, or the one that is was answered before it came to its end."""
+        return self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+
+    def _tell_door(self) -> None:
+        """Where nothing is to be answered, or the answer is not read, the connection may make room."""
+        is_ending = self._left_bytes is not None or self._transport.is_closing()
+        if is_ending or self._owes_nothing or self.flow.write_paused:
+            self.door.wait(self._transport)
+        else:
+            self.door.work(self._transport)
 
     def _cut_after(self, seconds: float) -> None:
         self._stop_deadline()
@@ -181,6 +202,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":
             self.writable.set()
+            self.door.wait(self.transport)
             self.loop.call_later(LINGER_S, self.transport.abort)
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
