@@ -2,11 +2,14 @@
 
 import contextlib
 import socket
+import ssl
 import time
+import urllib.request
 
 import pytest
-from running import Running, wait_until
+from running import Running, certificate, needs_openssl, wait_until
 
+from intonate.service.command import _tell_once_of_full_tables
 from intonate.service.door import Door
 
 
@@ -96,6 +99,45 @@ def test_the_rest_of_an_answered_request_has_a_deadline(recognizer):
                 raw.sendall(b"x")
                 time.sleep(0.05)
         assert time.monotonic() - began < 5
+
+
+@needs_openssl
+def test_a_handshake_that_never_ends_is_in_nobodys_way(recognizer, tmp_path):
+    cert, key = certificate(tmp_path)
+    context = ssl.create_default_context(cafile=str(cert))
+    limits = {"sockets": 2, "address_sockets": 2, "connections": 1, "uploads": 1, "header_s": 60}
+    with Running(recognizer, limits=limits, tls=(cert, key)) as service, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connected(service, says)) for says in (b"", b"\x16\x03\x01", b"")]
+        url = f"https://localhost:{service.port}/healthz"
+        for _ in range(3):
+            with urllib.request.urlopen(url, context=context, timeout=5) as answer:
+                assert answer.read() == b"ok"
+        assert silent[0].recv(1) == b"", "the first two made room"
+
+
+@needs_openssl
+@pytest.mark.parametrize("before", [None, b"", HALF], ids=["no handshake", "no request", "half a request"])
+def test_https_has_the_same_deadlines(recognizer, tmp_path, before):
+    cert, key = certificate(tmp_path)
+    with Running(recognizer, limits={"header_s": 0.5}, tls=(cert, key)) as service, connected(service) as raw:
+        if before is not None:
+            context = ssl.create_default_context(cafile=str(cert))
+            raw = context.wrap_socket(raw, server_hostname="localhost")
+            raw.sendall(before)
+        with contextlib.closing(raw):
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
+                assert raw.recv(4096) == b""
+        assert time.monotonic() - began < 5
+
+
+def test_a_full_table_of_files_is_told_once(capsys):
+    handle = _tell_once_of_full_tables()
+    for _ in range(3):
+        handle(None, {"message": "socket.accept() out of system resource", "exception": OSError(24, "Too many")})
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "ulimit -n" in printed
 
 
 def test_a_flood_of_slow_headers_holds_up_nobody(recognizer):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from asyncio import Future, TimerHandle
+import ssl
+from asyncio import Future, Protocol, TimerHandle, get_running_loop
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from intonate.service.door import Door
@@ -50,14 +53,15 @@ class HttpProtocol(H11Protocol):
 
     door: Door
     header_s: float
+    before: Any = None  # the transport under this one, which the door has counted so far
     _deadline: TimerHandle | None = None
     _left_bytes: int | None = None  # to throw away; None while requests are read
 
     def connection_made(self, transport: Any) -> None:
         self._transport, wire = transport, _Wire(transport, self._close)
         super().connection_made(wire)  # type: ignore[arg-type]
-        # A socket in a file system has no address, and whoever reaches it is one.
-        if self.door.enter(transport, self.client[0] if self.client else ""):
+        self.door.leave(self.before)
+        if self.door.enter(transport, _address(transport)):
             self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -159,6 +163,49 @@ class HttpProtocol(H11Protocol):
             self._deadline = None
 
 
+class TlsProtocol(Protocol):
+    """TLS under HTTP, with the connection counted before its handshake, for which there is a deadline as for headers.
+
+    A server of asyncio's own tells its protocol of a connection after the handshake only, and waits a minute for it.
+    """
+
+    door: Door
+    header_s: float
+    context: ssl.SSLContext
+    http: type[HttpProtocol]
+
+    def __init__(self, **options: Any) -> None:
+        self._options, self._connections = options, options["server_state"].connections
+
+    def connection_made(self, transport: Any) -> None:
+        loop, self._transport, http = get_running_loop(), transport, self.http(**self._options)
+        http.before = transport
+        self._connections.add(self)
+        shaken: Future[None] = loop.create_future()
+        shaken.add_done_callback(self._leave)
+        secured = SSLProtocol(
+            loop,
+            http,
+            self.context,
+            shaken,
+            server_side=True,
+            ssl_handshake_timeout=self.header_s,  # type: ignore[arg-type]  # it may be a fraction
+            ssl_shutdown_timeout=LINGER_S,
+        )
+        transport.set_protocol(secured)
+        secured.connection_made(transport)
+        self.door.enter(transport, _address(transport))
+
+    def shutdown(self) -> None:
+        self._transport.abort()
+
+    def _leave(self, shaken: Future[None]) -> None:
+        """The handshake is over: HTTP has counted the connection anew, or there is none any more."""
+        shaken.exception()  # is nobody's fault here, and not logged
+        self._connections.discard(self)
+        self.door.leave(self._transport)
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Whoever serves a WebSocket may take its binary messages as they come, with no task that wakes up for each.
 
@@ -209,12 +256,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True  # it was refused on purpose, which is no error to log
 
 
-def behind(door: Door, header_s: float) -> tuple[type[HttpProtocol], type[WebSocketProtocol]]:
+def behind(
+    door: Door, header_s: float, context: ssl.SSLContext | None = None
+) -> tuple[type[Protocol], type[WebSocketProtocol]]:
     """The two protocols of one service.
 
     Args:
         door: that both count their connections at.
-        header_s: how long the headers of a request may take, seconds.
+        header_s: how long the headers of a request may take, and a handshake before them, seconds.
+        context: with the certificate, for HTTPS; uvicorn gets none.
     """
-    http = type("BoundHttpProtocol", (HttpProtocol,), {"door": door, "header_s": header_s})
+    bound = {"door": door, "header_s": header_s}
+    http: type[Protocol] = type("BoundHttpProtocol", (HttpProtocol,), bound)
+    if context is not None:
+        http = type("BoundTlsProtocol", (TlsProtocol,), bound | {"context": context, "http": http})
     return http, type("BoundWebSocketProtocol", (WebSocketProtocol,), {"door": door})
+
+
+def _address(transport: Any) -> str:
+    """Whose connection it is; a socket in a file system has no address, and whoever reaches it is one."""
+    client = get_remote_addr(transport)
+    return client[0] if client else ""
