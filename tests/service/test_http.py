@@ -60,6 +60,8 @@ def test_options(service):
         (None, {}, 400, "field 'audio'"),
         (wav(), {"top_k": "0"}, 400, "top_k"),
         (wav(), {"top_k": "many"}, 400, "top_k"),
+        (wav(), {"top_k": "٢"}, 400, "top_k"),
+        (wav(), {"top": "2"}, 400, "known: audio, channels, denoise, file"),
         (wav(), {"timeline": "perhaps"}, 400, "true or false"),
         (wav(), {"labels": "p4"}, 400, "did you mean 'p4-4'"),
         (

@@ -20,6 +20,7 @@ from intonate.emotions import merged_labels
 from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
+from intonate.service.query import whole
 from intonate.service.replies import STOPPING, RefusedError, refusal
 from intonate.service.settings import SHORT_S
 from intonate.service.state import ServiceState
@@ -258,9 +259,10 @@ def whole_number(fields: Mapping[str, str], name: str) -> int | None:
         RefusedError: it is something else.
     """
     value = fields.get(name) or None
-    if value is not None and not (value.isdecimal() and 1 <= len(value) <= 4 and int(value)):
+    number = None if value is None else whole(value)
+    if value is not None and (number is None or not 1 <= number < 10_000):
         raise RefusedError(400, f"field {name}={value[:20]!r} is not a whole number from 1 on")
-    return int(value) if value else None
+    return number
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:
