@@ -51,6 +51,11 @@ TIMES = {name: _described(NUMBER, "Seconds.") for name in ("start", "end")}
 HERTZ = {"low_hz": NUMBER, "high_hz": NUMBER}
 WITHOUT = _described(SHARE, "Of the explained answer, with this turned down by 20 dB.")
 DIMENSIONS = {"dimensions": {"type": "object", "additionalProperties": SHARE}}
+# `stopping` and `busy` are both 503; `http` is any status that has no word of its own.
+ERROR = {
+    "error": _described(TEXT, "One sentence."),
+    "code": TEXT | {"enum": sorted({*CODES.values(), "stopping", "http"})},
+}
 SCHEMAS: dict[str, Schema] = {
     "Score": _object({"label": TEXT, "score": SHARE}),
     "Segment": _object(
@@ -125,8 +130,8 @@ SCHEMAS: dict[str, Schema] = {
             "random_area": _described(NUMBER, "The same in random order."),
         }
     ),
-    "Failure": _object({"file": TEXT, "error": TEXT}),
-    "Error": _object({"error": _described(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
+    "Failure": _object({"file": TEXT, **ERROR}),
+    "Error": _object(ERROR),
     "Model": _object(
         {
             "name": TEXT,
@@ -156,8 +161,6 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
 }
-# `stopping` and `busy` are both 503; `http` is any status that has no word of its own.
-SCHEMAS["Error"]["properties"]["code"]["enum"] = sorted({*CODES.values(), "stopping", "http"})
 
 FORM: dict[str, Any] = {
     "type": "object",
@@ -235,6 +238,7 @@ EXAMPLE: dict[str, Any] = {
     "warnings": [],
     "familiarity": 0.3,
 }
+RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": TEXT}}
 # A sentence that the service says with each status, and when.
 REFUSALS = {
     400: ("The recording or a field cannot be used.", "the upload is empty (0 bytes)"),
@@ -309,7 +313,7 @@ def text_answers(*allowed: str, refusal_words: str = "", statuses: tuple[int, ..
     answers: dict[int | str, Schema] = {200: {"description": "Yes.", "content": {"text/plain": {"schema": schema}}}}
     if refusal_words:
         refusal_content = {"text/plain": {"schema": TEXT | {"enum": refusal_words.split()}}}
-        answers[503] = {"description": "Not now.", "content": refusal_content}
+        answers[503] = {"description": "Not now.", "content": refusal_content, "headers": RETRY_AFTER}
     return answers | (refusals(*statuses) if statuses else {})
 
 
@@ -324,7 +328,7 @@ def refusals(*statuses: int) -> dict[int | str, Schema]:
                     "example": error_shape(status, sentence, "stopping" if sentence == STOPPING else ""),
                 }
             },
-            **({"headers": {"Retry-After": {"description": "Seconds.", "schema": TEXT}}} if status == 503 else {}),
+            **({"headers": RETRY_AFTER} if status == 503 else {}),
         }
         for status, (meaning, sentence) in REFUSALS.items()
         if not statuses or status in statuses

@@ -21,7 +21,7 @@ from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
 from intonate.service.query import whole
-from intonate.service.replies import STOPPING, RefusedError, refusal
+from intonate.service.replies import STOPPING, RefusedError, error_shape, refusal
 from intonate.service.settings import SHORT_S
 from intonate.service.state import ServiceState
 from intonate.service.uploads import body, receive, while_connected
@@ -105,7 +105,7 @@ async def _respond(request: Request, state: ServiceState) -> Response:
         except RefusedError as refused:
             if is_single:
                 raise
-            answers.append(Failure(name, str(refused)))
+            answers.append(Failure(name, **error_shape(refused.status, str(refused), refused.code)))
     labels = merged_labels(options["labels"]) if options["labels"] else spec.labels
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
     numbers = (*spec.dimensions, *spec.events)
