@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from intonate.schema import Prediction, Segment, listed
 from intonate.service.replies import CODES, STOPPING, error_shape
 from intonate.terminal import formats
 
@@ -162,15 +163,12 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }
 
+BINARY = {"type": "string", "format": "binary"}
 FORM: dict[str, Any] = {
     "type": "object",
     "required": ["audio"],
     "properties": {
-        "audio": {
-            "type": "string",
-            "format": "binary",
-            "description": "The recording, in any format (or as `file`); repeat it for several.",
-        },
+        "audio": _described(_list(BINARY), "The recording, in any format (or as `file`); repeat it for several."),
         "text": {"type": "string", "description": "What was said, for a model that reads it."},
         "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
         "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
@@ -189,7 +187,7 @@ EXPLANATION_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["audio"],
     "properties": {
-        "audio": _described(FORM["properties"]["audio"], "The recording, in any format (or as `file`)."),
+        "audio": _described(BINARY, "The recording, in any format (or as `file`)."),
         **{name: FORM["properties"][name] for name in ("model", "text", "raw", "track")},
         "label": {"type": "string", "description": "The answer to explain; else the likeliest.", "example": "angry"},
         "start": {"type": "number", "minimum": 0, "description": "Only from here on, seconds.", "example": 1.2},
@@ -203,7 +201,7 @@ EXPLANATION_FORM: dict[str, Any] = {
 }
 BARE_BODY: dict[str, Any] = {
     "required": True,
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {"application/octet-stream": {"schema": BINARY}},
 }
 BODY, EXPLANATION_BODY = (
     {"required": True, "content": {"multipart/form-data": {"schema": form}} | BARE_BODY["content"]}
@@ -222,22 +220,17 @@ SCORES_FORM: Schema = {
 }
 SCORES_BODY = {"required": True, "content": BARE_BODY["content"] | {"application/json": {"schema": SCORES_FORM}}}
 
-SCORES = [
-    {"label": "neutral", "score": 0.494796},
-    {"label": "angry", "score": 0.159429},
-    {"label": "sad", "score": 0.137594},
-]
-NEUTRAL = {"label": "neutral", "guess": "neutral", "abstained": False}
-EXAMPLE: dict[str, Any] = {
-    "file": "neutral.flac",
-    **NEUTRAL,
-    "scores": SCORES,
-    "segments": [{"start": 0.0, "end": 2.831, **NEUTRAL, "score": 0.494796, "scores": SCORES}],
-    "transcript": "",
-    "model": "standard",
-    "warnings": [],
-    "familiarity": 0.3,
-}
+TOP_SCORES = {"neutral": 0.494796, "angry": 0.159429, "sad": 0.137594}
+SCORES = listed(TOP_SCORES)
+NEUTRAL = Prediction(
+    "neutral",
+    TOP_SCORES,
+    (Segment(0.0, 2.831, "neutral", TOP_SCORES),),
+    familiarity=0.3,
+    model="standard",
+    file="neutral.flac",
+)
+EXAMPLE = NEUTRAL.to_dict()
 RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": TEXT}}
 # A sentence that the service says with each status, and when.
 REFUSALS = {
@@ -261,12 +254,13 @@ REFUSALS = {
     500: ("A fault of the service.", "something went wrong in the service; the operator's log says more"),
     503: ("Too many uploads at once, or the service stops; Retry-After says when to come back.", STOPPING),
 }
+# What `format` asks for, by the type that it is answered as.
 TEXTS = {
-    "application/jsonl": "One Prediction or Failure a line.",
-    "text/csv": "A row for each recording, or for each segment of a timeline.",
-    "application/x-subrip": "SRT.",
-    "text/vtt": "WebVTT.",
-    "text/plain": "RTTM.",
+    "application/jsonl": ("jsonl", "One Prediction or Failure a line."),
+    "text/csv": ("csv", "A row for each recording, or for each segment of a timeline."),
+    "application/x-subrip": ("srt", "SRT."),
+    "text/vtt": ("vtt", "WebVTT."),
+    "text/plain": ("rttm", "RTTM."),
 }
 
 
@@ -283,8 +277,11 @@ def predictions_answers() -> dict[int | str, Schema]:
     """The answers of `POST /v1/predictions`."""
     answers = _list({"anyOf": [_reference("Prediction"), _reference("Failure")]})
     answer = {"anyOf": [_reference("Prediction"), answers]}
-    content = {"application/json": {"schema": answer, "example": EXAMPLE}}
-    content |= {kind: {"schema": _described(TEXT, description)} for kind, description in TEXTS.items()}
+    content: Schema = {"application/json": {"schema": answer, "example": EXAMPLE}}
+    layout = formats.Layout(tuple(TOP_SCORES))
+    for kind, (style, description) in TEXTS.items():
+        example = "".join(formats.FORMATS[style]([NEUTRAL], layout))
+        content[kind] = {"schema": _described(TEXT, description), "example": example}
     description = "A Prediction; of several recordings an array, with a Failure for each that cannot be read."
     return {200: {"description": description, "content": content}, **refusals()}
 
