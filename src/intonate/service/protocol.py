@@ -247,9 +247,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = False
 
     async def send(self, message: Any) -> None:
+        if message["type"] in ("websocket.close", "websocket.http.response.body"):  # the last of it
+            self.door.wait(self.transport)
         if message["type"] == "websocket.close":
             self.writable.set()
-            self.door.wait(self.transport)
             self.loop.call_later(LINGER_S, self.transport.abort)
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
