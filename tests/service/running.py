@@ -6,11 +6,15 @@ import asyncio
 import http.client
 import io
 import json
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import soundfile
 import tiny
 from websockets.exceptions import ConnectionClosed
@@ -28,15 +32,30 @@ def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0) -> None:
         time.sleep(0.01)
 
 
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+
+
+def certificate(folder: Path, name: str = "one", *options: str) -> tuple[Path, Path]:
+    """The files of a certificate and its key."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    command = [*make.split(), *(options or ["-nodes"]), "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
 class Running:
     """`with Running(recognizer, token=…, limits={…}) as service`."""
 
-    def __init__(self, *recognizers: Any, limits: dict[str, Any] | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *recognizers: Any, limits: dict[str, Any] | None = None, tls: Any = (None, None), **settings: Any
+    ) -> None:
         models = {f"{one.spec.name}{number or ''}": one for number, one in enumerate(recognizers)}
+        self.tls = tls
         self.settings = Settings(models, limits=Limits(**({"threads": 2} | (limits or {}))), **settings)
 
     def __enter__(self) -> Running:
-        self._server = _server(self.settings, None, None)
+        self._server = _server(self.settings, *self.tls)
         self._server.config.log_level = "critical"
         self.thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
         self.thread.start()

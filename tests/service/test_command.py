@@ -1,9 +1,7 @@
 """`intonate serve`: it starts, or it says in one sentence why not."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +10,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from running import wait_until
+from running import certificate, needs_openssl, wait_until
 from typer.testing import CliRunner
 
 from intonate.cli import app
@@ -102,18 +100,6 @@ def test_a_host_that_is_not_here(tiny_model, host, says):
     code, output = serve_output("--host", host, "--model", str(tiny_model), INTONATE_TOKEN="a-token-of-24-characters")
     assert (code, output.count("\n")) == (1, 1)
     assert f"could not listen at {host}:8000: {says}" in " ".join(output.split())
-
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-
-
-def certificate(folder, name="one", *options):
-    """The files of a certificate and its key."""
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key.pem"
-    make = "openssl req -x509 -newkey rsa:2048 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    command = [*make.split(), *(options or ["-nodes"]), "-keyout", key, "-out", cert]
-    subprocess.run(command, check=True, capture_output=True)
-    return cert, key
 
 
 @needs_openssl

@@ -70,6 +70,8 @@ def test_every_kind_of_prediction_fits(described):
     for audio in (wav(), b"no sound"):
         head = '--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
         body += head.encode() + audio + b"\r\n"
+    content = described.openapi["paths"]["/v1/predictions"]["post"]["responses"]["200"]["content"]
+    assert all("neutral" in content[kind]["example"] for kind in description.TEXTS)
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     several = described.service.request("POST", "/v1/predictions", body + b"--x--\r\n", kind)
     assert "error" in described.check(several, "/v1/predictions").json[1]
@@ -129,7 +131,7 @@ def test_a_client_that_is_generated_from_it_gets_answers(service, tmp_path, monk
         types = importlib.import_module("generated_client.types")
         body = importlib.import_module("generated_client.models").PredictFilesBody
         audio = types.File(payload=io.BytesIO(wav()), file_name="clip.wav", mime_type="audio/wav")
-        answer = predict(client=client, body=body(audio=audio, top_k=2))
+        answer = predict(client=client, body=body(audio=[audio], top_k=2))
         assert (answer.file, len(answer.scores)) == ("clip.wav", 2)
         assert answer.guess == answer.scores[0].label
         explain = importlib.import_module("generated_client.api.default.explain").sync
@@ -138,8 +140,11 @@ def test_a_client_that_is_generated_from_it_gets_answers(service, tmp_path, monk
         explanation = explain(client=client, body=body_of(audio=audio, label="sad"))
         assert (explanation.explained, len(explanation.map_), len(explanation.map_[0])) == ("sad", 10, 5)
         broken = types.File(payload=io.BytesIO(b"no sound"), file_name="clip.wav")
-        refused = predict(client=client, body=body(audio=broken))
+        refused = predict(client=client, body=body(audio=[broken]))
         assert refused.code == "bad_request"
+        both = [types.File(payload=io.BytesIO(sound), file_name="clip.wav") for sound in (wav(), b"no sound")]
+        first, second = predict(client=client, body=body(audio=both))
+        assert (first.label, second.code) == (answer.label, "bad_request")
 
 
 def test_examples_name_the_model_that_is_served(service):

@@ -67,6 +67,8 @@ def test_options(service):
         (None, {}, 400, "field 'audio'"),
         (wav(), {"top_k": "0"}, 400, "top_k"),
         (wav(), {"top_k": "many"}, 400, "top_k"),
+        (wav(), {"top_k": "٢"}, 400, "top_k"),
+        (wav(), {"top": "2"}, 400, "known: audio, channels, denoise, file"),
         (wav(), {"timeline": "perhaps"}, 400, "true or false"),
         (wav(), {"labels": "p4"}, 400, "did you mean 'p4-4'"),
         (
@@ -252,7 +254,8 @@ def test_a_full_queue_says_come_back(recognizer):
         answer = service.upload(wav())
         assert answer.status == 503
         assert int(answer.headers["retry-after"]) >= 1
-        assert service.get("/readyz").status == 503
+        ready = service.get("/readyz")
+        assert (ready.status, int(ready.headers["retry-after"]) >= 1) == (503, True)
         for raw in waiting:
             raw.close()
         wait_until(lambda: service.upload(wav()).status == 200)
@@ -443,6 +446,10 @@ def test_head_and_allow(service):
     assert head.headers["content-length"] == str(len(service.get("/v1/models").body))
     wrong = service.request("DELETE", "/v1/predictions")
     assert (wrong.status, wrong.headers["allow"], wrong.json["code"]) == (405, "POST", "method")
+    for path in ("/healthz", "/v1/models", "/", "/static/app.js"):  # where a client of Hugging Face's may end, too
+        wrong = service.request("POST", path, wav())
+        assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD")
+        assert "takes GET, HEAD, not POST; recordings go to /v1/predictions or /models/NAME" in wrong.json["error"]
 
 
 def test_a_bare_body_with_its_options_in_the_query(service):
@@ -467,7 +474,7 @@ def test_several_recordings_in_one_request(service):
     answers = service.request("POST", "/v1/predictions", both, headers).json
     assert answers[0] == service.upload(wav(), "one.wav").json
     assert answers[1]["file"] == "two.wav"
-    assert set(answers[1]) == {"file", "error"}
+    assert (set(answers[1]), answers[1]["code"]) == ({"file", "error", "code"}, "bad_request")
     rows = service.request("POST", "/v1/predictions?format=csv", both, headers).body.decode().splitlines()
     assert len(rows) == 3
     assert service.request("POST", "/v1/predictions?format=srt", both, headers).status == 400

@@ -52,6 +52,16 @@ def test_jsonl_is_a_line_each():
     assert [json.loads(line) for line in lines] == [SHORT.to_dict(), FAILED.to_dict()]
 
 
+def test_rttm_has_a_turn_where_the_speaker_changes_and_not_the_emotion():
+    parts = [(0.0, 4.5, "happy"), (4.5, 6.0, "sad"), (7.0, 8.0, "sad")]
+    talk = dataclasses.replace(LONG, file="a.wav", segments=tuple(Segment(*one, SCORES) for one in parts))
+    assert [line.split()[3:5] for line in text("rttm", [talk]).splitlines()] == [["0.000", "6.000"], ["7.000", "1.000"]]
+    first, second, third = talk.segments
+    told = (dataclasses.replace(first, speaker="A"), dataclasses.replace(second, speaker="B"), third)
+    turns = text("rttm", [dataclasses.replace(talk, segments=told)]).splitlines()
+    assert [line.split()[7] for line in turns] == ["A", "B", "speech"]
+
+
 def rows(*args, **layout):
     return list(csv.DictReader(io.StringIO(text("csv", *args, **layout)), strict=True))
 

@@ -28,13 +28,15 @@ class Failure:
     Attributes:
         file: where the sound came from; empty for an array or bytes.
         error: one sentence.
+        code: a word for programs, of a service; else empty.
     """
 
     file: str
     error: str
+    code: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        return {"file": self.file, "error": self.error}
+        return {"file": self.file, "error": self.error} | ({"code": self.code} if self.code else {})
 
 
 class Voice(NamedTuple):

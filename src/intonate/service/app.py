@@ -20,7 +20,7 @@ from intonate.service import description, explanations, live, predictions, refer
 from intonate.service.guard import STREAM, Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.place import Place
-from intonate.service.replies import error_shape
+from intonate.service.replies import RETRY_AFTER, error_shape
 from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
 
@@ -147,7 +147,7 @@ def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
         limits = state.settings.limits
         is_full = len(state.requests) >= limits.uploads or len(state.streams) >= limits.connections
         if state.is_stopping or is_full or not state.load.has_room(len(state.streams)):
-            return PlainTextResponse("stopping" if state.is_stopping else "full", 503)
+            return PlainTextResponse("stopping" if state.is_stopping else "full", 503, RETRY_AFTER)
         return PlainTextResponse("ok")
 
     @app.get(
@@ -211,10 +211,15 @@ def _models_response(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _framework_error(_: Request, error: Exception) -> Response:
-    """Errors of the framework in our shape, with its headers (`Allow` where the method is wrong)."""
+async def _framework_error(request: Request, error: Exception) -> Response:
+    """Errors of the framework in our shape, with its headers."""
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    sentences = {404: NOTHING, 405: "this address does not take that method; see /docs"}
+    sentences = {404: NOTHING}
+    if status == 405:  # whose `Allow` is missing for files, and leaves out that whatever answers GET answers HEAD
+        methods = set(dict(headers or {}).get("Allow", "GET").split(", "))
+        allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+        headers, taken = {"Allow": allowed}, f"this address takes {allowed}, not {request.method[:20]}"
+        sentences[405] = f"{taken}; recordings go to /v1/predictions or /models/NAME by POST; see /docs"
     sentence = sentences.get(status, "the request cannot be understood; see /docs")
     return JSONResponse(error_shape(status, sentence), status, headers)
 

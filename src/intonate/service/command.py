@@ -244,6 +244,9 @@ def _server(
     on_start: Callable[[], None] | None = None,
 ) -> Any:
     """uvicorn's server; `place` and `on_start` (in place of a line that says where it listens) for one of several."""
+    import asyncio
+    import ssl
+
     import uvicorn
 
     from intonate.service.app import create_app
@@ -253,16 +256,17 @@ def _server(
     limits = settings.limits
     # More live connections than the defaults have room for bring their room with them.
     most_connections = max(limits.sockets, limits.connections + limits.uploads)
-    http, websocket = behind(
-        Door(most_connections, max(limits.address_sockets, limits.connections + limits.uploads)), limits.header_s
-    )
+    door = Door(most_connections, max(limits.address_sockets, limits.connections + limits.uploads))
+    context = None
+    if tls_cert is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls_cert, tls_key)
+    http, websocket = behind(door, limits.header_s, context)
     app = create_app(settings, place)
     config = uvicorn.Config(
         app,
         host=settings.host.strip("[]"),
         port=0,  # where it is given no sockets
-        ssl_certfile=tls_cert,
-        ssl_keyfile=tls_key,
         http=http,
         ws=websocket,
         backlog=BACKLOG,
@@ -280,6 +284,7 @@ def _server(
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
+            asyncio.get_running_loop().set_exception_handler(_tell_once_of_full_tables())
             await super().startup(sockets)
             if self.started and on_start is not None:
                 on_start()
@@ -298,6 +303,21 @@ def _server(
                 await self.lifespan.shutdown()
 
     return Server(config)
+
+
+def _tell_once_of_full_tables() -> Callable[[Any, dict[str, Any]], None]:
+    """A handler of a loop's errors: asyncio tells hundreds of times a second that it may open no more sockets."""
+    told: list[str] = []
+
+    def handle(loop: Any, context: dict[str, Any]) -> None:
+        if "socket.accept()" not in context["message"]:
+            loop.default_exception_handler(context)
+        elif not told:
+            told.append(context["message"])
+            remedy = "raise it (ulimit -n, LimitNOFILE=); until then new connections wait"
+            print(f"intonate: this process has as many files open as it may; {remedy}", file=sys.stderr, flush=True)
+
+    return handle
 
 
 def _announce(host: str, port: int, tls: bool) -> None:

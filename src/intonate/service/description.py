@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from intonate.schema import Prediction, Segment, listed
 from intonate.service.replies import CODES, STOPPING, error_shape
 from intonate.terminal import formats
 
@@ -51,6 +52,11 @@ TIMES = {name: _described(NUMBER, "Seconds.") for name in ("start", "end")}
 HERTZ = {"low_hz": NUMBER, "high_hz": NUMBER}
 WITHOUT = _described(SHARE, "Of the explained answer, with this turned down by 20 dB.")
 DIMENSIONS = {"dimensions": {"type": "object", "additionalProperties": SHARE}}
+# `stopping` and `busy` are both 503; `http` is any status that has no word of its own.
+ERROR = {
+    "error": _described(TEXT, "One sentence."),
+    "code": TEXT | {"enum": sorted({*CODES.values(), "stopping", "http"})},
+}
 SCHEMAS: dict[str, Schema] = {
     "Score": _object({"label": TEXT, "score": SHARE}),
     "Segment": _object(
@@ -125,8 +131,8 @@ SCHEMAS: dict[str, Schema] = {
             "random_area": _described(NUMBER, "The same in random order."),
         }
     ),
-    "Failure": _object({"file": TEXT, "error": TEXT}),
-    "Error": _object({"error": _described(TEXT, "One sentence."), "code": {"type": "string", "enum": []}}),
+    "Failure": _object({"file": TEXT, **ERROR}),
+    "Error": _object(ERROR),
     "Model": _object(
         {
             "name": TEXT,
@@ -157,18 +163,13 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
 }
-# `stopping` and `busy` are both 503; `http` is any status that has no word of its own.
-SCHEMAS["Error"]["properties"]["code"]["enum"] = sorted({*CODES.values(), "stopping", "http"})
 
+BINARY = {"type": "string", "format": "binary"}
 FORM: dict[str, Any] = {
     "type": "object",
     "required": ["audio"],
     "properties": {
-        "audio": {
-            "type": "string",
-            "format": "binary",
-            "description": "The recording, in any format (or as `file`); repeat it for several.",
-        },
+        "audio": _described(_list(BINARY), "The recording, in any format (or as `file`); repeat it for several."),
         "text": {"type": "string", "description": "What was said, for a model that reads it."},
         "transcribe": {"type": "boolean", "description": "Write down what is said (usual, where the service can)."},
         "top_k": {"type": "integer", "minimum": 1, "description": "How many scores to answer.", "example": 3},
@@ -187,7 +188,7 @@ EXPLANATION_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["audio"],
     "properties": {
-        "audio": _described(FORM["properties"]["audio"], "The recording, in any format (or as `file`)."),
+        "audio": _described(BINARY, "The recording, in any format (or as `file`)."),
         **{name: FORM["properties"][name] for name in ("model", "text", "raw", "track")},
         "label": {"type": "string", "description": "The answer to explain; else the likeliest.", "example": "angry"},
         "start": {"type": "number", "minimum": 0, "description": "Only from here on, seconds.", "example": 1.2},
@@ -201,7 +202,7 @@ EXPLANATION_FORM: dict[str, Any] = {
 }
 BARE_BODY: dict[str, Any] = {
     "required": True,
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {"application/octet-stream": {"schema": BINARY}},
 }
 BODY, EXPLANATION_BODY = (
     {"required": True, "content": {"multipart/form-data": {"schema": form}} | BARE_BODY["content"]}
@@ -220,22 +221,18 @@ SCORES_FORM: Schema = {
 }
 SCORES_BODY = {"required": True, "content": BARE_BODY["content"] | {"application/json": {"schema": SCORES_FORM}}}
 
-SCORES = [
-    {"label": "neutral", "score": 0.494796},
-    {"label": "angry", "score": 0.159429},
-    {"label": "sad", "score": 0.137594},
-]
-NEUTRAL = {"label": "neutral", "guess": "neutral", "abstained": False}
-EXAMPLE: dict[str, Any] = {
-    "file": "neutral.flac",
-    **NEUTRAL,
-    "scores": SCORES,
-    "segments": [{"start": 0.0, "end": 2.831, **NEUTRAL, "score": 0.494796, "scores": SCORES}],
-    "transcript": "",
-    "model": "standard",
-    "warnings": [],
-    "familiarity": 0.3,
-}
+TOP_SCORES = {"neutral": 0.494796, "angry": 0.159429, "sad": 0.137594}
+SCORES = listed(TOP_SCORES)
+NEUTRAL = Prediction(
+    "neutral",
+    TOP_SCORES,
+    (Segment(0.0, 2.831, "neutral", TOP_SCORES),),
+    familiarity=0.3,
+    model="standard",
+    file="neutral.flac",
+)
+EXAMPLE = NEUTRAL.to_dict()
+RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": TEXT}}
 # A sentence that the service says with each status, and when.
 REFUSALS = {
     400: ("The recording or a field cannot be used.", "the upload is empty (0 bytes)"),
@@ -258,12 +255,13 @@ REFUSALS = {
     500: ("A fault of the service.", "something went wrong in the service; the operator's log says more"),
     503: ("Too many uploads at once, or the service stops; Retry-After says when to come back.", STOPPING),
 }
+# What `format` asks for, by the type that it is answered as.
 TEXTS = {
-    "application/jsonl": "One Prediction or Failure a line.",
-    "text/csv": "A row for each recording, or for each segment of a timeline.",
-    "application/x-subrip": "SRT.",
-    "text/vtt": "WebVTT.",
-    "text/plain": "RTTM.",
+    "application/jsonl": ("jsonl", "One Prediction or Failure a line."),
+    "text/csv": ("csv", "A row for each recording, or for each segment of a timeline."),
+    "application/x-subrip": ("srt", "SRT."),
+    "text/vtt": ("vtt", "WebVTT."),
+    "text/plain": ("rttm", "RTTM."),
 }
 
 
@@ -280,8 +278,11 @@ def predictions_answers() -> dict[int | str, Schema]:
     """The answers of `POST /v1/predictions`."""
     answers = _list({"anyOf": [_reference("Prediction"), _reference("Failure")]})
     answer = {"anyOf": [_reference("Prediction"), answers]}
-    content = {"application/json": {"schema": answer, "example": EXAMPLE}}
-    content |= {kind: {"schema": _described(TEXT, description)} for kind, description in TEXTS.items()}
+    content: Schema = {"application/json": {"schema": answer, "example": EXAMPLE}}
+    layout = formats.Layout(tuple(TOP_SCORES))
+    for kind, (style, description) in TEXTS.items():
+        example = "".join(formats.FORMATS[style]([NEUTRAL], layout))
+        content[kind] = {"schema": _described(TEXT, description), "example": example}
     description = "A Prediction; of several recordings an array, with a Failure for each that cannot be read."
     return {200: {"description": description, "content": content}, **refusals()}
 
@@ -310,7 +311,7 @@ def text_answers(*allowed: str, refusal_words: str = "", statuses: tuple[int, ..
     answers: dict[int | str, Schema] = {200: {"description": "Yes.", "content": {"text/plain": {"schema": schema}}}}
     if refusal_words:
         refusal_content = {"text/plain": {"schema": TEXT | {"enum": refusal_words.split()}}}
-        answers[503] = {"description": "Not now.", "content": refusal_content}
+        answers[503] = {"description": "Not now.", "content": refusal_content, "headers": RETRY_AFTER}
     return answers | (refusals(*statuses) if statuses else {})
 
 
@@ -325,7 +326,7 @@ def refusals(*statuses: int) -> dict[int | str, Schema]:
                     "example": error_shape(status, sentence, "stopping" if sentence == STOPPING else ""),
                 }
             },
-            **({"headers": {"Retry-After": {"description": "Seconds.", "schema": TEXT}}} if status == 503 else {}),
+            **({"headers": RETRY_AFTER} if status == 503 else {}),
         }
         for status, (meaning, sentence) in REFUSALS.items()
         if not statuses or status in statuses

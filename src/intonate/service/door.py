@@ -51,8 +51,10 @@ class Door:
         """The request of the connection is there."""
         self._waiting.pop(transport, None)
 
-    def leave(self, transport: Transport) -> None:
+    def leave(self, transport: Transport | None) -> None:
         """The connection is closed; it may be told more than once."""
+        if transport is None:
+            return
         address = self._addresses.pop(transport, None)
         self._waiting.pop(transport, None)
         if address is not None:

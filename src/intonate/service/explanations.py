@@ -17,6 +17,7 @@ from intonate.explanation import words
 from intonate.explanation.explain import explain
 from intonate.recognizer.recognizer import Recognizer
 from intonate.service.predictions import model_of, whole_number, within_upload_limit
+from intonate.service.query import fraction
 from intonate.service.replies import RefusedError
 from intonate.service.state import ServiceState
 from intonate.service.uploads import receive, while_connected
@@ -77,10 +78,7 @@ def _explain(recognizer: Recognizer, sound: decode.Sound, options: dict[str, Any
 
 def _seconds(fields: Mapping[str, str], name: str) -> float | None:
     text = fields.get(name, "")
-    try:
-        seconds = float(text) if text else None
-    except ValueError:
-        seconds = -1.0
-    if seconds is not None and not 0 <= seconds < 1e6:
+    seconds = fraction(text) if text else None
+    if text and (seconds is None or not 0 <= seconds < 1e6):
         raise RefusedError(400, f"field {name}={text[:20]!r} is not a number of seconds, from 0 to a million")
     return seconds

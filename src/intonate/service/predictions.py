@@ -19,7 +19,8 @@ from intonate.audio.clean import clean
 from intonate.errors import AudioError, IntonateError, did_you_mean
 from intonate.recognizer.recognizer import Failure, Recognizer
 from intonate.schema import Prediction, listed
-from intonate.service.replies import STOPPING, RefusedError, refusal
+from intonate.service.query import whole
+from intonate.service.replies import STOPPING, RefusedError, error_shape, refusal
 from intonate.service.settings import SHORT_S
 from intonate.service.state import ServiceState
 from intonate.service.uploads import body, receive, while_connected
@@ -102,7 +103,7 @@ async def _respond(request: Request, state: ServiceState) -> Response:
         except RefusedError as refused:
             if is_single:
                 raise
-            answers.append(Failure(name, str(refused)))
+            answers.append(Failure(name, **error_shape(refused.status, str(refused), refused.code)))
     has_speakers = options["channels"] == "each" or options["speakers"] is not None
     chosen = {"top_k": top_k, "timeline": is_timeline, "single": is_single, "speakers": has_speakers}
     layout = formats.Layout.of(spec, options["labels"], **chosen)
@@ -257,9 +258,10 @@ def whole_number(fields: Mapping[str, str], name: str) -> int | None:
         RefusedError: it is something else.
     """
     value = fields.get(name) or None
-    if value is not None and not (value.isdecimal() and 1 <= len(value) <= 4 and int(value)):
+    number = None if value is None else whole(value)
+    if value is not None and (number is None or not 1 <= number < 10_000):
         raise RefusedError(400, f"field {name}={value[:20]!r} is not a whole number from 1 on")
-    return int(value) if value else None
+    return number
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from asyncio import Future, TimerHandle
+import ssl
+from asyncio import Future, Protocol, TimerHandle, get_running_loop
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from intonate.service.door import Door
@@ -50,14 +53,15 @@ class HttpProtocol(H11Protocol):
 
     door: Door
     header_s: float
+    before: Any = None  # the transport under this one, which the door has counted so far
     _deadline: TimerHandle | None = None
     _left_bytes: int | None = None  # to throw away; None while requests are read
 
     def connection_made(self, transport: Any) -> None:
         self._transport, wire = transport, _Wire(transport, self._close)
         super().connection_made(wire)  # type: ignore[arg-type]
-        # A socket in a file system has no address, and whoever reaches it is one.
-        if self.door.enter(transport, self.client[0] if self.client else ""):
+        self.door.leave(self.before)
+        if self.door.enter(transport, _address(transport)):
             self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
@@ -69,11 +73,11 @@ class HttpProtocol(H11Protocol):
         if self._transport.is_closing():
             return
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        self._tell_door()
+        if self._owes_nothing:
             self._start_deadline()
-        else:
+        elif self._left_bytes is None:
             self._stop_deadline()
-            self.door.work(self._transport)
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         self.transport = self._transport
@@ -83,10 +87,18 @@ class HttpProtocol(H11Protocol):
         if self._left_bytes is not None:
             return
         super().on_response_complete()
-        if self.conn.their_state is h11.IDLE:
-            self.door.wait(self._transport)
-            if self.conn.trailing_data[0]:  # the next request has begun already
-                self._start_deadline()
+        self._tell_door()
+        # Of the next request, which has begun already, or of the rest of this one, which nobody needs.
+        if self._owes_nothing and (self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]):
+            self._start_deadline()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._tell_door()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._tell_door()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP is refused in the shape of all errors; uvicorn's is text."""
@@ -115,6 +127,7 @@ class HttpProtocol(H11Protocol):
         """Close the connection, once the client has had the time to read the answer."""
         if self._left_bytes is not None:
             return
+        self.door.wait(self._transport)  # it makes room before one that sends what is answered
         if self._transport.is_closing() or self.conn.their_state not in (h11.SEND_BODY, h11.ERROR):
             self._transport.close()
             return
@@ -122,8 +135,20 @@ class HttpProtocol(H11Protocol):
         self.flow.resume_reading()
         if self._transport.can_write_eof():  # TLS cannot; there the headers say that it was the last answer
             self._transport.write_eof()
-        self.door.wait(self._transport)  # it makes room before one that sends what is answered
         self._cut_after(LINGER_S)
+
+    @property
+    def _owes_nothing(self) -> bool:
+        """Whether no request is there to be answered, or the one that is was answered before it came to its end."""
+        return self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+
+    def _tell_door(self) -> None:
+        """Where nothing is to be answered, or the answer is not read, the connection may make room."""
+        is_ending = self._left_bytes is not None or self._transport.is_closing()
+        if is_ending or self._owes_nothing or self.flow.write_paused:
+            self.door.wait(self._transport)
+        else:
+            self.door.work(self._transport)
 
     def _cut_after(self, seconds: float) -> None:
         self._stop_deadline()
@@ -136,6 +161,49 @@ class HttpProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class TlsProtocol(Protocol):
+    """TLS under HTTP, with the connection counted before its handshake, for which there is a deadline as for headers.
+
+    A server of asyncio's own tells its protocol of a connection after the handshake only, and waits a minute for it.
+    """
+
+    door: Door
+    header_s: float
+    context: ssl.SSLContext
+    http: type[HttpProtocol]
+
+    def __init__(self, **options: Any) -> None:
+        self._options, self._connections = options, options["server_state"].connections
+
+    def connection_made(self, transport: Any) -> None:
+        loop, self._transport, http = get_running_loop(), transport, self.http(**self._options)
+        http.before = transport
+        self._connections.add(self)
+        shaken: Future[None] = loop.create_future()
+        shaken.add_done_callback(self._leave)
+        secured = SSLProtocol(
+            loop,
+            http,
+            self.context,
+            shaken,
+            server_side=True,
+            ssl_handshake_timeout=self.header_s,  # type: ignore[arg-type]  # it may be a fraction
+            ssl_shutdown_timeout=LINGER_S,
+        )
+        transport.set_protocol(secured)
+        secured.connection_made(transport)
+        self.door.enter(transport, _address(transport))
+
+    def shutdown(self) -> None:
+        self._transport.abort()
+
+    def _leave(self, shaken: Future[None]) -> None:
+        """The handshake is over: HTTP has counted the connection anew, or there is none any more."""
+        shaken.exception()  # is nobody's fault here, and not logged
+        self._connections.discard(self)
+        self.door.leave(self._transport)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -179,6 +247,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = False
 
     async def send(self, message: Any) -> None:
+        if message["type"] in ("websocket.close", "websocket.http.response.body"):  # the last of it
+            self.door.wait(self.transport)
         if message["type"] == "websocket.close":
             self.writable.set()
             self.loop.call_later(LINGER_S, self.transport.abort)
@@ -187,12 +257,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_complete = True  # it was refused on purpose, which is no error to log
 
 
-def behind(door: Door, header_s: float) -> tuple[type[HttpProtocol], type[WebSocketProtocol]]:
+def behind(
+    door: Door, header_s: float, context: ssl.SSLContext | None = None
+) -> tuple[type[Protocol], type[WebSocketProtocol]]:
     """The two protocols of one service.
 
     Args:
         door: that both count their connections at.
-        header_s: how long the headers of a request may take, seconds.
+        header_s: how long the headers of a request may take, and a handshake before them, seconds.
+        context: with the certificate, for HTTPS; uvicorn gets none.
     """
-    http = type("BoundHttpProtocol", (HttpProtocol,), {"door": door, "header_s": header_s})
+    bound = {"door": door, "header_s": header_s}
+    http: type[Protocol] = type("BoundHttpProtocol", (HttpProtocol,), bound)
+    if context is not None:
+        http = type("BoundTlsProtocol", (TlsProtocol,), bound | {"context": context, "http": http})
     return http, type("BoundWebSocketProtocol", (WebSocketProtocol,), {"door": door})
+
+
+def _address(transport: Any) -> str:
+    """Whose connection it is; a socket in a file system has no address, and whoever reaches it is one."""
+    client = get_remote_addr(transport)
+    return client[0] if client else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ PROTOCOL = "intonate.v1"
 PARAMETERS = ("rate", "format", "model", "plain", "window", "hop", "labels", "activity", "session", "seq")
 # Close codes (RFC 6455 leaves 4000-4999 to applications).
 BAD, TOKEN, UNKNOWN_MODEL, SLOW, TAKEN, TOO_LONG, FULL = 4400, 4401, 4404, 4408, 4409, 4413, 4429
+# What `float` reads, without what it takes beside it: spaces, underscores, words, the digits of other scripts.
+PLAIN_NUMBER = re.compile(r"[0-9.eE+-]+")
 RESTART = 1012  # RFC 6455's registry: "service restart"
 
 
@@ -87,6 +91,8 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         )
     if repeated_names := [name for name in PARAMETERS if name != "model" and len(query.getlist(name)) > 1]:
         raise ConnectionEnd(BAD, "query", f"parameter {repeated_names[0]!r} is there twice; leave out one of them")
+    if "seq" in query and not query.get("session"):
+        raise ConnectionEnd(BAD, "query", "parameter 'seq' plays no part without a session; give both, or neither")
     plain_text = query.get("plain", "0").lower()
     if plain_text not in ("0", "1", "false", "true"):
         raise ConnectionEnd(BAD, "query", f"parameter plain={plain_text[:20]!r} is not a yes or no, expected 0 or 1")
@@ -108,22 +114,34 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
     )
 
 
+def whole(text: str) -> int | None:
+    """The number that a text is, of digits and nothing else, up to nine; None where it is no such number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+
+
+def fraction(text: str) -> float | None:
+    """The number that a text is, below a thousand million; None where it is none (a space, `nan`, other digits)."""
+    try:
+        number = float(text) if PLAIN_NUMBER.fullmatch(text) else math.inf
+    except ValueError:
+        return None
+    return number if abs(number) < 1e9 else None
+
+
 def _number(query: QueryParams, name: str, default: float) -> float:
     text = query.get(name)
-    try:
-        number = default if text is None else float(text)
-        if number == number and abs(number) < 1e9:
-            return number
-    except ValueError:
-        pass
-    raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")
+    number = default if text is None else fraction(text)
+    if number is None:
+        raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a number that makes sense")
+    return number
 
 
 def _whole_number(query: QueryParams, name: str, default: int) -> int:
-    number = _number(query, name, default)
-    if number != int(number):
-        raise ConnectionEnd(BAD, "query", f"parameter {name}={number:g} is not a whole number")
-    return int(number)
+    text = query.get(name)
+    number = default if text is None else whole(text)
+    if number is None:
+        raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a whole number")
+    return number
 
 
 def decoded(text: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ CODES = {
     503: "busy",
 }
 RETRY_AFTER_S = 2
+RETRY_AFTER = {"Retry-After": str(RETRY_AFTER_S)}
 STOPPING = "the service stops before it could answer; send it again, it may have been started anew"
 
 
@@ -37,7 +38,7 @@ def error_shape(status: int, error: str, code: str = "") -> dict[str, str]:
 
 def refusal(refused: RefusedError) -> Response:
     """The response to a request that cannot be answered."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
+    headers = dict(RETRY_AFTER) if refused.status == 503 else {}
     if refused.status in (408, 413, 503):
         headers["Connection"] = "close"  # the rest of the upload is not read
     return JSONResponse(error_shape(refused.status, str(refused), refused.code), refused.status, headers)

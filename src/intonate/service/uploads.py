@@ -174,7 +174,7 @@ def _unambiguous(fields: list[tuple[str, str]], names: Sequence[str]) -> dict[st
     value_by_name: dict[str, str] = {}
     for name, value in fields:
         if name not in names:
-            known_names = did_you_mean(name[:50], ("audio", *names))
+            known_names = did_you_mean(name[:50], (*FILE_FIELDS, *names))
             raise RefusedError(400, f"field {name[:50]!r} is not known; {known_names}")
         if name in value_by_name:
             raise RefusedError(400, f"field {name!r} is there twice; leave out one of them")

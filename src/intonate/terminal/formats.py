@@ -16,6 +16,8 @@ from intonate.emotions import labels_text, merged_labels
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import UNSURE, ModelSpec, Prediction, Segment
 
+# RTTM's times have three places, seconds.
+SAME_MOMENT_S = 0.001
 Answers = Iterable[Prediction | Failure]
 
 
@@ -47,7 +49,7 @@ class Layout:
 
     @classmethod
     def of(cls, spec: ModelSpec, labels: str | None, **what: Any) -> Layout:
-        """That of a model's answers, in the merge `labels` if there is one; `what` are the fields that a user chooses."""
+        """That of a model's answers, in the merge `labels` if there is one; `what` are the fields that are chosen."""
         return cls(
             merged_labels(labels) if labels else spec.labels,
             dimensions=(*spec.dimensions, *spec.events),
@@ -142,17 +144,25 @@ def as_vtt(answers: Answers, layout: Layout) -> Iterator[str]:
 def as_rttm(answers: Answers, layout: Layout) -> Iterator[str]:
     """Who speaks when, as NIST's Rich Transcription Time Marked; `speech` where speakers were not told apart.
 
-    What could not be answered is a comment.
+    Segments of one speaker that touch are one turn: where the emotion changes, nobody else begins to speak. What could
+    not be answered is a comment.
     """
     for answer in answers:
         if isinstance(answer, Failure):
             yield f";; {' '.join(answer.file.split())}: {' '.join(answer.error.split())}\n"
         else:
             file = "_".join(answer.file.split()) or "recording"
+            turns: list[list[Segment]] = []
             for segment in _spoken([answer]):
-                speaker = segment.speaker.replace(" ", "_") or "speech"
-                length_s = segment.end_s - segment.start_s
-                yield f"SPEAKER {file} 1 {segment.start_s:.3f} {length_s:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
+                last = turns[-1][-1] if turns else None
+                if last and last.speaker == segment.speaker and segment.start_s - last.end_s < SAME_MOMENT_S:
+                    turns[-1].append(segment)
+                else:
+                    turns.append([segment])
+            for turn in turns:
+                speaker = turn[0].speaker.replace(" ", "_") or "speech"
+                start_s, length_s = turn[0].start_s, turn[-1].end_s - turn[0].start_s
+                yield f"SPEAKER {file} 1 {start_s:.3f} {length_s:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
 
 
 FORMATS: dict[str, Callable[[Answers, Layout], Iterator[str]]] = {
