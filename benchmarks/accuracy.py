@@ -51,7 +51,7 @@ def of_answers(answers: table.PredictionTable) -> dict[str, dict[str, object]]:
             whole = bootstrap.measure(one, "uar")
             means.append(float(np.mean(folds)))
             seeds[seed] = {"mean_of_folds": percent(means[-1]), "all_clips": percent(whole)}
-        low, high, unit = bootstrap.bootstrap(part, "uar", rng=np.random.default_rng(0))
+        low, high, unit = bootstrap.intervals(part, ["uar"])["uar"]
         figures[statistics] = {
             "uar_mean_of_folds": percent(np.mean(means)),
             "sd_over_seeds": percent(np.std(means, ddof=1)) if len(means) > 1 else None,
