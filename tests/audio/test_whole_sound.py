@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import tiny
 
+from intonate.audio.clipping import WORDS as CLIPPED
 from intonate.audio.decode import Sound, info, load
 from intonate.errors import AudioError
 
@@ -408,9 +409,10 @@ def test_samples_that_are_of_another_encoding_are_told_so(subtype: str, level: f
         said = [
             f"<bytes> was read as {encoding}, and its bytes are as those of {likelier}; if it is heard as noise, say"
         ]
-        assert [warning.partition(" raw ")[0] for warning in warnings] == said * (
-            (encoding == "s16le") != (right == "s16le")
-        )
+        told = [
+            warning.partition(" raw ")[0] for warning in warnings if CLIPPED not in warning
+        ]  # what is read so may be
+        assert told == said * ((encoding == "s16le") != (right == "s16le"))
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ Block = NDArray[np.float32]
 AT_PEAK, BENEATH, FLAT = 0.98, 0.8, 0.6
 # Softer sound was not clipped, or the peak is one of its few steps.
 LOUD_PEAK = 0.5
-# Beyond full scale by more than this, values are of another scale, and not the ripples of a codec.
-MOST_RIPPLE = 4.0
+# The ripples of a codec reach so far beyond full scale; what goes on from there was never cut.
+RIPPLE = 1.3
 # From this share of the samples on it is told. No clip of RAVDESS, EMO-DB, TESS and nEMO has as many (0.2 % at most),
 # and 7 of 1,466 of BanglaSER have; amplified by 20 dB and clipped, 100 of 100 have, by 6 dB a quarter.
 HEAVY_SHARE = 0.02
@@ -33,7 +33,7 @@ class Clipping:
     def __init__(self) -> None:
         self._samples = 0
         self._highest = 0.0
-        self._at_peak = self._beneath = 0
+        self._at_peak = self._elsewhere = 0
 
     def watched(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks (samples,) or (samples, channels), as they are."""
@@ -45,22 +45,24 @@ class Clipping:
         """The next block."""
         self._samples += block.size
         peak = max(float(block.max()), -float(block.min())) if block.size else 0.0
-        highest = min(peak, 1.0) if peak <= MOST_RIPPLE else peak
+        highest = min(peak, 1.0)
         # All of what is so much softer than the peak lies beneath it.
         if highest < max(LOUD_PEAK, AT_PEAK * self._highest):
             return
         if AT_PEAK * highest > self._highest:  # and all until now was
-            self._at_peak = self._beneath = 0
+            self._at_peak = self._elsewhere = 0
         self._highest = max(self._highest, highest)
         level = np.abs(block)
-        at_peak = int(np.count_nonzero(level >= AT_PEAK * highest))
-        self._at_peak += at_peak
-        self._beneath += int(np.count_nonzero(level >= BENEATH * highest)) - at_peak
+        beneath, at_peak, beyond = (
+            int(np.count_nonzero(level >= share * highest)) for share in (BENEATH, AT_PEAK, RIPPLE)
+        )
+        self._at_peak += at_peak - beyond
+        self._elsewhere += beneath - at_peak + beyond
 
     @property
     def share(self) -> float:
         """Of the samples until now, those that are a flat top, 0 to 1."""
-        is_flat = self._highest >= LOUD_PEAK and self._at_peak > FLAT * self._beneath
+        is_flat = self._highest >= LOUD_PEAK and self._at_peak > FLAT * self._elsewhere
         return self._at_peak / self._samples if is_flat else 0.0
 
     def warnings(self, name: str, channel: int | None) -> list[str]:

@@ -227,7 +227,7 @@ NEUTRAL = Prediction(
     "neutral",
     TOP_SCORES,
     (Segment(0.0, 2.831, "neutral", TOP_SCORES),),
-    familiarity=0.3,
+    familiarity=0.1,
     model="standard",
     file="neutral.flac",
 )
