@@ -69,3 +69,10 @@ def test_the_channel_that_was_asked_for_is_named() -> None:
     stereo = written(np.stack([overdriven(0), overdriven(20)], axis=1), "WAV", "PCM_16")
     assert told(Sound(stereo, channel=1)) == []
     assert "% of the samples of channel 2 lie at the peak" in told(Sound(stereo, channel=2))[0]
+
+
+@pytest.mark.parametrize("gain", [1.9, 3.9])
+def test_what_was_never_cut_is_no_flat_top(gain: float) -> None:
+    tone = gain * np.sin(np.arange(3 * RATE_HZ) / 10)
+    assert told((tone.astype(np.float32), RATE_HZ)) == []
+    assert told((np.full(3 * RATE_HZ, 0.9, np.float32), RATE_HZ)) == []

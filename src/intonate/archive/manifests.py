@@ -41,11 +41,12 @@ def manifest_entries(name: str) -> Iterator[Entry]:
         wrong_place, has_right_rows = "", False
         for place, cells in _json_rows(lines, name) if suffix == JSON_LINES else _rows(lines, name):
             texts = {column: cell.strip() for column, cell in cells.items()}
+            if texts and not any(texts.values()):
+                continue
             entry = _entry_of_row(name, place, texts)
             has_right_rows |= not entry.problem
             wrong_place = wrong_place or place * bool(entry.problem)
-            if entry.problem or texts["file"]:
-                yield entry
+            yield entry
     if wrong_place and not has_right_rows:
         raise ArchiveError(
             f"{name}, {wrong_place}: {EXPECTED}, and no row has them; mend the table, or give a column that is of "
@@ -102,7 +103,7 @@ def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[s
 
 def _entry_of_row(manifest: str, place: str, texts: Mapping[str, str]) -> Entry:
     """What a row of a manifest names; where it has no file, or a time that is no number, that is its problem."""
-    if "file" not in texts:
+    if not texts.get("file"):
         return Entry(f"{manifest}, {place}", manifest, problem=f"{manifest}, {place}: {EXPECTED}")
     try:
         return _listed(manifest, texts["file"], *stretches.stretch(texts))

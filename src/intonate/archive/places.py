@@ -7,8 +7,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from intonate.errors import ArchiveError, IntonateError, first_line, require
 
-# File, start and end in seconds, and a problem.
-Key = tuple[str, float, float | None, str]
+# File, start and end in seconds, and whether the list that names it is wrong.
+Key = tuple[str, float, float | None, bool]
 
 
 class Entry(NamedTuple):
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     @property
     def key(self) -> Key:
         """What tells it apart from every other sound of an archive."""
-        return self.file, self.start_s, self.end_s, self.problem
+        return self.file, self.start_s, self.end_s, bool(self.problem)
 
     @property
     def planned(self) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import math
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ def _plan(sources: Sequence[str], out: Path, shard_files: int, notes: list[str])
             size, answered_at = planned.get(entry.key, (None, math.inf))
             if size is None:
                 yield entry
-            elif size != entry.size or entry.modified_s > answered_at:
+            elif size != entry.size or _is_newer(entry, answered_at):
                 changed_entries[entry.key] = entry
 
     folder.add_plan(out, cut(new_entries(), shard_files))
@@ -193,6 +194,11 @@ class _Repeat:
         return [anew.get(place, row) for place, row in enumerate(rows)]
 
 
+def _is_newer(entry: Entry, answered_at: float) -> bool:
+    """Whether a sound was changed after its row was written; a time that is still to come tells nothing."""
+    return answered_at < entry.modified_s <= time.time()
+
+
 def _repeats(out: Path, finished: Iterable[Shard], changed_entries: Mapping[Key, Entry]) -> Iterator[_Repeat]:
     """What has an error, or has changed since its row was written, in shards that have their rows."""
     for shard in finished:
@@ -203,7 +209,7 @@ def _repeats(out: Path, finished: Iterable[Shard], changed_entries: Mapping[Key,
             for place, (entry, row) in enumerate(zip(listed, rows, strict=True))
             if entry.key in changed_entries
             and row["bytes"] is not None
-            and (entry.size != row["bytes"] or entry.modified_s > answered_at)
+            and (entry.size != row["bytes"] or _is_newer(entry, answered_at))
         }
         failed = {place for place, row in enumerate(rows) if row["error"] is not None}
         if places := tuple(sorted(changed | failed)):

@@ -44,8 +44,10 @@ class Clipping:
     def count(self, block: Block) -> None:
         """The next block."""
         self._samples += block.size
-        peak = max(float(block.max()), -float(block.min())) if block.size else 0.0
-        highest = min(peak, 1.0)
+        lowest, highest = (float(block.min()), float(block.max())) if block.size else (0.0, 0.0)
+        if lowest == highest:  # no sound at all, wherever it lies
+            return
+        highest = min(max(highest, -lowest), 1.0)
         # All of what is so much softer than the peak lies beneath it.
         if highest < max(LOUD_PEAK, AT_PEAK * self._highest):
             return

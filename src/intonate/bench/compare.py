@@ -246,7 +246,7 @@ def _one_label_set(systems: Mapping[str, PredictionTable], notes: list[str]) -> 
     label_sets = {tuple(sorted(table.labels)) for table in systems.values()}
     if len(label_sets) > 1:
         # The fewest labels first: what is coarse cannot be told apart again.
-        for labels in sorted(label_sets, key=len):
+        for labels in sorted(label_sets, key=lambda labels: (len(labels), labels)):
             name = merge_with_labels(labels)
             if name in MERGES and all(set(merge(name)) & set(table.labels) for table in systems.values()):
                 merged_tables = {system: _merge_labels(table, name) for system, table in systems.items()}

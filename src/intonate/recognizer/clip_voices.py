@@ -37,6 +37,8 @@ MOST_CLIPS = 800
 TWO_VOICES, MOST_COUNTED = 21.0, 30.0
 # Fewer clips are no voice of their own: too few to tell a voice from a mood.
 LEAST_CLIPS = 8
+# Where so many clips of one person get one label, they are said to sound alike.
+MOST_OF_ONE_MOOD = 2 / 3
 
 
 class _Clip(NamedTuple):
@@ -101,13 +103,10 @@ def is_varied(labels: Sequence[int], label_count: int) -> bool:
 
 
 def one_mood(spec: ModelSpec, answers: Sequence[Float]) -> tuple[str, ...]:
-    """A sentence where the clips of one person, each answered alone (labels,), show one emotion only; else none.
-
-    Few clips can show no more labels than they are.
-    """
-    label_count = min(len(spec.labels), len(answers))
+    """A sentence where most clips of one person, each answered alone (labels,), show one emotion; else none."""
     is_learnt = any(item.normalisation and item.normalisation.kind == "speaker" for item in spec.inputs)
-    if not is_learnt or label_count < 2 or is_varied([int(answer.argmax()) for answer in answers], label_count):
+    labels = [int(answer.argmax()) for answer in answers if len(answer)]
+    if not is_learnt or len(labels) < 2 or max(map(labels.count, set(labels))) < MOST_OF_ONE_MOOD * len(labels):
         return ()
     return (
         "these clips of one person sound alike, and a voice that is learnt from one mood makes that mood neutral; to "

@@ -91,7 +91,10 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         )
     if repeated_names := [name for name in PARAMETERS if name != "model" and len(query.getlist(name)) > 1]:
         raise ConnectionEnd(BAD, "query", f"parameter {repeated_names[0]!r} is there twice; leave out one of them")
-    if "seq" in query and not query.get("session"):
+    seq = _whole_number(query, "seq", 0)
+    if seq < 0:
+        raise ConnectionEnd(BAD, "query", f"parameter seq={seq} is below 0: it counts the events that came")
+    if seq and not query.get("session"):
         raise ConnectionEnd(BAD, "query", "parameter 'seq' plays no part without a session; give both, or neither")
     plain_text = query.get("plain", "0").lower()
     if plain_text not in ("0", "1", "false", "true"):
@@ -110,7 +113,7 @@ def parse(ws: WebSocket, settings: Settings) -> Query:
         plain=plain,
         options=options,
         session=query.get("session", ""),
-        seq=_whole_number(query, "seq", 0),
+        seq=seq,
     )
 
 
@@ -137,11 +140,11 @@ def _number(query: QueryParams, name: str, default: float) -> float:
 
 
 def _whole_number(query: QueryParams, name: str, default: int) -> int:
-    text = query.get(name)
-    number = default if text is None else whole(text)
-    if number is None:
-        raise ConnectionEnd(BAD, "query", f"parameter {name}={(text or '')[:20]!r} is not a whole number")
-    return number
+    # Some libraries give the rate of a device as 44100.0.
+    number = _number(query, name, default)
+    if number != int(number):
+        raise ConnectionEnd(BAD, "query", f"parameter {name}={number:g} is not a whole number")
+    return int(number)
 
 
 def decoded(text: str) -> dict[str, Any]:
