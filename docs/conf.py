@@ -29,6 +29,7 @@ root_doc = "README"
 include_patterns = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md"),
     *("examples/README.md", "benchmarks/README.md", "benchmarks/RESULTS.md", "findings/README.md"),
+    "benchmarks/results/*-card.md",
 ]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
@@ -72,6 +73,7 @@ CONTENTS = {
             "docs/augmentation",
         ),
         *("docs/cleaning", "docs/speech-encoders", "docs/imagenet", "benchmarks/README", "benchmarks/RESULTS"),
+        *("benchmarks/results/standard-card", "benchmarks/results/compact-card"),
     ),
     "Reference": ("docs/reference", "docs/catalogues", "CONTRIBUTING", "CHANGELOG", "findings/README"),
 }
