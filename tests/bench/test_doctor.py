@@ -94,6 +94,7 @@ def test_broken_files_are_named_all_at_once(tmp_path):
     assert len(found["table"]) == 2
     assert [Path(item["files"][0]).name for item in found["silent"]] == ["silent.wav"]
     assert "clipped.wav" in [Path(item["files"][0]).name for item in found["clipped"]]
+    assert all("% of its samples lie at the peak" in item["sentence"] for item in found["clipped"])
     assert all(name in text for name in ("missing-1.wav", "missing-2.wav", "'hapy'"))
     page = (tmp_path / "report" / "doctor.html").read_text()
     assert "<audio" in page

@@ -42,10 +42,11 @@ def test_the_right_door(files, sentence, tmp_path):
     [
         (
             "WhisperForConditionalGeneration",
-            r"--transcribe whisper:SIZE .* recipes/whisper-partial\.yaml .*checkpoint=org/name$",
+            r"--transcribe whisper:SIZE .* intonate train whisper-partial .*checkpoint=org/name$",
         ),
-        ("HubertModel", r"intonate train recipes/hubert-partial\.yaml --set model\.params\.checkpoint=org/name$"),
-        ("Wav2Vec2ForPreTraining", "no emotions yet; for that: intonate train recipes/hubert-partial"),
+        ("HubertModel", r"intonate train hubert-partial --set model\.params\.checkpoint=org/name$"),
+        ("Wav2Vec2ForPreTraining", "no emotions yet; for that: intonate train hubert-partial"),
+        ("ClapModel", "fine-tuned for audio classification"),
         ("Wav2Vec2ForCTC", r"writes down what is said \(--transcribe .* `intonate models` lists models of emotion"),
         ("WavLMForXVector", r"tells who speaks \(--speakers auto .* `intonate models`"),
         ("Qwen2AudioForConditionalGeneration", "writes text; `intonate models`"),
@@ -53,7 +54,8 @@ def test_the_right_door(files, sentence, tmp_path):
     ],
 )
 def test_the_right_door_of_another_architecture(architecture, door, tmp_path):
-    config = {"architectures": [architecture], "conv_dim": [16]}
+    kind = next((kind for kind in ("whisper", "wav2vec2", "hubert") if architecture.lower().startswith(kind)), "other")
+    config = {"architectures": [architecture], "model_type": kind, "conv_dim": [16]}
     folder = write(tmp_path / "theirs", config__json=json.dumps(config), preprocessor_config__json="{}")
     with pytest.raises(ModelError, match=f"is {architecture}, which does not classify recordings; .*{door}") as refused:
         transformers_classifier.describe(Checkpoint("hf:org/name", folder))

@@ -116,6 +116,9 @@ def test_equal_error_rate_and_curves(two):
     false_alarms, hits = curves.roc(a)
     assert np.interp(rate, false_alarms, 1 - hits) == pytest.approx(rate, abs=1e-6)
     assert rate < curves.equal_error_rate(b) < 0.5
+    # A label of another system alone changes nothing.
+    wider = replace(a, labels=(*a.labels, "theirs"), probabilities=np.pad(a.probabilities, ((0, 0), (0, 1))))
+    assert curves.equal_error_rate(wider) == rate
     assert all("<svg" in picture for _, picture, _ in curves.panels({"a": a, "b": b}))
 
 

@@ -46,6 +46,12 @@ def test_what_the_client_has_is_used_as_it_is(cache):
         find(revision="v2")
 
 
+@pytest.mark.parametrize("name", ["ü/ö", "a/b--c"])
+def test_what_can_be_no_name_is_told_so(name, cache):
+    with pytest.raises(ModelError, match=f"'{name}' is no name of the hub; write ORG/NAME"):
+        published.hub_folder(name, NEEDED, lambda files: ["*"], "give --model FOLDER")
+
+
 def test_weights_in_parts_are_there_when_all_parts_are(cache):
     (cache / "config.json").write_text("{}")
     parts = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")

@@ -82,7 +82,7 @@ def test_every_format_tells_them(model, tmp_path):
     assert as_json["dimensions"] == pytest.approx(dict(answer.dimensions), abs=1e-6)
     (row,) = csv.DictReader(io.StringIO("".join(formats.as_csv([answer], layout))))
     assert {name: float(row[name]) for name in NUMBERS} == pytest.approx(dict(answer.dimensions), abs=1e-6)
-    assert "arousal" in "".join(formats.as_srt([answer], layout))
+    assert f"arousal {answer.dimensions['arousal']:.2f}" in "".join(formats.as_srt([answer], layout))
     console = Console(file=io.StringIO(), width=100)
     page.show(console, answer, timeline=True)
     _, *bars, _, stretch = console.file.getvalue().strip().splitlines()

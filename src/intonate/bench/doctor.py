@@ -128,10 +128,7 @@ def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Fin
         return [Finding("unreadable", FAULT, path, str(sound))]
     if sound.is_silent:
         return [Finding("silent", FAULT, path, f"holds no sound (its peak is {sound.peak:.1g} of full scale)")]
-    findings = [
-        Finding("clipped", DOUBT, path, warning) if WORDS in warning else Finding("damaged", FAULT, path, warning)
-        for warning in sound.warnings
-    ]
+    findings = [Finding("damaged", FAULT, path, warning) for warning in sound.warnings if WORDS not in warning]
     sound_end_s = utterance.start_s + sound.duration_s
     if utterance.end_s is not None and utterance.end_s > sound_end_s + LATE_S:
         words = f"the row ends at {utterance.end_s:g} s, the file at {sound_end_s:.1f} s"
@@ -140,7 +137,7 @@ def _faults_of_clip(utterance: Utterance, sound: Sound | AudioError) -> list[Fin
             findings.append(Finding("late end", DOUBT, path, f"{words}, which is as long as the row is said to be"))
         else:
             findings.append(Finding("late end", FAULT, path, f"{words} ({LATE})"))
-    if sound.is_clipped and all(finding.kind != "clipped" for finding in findings):
+    if sound.is_clipped:
         findings.append(Finding("clipped", DOUBT, path, f"{100 * sound.clipped:.1f} % of its samples lie at the peak"))
     if sound.starts_loud or sound.ends_loud:
         edges = " and ".join(

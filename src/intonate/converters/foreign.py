@@ -24,9 +24,7 @@ MARKS = {
 KNOWN = "`intonate models` lists models of emotion"
 WRITES = f"it writes down what is said (--transcribe does that); {KNOWN}"
 SPEAKERS = f"it tells who speaks (--speakers auto does that); {KNOWN}"
-TRAIN = (
-    "it has learnt no emotions yet; for that: intonate train recipes/%s-partial.yaml --set model.params.checkpoint=NAME"
-)
+TRAIN = "it has learnt no emotions yet; for that: intonate train %s-partial --set model.params.checkpoint=NAME"
 # How the name of an architecture of transformers ends -> what it does, and the door for it; the first that fits counts.
 ARCHITECTURES = {
     "WhisperForConditionalGeneration": "it writes down what is said (--transcribe whisper:SIZE does that), and "
@@ -41,6 +39,8 @@ ARCHITECTURES = {
     "ForPreTraining": TRAIN % "hubert",
     "Model": TRAIN % "hubert",
 }
+# The kinds of encoder that those recipes train.
+ENCODERS = ("hubert", "wav2vec2", "wavlm", "whisper")
 # What the configuration of an encoder that hears has, and that of one that reads has not.
 HEARS = frozenset({"conv_dim", "num_mel_bins", "feature_projection_input_dim", "audio_config"})
 
@@ -75,6 +75,7 @@ def architecture_refusal(name: str, config: Mapping[str, Any]) -> ModelError:
     if reads_text(config):
         return text_refusal(name)
     door = next((door for ending, door in ARCHITECTURES.items() if architecture.endswith(ending)), "")
+    door = "" if "intonate train" in door and config.get("model_type") not in ENCODERS else door
     door = door or "give a checkpoint that was fine-tuned for audio classification (...ForSequenceClassification)"
     return ModelError(
         f"{name} is {architecture}, which does not classify recordings; {door.replace('NAME', name.removeprefix(HUB))}"

@@ -28,8 +28,10 @@ _SMALL = 11.0
 def roc(table: PredictionTable) -> tuple[Floats, Floats]:
     """False alarms and hits at every threshold, each (T,), shares rising from 0 to 1."""
     metrics = require("sklearn.metrics", "train")
-    is_class = np.eye(len(table.labels))[table.truth].ravel()
-    false_alarms, hits, _ = metrics.roc_curve(is_class, table.probabilities.ravel())
+    is_class = np.eye(len(table.labels))[table.truth]
+    # A label that no clip has and no answer gives, but another system's, would count as false alarms that never come.
+    is_used = is_class.any(axis=0) | table.probabilities.any(axis=0)
+    false_alarms, hits, _ = metrics.roc_curve(is_class[:, is_used].ravel(), table.probabilities[:, is_used].ravel())
     return np.asarray(false_alarms), np.asarray(hits)
 
 

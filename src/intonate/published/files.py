@@ -140,6 +140,8 @@ def _cached_repository_folder(
         )
     except hub.errors.LocalEntryNotFoundError:
         return None
+    except hub.errors.HFValidationError as error:
+        raise ModelError(f"{repository!r} is no name of the hub; write ORG/NAME as its page does") from error
 
 
 def _hub_files(hub: ModuleType, repository: str, revision: str | None, hint: str) -> set[str]:

@@ -187,9 +187,9 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
 
 def _cue(segment: Segment, layout: Layout) -> str:
     best_scores = list(segment.scores.items())[: layout.top_k or max(1, len(segment.labels or ()))]
-    text = ", ".join(
-        f"{label} {score:.0%}" for label, score in (*best_scores, *segment.dimensions.items(), *segment.events.items())
-    )
+    shares = [f"{label} {score:.0%}" for label, score in (*best_scores, *segment.events.items())]
+    numbers = [f"{name} {value:.2f}" for name, value in segment.dimensions.items()]
+    text = ", ".join([*shares, *numbers])
     text = f"{UNSURE} ({text})" if segment.abstained else text
     return "\n".join(filter(None, (text, segment.text)))
 
