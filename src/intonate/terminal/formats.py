@@ -185,11 +185,15 @@ def _spoken(answers: Answers) -> Iterator[Segment]:
             yield from (segment for segment in answer.segments if segment.speech)
 
 
+def dimensions_text(dimensions: Mapping[str, float]) -> str:
+    """Numbers as a person reads them: from 0 to 1, and no percentages."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in dimensions.items())
+
+
 def _cue(segment: Segment, layout: Layout) -> str:
     best_scores = list(segment.scores.items())[: layout.top_k or max(1, len(segment.labels or ()))]
     shares = [f"{label} {score:.0%}" for label, score in (*best_scores, *segment.events.items())]
-    numbers = [f"{name} {value:.2f}" for name, value in segment.dimensions.items()]
-    text = ", ".join([*shares, *numbers])
+    text = ", ".join(filter(None, (*shares, dimensions_text(segment.dimensions))))
     text = f"{UNSURE} ({text})" if segment.abstained else text
     return "\n".join(filter(None, (text, segment.text)))
 

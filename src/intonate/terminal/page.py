@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from intonate.audio.voice import NOISE, SILENCE
 from intonate.recognizer.recognizer import Failure
 from intonate.schema import UNSURE, Prediction, Segment, Speaker
+from intonate.terminal.formats import dimensions_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,10 +83,6 @@ def _listing(numbers: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.0%}" for name, value in numbers.items())
 
 
-def _dimensions_text(dimensions: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in dimensions.items())
-
-
 def _headline(answer: Prediction) -> Text:
     # A text has no file; its words stand for it.
     name = answer.file or answer.transcript
@@ -105,7 +102,7 @@ def _headline(answer: Prediction) -> Text:
 def _guess_text(answer: Prediction | Speaker) -> str:
     """The best label, or all that are likely enough; the dimensions of a model without labels."""
     if not answer.scores:
-        return _dimensions_text(answer.dimensions) or answer.label
+        return dimensions_text(answer.dimensions) or answer.label
     return _listing({label: answer.scores[label] for label in answer.labels or (answer.guess,)})
 
 
@@ -167,7 +164,7 @@ def _print_timeline(console: Console, segments: tuple[Segment, ...], has_unicode
         # What follows the number starts in one column, whatever has no number.
         sounds = f"[{', '.join(segment.events)}]" if segment.events else ""
         words = " ".join(filter(None, (segment.text, sounds)))
-        content = "  ".join([number, *filter(None, (_dimensions_text(segment.dimensions), words))])
+        content = "  ".join([number, *filter(None, (dimensions_text(segment.dimensions), words))])
         rest = f"{'':<{width - len(name)}}{content}".rstrip()
         console.print(_coloured_text((times_text, "dim"), (name, _colour(segment.label)), rest), soft_wrap=True)
 
