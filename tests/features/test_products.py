@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intonate.audio.products import PIECE, product
 from intonate.features import CATALOGUE
-from intonate.features.products import PIECE, product
 
 ROOT = Path(__file__).parents[2]
 # What other threads compute is in the time of the process, and not in that of the thread that asks.

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio.energy import BLOCK_S, HOP_S, WINDOW_BLOCKS, block_samples, frame_power, runs
+from intonate.audio.high_pass import high_pass
 from intonate.audio.stft import OVERLAP, istft, stft
 from intonate.catalogue import check_name
 from intonate.errors import RecipeError, did_you_mean
@@ -30,8 +31,6 @@ ACTIVE_BELOW_DB = 25.0
 OFFSET_SAMPLES = 4096
 # `denoise`: Hann windows of 32 ms every 8 ms; the quietest tenth of the frames is taken for noise alone.
 DENOISE_WINDOW_S, QUIETEST_SHARE = 0.032, 0.1
-# `high_pass`: length of its impulse response; shorter ones do not tell 60 Hz from 90.
-HIGH_PASS_S = 0.1
 
 
 def clean(waveform: Waveform, sample_rate_hz: int, steps: Sequence[Mapping[str, Any]]) -> Waveform:
@@ -82,7 +81,7 @@ def trim_bounds(
     it is what half of the samples lie above.
     """
     some = waveform[:: 1 + len(waveform) // OFFSET_SAMPLES]
-    offset = np.median(some) if len(some) else np.float32(0)
+    offset = _median(some) if len(some) else np.float32(0)
     power = frame_power(waveform - offset, sample_rate_hz)
     active = np.flatnonzero(_active_frames(power, below_db))
     if not len(active):
@@ -185,39 +184,6 @@ def pre_emphasis(waveform: Waveform, sample_rate_hz: int, coefficient: float = 0
     return lifted
 
 
-def high_pass(waveform: Waveform, sample_rate_hz: int, low_hz: float = 60.0, full_hz: float = 90.0) -> Waveform:
-    """Take away what is lower than speech: rumble, and the hum of the mains at 50 or 60 Hz. No phase is moved.
-
-    Args:
-        waveform: (samples,) float32.
-        sample_rate_hz: its rate.
-        low_hz: nothing passes under this.
-        full_hz: everything passes over this, or over `low_hz` where that is higher; a raised cosine between the two.
-    """
-    spectrum, taps = _high_pass_spectrum(sample_rate_hz, low_hz, max(full_hz, low_hz + 1.0))
-    answer = np.empty(len(waveform), np.float32)
-    # Overlap-save: blocks of about a second, and no more memory for an hour than for a clip.
-    size = 2 * (len(spectrum) - 1)
-    step = size - taps + 1
-    padded = np.pad(waveform, (taps // 2, taps // 2 + size))
-    for start in range(0, len(waveform), step):
-        block = np.fft.irfft(np.fft.rfft(padded[start : start + size]) * spectrum, size)[taps - 1 :]
-        answer[start : start + step] = block[: len(waveform) - start]
-    return answer
-
-
-@cache
-def _high_pass_spectrum(sample_rate_hz: int, low_hz: float, full_hz: float) -> tuple[NDArray[np.complex64], int]:
-    """Of a symmetric impulse response 100 ms long (Hann window), padded to a power of two; and its taps, odd."""
-    half = round(HIGH_PASS_S / 2 * sample_rate_hz)
-    size = 1 << (8 * half).bit_length()
-    share = np.clip((np.fft.rfftfreq(size, 1 / sample_rate_hz) - low_hz) / (full_hz - low_hz), 0, 1)
-    response = np.roll(np.fft.irfft(0.5 - 0.5 * np.cos(np.pi * share), size), half)[: 2 * half + 1]
-    kernel = response * np.hanning(2 * half + 1)
-    # In single precision like the sound: half the time, and errors 120 dB under it.
-    return np.fft.rfft(kernel, 1 << (8 * len(kernel) - 1).bit_length()).astype(np.complex64), len(kernel)
-
-
 def dc(waveform: Waveform, sample_rate_hz: int) -> Waveform:
     """Remove the mean."""
     return waveform - np.float32(waveform.mean(dtype=np.float64))
@@ -262,6 +228,12 @@ def _active_frames(power: NDArray[np.float64], below_db: float) -> NDArray[np.bo
     """Frames within `below_db` of the loudest; none where everything is zero."""
     loudest = power.max(initial=0.0)
     return np.asarray((power >= loudest * 10 ** (-below_db / 10)) & (loudest > 0))
+
+
+def _median(values: Waveform) -> np.float32:
+    """`np.median` of a vector without NaN, in a third of the time."""
+    ordered, half = np.sort(values), len(values) // 2
+    return np.float32(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def _smoothed_power(power: NDArray[np.float64]) -> NDArray[np.float64]:

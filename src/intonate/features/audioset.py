@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.products import product
 from intonate.errors import ModelError
-from intonate.features.products import product
 from intonate.features.spectral import FRAME, HOP, N_FFT, hz_to_htk_mel, power_spectrogram, triangles
 
 Float = NDArray[np.float32]

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from intonate.features.products import product
+from intonate.audio.products import product
 from intonate.features.prosody import VOICED_ABOVE, pitch
 from intonate.features.spectral import dct_matrix, level_removed, log_mel
 

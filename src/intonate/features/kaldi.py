@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.products import product
 from intonate.errors import ModelError
-from intonate.features.products import product
 from intonate.features.spectral import hz_to_htk_mel, triangles
 
 Float = NDArray[np.float32]

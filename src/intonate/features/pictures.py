@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.products import product
 from intonate.catalogue import entry
 from intonate.errors import ModelError
-from intonate.features.products import product
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.products import product
 from intonate.features.frame_memory import by_frames
-from intonate.features.products import product
 from intonate.features.spectral import HOP, cut_frames
 
 Float = NDArray[np.float32]

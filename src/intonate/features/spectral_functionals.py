@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.products import product
 from intonate.features.descriptors import bin_hz, crossing_rate, ratio
-from intonate.features.products import product
-from intonate.features.spectral import dct_matrix, mel_filters, power_spectrogram
+from intonate.features.spectral import dct_matrix, mel_filters, mel_pieces, mel_power, power_spectrogram
 
 Float = NDArray[np.float32]
 
@@ -25,9 +25,8 @@ MELS = 60
 CEPSTRA = 20
 # Mel bands under the cepstra, and how far under the loudest of the clip they are floored.
 CEPSTRAL_MELS, TOP_DB = 128, 80.0
-# How many bands under the cepstra, and how many frames, are computed by one product: OpenBLAS multiplies small matrices
-# (up to a million products) as they are, and copies larger ones first.
-TOGETHER, FRAMES_TOGETHER = 32, 48
+# How many frames are multiplied at once (`spectral.TOGETHER`).
+FRAMES_TOGETHER = 48
 A4_HZ = 440.0
 # The octaves of the chroma count most around the fifth over 27.5 Hz (880 Hz), with a deviation of two octaves.
 CHROMA_OCTAVE, CHROMA_WIDTH = 5.0, 2.0
@@ -52,11 +51,11 @@ def spectral_functionals(waveform: Float, sample_rate_hz: int) -> Float:
     waveform = np.asarray(waveform, np.float32)
     power = power_spectrogram(waveform, frame=N_FFT, hop=HOP, n_fft=N_FFT)
     chroma, mel = np.empty((len(power), len(NOTES)), np.float32), np.empty((len(power), CEPSTRAL_MELS), np.float32)
+    pieces = mel_pieces(sample_rate_hz, N_FFT, CEPSTRAL_MELS, 0.0, sample_rate_hz / 2)
     for start in range(0, len(power), FRAMES_TOGETHER):
         block = slice(start, start + FRAMES_TOGETHER)
         product(power[block], chroma_filters(sample_rate_hz, N_FFT), chroma[block])
-        for bands, lines, filters in _cepstral_filters(sample_rate_hz):
-            product(power[block, lines], filters, mel[block, bands])
+        mel_power(power[block], pieces, mel[block])
     decibels = np.log10(np.maximum(mel, np.float32(1e-10), out=mel), out=mel)
     decibels *= np.float32(10)
     np.maximum(decibels, decibels.max() - np.float32(TOP_DB), out=decibels)
@@ -75,22 +74,6 @@ def spectral_functionals(waveform: Float, sample_rate_hz: int) -> Float:
         (ratio(moment, total).mean(),),
     )
     return np.concatenate([np.asarray(value, np.float32) for value in values])
-
-
-@lru_cache(maxsize=4)
-def _cepstral_filters(sample_rate_hz: int) -> tuple[tuple[slice, slice, Float], ...]:
-    """The mel filters under the cepstra, some at a time: which bands, the lines that they hear, (lines, bands).
-
-    All filters at once would mostly multiply by zero: four times the products.
-    """
-    filters_all = mel_filters(sample_rate_hz, N_FFT, CEPSTRAL_MELS, 0.0, sample_rate_hz / 2)
-    pieces = []
-    for start in range(0, CEPSTRAL_MELS, TOGETHER):
-        bands = slice(start, start + TOGETHER)
-        covered_bins = np.flatnonzero(filters_all[:, bands].any(axis=1))
-        lines = slice(int(covered_bins[0]), int(covered_bins[-1]) + 1)
-        pieces.append((bands, lines, np.ascontiguousarray(filters_all[lines, bands])))
-    return tuple(pieces)
 
 
 @lru_cache(maxsize=4)
