@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from operator import index
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, TypeVar
 
 from intonate.errors import IntonateError, did_you_mean
 
@@ -45,9 +45,13 @@ def check_count(value: Any, name: str, error: type[IntonateError]) -> int:
     Raises:
         IntonateError: `error`, where it is none.
     """
-    if not isinstance(value, SupportsIndex) or index(value) < 1:
+    try:
+        count = index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
         raise error(f"{name} is {value!r}, expected a whole number from 1 on")
-    return index(value)
+    return count
 
 
 def entry(name: object, table: Mapping[str, T], kind: str, error: type[IntonateError]) -> T:

@@ -137,8 +137,7 @@ def _running_minimum(level: NDArray[np.float64], frames: int) -> NDArray[np.floa
 
 def _any_within(mask: NDArray[np.bool_], before: int, after: int) -> NDArray[np.bool_]:
     """Per frame, whether the mask is true in any of the `before` frames ahead of it, itself, or the `after` next."""
-    cumulative_count = np.concatenate([[0], np.cumsum(mask)])
-    frames = np.arange(len(mask))
-    return np.asarray(
-        cumulative_count[np.minimum(frames + after + 1, len(mask))] > cumulative_count[np.maximum(frames - before, 0)]
-    )
+    counts = np.zeros(before + len(mask) + after + 1, np.intp)  # of what is true ahead of each frame
+    np.cumsum(mask, out=counts[before + 1 : before + 1 + len(mask)])
+    counts[before + 1 + len(mask) :] = counts[before + len(mask)]
+    return np.asarray(counts[before + after + 1 :] > counts[: len(mask)])

@@ -85,11 +85,12 @@ def _scaled(samples: NDArray[Any], name: str, warnings: list[str]) -> Block:
                 warnings.append(narrow_warning(name, highest))
             return (samples / np.float64(2 ** (bits - 1))).astype(np.float32)
         if kind.kind == "f":
-            loudest = float(np.max(np.abs(samples))) if samples.size else 0.0
+            loudest = float(max(samples.max(), -samples.min())) if samples.size else 0.0
             bits = next((bits for bits in (16, 32) if LOUDEST_FLOAT < loudest <= 2 ** (bits - 1)), 0)
             if bits:
                 warnings.append(
                     f"{name} holds floats up to {loudest:.0f}, where full scale is 1: read as integers of {bits} bits"
                 )
-            return samples.astype(np.float32) / np.float32(2 ** (bits - 1) if bits else 1)
+                return samples.astype(np.float32) / np.float32(2 ** (bits - 1))
+            return samples.astype(np.float32)
     raise AudioError(f"{name} holds {kind}, expected float samples (full scale ±1), int8, int16, int32 or uint8")

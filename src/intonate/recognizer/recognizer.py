@@ -294,7 +294,8 @@ class Recognizer(Described):
         waveform, blocks = recording.open_recording(source, rate_hz, self.spec.pool, request.whole, warnings)
         speaker = SpeakerStatistics() if request.speaker is None else request.speaker
         if waveform is not None:
-            clip, label = self._clip_if_heard(waveform, request, speaker), unvoiced_label(level_dbfs(waveform))
+            clip = self._clip_if_heard(waveform, request, speaker)
+            label = "" if clip is not None and clip.has_speech else unvoiced_label(level_dbfs(waveform))
             heard = dataclasses.replace(request, fixed_speaker=request.fixed_speaker or speaker)
             windows = self._windows(blocks, heard, speaker, waveform) if request.timeline else []
             return QueuedClip(file, len(waveform) / rate_hz, clip, label, request, tuple(warnings), windows)

@@ -121,7 +121,10 @@ class SpeechClip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueuedClip:
-    """A short recording that waits for its batch; `clip` is None where the model is not asked, but `unvoiced_label`."""
+    """A short recording that waits for its batch.
+
+    `clip` is None where the model is not asked; `unvoiced_label` is the answer where there is no speech, else empty.
+    """
 
     file: str
     duration_s: float
