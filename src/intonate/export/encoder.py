@@ -24,12 +24,13 @@ FRAMES = (50, 301, 1000)
 RECIPE_KEY = "inputs.voice.params.params.encoder"
 
 
-def whisper_rows(checkpoint: str, layers: Sequence[int]) -> tuple[WhisperRows, int]:
+def whisper_rows(checkpoint: str, layers: Sequence[int], frames_per_row: int = 2) -> tuple[WhisperRows, int]:
     """The first layers of a published Whisper, and how many mel bands it hears.
 
     Args:
         checkpoint: folder, or name on the hub, of a Whisper.
         layers: whose outputs stand side by side, counted from 1; the network ends at the last of them.
+        frames_per_row: of `WhisperRows`; with other than the published 2 it has to be taught.
 
     Raises:
         ModelError: the checkpoint is not here and cannot be fetched.
@@ -41,7 +42,7 @@ def whisper_rows(checkpoint: str, layers: Sequence[int]) -> tuple[WhisperRows, i
     network = checkpoints.load(checkpoint, RECIPE_KEY)
     if network.config.model_type != "whisper":
         raise RecipeError(f"encoder {checkpoint} is a {network.config.model_type}; expected a Whisper")
-    return WhisperRows(network.encoder, layers), network.config.num_mel_bins
+    return WhisperRows(network.encoder, layers, frames_per_row), network.config.num_mel_bins
 
 
 def encoder_graph(rows: nn.Module, bands: int, int8: bool = True) -> bytes:

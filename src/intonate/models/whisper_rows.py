@@ -19,11 +19,15 @@ from intonate.errors import RecipeError
 
 
 class WhisperRows(nn.Module):
-    """(batch, frames, bands) log-mel -> (batch, ceil(frames / 2), width × layers): the outputs of layers side by side.
+    """(batch, frames, bands) log-mel -> (batch, rows, width × layers): the outputs of layers side by side.
+
+    As published there is a row for two frames. With a row for four it takes half the time, and has to be taught anew
+    (`intonate.training.teaching`).
 
     Args:
         encoder: transformers' WhisperEncoder, whose weights are taken.
         layers: whose outputs, counted from 1, in the order wanted.
+        frames_per_row: 2, or a multiple of it; there are `ceil(frames / frames_per_row)` rows.
 
     Raises:
         RecipeError: it has no such layer.
@@ -31,20 +35,22 @@ class WhisperRows(nn.Module):
 
     inverse: Tensor
 
-    def __init__(self, encoder: Any, layers: Sequence[int]) -> None:
+    def __init__(self, encoder: Any, layers: Sequence[int], frames_per_row: int = 2) -> None:
         super().__init__()
         if not layers or not 1 <= min(layers) <= max(layers) <= len(encoder.layers):
             raise RecipeError(f"layers: expected some of 1 to {len(encoder.layers)}, got {list(layers)}")
         width: int = encoder.config.d_model
         self.layer_numbers, self.width = tuple(layers), width * len(layers)
+        self.every = frames_per_row // 2
         self.first, self.second = _dense_layer(encoder.conv1), _dense_layer(encoder.conv2)
         self.blocks = nn.ModuleList(_EncoderBlock(layer, encoder.config.encoder_attention_heads)
                                     for layer in encoder.layers[: max(layers)])  # fmt: skip
         scale = math.log(10_000) / (width // 2 - 1)
-        self.register_buffer("inverse", torch.exp(-scale * torch.arange(width // 2)), persistent=False)
+        self.register_buffer("inverse", self.every * torch.exp(-scale * torch.arange(width // 2)), persistent=False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        rows = F.gelu(self.first(_with_neighbours(mel)))
+        frames = _with_neighbours(mel)
+        rows = F.gelu(self.first(frames if self.every == 1 else frames[:, :: self.every]))
         rows = F.gelu(self.second(_with_neighbours(rows)[:, ::2]))
         place = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)[:, None] * self.inverse
         rows = rows + torch.cat([place.sin(), place.cos()], dim=1)

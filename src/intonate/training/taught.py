@@ -1,7 +1,7 @@
 """Recipes of encoders that are taught by larger ones (`teaching`), and what was taught.
 
     name: tiny-taught
-    student: {encoder: openai/whisper-tiny.en, layers: [1, 2]}
+    student: {encoder: openai/whisper-tiny.en, layers: [1, 2]}     # or [1], frames_per_row: 4
     teacher: {encoder: openai/whisper-base, layers: [2, 3]}
     data: {corpora: {ravdess: ../shared/corpora/ravdess}, labels: "7", split: pooled}
     training: {steps: 6000}
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,12 @@ class Encoder(RecipePart):
     layers: list[int] = Field(min_length=1, description="whose rows stand side by side, from 1")
 
 
+class Student(Encoder):
+    """What is taught: as it was published, or with fewer rows, so that it takes less time."""
+
+    frames_per_row: Literal[2, 4] = Field(default=2, description="of the log-mel; a published one has 2")
+
+
 class Steps(RecipePart):
     """How it is taught: AdamW, half a cosine, numbers of 16 bits in the products."""
 
@@ -53,7 +59,7 @@ class Teaching(RecipePart):
     """A recipe in `recipes/encoders/`."""
 
     name: str = Field(pattern=r"^[\w][\w.+-]*$")
-    student: Encoder
+    student: Student
     teacher: Encoder
     data: Data
     training: Steps = Steps()
@@ -67,6 +73,9 @@ class Teaching(RecipePart):
     def hash(self) -> str:
         """The first 12 hex digits of the SHA-256 of all but its card and where the data lie."""
         raw = self.model_dump(exclude={"name", "card", "data"}) | {"data": self.listening().hash()}
+        # Keys that came later count where they are used: what was taught before stays taught.
+        later = {key: field.default for key, field in Student.model_fields.items() if key not in Encoder.model_fields}
+        raw["student"] = {key: value for key, value in raw["student"].items() if value != later.get(key, ...)}
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -106,7 +115,8 @@ def untaught(recipe: Teaching) -> tuple[TaughtRows, int, WhisperRows]:
 
     from intonate.models.whisper_rows import TaughtRows
 
-    student, bands = whisper_rows(recipe.student.encoder, recipe.student.layers)
+    of = recipe.student
+    student, bands = whisper_rows(of.encoder, of.layers, of.frames_per_row)
     teacher, teacher_bands = whisper_rows(recipe.teacher.encoder, recipe.teacher.layers)
     if bands != teacher_bands:
         raise RecipeError(

@@ -151,7 +151,8 @@ class _Teaching(L.LightningModule):
         batches = [self._draw(-1 - number) for number in range(MEASURED)]
         with torch.no_grad():
             mine = torch.cat([self.rows.rows(batch).flatten(0, 1) for batch in batches])
-            wanted = torch.cat([self._teacher[0](batch).flatten(0, 1) for batch in batches])
+            told = [in_means(self._teacher[0](batch), self.rows.rows.every) for batch in batches]
+            wanted = torch.cat([rows.flatten(0, 1) for rows in told])
         self.rows.set_scale(mine.mean(0), mine.std(0) + 1e-4)
         self.target_mean.copy_(wanted.mean(0))
         self.target_deviation.copy_(wanted.std(0) + 1e-4)
@@ -163,7 +164,7 @@ class _Teaching(L.LightningModule):
 
     def _targets(self, mel: Tensor) -> Tensor:
         with torch.no_grad():
-            rows: Tensor = self._teacher[0].to(mel.device)(mel).float()
+            rows = in_means(self._teacher[0].to(mel.device)(mel).float(), self.rows.rows.every)
         return (rows - self.target_mean) / self.target_deviation
 
     def training_step(self, batch: Any, index: int) -> Tensor:
@@ -195,6 +196,11 @@ class _Teaching(L.LightningModule):
                 errors += float((self.rows(mel) - targets).square().sum())
             deviations += float(targets.square().sum())
         return round(1 - errors / deviations, 4)
+
+
+def in_means(rows: Tensor, count: int) -> Tensor:
+    """(batch, rows, columns) -> (batch, ceil(rows / count), columns): means of so many; at the end of what is left."""
+    return F.avg_pool1d(rows.transpose(1, 2), count, ceil_mode=True).transpose(1, 2)
 
 
 def _stretch(mels: Sequence[NDArray[Any]], rng: np.random.Generator) -> NDArray[np.float32]:
