@@ -74,8 +74,7 @@ class Teaching(RecipePart):
         """The first 12 hex digits of the SHA-256 of all but its card and where the data lie."""
         raw = self.model_dump(exclude={"name", "card", "data"}) | {"data": self.listening().hash()}
         # Keys that came later count where they are used: what was taught before stays taught.
-        later = {key: field.default for key, field in Student.model_fields.items() if key not in Encoder.model_fields}
-        raw["student"] = {key: value for key, value in raw["student"].items() if value != later.get(key, ...)}
+        raw["student"] = self.student.model_dump(exclude_defaults=True)
         return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:12]
 
 

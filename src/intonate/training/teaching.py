@@ -151,8 +151,7 @@ class _Teaching(L.LightningModule):
         batches = [self._draw(-1 - number) for number in range(MEASURED)]
         with torch.no_grad():
             mine = torch.cat([self.rows.rows(batch).flatten(0, 1) for batch in batches])
-            told = [in_means(self._teacher[0](batch), self.rows.rows.every) for batch in batches]
-            wanted = torch.cat([rows.flatten(0, 1) for rows in told])
+            wanted = torch.cat([self._told(batch).flatten(0, 1) for batch in batches])
         self.rows.set_scale(mine.mean(0), mine.std(0) + 1e-4)
         self.target_mean.copy_(wanted.mean(0))
         self.target_deviation.copy_(wanted.std(0) + 1e-4)
@@ -162,9 +161,13 @@ class _Teaching(L.LightningModule):
         rng = np.random.default_rng((self.options.seed, step + MEASURED))
         return torch.from_numpy(np.stack([_stretch(self.heard, rng) for _ in range(self.options.batch_size)]))
 
+    def _told(self, mel: Tensor) -> Tensor:
+        """The teacher's rows, as many as the student gives."""
+        return in_means(self._teacher[0].to(mel.device)(mel).float(), self.rows.rows.every)
+
     def _targets(self, mel: Tensor) -> Tensor:
         with torch.no_grad():
-            rows = in_means(self._teacher[0].to(mel.device)(mel).float(), self.rows.rows.every)
+            rows = self._told(mel)
         return (rows - self.target_mean) / self.target_deviation
 
     def training_step(self, batch: Any, index: int) -> Tensor:
