@@ -3,9 +3,9 @@
     python benchmarks/clip_voices.py [--part validation] > benchmarks/results/clip_voices.json
 
 The held-out speakers of the four corpora of the built-in models, each corpus shuffled into one folder, and all of them
-into one; and speakers of one emotion each, who must not be taken for neutral: seven draws of who shows what. UAR within
-the classes of the corpus: each clip alone, with the voices found, and with the true ones (`same_speaker`). The rule of
-`recognizer/clip_voices.py` was chosen on `--part validation`.
+into one; speakers of one emotion each, who must not be taken for neutral: seven draws of who shows what; and a few
+clips of two people, drawn six times. UAR within the classes of the corpus: each clip alone, with the voices found, and
+with the true ones (`same_speaker`). The rule of `recognizer/clip_voices.py` was chosen on `--part validation`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from intonate.emotions import target_of
 from intonate.schema import Prediction, Utterance
 
 MERGE, DRAWS = "7", 7
+FEW, FEW_DRAWS = (10, 20, 40), 6
 Answers = Sequence[Prediction]
 
 
@@ -86,6 +87,24 @@ def one_emotion_each(utterances: Sequence[Utterance], draw: int) -> list[Utteran
     return [item for item in utterances if target_of(item, MERGE) == shown[item.speaker]]
 
 
+def few_clips_of_two(utterances: Sequence[Utterance], count: int, draw: int) -> list[Utterance]:
+    """So many clips of each of two speakers."""
+    rng = np.random.default_rng((count, draw))
+    pair = rng.choice(sorted({item.speaker for item in utterances}), 2, replace=False)
+    own = [[item for item in utterances if item.speaker == speaker] for speaker in pair]
+    return [one[place] for one in own for place in rng.permutation(len(one))[:count]]
+
+
+def mean_figures(
+    recognizer: intonate.Recognizer, name: str, folders: Sequence[Sequence[Utterance]]
+) -> dict[str, float]:
+    """Means over folders of one corpus: how many voices were found, and UAR in percent."""
+    draws = [figures(recognizer, folder) for folder in folders]
+    uars = [draw["uar_percent"][name] for draw in draws]
+    voices = {"voices": round(float(np.mean([draw["voices"] for draw in draws])), 1)}
+    return voices | {key: round(float(np.mean([uar[key] for uar in uars])), 1) for key in uars[0]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, default=Path(__file__).parents[2] / "shared/corpora")
@@ -102,11 +121,19 @@ def main() -> None:
     result: dict[str, object] = {"model": recognizer.spec.name, "part": given.part, "folder of each": {}}
     result["folder of each"] = {name: figures(recognizer, folder) for name, folder in folders.items()}
     result["one folder"] = figures(recognizer, everybody)
-    single = {}
-    for name, folder in folders.items():
-        draws = [figures(recognizer, one_emotion_each(folder, draw))["uar_percent"] for draw in range(DRAWS)]
-        single[name] = {key: round(float(np.mean([draw[name][key] for draw in draws])), 1) for key in draws[0][name]}
-    result["one emotion each, mean of seven draws"] = single
+    result["one emotion each, mean of seven draws"] = {
+        name: mean_figures(recognizer, name, [one_emotion_each(folder, draw) for draw in range(DRAWS)])
+        for name, folder in folders.items()
+    }
+    result["a few clips of two people each, mean of six draws"] = {
+        name: {
+            str(count): mean_figures(
+                recognizer, name, [few_clips_of_two(folder, count, draw) for draw in range(FEW_DRAWS)]
+            )
+            for count in FEW
+        }
+        for name, folder in folders.items()
+    }
     print(json.dumps(result, indent=2))
 
 

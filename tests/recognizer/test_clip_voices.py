@@ -41,6 +41,16 @@ def test_one_group_is_one_voice():
     assert set(clip_voices.group(np.zeros((1, 20)))) == {0}
 
 
+@pytest.mark.parametrize("clips", [8, 12, 20])
+def test_a_few_clips_each_are_enough_for_two_voices(clips):
+    """As far apart as a man and a woman are; and so many clips of one of them are one voice still."""
+    groups = clip_voices.group(blobs([np.zeros(20), 5 * np.eye(20)[0]], clips=clips))
+    assert len(set(groups)) == 2
+    assert abs(groups[:clips].mean() - groups[clips:].mean()) > 0.8
+    for seed in range(5):
+        assert len(set(clip_voices.group(blobs(np.zeros((1, 20)), clips=2 * clips, seed=seed)))) == 1
+
+
 def test_a_large_voice_does_not_hide_small_ones():
     rows = np.concatenate([blobs(8 * np.eye(2, 20), clips=45), blobs(8 * np.eye(20)[[5]], clips=300)])
     groups = clip_voices.group(rows)
@@ -54,6 +64,17 @@ def test_a_voice_of_one_emotion_is_not_learnt():
     assert not clip_voices.is_varied([3] * 16 + [1, 2, 4, 0], 7)
     assert clip_voices.is_varied([0, 1] * 5, 2)
     assert not clip_voices.is_varied([0] * 9, 1)
+
+
+def test_people_of_one_mood_each_are_not_one_voice_of_several_moods():
+    """Too near to be told apart for certain: where the labels go with the parts, each clip stays alone."""
+    rows = blobs(3 * np.eye(4, 20), clips=10)
+    assert len(set(clip_voices.group(rows))) == 1
+    moods = np.repeat([0, 1, 2, 3], 10)
+    assert clip_voices.is_varied(moods.tolist(), 7)
+    assert not clip_voices.varies_within(rows, moods.tolist())
+    assert clip_voices.varies_within(rows, np.tile([0, 1, 2, 3], 10).tolist())
+    assert clip_voices.varies_within(rows[:10], moods[::4].tolist()), "what has no parts is one person"
 
 
 def test_clips_say_whose_they_are_and_bad_ones_stay_failures(recognizer, tmp_path):

@@ -5,7 +5,8 @@ tree is cut where it joins groups that lie apart like people do; the rule was ch
 (`benchmarks/clip_voices.py`).
 
 A voice that shows one emotion only must not be taken for one that is always like that, and so be made neutral. What the
-clips sound like alone tells: where they mostly get one label, each stays alone.
+clips sound like alone tells: where they mostly get one label, each stays alone. So does each where the labels go with
+parts of the group that may be people: several of one emotion each.
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ MOST_CLIPS = 800
 # A join that costs this much is one of two voices. It costs more the more clips it joins; that counts up to so many
 # (half their harmonic mean), so that a voice of a thousand clips is one still.
 TWO_VOICES, MOST_COUNTED = 21.0, 30.0
+# Of fewer clips less is enough, for one voice costs less then, too: in square so much, and so much more for each clip.
+TWO_VOICES_OF_NONE, MORE_FOR_EACH = 40.0, 7.0
 # Fewer clips are no voice of their own: too few to tell a voice from a mood.
 LEAST_CLIPS = 8
+# A voice may be several people where it falls into parts of so many clips at so much of that (squared) cost; they have
+# one mood each where the labels of a part vary less than this share of what those of the voice do.
+PART_CLIPS, PART_COST, KEPT_IN_PARTS = 4, 0.5, 0.5
 # Where so many clips of one person get one label, they are said to sound alike.
 MOST_OF_ONE_MOOD = 2 / 3
 
@@ -59,12 +65,13 @@ def learn_voices(model: ClipModel, sources: Iterable[Source], request: Request) 
             clips += filter(None, [_describe(model, position, source, request)])
     if not clips:
         return {}
-    groups = group(np.array([clip.description for clip in clips]))
+    descriptions = np.array([clip.description for clip in clips])
+    groups = group(descriptions)
     voice_by_position: dict[int, Voice] = {}
     for number, name in enumerate(dict.fromkeys(groups.tolist()), start=1):
         members = [clip for clip, group_name in zip(clips, groups, strict=True) if group_name == name]
-        statistics = None
-        if is_varied([clip.label for clip in members], len(model.spec.labels)):
+        labels, statistics = [clip.label for clip in members], None
+        if is_varied(labels, len(model.spec.labels)) and varies_within(descriptions[groups == name], labels):
             statistics = SpeakerStatistics.of(clip.statistics for clip in members)
         voice_by_position |= {
             clip.position: Voice(f"Voice {number}", len(members) if statistics else 1, statistics) for clip in members
@@ -84,10 +91,13 @@ def with_voice(answer: Prediction, voice: Voice) -> Prediction:
     return dataclasses.replace(answer, segments=segments, speakers=(speaker,))
 
 
-def group(descriptions: Float) -> NDArray[np.intp]:
-    """The group of each clip, from their descriptions (clips, dimensions), in no order."""
+def group(descriptions: Float, cost: float = 1.0, least_clips: int = LEAST_CLIPS) -> NDArray[np.intp]:
+    """The group of each clip, from their descriptions (clips, dimensions), in no order.
+
+    Of `least_clips` or more each, and at `cost` times the squared cost of a join of two voices.
+    """
     sample = descriptions[:: -(-len(descriptions) // MOST_CLIPS)]
-    centres = np.array([sample[members].mean(axis=0) for members in _cut_tree(sample)])
+    centres = np.array([sample[members].mean(axis=0) for members in _cut_tree(sample, cost, least_clips)])
     return np.asarray(np.argmin(((descriptions[:, None] - centres) ** 2).sum(axis=-1), axis=1))
 
 
@@ -98,8 +108,20 @@ def is_varied(labels: Sequence[int], label_count: int) -> bool:
     """
     if label_count < 2:
         return False
+    return _perplexity(np.array(labels)) >= 1 + 0.4 * (label_count - 1)
+
+
+def varies_within(descriptions: Float, labels: Sequence[int]) -> bool:
+    """Whether the labels of a voice vary inside its parts, too, as those of one person do: not from part to part."""
+    parts, given = group(descriptions, PART_COST, PART_CLIPS), np.array(labels)
+    logs = [np.log(_perplexity(given[parts == part])) for part in parts]
+    return bool(np.exp(np.mean(logs)) >= KEPT_IN_PARTS * _perplexity(given))
+
+
+def _perplexity(labels: NDArray[np.intp]) -> float:
+    """How many labels there are, where those that are rare count less."""
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    return bool(np.exp(-(shares * np.log(shares)).sum()) >= 1 + 0.4 * (label_count - 1))
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def one_mood(spec: ModelSpec, answers: Sequence[Float]) -> tuple[str, ...]:
@@ -130,7 +152,7 @@ def _describe(model: ClipModel, position: int, source: Source, request: Request)
     return _Clip(position, voices.describe_clip(waveform, spec.sample_rate_hz, speech), statistics, label)
 
 
-def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
+def _cut_tree(descriptions: Float, cost: float, least_clips: int) -> list[NDArray[np.intp]]:
     """The members of each voice: those groups of the tree that no join of two voices lies in."""
     members, parents, costs = _ward(descriptions)
     for node, (left, right) in parents.items():
@@ -140,8 +162,9 @@ def _cut_tree(descriptions: Float) -> list[NDArray[np.intp]]:
     while open_groups:
         node = open_groups.pop()
         # A few clips that lie off are left out, and join whatever is nearest.
-        children = [child for child in parents.get(node, ()) if len(members[child]) >= LEAST_CLIPS]
-        if children and costs[node] >= TWO_VOICES:
+        children = [child for child in parents.get(node, ()) if len(members[child]) >= least_clips]
+        enough = min(TWO_VOICES**2, TWO_VOICES_OF_NONE + MORE_FOR_EACH * len(members[node]))
+        if children and costs[node] ** 2 >= cost * enough:
             open_groups += children
         else:
             voices_found.append(members[node])
