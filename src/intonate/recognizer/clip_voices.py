@@ -113,9 +113,10 @@ def is_varied(labels: Sequence[int], label_count: int) -> bool:
 
 def varies_within(descriptions: Float, labels: Sequence[int]) -> bool:
     """Whether the labels of a voice vary inside its parts, too, as those of one person do: not from part to part."""
-    parts, given = group(descriptions, PART_COST, PART_CLIPS), np.array(labels)
-    logs = [np.log(_perplexity(given[parts == part])) for part in parts]
-    return bool(np.exp(np.mean(logs)) >= KEPT_IN_PARTS * _perplexity(given))
+    given = np.array(labels)
+    parts, part_of = np.unique(group(descriptions, PART_COST, PART_CLIPS), return_inverse=True)
+    logs = np.array([np.log(_perplexity(given[part_of == part])) for part in range(len(parts))])
+    return bool(np.exp(logs[part_of].mean()) >= KEPT_IN_PARTS * _perplexity(given))
 
 
 def _perplexity(labels: NDArray[np.intp]) -> float:
