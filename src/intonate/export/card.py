@@ -15,6 +15,7 @@ from typing import Any
 from intonate.errors import ModelError
 from intonate.evaluation import protocol, table
 from intonate.export import labels_card, ratings_card
+from intonate.export.card_parts import GROUPS, MUST_NOT, provenance, rounded
 from intonate.export.onnx import sign
 from intonate.export.text_card import text_card
 from intonate.recognizer.late_fusion import is_text_model
@@ -25,8 +26,6 @@ from intonate.schema import ModelSpec
 WHISPER = "OpenAI's Whisper (MIT licence, Copyright (c) 2022 OpenAI: LICENSES/MIT.txt)"
 # In the origin of an encoder that is no longer as it was published.
 TAUGHT = ", taught to give the rows of "
-# What a card lists, of everything that evaluation.protocol counts.
-GROUPS = ("corpus", "language", "gender")
 
 
 def encoder_text(origin: str) -> str:
@@ -104,23 +103,11 @@ def held_out_scores(predictions: table.PredictionTable) -> list[dict[str, Any]]:
             for name, figures in condition["open"]["groups"][group].items():
                 groups.append((group, name, figures, restricted["groups"][group][name], figures))
         for group, name, open_figures, restricted_figures, counts in groups:
-            rows.append(
-                {
-                    "statistics": condition["statistics"],
-                    "group": group,
-                    "name": name,
-                    "clips": counts["utterances"],
-                    "speakers": counts["speakers"],
-                    "uar": _rounded_figure(open_figures["uar"]),
-                    "uar_restricted": _rounded_figure(restricted_figures["uar"]),
-                    "accuracy": _rounded_figure(open_figures["accuracy"]),
-                }
-            )
+            figures = {**open_figures, "uar_restricted": restricted_figures["uar"]}
+            head = {"statistics": condition["statistics"], "group": group, "name": name}
+            head |= {"clips": counts["utterances"], "speakers": counts["speakers"]}
+            rows.append(head | rounded({key: figures[key] for key in ("uar", "uar_restricted", "accuracy")}))
     return rows
-
-
-def _rounded_figure(figure: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in figure.items() if value is not None}
 
 
 def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
@@ -169,15 +156,9 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
         "## Calibration",
         f"Temperature {spec.temperature:g}, fitted on {calibrated_on}. A best probability under "
         f"{spec.abstain_below:.2f} is answered *unsure*: that was the least certain tenth of their clips.",
-        "## What it must not be used for",
-        "Decisions about people: hiring, work, schooling, policing, health, credit, insurance. Acted emotion is louder "
-        "and clearer than everyday speech; other languages, ages, accents and recording conditions than those above "
-        "were not tested. See docs/responsible-use.md.",
-        "## Where it comes from",
-        f"Recipe `{record['recipe']}` (hash {record['recipe_hash']}), code revision "
-        f"{record['revision'] or 'unknown'}, data hash {record['manifest_hash']}, trained in "
-        f"{record['train_s'] / 60:.0f} minutes on: {record['hardware']}. Configurations compared on validation "
-        f"speakers: {record.get('configurations_tried', 'see the recipe')}.",
+        f"{MUST_NOT}. Acted emotion is louder and clearer than everyday speech; other languages, ages, accents and "
+        "recording conditions than those above were not tested. See docs/responsible-use.md.",
+        *provenance(record),
     ]
     return "\n\n".join(parts) + "\n"
 

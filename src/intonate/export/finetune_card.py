@@ -8,6 +8,7 @@ from typing import Any
 from intonate.corpora.overlap import Split
 from intonate.evaluation.protocol import as_percent
 from intonate.export.card import encoder_text
+from intonate.export.card_parts import MUST_NOT
 from intonate.schema import ModelSpec
 
 LICENCE = "{base} for what comes from the model that it began with; the licence of your recordings is yours"
@@ -138,9 +139,7 @@ def card(spec: ModelSpec, facts: Facts) -> str:
         f"Temperature {spec.temperature:g} and the threshold of *unsure*, "
         f"{spec.abstain_below:.2f}, from folds of the training "
         "part that were left out.",
-        "## What it must not be used for",
-        "Decisions about people: hiring, work, schooling, policing, health, credit, "
-        "insurance. See docs/responsible-use.md.",
+        f"{MUST_NOT}. See docs/responsible-use.md.",
         "## Where it comes from",
         f"`intonate finetune` {spec.intonate_version}, data hash {facts.data_hash} (over "
         f"the content of the files, their labels "

@@ -8,7 +8,7 @@ from typing import Any
 
 from intonate.evaluation import multi_label, ratings
 from intonate.evaluation.protocol import as_percent
-from intonate.export import ratings_card
+from intonate.export.card_parts import groups_of, rounded, short_card
 from intonate.schema import ModelSpec
 
 
@@ -16,14 +16,14 @@ def rows(path: str | Path) -> list[dict[str, Any]]:
     """Of a kept table: one row per statistics and group with the figures of all labels, one per label with its own."""
     found = []
     for condition in multi_label.scores(ratings.read_as(path, multi_label.LabelTable))["conditions"]:
-        found += [head | ratings_card.rounded(overall) for head, overall in ratings_card.groups_of(condition)]
+        found += [head | rounded(overall) for head, overall in groups_of(condition)]
         found += [
             {
                 "statistics": condition["statistics"],
                 "group": "label",
                 "name": label,
                 "clips": figures["clips"],
-                **ratings_card.rounded({name: figures[name] for name in ("f1", "average_precision")}),
+                **rounded({name: figures[name] for name in ("f1", "average_precision")}),
             }
             for label, figures in condition["labels"].items()
         ]
@@ -45,7 +45,7 @@ def card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> str:
     ):
         if found := spec.scores.get(key):
             parts += [words, _group_table(found), _label_table(found)]
-    return ratings_card.short_card(
+    return short_card(
         spec,
         record,
         size_bytes,

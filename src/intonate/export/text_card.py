@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.evaluation.protocol import as_percent
+from intonate.export.card_parts import MUST_NOT, provenance
 from intonate.schema import ModelSpec
 
 GOEMOTIONS = "goemotions"
@@ -28,10 +29,7 @@ def text_card(spec: ModelSpec, record: Mapping[str, Any], size_bytes: int) -> st
             if GOEMOTIONS in spec.corpora
             else _sections(spec, scores, figures)
         ),
-        "## Where it comes from",
-        f"Recipe `{record['recipe']}` (hash {record['recipe_hash']}), code revision {record['revision'] or 'unknown'}, "
-        f"data hash {record['manifest_hash']}, trained in {record['train_s'] / 60:.0f} minutes on: "
-        f"{record['hardware']}. Configurations compared on the {part} part: {record.get('configurations_tried', 1)}.",
+        *provenance(record, f"the {part} part"),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -61,9 +59,7 @@ def _sections(spec: ModelSpec, scores: Mapping[str, Any], figures: str) -> list[
         "## Calibration",
         f"Temperature {spec.temperature:g}, fitted on the validation part. A best probability under "
         f"{spec.abstain_below:.2f} is answered *unsure*: the least certain tenth of it.",
-        "## What it must not be used for",
-        "Decisions about people: hiring, work, schooling, policing, health, credit, insurance; moderation without "
-        "a person who reads. The same words can be said in any mood: see docs/text.md.",
+        f"{MUST_NOT}; moderation without a person who reads. The same words can be said in any mood: see docs/text.md.",
     ]
 
 
@@ -84,9 +80,8 @@ def _comments_sections(spec: ModelSpec, scores: Mapping[str, Any], figures: str)
         f"Temperature {spec.temperature:g}, fitted on the dev part. A best probability under {spec.abstain_below:.2f} "
         "is answered *unsure*: the least certain tenth of the dev part. Its probabilities are those of such comments, "
         "of which a third are neutral and two fifths joy of some kind: among people who speak they will be different.",
-        "## What it must not be used for",
-        "Decisions about people: hiring, work, schooling, policing, health, credit, insurance; moderation without "
-        "a person who reads. Reddit leans towards young men, and the readers were speakers of English from India: "
-        "slang, dialects, irony and the words of groups that are insulted there are misread, and such errors hit some "
-        "people more than others. English only. The same words can be said in any mood: see docs/text.md.",
+        f"{MUST_NOT}; moderation without a person who reads. Reddit leans towards young men, and the readers were "
+        "speakers of English from India: slang, dialects, irony and the words of groups that are insulted there are "
+        "misread, and such errors hit some people more than others. English only. The same words can be said in any "
+        "mood: see docs/text.md.",
     ]
