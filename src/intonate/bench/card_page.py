@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from intonate.bench.compare_page import card, difference_plot
-from intonate.evaluation.html import document, glossary, html_table, limits, panel, percent
+from intonate.evaluation.html import document, glossary, header, html_table, limits, panel, percent
 from intonate.evaluation.plots import interval_plot
 
 # A model holds where it loses no more than this, and fails where it keeps less than that of what it had over guessing.
@@ -83,10 +83,9 @@ def to_markdown(facts: Mapping[str, Any]) -> str:
 def render(facts: Mapping[str, Any]) -> str:
     """The page."""
     clean, title = facts["clean"], f"{facts['model']}: fairness and robustness"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in [_figure_note(facts), *facts["notes"]])
     body = [
-        f'<header><h1>{escape(title)}</h1><p class="lead">{escape(_headline(facts))}</p>'
-        f'<ul class="notes">{notes}</ul></header><div class="cards">',
+        header(title, _headline(facts), [_figure_note(facts), *facts["notes"]]),
+        '<div class="cards">',
         card("clean clips", percent(clean["uar"]["value"]), "% UAR", _interval(limits(clean["uar"]))),
         *(card(*figures) for figures in _largest_gaps(facts)),
         f'</div><ul class="notes">{"".join(f"<li>{escape(sentence)}</li>" for sentence in verdict(facts))}</ul>',

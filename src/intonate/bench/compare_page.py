@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from intonate.evaluation import curves
-from intonate.evaluation.html import NO_SHARES, document, glossary, html_table, panel, shown
+from intonate.evaluation.html import NO_SHARES, document, glossary, header, html_table, panel, shown
 from intonate.evaluation.page import NAMES
 from intonate.evaluation.svg import ACCENT, INK, LINE, MUTED, circle, line, picture, text, text_width
 from intonate.evaluation.table import PredictionTable
@@ -82,11 +82,8 @@ def to_text(results: Mapping[str, Any]) -> str:
 def render(results: Mapping[str, Any], tables: Mapping[str, PredictionTable]) -> str:
     """The page."""
     title = " and ".join(results["systems"])
-    notes = "".join(f"<li>{escape(note)}</li>" for note in [UNITS[results["pairs"][0]["unit"]], *results["notes"]])
     lead = f"{results['clips']:,} clips of {_speakers(results)}; {', '.join(results['labels'])}. Figures are in %."
-    body = [
-        f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p><ul class="notes">{notes}</ul></header>'
-    ]
+    body = [header(title, lead, [UNITS[results["pairs"][0]["unit"]], *results["notes"]])]
     body += [_pair_section(pair, len(results["pairs"])) for pair in results["pairs"]]
     pictures = "".join(
         panel(name, content + f'<p class="small muted">{escape(note)}</p>')

@@ -10,7 +10,7 @@ from intonate.bench.comparison_markdown import Reasons
 from intonate.bench.comparison_rows import Row
 from intonate.bench.comparison_tables import KINDS, Cell, Section
 from intonate.errors import plural
-from intonate.evaluation.html import document, glossary, html_table, panel
+from intonate.evaluation.html import document, glossary, header, html_table, panel
 
 _PLOTS: dict[str, Callable[[Sequence[Row]], str]] = {
     "systems": comparison_plots.systems_plot,
@@ -40,10 +40,8 @@ def render(sections: Sequence[Section], title: str, notes: Sequence[str] = ()) -
     rows = [row for section in sections for row in section.rows]
     systems, corpora = len({row.system for row in rows}), len({row.corpus for row in rows})
     lead = f"{plural(systems, 'system')} on {plural(corpora, 'corpus', 'corpora')}. Figures are in %."
-    note_items = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
     body = [
-        f'<header><h1>{escape(title)}</h1><p class="lead">{lead}</p>',
-        f'<ul class="notes">{note_items}</ul></header>' if note_items else "</header>",
+        header(title, lead, [note for note in notes if note]),
         *(_kind_section(kind, [section for section in sections if section.kind == kind]) for kind in KINDS),
         glossary(_GLOSSARY),
         "<footer><p>A label says what an utterance sounds like, as learnt from the corpora; it is no knowledge of what "

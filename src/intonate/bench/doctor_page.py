@@ -11,7 +11,7 @@ from urllib.parse import quote
 from intonate.bench.findings import Examination, Finding
 from intonate.bench.sound_checks import Sound
 from intonate.errors import plural
-from intonate.evaluation.html import document, html_table, panel
+from intonate.evaluation.html import document, header, html_table, panel
 from intonate.evaluation.svg import ACCENT, picture, rect
 
 SHOWN_IN_TEXT, SHOWN_ON_PAGE = 8, 60
@@ -44,11 +44,11 @@ def render(examination: Examination, title: str, folder: Path) -> str:
         if isinstance(sound, Sound)
     }
     doubts = len(examination.findings) - examination.faults
-    body = [
-        f"<header><h1>{escape(Path(title).name)}</h1>"
-        f'<p class="lead">{len(examination.utterances):,} clips: {plural(examination.faults, "fault")}, proved, and '
-        f"{plural(doubts, 'doubt')} for an ear to decide.</p></header>"
-    ]
+    lead = (
+        f"{len(examination.utterances):,} clips: {plural(examination.faults, 'fault')}, proved, and "
+        f"{plural(doubts, 'doubt')} for an ear to decide."
+    )
+    body = [header(Path(title).name, lead)]
     kinds = _by_kind(examination)
     if kinds:
         rows = [

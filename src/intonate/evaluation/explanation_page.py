@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from intonate.errors import require
-from intonate.evaluation.html import document, glossary, html_table, panel
+from intonate.evaluation.html import document, glossary, header, html_table, panel
 from intonate.evaluation.palette import colour
 from intonate.evaluation.svg import (
     ACCENT,
@@ -69,14 +69,11 @@ _GLOSSARY = {
 def render(explanation: Explanation) -> str:
     """The page; it carries the sound, as it is and in parts."""
     label = explanation.label
-    notes = "".join(f"<li>{escape(note)}</li>" for note in explanation.notes)
     scores = ", ".join(f"{name} {score:.0%}" for name, score in list(explanation.scores.items())[:4])
     name = Path(explanation.file).name or "a recording"
+    title = f"Why {label}? {name}"
     body = [
-        f"<header><h1>Why {escape(label)}? {escape(name)}</h1>"
-        f'<p class="lead">{escape(words.headline(explanation))}. Its answers: {escape(scores)}.</p>'
-        + (f'<ul class="notes">{notes}</ul>' if notes else "")
-        + "</header>"
+        header(title, f"{words.headline(explanation)}. Its answers: {scores}.", explanation.notes)
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in [*words.sentences(explanation), words.CAUTION]),
         panel(f"Where it speaks for {label}", map_picture(explanation), "wide"),
         f'<p class="small muted">Blue speaks for {escape(label)}, orange against it; the frame is the place of the '
@@ -88,7 +85,7 @@ def render(explanation: Explanation) -> str:
         f"<h2>Band by band</h2>{panel('', _bands(explanation), 'wide')}",
     ]
     body.append(glossary(_GLOSSARY))
-    return document(f"Why {label}? {name}", "".join(body))
+    return document(title, "".join(body))
 
 
 def map_picture(explanation: Explanation) -> str:
