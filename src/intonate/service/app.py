@@ -20,7 +20,7 @@ from intonate.service import description, explanations, live, predictions, refer
 from intonate.service.guard import STREAM, Guard
 from intonate.service.metrics import CONTENT_TYPE_LATEST
 from intonate.service.place import Place
-from intonate.service.replies import RETRY_AFTER, error_shape
+from intonate.service.replies import FAULT, RETRY_AFTER, RefusedError, error_shape, refusal
 from intonate.service.settings import Settings
 from intonate.service.state import ServiceState
 
@@ -122,7 +122,7 @@ def _add_api_routes(app: FastAPI, state: ServiceState) -> None:
 
     @app.websocket("/{path:path}")
     async def nowhere(ws: WebSocket) -> None:
-        await ws.send_denial_response(JSONResponse(error_shape(404, NOTHING), 404))
+        await ws.send_denial_response(refusal(RefusedError(404, NOTHING)))
 
 
 def _add_monitoring(app: FastAPI, state: ServiceState) -> None:
@@ -225,4 +225,4 @@ async def _framework_error(request: Request, error: Exception) -> Response:
 
 
 async def _internal_error(_: Request, error: Exception) -> Response:
-    return JSONResponse(error_shape(500, "something went wrong in the service; the operator's log says more"), 500)
+    return refusal(RefusedError(500, FAULT))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from intonate.schema import Prediction, Segment, listed
-from intonate.service.replies import CODES, STOPPING, error_shape
+from intonate.service.replies import CODES, FAULT, NO_RECORDING, NO_TOKEN, OTHER_HOST, STOPPING, error_shape
 from intonate.terminal import formats
 
 Schema = dict[str, Any]
@@ -236,23 +236,13 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": TEXT}}
 # A sentence that the service says with each status, and when.
 REFUSALS = {
     400: ("The recording or a field cannot be used.", "the upload is empty (0 bytes)"),
-    401: (
-        "The token is missing or wrong.",
-        "this service wants its token: send it as Authorization: Bearer TOKEN",
-    ),
-    403: (
-        "A name or a web page that is not allowed (Host, Origin).",
-        "this service does not go by that name (Host header); allow it with --allow-host",
-    ),
+    401: ("The token is missing or wrong.", NO_TOKEN),
+    403: ("A name or a web page that is not allowed (Host, Origin).", OTHER_HOST),
     404: ("There is no such model.", "model 'other' is not served here; known: standard"),
     408: ("The upload stalled.", "the upload stalled for 10 s, or came too slowly; try again"),
     413: ("The upload is too large.", "the upload is larger than the limit of 64 MiB"),
-    415: (
-        "Neither a form nor a recording, or packed on its way (Content-Encoding).",
-        "send the recording as the field 'audio' of a form (multipart/form-data), "
-        "or as the body with its Content-Type (audio/wav, application/octet-stream)",
-    ),
-    500: ("A fault of the service.", "something went wrong in the service; the operator's log says more"),
+    415: ("Neither a form nor a recording, or packed on its way (Content-Encoding).", NO_RECORDING),
+    500: ("A fault of the service.", FAULT),
     503: ("Too many uploads at once, or the service stops; Retry-After says when to come back.", STOPPING),
 }
 # What `format` asks for, by the type that it is answered as.

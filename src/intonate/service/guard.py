@@ -7,13 +7,12 @@ by its own endpoint, which can tell the page what is wrong; a refused handshake 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from intonate.service.replies import error_shape
+from intonate.service.replies import NO_TOKEN, OTHER_HOST, RefusedError, refusal
 from intonate.service.settings import Settings
 
 HEADERS = {
@@ -62,14 +61,13 @@ class Guard:
         problem = "" if is_http and scope["path"] in PROBES else self._origin_problem(headers)
         needs_token = is_http and scope["path"].startswith(INTERFACE) and scope["path"] != STREAM
         if problem:
-            await _refuse(scope, send, 403, problem)
+            await _refuse(scope, receive, send, RefusedError(403, problem), {})
         elif is_http and scope["method"] == "OPTIONS" and cors and "access-control-request-method" in headers:
             raw = [(name.lower().encode(), value.encode()) for name, value in {**cors, **PREFLIGHT}.items()]
             await send({"type": "http.response.start", "status": 204, "headers": raw})
             await send({"type": "http.response.body", "body": b""})
         elif needs_token and not self._settings.is_valid_token(bearer(headers)):
-            sentence = "this service wants its token: send it as Authorization: Bearer TOKEN"
-            await _refuse(scope, send, 401, sentence, cors)
+            await _refuse(scope, receive, send, RefusedError(401, NO_TOKEN), cors)
         elif is_http:
             # The server leaves out the body of an answer to HEAD.
             inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
@@ -93,7 +91,7 @@ class Guard:
         """Why the Host or Origin of a request is refused; empty if it is not."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if len(headers.getlist("host")) != 1 or not self._settings.is_allowed_host(host):
-            return "this service does not go by that name (Host header); allow it with --allow-host"
+            return OTHER_HOST
         if origin is not None and not self._settings.is_allowed_origin(origin, host):
             return "web pages from elsewhere may not use this service (Origin header); allow one with --allow-origin"
         return ""
@@ -119,23 +117,12 @@ def _with_headers(scope: Scope, send: Send, cors: Mapping[str, str]) -> Send:
     return send_with_headers
 
 
-async def _refuse(scope: Scope, send: Send, status: int, error: str, cors: Mapping[str, str] | None = None) -> None:
-    body = json.dumps(error_shape(status, error)).encode()
-    headers = {
-        **HEADERS,
-        **(cors or {}),
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-    }
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
-    elif "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": status, "headers": raw})
-        await send({"type": "websocket.http.response.body", "body": body})
-    else:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refused: RefusedError, cors: Mapping[str, str]) -> None:
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
+        return
+    response = refusal(refused)
+    response.headers.update({**HEADERS, **cors, "Connection": "close"})
+    if refused.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    await response(scope, receive, send)

@@ -375,11 +375,14 @@ class _Connection:
 
     def _check_owner(self, session: Session) -> None:
         if session.connection is not self:
-            raise ConnectionEnd(TAKEN, "taken", "another connection took this session over")
+            raise _taken()
 
     def _close_for_takeover(self) -> None:
-        end = ConnectionEnd(TAKEN, "taken", "another connection took this session over")
-        self._state.in_background(_close_with_reason(self._ws, end))
+        self._state.in_background(_close_with_reason(self._ws, _taken()))
+
+
+def _taken() -> ConnectionEnd:
+    return ConnectionEnd(TAKEN, "taken", "another connection took this session over")
 
 
 async def _close_with_reason(ws: WebSocket, end: ConnectionEnd) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from asyncio import Future, Protocol, TimerHandle, get_running_loop
 from asyncio.sslproto import SSLProtocol
@@ -15,7 +14,7 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from intonate.service.door import Door
-from intonate.service.replies import error_shape
+from intonate.service.replies import RefusedError, refusal
 
 # So many short messages may wait before a client is made to wait: to pause and go on with each costs as much as to read
 # it. A long one is one of its kind, bytes.
@@ -105,10 +104,10 @@ class HttpProtocol(H11Protocol):
         sentence = (
             "this is no request of HTTP/1.1; it needs a Host header, and https:// only where there is a certificate"
         )
-        body = json.dumps(error_shape(400, sentence)).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
-        response = h11.Response(status_code=400, headers=list(headers.items()), reason="Bad Request")
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+        response = refusal(RefusedError(400, sentence))
+        response.headers["Connection"] = "close"
+        head = h11.Response(status_code=400, headers=response.raw_headers, reason="Bad Request")
+        for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event))
         self.transport.close()
 

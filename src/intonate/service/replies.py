@@ -20,6 +20,13 @@ CODES = {
 }
 RETRY_AFTER_S = 2
 RETRY_AFTER = {"Retry-After": str(RETRY_AFTER_S)}
+NO_TOKEN = "this service wants its token: send it as Authorization: Bearer TOKEN"
+OTHER_HOST = "this service does not go by that name (Host header); allow it with --allow-host"
+NO_RECORDING = (
+    "send the recording as the field 'audio' of a form (multipart/form-data), "
+    "or as the body with its Content-Type (audio/wav, application/octet-stream)"
+)
+FAULT = "something went wrong in the service; the operator's log says more"
 STOPPING = "the service stops before it could answer; send it again, it may have been started anew"
 
 

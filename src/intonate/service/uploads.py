@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from intonate.errors import did_you_mean
-from intonate.service.replies import RefusedError
+from intonate.service.replies import NO_RECORDING, RefusedError
 from intonate.service.settings import MIB, Limits
 
 T = TypeVar("T")
@@ -86,11 +86,7 @@ async def receive(request: Request, limits: Limits, names: Sequence[str] = FIELD
     kind = _kind(request)
     is_bare = kind.startswith(("audio/", "video/")) or kind in BARE_KINDS
     if kind != "multipart/form-data" and not is_bare:
-        raise RefusedError(
-            415,
-            "send the recording as the field 'audio' of a form (multipart/form-data), "
-            "or as the body with its Content-Type (audio/wav, application/octet-stream)",
-        )
+        raise RefusedError(415, NO_RECORDING)
     bare: list[tuple[str, str]] = []
     recordings, fields = (
         (await _form(request, limits, names)) if not is_bare else (((await body(request, limits), ""),), bare)
