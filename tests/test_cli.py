@@ -252,6 +252,14 @@ def test_evaluate_says_what_is_missing(args, says, intonate):
     assert says in " ".join(err.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate", "compare", "ensemble"])
+def test_numpy_has_one_thread_in_whatever_asks_a_model(command, intonate, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")  # put back at the end
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert intonate(command, "absent.onnx", "absent.csv")[0]
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_subtitles(predict, tmp_path):
     assert predict("long.wav", "--format", "srt")[1].startswith("1\n00:00:00,000 --> ")
     predict("clips", "--format", "srt", "--output", tmp_path / "subtitles")

@@ -7,14 +7,13 @@ Exit status: 0 all well; 1 something could not be done (one line on standard err
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from intonate.cli_workshop import SERVE, TRAIN, USE, Device, Model, convert_checkpoints, use_device, workshop
+from intonate.cli_workshop import SERVE, TRAIN, USE, Device, Model, prepare, workshop
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand, not_nan
 
 _TYPER_OPTIONS: dict[str, Any] = {
@@ -83,10 +82,7 @@ def predict(
     device: Device = None,
 ) -> None:
     """Which emotion recordings sound like."""
-    # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    use_device(device)
-    convert_checkpoints(model)
+    prepare(model, device=device)
     from intonate.terminal import command
 
     is_complete = command.predict(
@@ -118,7 +114,7 @@ def read(
     style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
 ) -> None:
     """Which emotion words carry, read and not heard (English)."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    prepare()
     from intonate.terminal import command
 
     command.read(texts, model=model, labels=labels, top_k=top_k, style=style.value)
@@ -144,8 +140,7 @@ def listen(
     transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
 ) -> None:
     """What the microphone hears, live in the terminal."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    convert_checkpoints(model)
+    prepare(model)
     from intonate.terminal.command import open_transcriber
     from intonate.terminal.listen import listen as start
 
@@ -185,9 +180,7 @@ def serve(
     ] = 1,
 ) -> None:
     """Serve predictions, live streams and a page for the browser."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    use_device(device)
-    convert_checkpoints(*(model or ()))
+    prepare(*(model or ()), device=device)
     from intonate.service import command
 
     command.serve(
@@ -243,9 +236,7 @@ def archive(
     device: Device = None,
 ) -> None:
     """Answer many files, into one table of Parquet."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    use_device(device)
-    convert_checkpoints(model)
+    prepare(model, device=device)
     from intonate.archive import command
 
     options = {"timeline": timeline, "transcribe": transcribe, "labels": labels, "speakers": speakers}

@@ -168,7 +168,7 @@ def ensemble(
     name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
 ) -> None:
     """Make one model of several with the same labels and cleaning."""
-    convert_checkpoints(*members)
+    prepare(*members)
     from intonate.export.ensemble import combine
 
     print(combine(out, members, by, name))
@@ -251,8 +251,7 @@ def evaluate(
         raise typer.BadParameter("--noise needs --card: what else would it be laid over?")
     if model is None or manifest is None:
         raise typer.BadParameter("give MODEL and MANIFEST, or --predictions CSV and MANIFEST")
-    use_device(device)
-    convert_checkpoints(model)
+    prepare(model, device=device)
     from intonate.bench import leaderboard
     from intonate.training.evaluate import evaluate as score
     from intonate.training.evaluate import headlines
@@ -287,7 +286,7 @@ def compare(
     repeats: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
 ) -> None:
     """Compare systems clip by clip, with p-values."""
-    convert_checkpoints(*systems)
+    prepare(*systems)
     from intonate.bench.compare import command
 
     print(command(systems, report, _pairs(name), repeats))
@@ -307,8 +306,7 @@ def explain(
     text: Annotated[str | None, typer.Option(help="What was said, for a model that reads it.")] = None,
 ) -> None:
     """Say which moments, bands and changes move an answer."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    convert_checkpoints(model)
+    prepare(model)
     from intonate.evaluation.explanation_command import command
 
     command(file, model, style.value, output, label, start, end, text)
@@ -344,28 +342,30 @@ def web(
     ] = None,
 ) -> None:
     """Write a page that hears all by itself, without a server."""
-    convert_checkpoints(*(model or ()))
+    prepare(*(model or ()))
     from intonate.web.command import command
 
     print(command(out, model or (), runtime))
 
 
-def convert_checkpoints(*models: str | None) -> None:
-    """Checkpoints of others become model files the first time that they are named: all else reads only those."""
+def prepare(*models: str | None, device: str | None = None) -> None:
+    """What a command that asks models does first: one thread, the device, and checkpoints of others.
+
+    A device other than the processor is named on standard error. Checkpoints become model files the first time that
+    they are named: all else reads only those.
+    """
+    # The matrices are small: more threads of numpy's would only wait for each other. It is read when numpy loads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if device is not None:
+        from intonate.onnx_session import use_device
+
+        print(f"intonate: {use_device(device)} computes", file=sys.stderr)
     from intonate.recognizer.conversions import unconverted_checkpoints
 
     for name in dict.fromkeys(part for model in models for part in unconverted_checkpoints(model)):
         from intonate.converters import convert
 
         print(f"intonate: {name} is converted once, into {convert(name)}", file=sys.stderr)
-
-
-def use_device(device: str | None) -> None:
-    """Let another device than the processor compute, and say which one does."""
-    if device is not None:
-        from intonate.onnx_session import use_device as use
-
-        print(f"intonate: {use(device)} computes", file=sys.stderr)
 
 
 def _refuse_unused(options: Mapping[str, tuple[object, str]], reason: str) -> None:
