@@ -16,6 +16,11 @@ import typer
 from intonate.cli_workshop import SERVE, TRAIN, USE, Device, Model, prepare, workshop
 from intonate.terminal.commands import CommandGroup, Format, TranscribingCommand, not_nan
 
+Labels = Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")]
+Transcribe = Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")]
+Channels = Annotated[
+    str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
+]
 _TYPER_OPTIONS: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
@@ -60,7 +65,7 @@ def predict(
     same_speaker: Annotated[
         bool, typer.Option("--same-speaker", help="All is one person, in several moods: learn the voice first.")
     ] = False,
-    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    labels: Labels = None,
     top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,
     whole: Annotated[bool, typer.Option("--whole", help="No windows, however long a recording is.")] = False,
     style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
@@ -73,9 +78,7 @@ def predict(
     track: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Audio track of a video; else the first that speaks.")
     ] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
-    ] = "mix",
+    channels: Channels = "mix",
     speakers: Annotated[
         str | None, typer.Option(metavar="auto|N", help="Tell speakers apart; of short clips, auto groups voices.")
     ] = None,
@@ -109,7 +112,7 @@ def predict(
 def read(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Sentences, or - (lines of standard input).")],
     model: Annotated[str, typer.Option(help="A built-in name, a model file or a run folder.")] = "text",
-    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    labels: Labels = None,
     top_k: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show the N best.")] = None,
     style: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.text,
 ) -> None:
@@ -134,10 +137,10 @@ def listen(
     file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Play this instead of the microphone, - for standard input.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
+    labels: Labels = None,
     plain: Annotated[bool, typer.Option("--plain", help="Pieces of 2 s without voice activity or smoothing.")] = False,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="Which microphone (name or number).")] = None,
-    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
+    transcribe: Transcribe = None,
 ) -> None:
     """What the microphone hears, live in the terminal."""
     prepare(model)
@@ -165,7 +168,7 @@ def serve(
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A further web page's origin that may use it.")
     ] = None,
-    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
+    transcribe: Transcribe = None,
     max_upload_mib: Annotated[int, typer.Option(min=1, help="Largest upload.")] = 64,
     max_audio_s: Annotated[float, typer.Option(min=1, help="Longest upload, decoded.", callback=not_nan)] = 3600,
     max_uploads: Annotated[int, typer.Option(min=1, help="Uploads at once; the rest is told to come back.")] = 32,
@@ -220,11 +223,9 @@ def archive(
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON lines, too.")] = False,
     timeline: Annotated[bool, typer.Option("--timeline", help="Segments, for short recordings too.")] = False,
-    transcribe: Annotated[str | None, typer.Option(metavar="[NAME]", help="Write down what is said, too.")] = None,
-    labels: Annotated[str | None, typer.Option(metavar="MERGE", help="Merge emotions: 4, p4-4, valence...")] = None,
-    channels: Annotated[
-        str, typer.Option(metavar="mix|left|right|each|N", help="Which channels; each: one speaker on each (a call).")
-    ] = "mix",
+    transcribe: Transcribe = None,
+    labels: Labels = None,
+    channels: Channels = "mix",
     speakers: Annotated[
         str | None, typer.Option(metavar="auto|N", help="Tell the speakers of one channel apart, turn by turn.")
     ] = None,

@@ -29,6 +29,9 @@ USE, SERVE, TRAIN = "Use it", "Serve it", "Train it"
 workshop = typer.Typer()
 Model = Annotated[str | None, typer.Option(help="A built-in name, a file, a run or hf:ORG/NAME.  [default: standard]")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="What computes: cpu, cuda, openvino, auto...")]
+TheirNames = Annotated[
+    list[str] | None, typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it.")
+]
 
 
 class CommandWithNameList(TyperCommand):
@@ -194,10 +197,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="CSV", help="Score these answers of another program: file, and label or scores."),
     ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
-    ] = None,
+    name: TheirNames = None,
     labels: Annotated[str | None, typer.Option(metavar="MERGE", help="With --predictions: merge emotions.")] = None,
     report: Annotated[Path, typer.Option(metavar="DIR", help="Write the table, JSON and an HTML page here.")] = Path(
         "report"
@@ -276,10 +276,7 @@ def compare(
         list[str],
         typer.Argument(metavar="A B... [MANIFEST]", help="Models, runs or CSVs of predictions; a manifest."),
     ],
-    name: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="THEIRS=OURS", help="A column or label of theirs; repeat it."),
-    ] = None,
+    name: TheirNames = None,
     report: Annotated[Path, typer.Option(metavar="DIR", help="Write the JSON and an HTML page here.")] = Path(
         "comparison"
     ),
