@@ -139,9 +139,9 @@ def test_spellings_of_a_label_are_one(tmp_path):
     assert [row.emotion for row in found.utterances] == ["rude"] * 3 + ["happy"] * 3
     assert "label 'RUDE' is called 'rude'" in found.notes
     assert {row.emotion for row in own.with_labels(found, ("Rude", "happy"))} == {"Rude", "happy"}
-    # A model of before that has both keeps both.
-    before = own.with_labels(found, ("RUDE", "rude", "happy"))
-    assert [row.emotion for row in before[:3]] == ["RUDE", "rude", "rude"]
+    # A model of others that has both keeps both.
+    both = own.with_labels(found, ("RUDE", "rude", "happy"))
+    assert [row.emotion for row in both[:3]] == ["RUDE", "rude", "rude"]
 
 
 def test_blanks_around_the_name_of_a_folder_are_no_label_of_their_own(tmp_path):

@@ -101,7 +101,7 @@ def read(source: str | os.PathLike[str], label: str = "", speaker: str = "", fil
 
 def with_labels(recordings: Recordings, labels: Sequence[str]) -> list[Utterance]:
     """The rows with each label spelled as a model spells it, whatever the case; the others as they are."""
-    # A model of before may have two labels that differ in case only: what is spelled just so goes first.
+    # A model of others may have two labels that differ in case only: what is spelled just so goes first.
     spelling = {_label_key(label): label for label in labels} | {label: label for label in labels}
 
     def spelled(row: Utterance) -> str:

@@ -381,7 +381,7 @@ def _open_output(output: Path | None) -> Iterator[TextIO]:
 def _held_out_uar(spec: ModelSpec) -> str:
     """UAR on held-out speakers among the classes of their corpus, corpus by corpus, each clip alone."""
     figures = [
-        f"{row['name']} {100 * row.get('uar_restricted', row['uar'])['value']:.0f}"
+        f"{row['name']} {100 * row['uar_restricted']['value']:.0f}"
         for row in spec.scores.get("held_out_speakers", ())
         if row["group"] == "corpus" and row["statistics"] == "clip alone"
     ]

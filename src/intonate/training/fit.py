@@ -201,10 +201,10 @@ def _claim(folder: Path, recipe: Recipe, rows_hash: str) -> None:
         )
         if earlier_with_these_folds.hash() != recipe.hash():
             raise RecipeError(f"{folder} holds a run of another recipe; give this one another name (--set name=…)")
-    if is_trained and rows_file.exists() and rows_file.read_text(encoding="utf-8").strip() != rows_hash:
-        raise _other_data_error(folder)
-    if not is_trained:  # nor can be known of a run from before there was such a file
+    if not is_trained:
         rows_file.write_text(f"{rows_hash}\n", encoding="utf-8")
+    elif rows_file.exists() and rows_file.read_text(encoding="utf-8").strip() != rows_hash:
+        raise _other_data_error(folder)
     # Where the data lie is the machine's business, and a run folder may be published.
     recipe_file.write_text(yaml.safe_dump(recipe.portable(), sort_keys=False, allow_unicode=True), encoding="utf-8")
 

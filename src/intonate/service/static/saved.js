@@ -81,8 +81,8 @@ export function fromWav(buffer) {
 }
 
 /**
- * The sessions in a JSON of answers: what this page saves and `intonate predict --format json` writes, of today or from
- * before `guess`; without sound. Throws one sentence where it is something else.
+ * The sessions in a JSON of answers: what this page saves and `intonate predict --format json` writes;
+ * without sound. Throws one sentence where it is something else.
  */
 export function fromJson(text) {
   const found = [parse(text)].flat().filter((answer) => Array.isArray(answer?.scores) && Array.isArray(answer?.segments));

@@ -63,10 +63,9 @@ export function overall(session, model) {
   const timeline = session.timelines.get(model);
   const prediction = session.overall.get(model);
   if (prediction) {
-    const { label, labels, abstained, scores, dimensions } = prediction;
+    const { label, labels, scores, dimensions } = prediction;
     const state = isVoice(label) ? "speech" : label;
-    // Answers from before `guess` have the best guess as `label`, also where the model abstained.
-    const shown = { label: abstained ? "unsure" : label, labels, state, scores, dimensions, familiarity: prediction.familiarity };
+    const shown = { label, labels, state, scores, dimensions, familiarity: prediction.familiarity };
     return { ...shown, score: scoreOf(shown) };
   }
   if (!timeline.stretches.length) return undefined;
