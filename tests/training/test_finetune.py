@@ -124,11 +124,11 @@ def test_copies_are_on_one_side(calls):
 
 def test_speakers_can_be_named_and_unknown_ones_are_refused(calls):
     rows = own.read(calls).utterances
-    split = finetune_split.split(rows, ["ada", "ben"], 0)
+    split = finetune_split.split(rows, ["ada", "ben"])
     assert {rows[row].speaker for row in split.test} == {"own/ada", "own/ben"}
     assert not {rows[row].speaker for row in split.train} & {"own/ada", "own/ben"}
     with pytest.raises(SplitError, match="no such speaker"):
-        finetune_split.split(rows, ["nobody"], 0)
+        finetune_split.split(rows, ["nobody"])
 
 
 def _in_parts(calls, root, part_of):
@@ -144,7 +144,7 @@ def _in_parts(calls, root, part_of):
 def test_folders_of_a_split_are_the_split(calls, tmp_path, part):
     root = tmp_path / "test" / "data"  # what lies above is no part
     rows = _in_parts(calls, root, lambda row: part if row.speaker.endswith(("ada", "ben")) else "train")
-    split = finetune_split.split(rows, [], 0)
+    split = finetune_split.split(rows, [])
     assert {rows[row].speaker for row in split.test} == {"own/ada", "own/ben"}
     assert (split.speakers_overlap, split.protocol) == (
         False,
@@ -157,23 +157,23 @@ def test_a_column_of_the_split_is_the_split(calls, tmp_path):
     lines = [f"{row.path},{row.raw_label},{row.speaker},{'test' if 'ada' in row.speaker else 'train'}" for row in rows]
     (tmp_path / "t.csv").write_text("\n".join(["file,label,speaker,split", *lines]) + "\n")
     found = own.read(tmp_path / "t.csv")
-    split = finetune_split.split(found.utterances, [], 0, found.parts)
+    split = finetune_split.split(found.utterances, [], found.parts)
     assert {found.utterances[row].speaker for row in split.test} == {"own/own/ada"}
     assert split.protocol == "speaker-disjoint: the table's own test part, of other speakers"
-    held_out = finetune_split.split(found.utterances, ["own/ben"], 0, found.parts)
+    held_out = finetune_split.split(found.utterances, ["own/ben"], found.parts)
     assert {found.utterances[row].speaker for row in held_out.test} == {"own/own/ben"}
 
 
 def test_folders_of_a_split_that_share_speakers_make_a_random_one(calls, tmp_path):
     rows = _in_parts(calls, tmp_path, lambda row: "test" if row.path.endswith("1.wav") else "train")
-    split = finetune_split.split(rows, [], 0)
+    split = finetune_split.split(rows, [])
     parts = [Path(row.path).parts[len(tmp_path.parts)] for row in rows]
     assert {parts[row] for row in split.test} == {"test"}
     assert split.speakers_overlap
     assert "speakers are in both" in split.protocol
     # Who is not known may be anybody.
     rows = [replace(row, speaker="") if part == "test" else row for row, part in zip(rows, parts, strict=True)]
-    assert "who speaks is not known" in finetune_split.split(rows, [], 0).protocol
+    assert "who speaks is not known" in finetune_split.split(rows, []).protocol
 
 
 def test_all_broken_files_are_named_at_once(calls, tmp_path):

@@ -86,7 +86,6 @@ def finetune(
     hold_out: Sequence[str] = (),
     refit: bool = False,
     licence: str = "",
-    seed: int = 0,
 ) -> str:
     """Fit a new head of `standard` to labelled recordings, test it, and write the model file with its card and report.
 
@@ -97,7 +96,6 @@ def finetune(
         hold_out: the speakers to test on; chosen where it is empty.
         refit: fit the file that is written to the test part as well; its figures stay those from before.
         licence: of the recordings.
-        seed: of what is drawn.
 
     Returns:
         What was done, in lines for a terminal.
@@ -108,7 +106,7 @@ def finetune(
     target, start_s = _target(out), time.perf_counter()
     recordings = own.read(source, label, speaker, file)
     distinct = finetune_split.without_copies(recordings.utterances)
-    split = finetune_split.split(distinct.utterances, hold_out, seed, recordings.parts)
+    split = finetune_split.split(distinct.utterances, hold_out, recordings.parts)
     lines = [*recordings.notes, *distinct.notes, f"split: {split.protocol}"]
     base = read_model(path_of(BASE))
     labels = _labels(distinct.utterances, split)
@@ -118,7 +116,7 @@ def finetune(
     tensors = new_head.embeddings(graph)
     views = _views(base, examples, split.train, graph, tensors)
     speakers = np.array([row.speaker for row in distinct.utterances])
-    choice = _choose(views, examples.targets[split.train], speakers[split.train], seed)
+    choice = _choose(views, examples.targets[split.train], speakers[split.train])
     head = _fit_head([view[choice.layer] for view in views], examples.targets[split.train], choice.strength)
     spec = _spec(
         base.spec, target.stem, labels, merge, choice, examples.targets[split.train], distinct.utterances, split
@@ -129,7 +127,7 @@ def finetune(
     figures = held_out_scores(predictions)
     kind = "random_split" if split.speakers_overlap else "held_out_speakers"
     scores: dict[str, Any] = {kind: figures, "unseen_corpora": []}
-    heard_uar = _heard_uar(views, choice, examples.targets[split.train], seed)
+    heard_uar = _heard_uar(views, choice, examples.targets[split.train])
     if not split.speakers_overlap:
         scores["heard_speakers"] = {"uar": round(heard_uar, 4), "clips": len(split.train)}
     spec = replace(spec, scores=scores)
@@ -230,7 +228,7 @@ def _fit_head(views: Sequence[NDArray[np.float32]], targets: NDArray[np.int64], 
     return Head(weights, bias)
 
 
-def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_], seed: int) -> list[tuple[NDArray[np.int64], ...]]:
+def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_]) -> list[tuple[NDArray[np.int64], ...]]:
     """Parts to fit to and parts to ask: speakers apart where each part to fit to then still has all labels."""
     selection = require("sklearn.model_selection", "train")
     count = len(set(speakers.tolist()))
@@ -239,13 +237,13 @@ def _folds(targets: NDArray[np.int64], speakers: NDArray[np.str_], seed: int) ->
         if all(len(set(targets[fit])) == len(set(targets)) for fit, _ in folds):
             return folds
     parts = min(FOLDS, int(np.bincount(targets).min()))
-    return list(selection.StratifiedKFold(parts, shuffle=True, random_state=seed).split(targets, targets))
+    return list(selection.StratifiedKFold(parts, shuffle=True, random_state=0).split(targets, targets))
 
 
 def _choose(
-    views: Sequence[Sequence[NDArray[np.float32]]], targets: NDArray[np.int64], speakers: NDArray[np.str_], seed: int
+    views: Sequence[Sequence[NDArray[np.float32]]], targets: NDArray[np.int64], speakers: NDArray[np.str_]
 ) -> Choice:
-    folds = _folds(targets, speakers, seed)
+    folds = _folds(targets, speakers)
     layers = range(len(views[0]))
     choices = []
     for layer in reversed(layers):  # of two that are as good, the one that changes less
@@ -271,11 +269,9 @@ def _cross_validated(
     return [float(uar) for uar in uars], logits[0]
 
 
-def _heard_uar(
-    views: Sequence[Sequence[NDArray[np.float32]]], choice: Choice, targets: NDArray[np.int64], seed: int
-) -> float:
+def _heard_uar(views: Sequence[Sequence[NDArray[np.float32]]], choice: Choice, targets: NDArray[np.int64]) -> float:
     """UAR on other clips of speakers that are trained on, each alone: folds of clips drawn at random."""
-    folds = _folds(targets, np.full(len(targets), ""), seed)
+    folds = _folds(targets, np.full(len(targets), ""))
     return _cross_validated([view[choice.layer] for view in views], targets, folds, choice.strength)[0][0]
 
 
