@@ -51,6 +51,7 @@ SPECS = st.builds(
     corpora=st.lists(NAMES, max_size=2).map(tuple),
     unseen_speakers=st.lists(NAMES, max_size=2).map(tuple),
     heard_speakers=st.lists(NAMES, max_size=2).map(tuple),
+    heard_clips=st.lists(NAMES, max_size=2).map(tuple),
     licence=NAMES,
     recipe_hash=NAMES,
     intonate_version=NAMES,

@@ -124,6 +124,7 @@ class ModelSpec:
         unseen_speakers: the speakers kept out of training.
         heard_speakers: of people's own tables, who was trained on: `SALT:DIGEST` of each name (a short one can be
             guessed); without a salt in files of earlier versions.
+        heard_clips: of people's own tables, which clips: for each training `SALT:DIGEST,DIGEST…` of their bytes.
         licence: SPDX identifier (or sentence) for the weights.
         recipe_hash: SHA-256 of the resolved recipe, first 12 hex digits.
         intonate_version: version that wrote the file.
@@ -161,6 +162,7 @@ class ModelSpec:
     corpora: tuple[str, ...] = ()
     unseen_speakers: tuple[str, ...] = ()
     heard_speakers: tuple[str, ...] = ()
+    heard_clips: tuple[str, ...] = ()
     licence: str = ""
     recipe_hash: str = ""
     intonate_version: str = ""

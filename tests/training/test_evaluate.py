@@ -16,7 +16,7 @@ from intonate.evaluation.multi_label import LabelTable
 from intonate.evaluation.table import read
 from intonate.schema import Utterance
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
-from intonate.training.evaluated_rows import heard_speakers, trained_on
+from intonate.training.evaluated_rows import heard_clips, heard_speakers, trained_on
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
@@ -120,6 +120,18 @@ def test_a_model_that_heard_these_speakers_is_told(tmp_path, corpus):
     assert any("1 of the speakers may have been trained on" in note for note in notes)
     # Whoever is in a table of one's own need not be in another.
     assert trained_on(replace(spec, heard_speakers=heard_speakers([])), rows) == set()
+
+
+def test_a_model_that_heard_these_clips_is_told_whatever_they_are_called(tmp_path):
+    path = written(tmp_path, "a.wav,angry", "b.wav,sad", "renamed.wav,sad")
+    soundfile.write(tmp_path / "a.wav", tiny.speech(0.6), 16_000)
+    rows, _ = labelled_rows(tiny.spec(), path)
+    heard = heard_clips(rows[2:])  # b.wav has the same bytes
+    again = heard_clips([replace(rows[0], corpus="ravdess")], heard)
+    assert again == heard  # whoever is of a corpus of the catalogue is known by name
+    _, notes = labelled_rows(replace(tiny.spec(), heard_clips=heard_clips([], heard)), path)
+    assert any("2 of the clips were trained on (the same bytes)" in note for note in notes), notes
+    assert not any("trained on (the same" in note for note in labelled_rows(tiny.spec(), path)[1])
 
 
 def test_a_list_of_digests_opens_one_file_at_most():

@@ -180,6 +180,7 @@ def _ensemble_spec(files: Sequence[ModelFile], by: str) -> ModelSpec:
         # A speaker of a corpus that one member never saw is left out too: corpora may share speakers.
         unseen_speakers=tuple(sorted(set.intersection(*(set(spec.unseen_speakers) for spec in specs)))),
         heard_speakers=tuple(sorted({speaker for spec in specs for speaker in spec.heard_speakers})),
+        heard_clips=tuple(sorted({clips for spec in specs for clips in spec.heard_clips})),
         licence=" AND ".join(dict.fromkeys(licences)),
         recipe_hash=_members_hash(files, by),
         intonate_version=__version__,

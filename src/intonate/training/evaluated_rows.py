@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from intonate.audio.decode import duration_s, load
 from intonate.corpora import manifest, own
 from intonate.evaluation.table import CLIP_ALONE
+from intonate.features.cache import keys_of
 from intonate.recognizer import inputs, late_fusion
 from intonate.recognizer.model_file import ModelFile
 from intonate.recognizer.recognizer import Recognizer
@@ -98,6 +100,9 @@ def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence
             f"{len(training_speakers)} of the speakers may have been trained on (corpora {', '.join(spec.corpora)}); "
             "their figures flatter the model."
         )
+    unnamed = [row for row in utterances if row.speaker not in training_speakers]
+    if heard := _heard(unnamed, spec.heard_clips):
+        notes.append(f"{heard} of the clips were trained on (the same bytes); their figures flatter the model.")
     return notes
 
 
@@ -123,6 +128,26 @@ def heard_speakers(utterances: Iterable[Utterance], before: Collection[str] = ()
     salt = secrets.token_hex(8)
     names = {row.speaker for row in utterances if row.speaker and row.corpus in _TABLES}
     return tuple(sorted({*before, *(_digest(name, salt) for name in names if not _is_among(name, before))}))
+
+
+def heard_clips(utterances: Iterable[Utterance], before: Sequence[str] = ()) -> tuple[str, ...]:
+    """`ModelSpec.heard_clips` of a model that is trained on these, and had heard others before."""
+    salt = secrets.token_hex(8)
+    digests = {_salted(key, salt) for key in _keys(row for row in utterances if row.corpus in _TABLES)}
+    return (*before, f"{salt}:{','.join(sorted(digests))}") if digests else tuple(before)
+
+
+def _heard(utterances: Iterable[Utterance], trainings: Sequence[str]) -> int:
+    known = [(salt, set(digests.split(","))) for salt, _, digests in (text.partition(":") for text in trainings)]
+    return sum(any(_salted(key, salt) in digests for salt, digests in known) for key in _keys(utterances) if known)
+
+
+def _keys(utterances: Iterable[Utterance]) -> list[str]:
+    return keys_of([row for row in utterances if Path(row.path).is_file()], hashed=True)
+
+
+def _salted(text: str, salt: str) -> str:
+    return hashlib.sha256((salt + text).encode()).hexdigest()[:12]
 
 
 def _is_among(speaker: str, digests: Collection[str]) -> bool:

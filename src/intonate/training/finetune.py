@@ -136,8 +136,12 @@ def finetune(
         head = _fit_head([view[choice.layer] for view in views], examples.targets, choice.strength)
         heard = {name for name in spec.unseen_speakers if name.startswith(f"{own.CORPUS}/")}
         unseen = tuple(name for name in spec.unseen_speakers if not {name, f"{own.CORPUS}/{name}"} & heard)
-        heard_speakers = evaluated_rows.heard_speakers(distinct.utterances, spec.heard_speakers)
-        spec = replace(spec, unseen_speakers=unseen, heard_speakers=heard_speakers)
+        spec = replace(
+            spec,
+            unseen_speakers=unseen,
+            heard_speakers=evaluated_rows.heard_speakers(distinct.utterances, spec.heard_speakers),
+            heard_clips=evaluated_rows.heard_clips(distinct.utterances, base.spec.heard_clips),
+        )
     save(new_head.with_head(graph, tensors[choice.layer], head.weights, head.bias), spec, target)
     facts = finetune_card.Facts(
         base=base.spec,
@@ -280,7 +284,8 @@ def _spec(
     utterances: Sequence[Utterance], split: Split,
 ) -> ModelSpec:  # fmt: skip
     temperature, threshold = calibration.temperature_and_threshold(choice.logits, targets, coverage=0.9)
-    trained_speakers = {utterances[row].speaker for row in split.train}
+    trained = [utterances[row] for row in split.train]
+    trained_speakers = {row.speaker for row in trained}
     unseen = {row.speaker for row in utterances if row.speaker} - trained_speakers
     # A table may name speakers of the base's corpora: `own/ravdess/03` is `ravdess/03`.
     trained_names = {name.removeprefix(f"{own.CORPUS}/") for name in trained_speakers}
@@ -297,7 +302,8 @@ def _spec(
         corpora=tuple(sorted({*base.corpora, own.CORPUS})),
         languages=tuple(sorted({*base.languages, *(row.language for row in utterances if row.language)})),
         unseen_speakers=tuple(sorted({*base.unseen_speakers, *unseen} - trained_names)),
-        heard_speakers=evaluated_rows.heard_speakers((utterances[row] for row in split.train), base.heard_speakers),
+        heard_speakers=evaluated_rows.heard_speakers(trained, base.heard_speakers),
+        heard_clips=evaluated_rows.heard_clips(trained, base.heard_clips),
         licence=finetune_card.LICENCE.format(base=base.licence),
         recipe_hash="",
         intonate_version=intonate.__version__,

@@ -310,6 +310,7 @@ def _spec(
         corpora=tuple(sorted({row.corpus for row in rows})),
         unseen_speakers=tuple(sorted({row.speaker for row in examples.utterances} - train_speakers)),
         heard_speakers=evaluated_rows.heard_speakers(rows),
+        heard_clips=evaluated_rows.heard_clips(rows),
         licence=recipe.card.licence,
         dimensions=examples.dimensions,
         scales=dict(recipe.data.ratings),
