@@ -63,6 +63,27 @@ def test_tars_that_were_joined_are_listed_to_the_end(tmp_path):
     assert [content(entry) for entry in entries([str(tmp_path / "both.tar")])] == [b"a.wav", b"b.wav"]
 
 
+def test_a_name_that_comes_again_in_a_tar_is_a_sound_of_its_own(tmp_path):
+    first = tar_of(tmp_path / "0.tar", "0.wav", link={"l.wav": "0.wav"}).read_bytes()
+    second = first.replace(b"0.wav" + bytes(507), b"1.wav" + bytes(507))  # another sound under the same name
+    (tmp_path / "joined.tar").write_bytes(first + second)
+    found = {Path(entry.file).name: content(entry) for entry in entries([str(tmp_path / "joined.tar")])}
+    assert found == {"0.wav": b"0.wav", "0.wav#2": b"1.wav", "l.wav": b"0.wav", "l.wav#2": b"1.wav"}
+
+
+def test_a_newer_version_in_a_tar_is_answered_beside_the_older(tmp_path):
+    tar_of(tmp_path / "x.tar", "a.wav")
+    (before,) = entries([str(tmp_path / "x.tar")])
+    with tarfile.open(tmp_path / "x.tar", "a") as tar:
+        about = tarfile.TarInfo("a.wav")
+        about.size = 3
+        tar.addfile(about, io.BytesIO(b"new"))
+        about.type, about.linkname, about.size = tarfile.LNKTYPE, "a.wav", 0  # as tar writes what is named twice
+        tar.addfile(about)
+    older, newer = entries([str(tmp_path / "x.tar")])
+    assert (older, Path(newer.file).name, content(newer)) == (before, "a.wav#2", b"new")
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_in_a_tar_are_what_they_lead_to(tmp_path, kind):
     target = "a.wav" if kind == tarfile.SYMTYPE else "./in/a.wav"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -22,41 +23,54 @@ UNPACK = "unpack it (tar -xif) and name the folder"
 def tar_entries(name: str) -> Iterator[Entry]:
     """The sounds of a tar, or of several that were joined, in their order; links to them last.
 
+    A name may come again, in tars that were joined or appended to: each of its sounds is one, `a.wav`, `a.wav#2`…
+
     Raises:
         ArchiveError: it is no tar, is damaged or cut off, or holds a sound that does not lie in it as it is.
     """
-    files: dict[str, Entry] = {}
-    links: dict[str, str] = {}  # in the order in which they came
+    # By where the tar begins that they are in, of those that were joined, and path; in the order in which they came.
+    files: dict[tuple[int, str], Entry] = {}
+    links: dict[tuple[int, str], tuple[int, str]] = {}
+    counts = Counter[str]()
+
+    def own_name(member_name: str) -> str:
+        counts[member_name] += 1
+        return f"{name}/{member_name}" + (f"#{counts[member_name]}" if counts[member_name] > 1 else "")
+
     try:
         with open_place(name) as stream:
-            members = [(posixpath.normpath(member.name), member) for member in _tar_members(stream, name)]
+            members = [(start, posixpath.normpath(member.name), member) for start, member in _tar_members(stream, name)]
     except ArchiveError:
         raise
     except (tarfile.TarError, ValueError, ArithmeticError) as error:
         raise ArchiveError(f"{name} is no tar that can be read: {first_line(error)}; fetch it again") from error
     # A folder that all lie in is the one that was packed, and not hidden.
-    tops = {path.partition("/")[0] + "/" for path, _ in members if path != "."}
+    tops = {path.partition("/")[0] + "/" for _, path, _ in members if path != "."}
     packed_folder = tops.pop() if len(tops) == 1 else ""
-    for path, member in members:
+    for start, path, member in members:
         is_sound = _is_sound_name(path.removeprefix(packed_folder))
         if is_sound and member.issparse():
             raise ArchiveError(f"{name} holds {member.name} without its zeros (sparse); {UNPACK}")
         if member.isfile():
-            files[path] = Entry(f"{name}/{member.name}", name, member.offset_data, member.size, modified_s=member.mtime)
+            file = own_name(member.name) if is_sound else ""
+            files[start, path] = Entry(file, name, member.offset_data, member.size, modified_s=member.mtime)
             if is_sound:
-                yield files[path]
+                yield files[start, path]
         elif is_sound and member.islnk():
-            links[path] = posixpath.normpath(member.linkname)
+            links[start, path] = start, posixpath.normpath(member.linkname)
         elif is_sound and member.issym():
-            links[path] = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
+            target_path = posixpath.join(posixpath.dirname(path), member.linkname)
+            links[start, path] = start, posixpath.normpath(target_path)
     for link in links:
-        target, seen = link, set[str]()
+        target, seen = link, set[tuple[int, str]]()
         while target in links and target not in seen:
             seen.add(target)
             target = links[target]
+        if target == link and link in files:  # a file that was packed twice: tar writes a link to itself
+            continue
         # Of a link to nothing there is a row, too: it says that there is no such file.
-        place = files.get(target, Entry("", f"{name}/{link}"))
-        yield place._replace(file=f"{name}/{link}")
+        place = files.get(target, Entry("", f"{name}/{link[1]}"))
+        yield place._replace(file=own_name(link[1]))
 
 
 def _is_sound_name(path: str) -> bool:
@@ -64,15 +78,18 @@ def _is_sound_name(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path)
 
 
-def _tar_members(stream: BinaryIO, name: str) -> Iterator[tarfile.TarInfo]:
-    """Every member. `tarfile` ends without a word at a header that is damaged or missing, and at the first end mark."""
+def _tar_members(stream: BinaryIO, name: str) -> Iterator[tuple[int, tarfile.TarInfo]]:
+    """Every member, and where the tar begins that it is in, of several that were joined.
+
+    `tarfile` ends without a word at a header that is damaged or missing, and at the first end mark.
+    """
     start, last_name = 0, ""
     while True:
         stream.seek(start)
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             for member in tar:
                 last_name = member.name
-                yield member
+                yield start, member
             end = tar.offset
         stream.seek(end)
         is_marked, start = False, end
