@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
+pa = pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
 fsspec = pytest.importorskip("fsspec")
+
+import pyarrow.parquet as pq  # noqa: E402
 
 from intonate.archive.answers import fetch_sound  # noqa: E402
 from intonate.archive.shards import Shard, shard_of  # noqa: E402
@@ -216,6 +218,43 @@ def test_a_row_that_is_wrong_is_a_sound_that_cannot_be_answered(tmp_path):
     assert timeless.file == right.file
     shard = shard_of((right, nameless, timeless))
     assert Shard.from_json(shard.to_json()) == shard
+
+
+def test_a_sound_beside_its_parquet_is_found_by_its_path(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"beside")
+    column = [{"bytes": None, "path": "a.wav"}, {"bytes": None, "path": "b.wav"}, {"bytes": b"", "path": "a.wav"}, None]
+    for rows in (column, column[:2]):  # without any bytes the field has no type
+        pq.write_table(pa.table({"audio": rows}), tmp_path / "x.parquet")
+        there, missing, *empty = entries([str(tmp_path / "x.parquet")])
+        assert fetch_sound(there)[::2] == (str(tmp_path / "a.wav"), 6)
+        with pytest.raises(AudioError, match=r"x\.parquet#1 holds no bytes but a path, and .*b\.wav does not exist"):
+            fetch_sound(missing)
+        for entry in empty:
+            with pytest.raises(AudioError, match=r"x\.parquet#[23] holds no bytes$"):
+                fetch_sound(entry)
+    store = fsspec.filesystem("memory")
+    try:
+        store.pipe({"/set/x.parquet": (tmp_path / "x.parquet").read_bytes(), "/set/a.wav": b"beside"})
+        there, _ = entries(["memory://set/x.parquet"])
+        assert content(there) == b"beside"
+    finally:
+        store.rm("/set", recursive=True)
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_bytes_of_a_parquet_are_read_in_every_layout(tmp_path, kind):
+    structs = pa.array([{"bytes": b"sound"}], pa.struct([("bytes", kind)]))
+    for column in (pa.array([b"sound"], kind), structs):
+        pq.write_table(pa.table({"audio": column}), tmp_path / f"{kind}.parquet")
+        (entry,) = entries([str(tmp_path / f"{kind}.parquet")])
+        assert fetch_sound(entry)[0] == b"sound"
+
+
+@pytest.mark.parametrize("value", ["a.wav", {"array": [0.5]}, {"bytes": [0.5]}])
+def test_a_parquet_without_sounds_says_what_it_has(tmp_path, value):
+    pq.write_table(pa.table({"audio": [value], "text": ["a"]}), tmp_path / "x.parquet")
+    with pytest.raises(ArchiveError, match=r"structs with bytes \(it has audio of type (string|struct<.*>), text\)$"):
+        listed(tmp_path / "x.parquet")
 
 
 def test_a_plan_keeps_what_earlier_versions_kept(tmp_path):

@@ -21,11 +21,11 @@ import numpy as np
 from intonate.archive import tables
 from intonate.archive.containers import audio_column, open_parquet
 from intonate.archive.job import Job, model_hash
-from intonate.archive.places import Entry, is_url, open_place, path_of
+from intonate.archive.places import Entry, beside, is_url, open_place, path_of
 from intonate.archive.shards import Shard
 from intonate.audio import decode
 from intonate.audio.decode import Source
-from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
+from intonate.errors import ArchiveError, AudioError, IntonateError, first_line
 from intonate.recognizer import builtin
 from intonate.recognizer.conversation import with_channel
 from intonate.recognizer.recognizer import Failure, Recognizer, load_model
@@ -193,7 +193,12 @@ def fetch_sound(entry: Entry) -> tuple[Source, str, int]:
 def _fetch_sound(entry: Entry) -> tuple[Source, str, int]:
     digest = hashlib.sha256()
     if entry.offset >= 0 and path_of(entry.place).lower().endswith(".parquet"):
-        content = _parquet_bytes(entry)
+        content = _parquet_value(entry)
+        if isinstance(content, str):
+            try:
+                return fetch_sound(Entry(content, content))
+            except AudioError as error:
+                raise AudioError(f"{entry.file} holds no bytes but a path, and {error}; put the file there") from error
         return content, hashlib.sha256(content).hexdigest(), len(content)
     with open_place(entry.place) as stream:
         if entry.offset < 0 and not is_url(entry.place):
@@ -226,12 +231,16 @@ def _copy(stream: BinaryIO, write: Callable[[bytes], object], limit: int | None 
     return size
 
 
-def _parquet_bytes(entry: Entry) -> bytes:
-    first_row, column = _row_group(entry.place, *_group_of(entry.place, entry.offset))
-    value = column[entry.offset - first_row].as_py()
-    if not value:
+def _parquet_value(entry: Entry) -> bytes | str:
+    """The bytes of a sound; where there are none but a path, as of a data set of local files, the place of its file."""
+    first_row, column, is_struct = _row_group(entry.place, *_group_of(entry.place, entry.offset))
+    value = column[entry.offset - first_row]
+    content = (value["bytes"] if is_struct else value).as_py()
+    if content is None and is_struct and "path" in value and (path := value["path"].as_py()):
+        return beside(entry.place, path)
+    if not content:
         raise AudioError(f"{entry.file} holds no bytes")
-    return bytes(value)
+    return bytes(content)
 
 
 @lru_cache(maxsize=1)
@@ -252,14 +261,12 @@ def _group_of(place: str, row: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _row_group(place: str, group: int, first_row: int) -> tuple[int, Any]:
-    """Its first row, and its column of sounds: one group is in memory at a time."""
+def _row_group(place: str, group: int, first_row: int) -> tuple[int, Any, bool]:
+    """Its first row, its column of sounds, and whether that is of structs: one group is in memory at a time."""
     with open_parquet(place) as table:
-        column, inner = audio_column(table.schema_arrow, place)
-        values = table.read_row_group(group, columns=[column])[column]
-    if inner is not None:
-        values = require("pyarrow.compute", "archive").struct_field(values, inner)
-    return first_row, values
+        column, fields = audio_column(table.schema_arrow, place)
+        names = [f"{column}.{field}" for field in fields] or [column]
+        return first_row, table.read_row_group(group, columns=names)[column], bool(fields)
 
 
 def _with_name(sentence: str, entry: Entry) -> str:

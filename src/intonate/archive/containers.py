@@ -136,25 +136,28 @@ def open_parquet(name: str) -> Iterator[Any]:
         yield table
 
 
-def audio_column(schema: Any, name: str) -> tuple[str, str | None]:
-    """The column with the bytes, and the field within it where it is a struct, as in Hugging Face's data sets.
+def audio_column(schema: Any, name: str) -> tuple[str, list[str]]:
+    """The column of sounds, and, where it is of structs as in Hugging Face's data sets, the fields that tell the sound.
+
+    The fields are `bytes` and, if there is one, `path`: of the file that holds the sound where the bytes are null.
 
     Raises:
         ArchiveError: there is none.
     """
-    pyarrow = require("pyarrow", "archive")
+    types = require("pyarrow", "archive").types
 
     def is_binary(kind: Any) -> bool:
-        return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+        return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
-    for column in AUDIO_COLUMNS:
-        if column in schema.names:
-            kind = schema.field(column).type
-            if is_binary(kind):
-                return column, None
-            if pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-                return column, "bytes"
+    columns = {column: schema.field(column).type for column in AUDIO_COLUMNS if column in schema.names}
+    for column, kind in columns.items():
+        if is_binary(kind):
+            return column, []
+        fields = {field.name: field.type for field in kind} if types.is_struct(kind) else {}
+        if "bytes" in fields and (is_binary(fields["bytes"]) or types.is_null(fields["bytes"])):
+            return column, [field for field in ("bytes", "path") if field in fields]
+    others = [f"{column} of type {columns[column]}" if column in columns else column for column in schema.names]
     raise ArchiveError(
-        f"{name} has no column of sounds; expected {' or '.join(AUDIO_COLUMNS)} with bytes (it has "
-        f"{', '.join(schema.names)})"
+        f"{name} has no column of sounds; expected {' or '.join(AUDIO_COLUMNS)}, of bytes or of structs with bytes (it "
+        f"has {', '.join(others)})"
     )

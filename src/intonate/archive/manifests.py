@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from intonate.archive.places import Entry, file_entry, is_url, open_place, path_of
+from intonate.archive.places import Entry, beside, file_entry, is_url, open_place, path_of
 from intonate.audio import stretches
 from intonate.errors import ArchiveError, first_line
 
@@ -113,9 +112,6 @@ def _entry_of_row(manifest: str, place: str, texts: Mapping[str, str]) -> Entry:
 
 
 def _listed(manifest: str, path: str, start_s: float, end_s: float | None) -> Entry:
-    if not is_url(path) and is_url(manifest):
-        path = f"{path_of(manifest).rpartition('/')[0]}/{path}"
-    elif not is_url(path):
-        path = os.path.normpath(Path(manifest).parent / path)
+    path = beside(manifest, path)
     entry = Entry(path, path) if is_url(path) else file_entry(path)
     return entry._replace(start_s=start_s, end_s=end_s)

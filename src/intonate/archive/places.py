@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from intonate.errors import ArchiveError, IntonateError, first_line, require
@@ -61,6 +62,15 @@ def is_url(place: str) -> bool:
 def path_of(place: str) -> str:
     """A place as far as it names a file: a web address without its query, which may hold a signature."""
     return place.partition("?")[0] if place.startswith(("http://", "https://")) else place
+
+
+def beside(table: str, path: str) -> str:
+    """The place of a file that a table names: a relative path counts from the folder of the table, as does its URL."""
+    if is_url(path):
+        return path
+    if is_url(table):
+        return f"{path_of(table).rpartition('/')[0]}/{path}"
+    return os.path.normpath(Path(table).parent / path)
 
 
 def is_hidden(path: str) -> bool:
