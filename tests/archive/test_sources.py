@@ -209,6 +209,47 @@ def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
             assert {entry.place for entry in found} == {str(tmp_path / "x.wav")}
 
 
+def test_json_is_a_manifest_in_lines_and_as_an_array(tmp_path):
+    rows = [{"audio_filepath": f"{name}.wav", "offset": 0.5, "duration": 2} for name in "ab"]
+    lines, array = "".join(f"{json.dumps(row)}\n" for row in rows), json.dumps(rows, indent=1)
+    for name, text in {"x.json": lines, "y.json": array, "x.ndjson": lines, "x.jsonl": array}.items():
+        (tmp_path / name).write_text(text)
+        found = [(entry.place, entry.start_s, entry.end_s) for entry in entries([str(tmp_path / name)])]
+        assert found == [(str(tmp_path / f"{sound}.wav"), 0.5, 2.5) for sound in "ab"]
+    (tmp_path / "c.wav").write_bytes(b"c")
+    assert listed(tmp_path / "[cxy].*[nv]") == ["c.wav", "a.wav", "b.wav"]  # the lines of x.ndjson, and no x.json
+    assert listed(tmp_path / "*.json") == ["a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        (
+            "x.lst",
+            "a.wav\nжалоба.wav\n".encode(),
+            "is text, not a sound; a list of sounds has a name that ends in .csv",
+        ),
+        ("wav.scp", b"utterance a.wav\n", "is text, not a sound; .* or .txt"),
+        ("x.m3u", b"#EXTM3U\na.wav\n", "is a playlist, which holds no sound itself; .* or .txt"),
+        ("x.csv.gz", b"\x1f\x8b", "is a list that is compressed; unpack it first"),
+    ],
+)
+def test_a_list_of_another_kind_is_refused_where_it_is_named_itself(tmp_path, name, data, sentence):
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "a.wav").write_bytes(b"a")
+    for source in (str(tmp_path / name), f"file://{tmp_path}/{name}"):
+        with pytest.raises(ArchiveError, match=rf"{name} {sentence}"):
+            listed(source)
+    assert listed(tmp_path) == listed(tmp_path / "*") == ["a.wav"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe\0", b"NIST_1A\n   1024\nsample_rate -i 16000\n"])
+def test_what_may_be_a_sound_is_no_list(tmp_path, data):
+    (tmp_path / "x").write_bytes(data)
+    (tmp_path / "dead").symlink_to("nowhere")
+    assert listed(tmp_path / "x", tmp_path / "dead") == ["x", "dead"]
+
+
 def test_a_row_that_is_wrong_is_a_sound_that_cannot_be_answered(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"audio_filepath": "a.wav"}\n{"text": "a"}\n{"file": "a.wav", "start": "x"}\n')
     right, nameless, timeless = entries([str(tmp_path / "x.jsonl")])
@@ -285,6 +326,9 @@ def test_a_store_may_tell_when_a_file_was_changed(monkeypatch, modified):
         ("x.csv", b"", "no column named file"),
         ("x.jsonl", b'{"audio_filepath": "a.wav"}\n["b.wav"]\n', "line 2 is no JSON object like"),
         ("x.jsonl", b'{"text": "hello"}\n', "line 1: expected a file"),
+        ("x.json", b'{\n "error": "quota"\n}\n', "line 1 is no JSON object like .* or an array of them"),
+        ("x.json", b'[{"file": "a.wav"},\n"b.wav"]\n', "item 2 is no JSON object like"),
+        ("x.json", b'[{"file": "a.wav"},\n', "line 1 is no JSON object like"),
     ],
 )
 def test_a_manifest_that_is_none_is_a_sentence(tmp_path, name, data, sentence):

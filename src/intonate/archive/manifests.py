@@ -1,6 +1,6 @@
-"""Lists of sounds: a table with a column of files, a JSON object on each line (NeMo's manifests), a file on each line.
+"""Lists of sounds: a table with a column of files, JSON objects (NeMo's manifests), or a file on each line.
 
-They may have millions of rows, so they are read row by row.
+They may have millions of rows, so they are read row by row, all but a JSON array.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from intonate.archive.places import Entry, beside, file_entry, is_url, open_place, path_of
 from intonate.audio import stretches
 from intonate.errors import ArchiveError, first_line
 
-JSON_LINES = ".jsonl"
-SUFFIXES = (".csv", ".tsv", JSON_LINES, ".txt")
+JSON = (".json", ".jsonl", ".ndjson")
+TABLES, LINES = (".csv", ".tsv", *JSON), ".txt"
+SUFFIXES = (*TABLES, LINES)
 EXPECTED = "expected a file, and start and end (or a duration) in seconds"
 
 
@@ -32,13 +33,13 @@ def manifest_entries(name: str) -> Iterator[Entry]:
     suffix = Path(path_of(name)).suffix.lower()
     with open_place(name) as stream:
         lines = _lines(stream, name)
-        if suffix == ".txt":
+        if suffix == LINES:
             for line in lines:
                 if line.strip():
                     yield _listed(name, line.strip(), 0.0, None)
             return
         wrong_place, has_right_rows = "", False
-        for place, cells in _json_rows(lines, name) if suffix == JSON_LINES else _rows(lines, name):
+        for place, cells in _json_rows(lines, name) if suffix in JSON else _rows(lines, name):
             texts = {column: cell.strip() for column, cell in cells.items()}
             if texts and not any(texts.values()):
                 continue
@@ -86,18 +87,32 @@ def _rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, s
 
 
 def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The number of each line that holds a JSON object, and its values by what they are."""
+    """Which line or item each JSON object is, and its values by what they are."""
+    for place, row in _json_values(lines):
+        if not isinstance(row, dict):
+            raise ArchiveError(
+                f'{name}, {place} is no JSON object like {{"audio_filepath": "a.wav", "offset": 0.5, "duration": 2}}; '
+                "write one on each line, or an array of them"
+            )
+        values = {key: str(value) for key, value in row.items() if value is not None}
+        texts = list(values.values())
+        yield place, {column: texts[at] for column, at in stretches.places(list(values)).items()}
+
+
+def _json_values(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    """The value on each line, or the items of one array; None for what is no JSON."""
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                values = {key: str(value) for key, value in json.loads(line).items() if value is not None}
-            except (ValueError, AttributeError):
-                raise ArchiveError(
-                    f'{name}, line {number} is no JSON object like {{"audio_filepath": "a.wav", "offset": 0.5, '
-                    '"duration": 2}; write one on each line'
-                ) from None
-            texts = list(values.values())
-            yield f"line {number}", {column: texts[place] for column, place in stretches.places(list(values)).items()}
+        if not line.strip():
+            continue
+        is_array = number == 1 and line.lstrip().startswith("[")
+        try:
+            value: Any = json.loads(line + "".join(lines) if is_array else line)
+        except ValueError:
+            value, is_array = None, False
+        if is_array:
+            yield from ((f"item {item_number}", item) for item_number, item in enumerate(value, start=1))
+        else:
+            yield f"line {number}", value
 
 
 def _entry_of_row(manifest: str, place: str, texts: Mapping[str, str]) -> Entry:

@@ -45,7 +45,7 @@ def archive(
     """Answer every sound that the sources name, once, and write the table to `out`; goes on where a run stopped.
 
     Args:
-        sources: files, folders, globs, manifests (.csv, .tsv, .jsonl, .txt), .tar and .parquet files, here or as URLs.
+        sources: files, folders, globs, manifests (`manifests.SUFFIXES`), .tar and .parquet files, here or as URLs.
         out: the folder to write to (`folder.py`).
         model: as in `load_model`.
         workers: processes, or Ray's actors; None for one per processor.

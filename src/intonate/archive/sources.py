@@ -1,7 +1,7 @@
 """What an archive is made of: files, globs, folders, manifests, tar shards and Parquet, here or behind a URL.
 
 A URL (`s3://`, `gs://`, `file://`…) goes through fsspec, whatever it reaches. A source is listed, never read: what is
-in a file is looked at when it is answered.
+in a sound is looked at when it is answered.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any
 
 from intonate.archive import manifests
 from intonate.archive.containers import parquet_entries, tar_entries
-from intonate.archive.places import Entry, Key, file_entry, file_system, is_hidden, is_url, path_of
+from intonate.archive.places import Entry, Key, file_entry, file_system, is_hidden, is_url, open_place, path_of
+from intonate.audio import kinds
 from intonate.audio.listing import AUDIO_SUFFIXES, Listing, listing
 from intonate.errors import ArchiveError, AudioError, IntonateError, first_line, require
 
 # Of a folder, they are left out: in it they may be the data of something else.
 CONTAINERS = (".tar", ".parquet")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # What stores call the time of the last change (SFTP, S3, Azure, Google).
 MODIFIED = ("mtime", "LastModified", "last_modified", "updated")
 
@@ -85,10 +87,10 @@ def _local(source: str, notes: list[str]) -> Iterator[Entry]:
         if not files:
             raise ArchiveError(f"nothing matches {source}")
         for name in files:
-            yield from _file(file_entry(name), is_single=False)
+            yield from _file(file_entry(name), source)
     else:
         os.lstat(source)  # says whether it is there, be it as a link to nothing
-        yield from _file(file_entry(source), is_single=True)
+        yield from _file(file_entry(source))
 
 
 def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
@@ -121,11 +123,11 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
         left_out = Counter(Path(name).suffix.lower() for name in found.keys() - info_by_name.keys())
         _note_left_out(source, Listing((), left_out), notes)
     else:
-        yield from _file(stored(path, system.info(path)), is_single=True)
+        yield from _file(stored(path, system.info(path)))
         return
     for name, info in sorted(info_by_name.items()):
         if info["type"] == "file":
-            yield from _file(stored(name, info), is_single=False)
+            yield from _file(stored(name, info), source)
 
 
 def _modified_s(info: Mapping[str, Any]) -> float:
@@ -150,17 +152,43 @@ def _by_name(folder: str, suffixes: Sequence[str]) -> str:
     return f"for the sounds in {' and '.join(suffixes)} files, name these: {patterns}"
 
 
-def _file(entry: Entry, is_single: bool) -> Iterator[Entry]:
-    """A file that was named: what it holds if it is a container, else itself."""
+def _file(entry: Entry, pattern: str = "") -> Iterator[Entry]:
+    """A file that was named, itself or by a pattern: what it holds if it is a container, else itself."""
     name = entry.place
-    suffixes = [suffix.lower() for suffix in Path(path_of(name)).suffixes]
-    if suffixes[-1:] == [".tar"]:
+    *_, inner_suffix, suffix = ["", "", *(suffix.lower() for suffix in Path(path_of(name)).suffixes)]
+    # Beside sounds a .json tells most often of one of them.
+    is_list = suffix in manifests.SUFFIXES and (suffix != ".json" or (pattern or name).lower().endswith(suffix))
+    if suffix == ".tar":
         yield from tar_entries(name)
-    elif suffixes[-1:] == [".tgz"] or (len(suffixes) > 1 and suffixes[-2] == ".tar"):
+    elif suffix == ".tgz" or inner_suffix == ".tar":
         raise ArchiveError(f"{name} is compressed, so nothing in it has a place of its own; unpack it to a .tar first")
-    elif suffixes[-1:] == [".parquet"]:
+    elif suffix == ".parquet":
         yield from parquet_entries(name, entry.size)
-    elif suffixes and suffixes[-1] in manifests.SUFFIXES:
+    elif is_list:
         yield from manifests.manifest_entries(name)
-    elif is_single or (suffixes[-1:] and suffixes[-1] in AUDIO_SUFFIXES):
+    elif suffix in AUDIO_SUFFIXES:
         yield entry
+    elif not pattern:
+        if suffix in COMPRESSED and inner_suffix in manifests.SUFFIXES:
+            raise ArchiveError(f"{name} is a list that is compressed; unpack it first")
+        _refuse_text(name)
+        yield entry
+
+
+def _refuse_text(name: str) -> None:
+    """Whoever names a text means the sounds that it lists, and not a row that says that it is none.
+
+    Raises:
+        ArchiveError: it is text.
+        Exception: whatever the library behind a URL raises.
+    """
+    try:
+        with open_place(name) as stream:
+            head = stream.read(kinds.HEAD_BYTES)
+    except OSError:  # said in its row
+        return
+    if head and kinds.of(head) is None and kinds.is_text(head):
+        raise ArchiveError(
+            f"{name} {kinds.explanation(head) or 'is text, not a sound'}; a list of sounds has a name that ends in "
+            f"{', '.join(manifests.TABLES)} (with a column of files) or {manifests.LINES} (a file on each line)"
+        )

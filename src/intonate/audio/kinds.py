@@ -206,7 +206,7 @@ def explanation(head: bytes, suffix: str = "") -> str | None:
             f"was written as text: a mark of UTF-8 (BOM) stands before {kind.name}; write it anew as bytes, or cut the "
             "mark off, e.g. with: tail -c +4"
         )
-    if len(head) >= 16 and _is_text(head):
+    if len(head) >= 16 and is_text(head):
         return None
     if suffix.lower() in HEADERLESS:
         return (
@@ -272,5 +272,10 @@ def from_base64(text: bytes, is_whole: bool = True) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _is_text(head: bytes) -> bool:
-    return all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head[:256])
+def is_text(head: bytes) -> bool:
+    """Whether these bytes are text in UTF-8, as far as the first 256 tell."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head[:256])  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(character in "\t\r\n" or character.isprintable() for character in text)
