@@ -328,6 +328,7 @@ def test_a_store_may_tell_when_a_file_was_changed(monkeypatch, modified):
         ("x.jsonl", b'{"text": "hello"}\n', "line 1: expected a file"),
         ("x.json", b'{\n "error": "quota"\n}\n', "line 1 is no JSON object like .* or an array of them"),
         ("x.json", b'[{"file": "a.wav"},\n"b.wav"]\n', "item 2 is no JSON object like"),
+        ("x.json", b'[{"file": "a.wav"},\n{"file": "\xe9.wav"}]', "line 2 is not text in UTF-8"),
         ("x.json", b'[{"file": "a.wav"},\n', "line 1 is no JSON object like"),
     ],
 )

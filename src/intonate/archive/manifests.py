@@ -105,8 +105,9 @@ def _json_values(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
         if not line.strip():
             continue
         is_array = number == 1 and line.lstrip().startswith("[")
+        text = line + "".join(lines) if is_array else line
         try:
-            value: Any = json.loads(line + "".join(lines) if is_array else line)
+            value: Any = json.loads(text)
         except ValueError:
             value, is_array = None, False
         if is_array:
