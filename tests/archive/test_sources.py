@@ -209,6 +209,13 @@ def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
             assert {entry.place for entry in found} == {str(tmp_path / "x.wav")}
 
 
+def test_a_text_beside_sounds_is_a_row_and_no_end(tmp_path):
+    names = [tmp_path / name for name in ("README", "a.json", "a.wav")]
+    for path in names:
+        path.write_text("{}")
+    assert [entry.place for entry in entries([str(path) for path in names])] == [str(path) for path in names]
+
+
 def test_json_is_a_manifest_in_lines_and_as_an_array(tmp_path):
     rows = [{"audio_filepath": f"{name}.wav", "offset": 0.5, "duration": 2} for name in "ab"]
     lines, array = "".join(f"{json.dumps(row)}\n" for row in rows), json.dumps(rows, indent=1)

@@ -40,9 +40,11 @@ def entries(sources: Sequence[str], notes: list[str] | None = None) -> Iterator[
         ArchiveError: a source is not there, cannot be reached, or holds no sound.
     """
     seen_keys: set[Key] = set()
+    # As when a shell writes out `calls/*`: what is no sound is a row then, and no end.
+    is_beside_sounds = any(Path(path_of(source)).suffix.lower() in AUDIO_SUFFIXES for source in sources)
     for source in sources:
         is_empty = True
-        for entry in _entries_of(source, [] if notes is None else notes):
+        for entry in _entries_of(source, [] if notes is None else notes, is_beside_sounds):
             is_empty = False
             if entry.key not in seen_keys:
                 seen_keys.add(entry.key)
@@ -51,10 +53,10 @@ def entries(sources: Sequence[str], notes: list[str] | None = None) -> Iterator[
             raise ArchiveError(f"{source} holds no sound; expected audio files, or a tar, Parquet or CSV that has some")
 
 
-def _entries_of(source: str, notes: list[str]) -> Iterator[Entry]:
+def _entries_of(source: str, notes: list[str], is_beside_sounds: bool) -> Iterator[Entry]:
     """What one source names; whatever goes wrong on the way is one sentence."""
     try:
-        yield from _remote(source, notes) if is_url(source) else _local(source, notes)
+        yield from (_remote if is_url(source) else _local)(source, notes, is_beside_sounds)
     except AudioError as error:
         raise ArchiveError(str(error)) from error
     except IntonateError:
@@ -70,7 +72,7 @@ def _entries_of(source: str, notes: list[str]) -> Iterator[Entry]:
         ) from error
 
 
-def _local(source: str, notes: list[str]) -> Iterator[Entry]:
+def _local(source: str, notes: list[str], is_beside_sounds: bool) -> Iterator[Entry]:
     if os.path.isdir(source):
         try:
             found = listing(source)
@@ -90,10 +92,10 @@ def _local(source: str, notes: list[str]) -> Iterator[Entry]:
             yield from _file(file_entry(name), source)
     else:
         os.lstat(source)  # says whether it is there, be it as a link to nothing
-        yield from _file(file_entry(source))
+        yield from _file(file_entry(source), is_beside_sounds=is_beside_sounds)
 
 
-def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
+def _remote(source: str, notes: list[str], is_beside_sounds: bool) -> Iterator[Entry]:
     system, path = file_system(source)
 
     def url(name: str) -> str:
@@ -103,7 +105,7 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
         return Entry(url(name), url(name), size=info.get("size") or 0, modified_s=_modified_s(info))
 
     if isinstance(system, require("fsspec.implementations.local", "archive").LocalFileSystem):
-        for entry in _local(path, notes):
+        for entry in _local(path, notes, is_beside_sounds):
             own_place = entry.place if is_url(entry.place) else url(entry.place)
             own_file = entry.file if is_url(entry.file) else url(entry.file)
             yield entry._replace(file=own_file, place=own_place)
@@ -123,7 +125,7 @@ def _remote(source: str, notes: list[str]) -> Iterator[Entry]:
         left_out = Counter(Path(name).suffix.lower() for name in found.keys() - info_by_name.keys())
         _note_left_out(source, Listing((), left_out), notes)
     else:
-        yield from _file(stored(path, system.info(path)))
+        yield from _file(stored(path, system.info(path)), is_beside_sounds=is_beside_sounds)
         return
     for name, info in sorted(info_by_name.items()):
         if info["type"] == "file":
@@ -152,12 +154,13 @@ def _by_name(folder: str, suffixes: Sequence[str]) -> str:
     return f"for the sounds in {' and '.join(suffixes)} files, name these: {patterns}"
 
 
-def _file(entry: Entry, pattern: str = "") -> Iterator[Entry]:
+def _file(entry: Entry, pattern: str = "", is_beside_sounds: bool = False) -> Iterator[Entry]:
     """A file that was named, itself or by a pattern: what it holds if it is a container, else itself."""
     name = entry.place
     *_, inner_suffix, suffix = ["", "", *(suffix.lower() for suffix in Path(path_of(name)).suffixes)]
     # Beside sounds a .json tells most often of one of them.
-    is_list = suffix in manifests.SUFFIXES and (suffix != ".json" or (pattern or name).lower().endswith(suffix))
+    is_named = (pattern or name).lower().endswith(suffix) and not is_beside_sounds
+    is_list = suffix in manifests.SUFFIXES and (suffix != ".json" or is_named)
     if suffix == ".tar":
         yield from tar_entries(name)
     elif suffix == ".tgz" or inner_suffix == ".tar":
@@ -166,7 +169,7 @@ def _file(entry: Entry, pattern: str = "") -> Iterator[Entry]:
         yield from parquet_entries(name, entry.size)
     elif is_list:
         yield from manifests.manifest_entries(name)
-    elif suffix in AUDIO_SUFFIXES:
+    elif suffix in AUDIO_SUFFIXES or (is_beside_sounds and not pattern):
         yield entry
     elif not pattern:
         if suffix in COMPRESSED and inner_suffix in manifests.SUFFIXES:
