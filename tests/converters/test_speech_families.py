@@ -69,9 +69,13 @@ REFUSED = {
     "fewer outputs": (
         odyssey,
         setting(num_classes=2, id2label={0: "Sad", 1: "Happy"}),
-        "ser_model: out.0.weight has the shape",
+        "ser_model.out.0.weight has the shape",
     ),
-    "no pooling": (odyssey, without_tensors("pool_model"), "pool_model has no weights for attention, sap_linear"),
+    "no pooling": (
+        odyssey,
+        without_tensors("pool_model"),
+        "has no weights for pool_model.attention, pool_model.sap_linear",
+    ),
     "no encoder": (odyssey, without_tensors("ssl_model"), "no weights of a WavLM where they are expected"),
     "a block is missing": (odyssey, without_tensors("ssl_model.encoder.layers.1"), "no weights for encoder.layers"),
     "another pooling": (

@@ -72,7 +72,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             )
         weights[part] = weights[part][[place[label] for label in spec.labels]]
     module = Emotion2vec(sizes_of(checkpoint, len(spec.labels)))
-    tensors.fill(module, weights, source)
+    tensors.fill({"": module}, weights, source)
     return module
 
 

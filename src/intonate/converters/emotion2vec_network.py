@@ -35,15 +35,21 @@ NAMES: Mapping[str, str] = {
     r"blocks\.(\d+)\.(.*)": r"blocks.\1.\2",
     r"proj\.(.*)": r"head.\1",
 }
+# How names begin that are of use: of the encoder of sound, the blocks behind it, and the head.
+USED = re.compile(rf"{AUDIO}(?!decoder\.|mask_)|blocks\.|proj")
 
 
 def parameter_name(published_name: str) -> str | None:
-    """The name here of a published tensor; None for one that is of no use (the decoder of pre-training)."""
+    """The name here of a published tensor; None for one that is of no use (the decoder and the mask of pre-training).
+
+    One of a part that is of use, and that has no name here, keeps its own.
+    """
+    bare_name = published_name.removeprefix("d2v_model.")
     for pattern, name in NAMES.items():
-        if match := re.fullmatch(pattern, published_name.removeprefix("d2v_model.")):
+        if match := re.fullmatch(pattern, bare_name):
             # Their first positional layer is a transposition, so theirs begin to count at one.
             return re.sub(r"^positions\.(\d+)", lambda found: f"positions.{int(found[1]) - 1}", match.expand(name))
-    return None
+    return bare_name if USED.match(bare_name) else None
 
 
 def slopes(heads: int) -> list[float]:

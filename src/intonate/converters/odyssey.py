@@ -108,8 +108,9 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             return self.head.out(hidden)[:, self.order]
 
     module = Odyssey()
-    for part, prefix in ((module.pooling, POOLING), (module.head, HEAD)):
-        tensors.fill(part, under(prefix, weights), f"{name}: {prefix.rstrip('.')}")
+    parts = {POOLING: module.pooling, HEAD: module.head}
+    of_head = {key: weight for key, weight in weights.items() if not key.startswith(ENCODER)}
+    tensors.fill(parts, of_head, name)
     return module
 
 

@@ -90,7 +90,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     Raises:
         ModelError: weights are missing, or do not belong to the configuration.
     """
-    from intonate.converters.encoders import configuration_of, encoder_of, under
+    from intonate.converters.encoders import configuration_of, encoder_of
     from intonate.models.contract import Network
 
     torch = require("torch", "train")
@@ -105,7 +105,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
         config.get("pooling_mode", "mean"),
         _is_letter_vocabulary(config, name),
     )
-    last_name = LETTERS if letters else next(second for second in SECONDS if f"{second}.weight" in weights)
+    second = next((second for second in SECONDS if f"{second}.weight" in weights), SECONDS[0])
 
     class OwnHead(Network):
         EXPORTER = "dynamo"
@@ -125,9 +125,11 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             return self.last(torch.tanh(self.first(pooled)))[:, self.order]
 
     module = OwnHead()
-    places: Mapping[str, str] = {"last": last_name} | ({} if letters else {"first": FIRST})
-    for part, published_name in places.items():
-        tensors.fill(getattr(module, part), under(f"{published_name}.", weights), f"{name}: {published_name}")
+    parts = {f"{LETTERS}.": module.last} if letters else {f"{FIRST}.": module.first, f"{second}.": module.last}
+    # With whatever else is not the encoder's: a layer more makes another head.
+    of_encoder = {encoder.base_model_prefix, *(part for part, _ in encoder.named_children())}
+    of_head = {key: weight for key, weight in weights.items() if key.partition(".")[0] not in of_encoder}
+    tensors.fill(parts, of_head, name)
     return module
 
 

@@ -97,7 +97,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
         language_count=len(spec.spoken_languages),
     )
     weights = {name: value for key, value in published_weights.items() if (name := parameter_name(key)) is not None}
-    tensors.fill(module, weights, f"{checkpoint.name}: {WEIGHTS}")
+    tensors.fill({"": module}, weights, f"{checkpoint.name}: {WEIGHTS}")
     module.statistics = torch.from_numpy(statistics_of(checkpoint, sizes.bands * sizes.stack))
     return module
 

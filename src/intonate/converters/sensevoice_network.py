@@ -33,6 +33,8 @@ NAMES: Mapping[str, str] = {
     r"ctc\.ctc_lo\.(.*)": r"symbols.\1",
     r"embed\.weight": "queries",
 }
+# How names begin that are of use.
+USED = ("encoder.", "ctc.", "embed.")
 # A layer of a block as it is published -> here.
 LAYERS: Mapping[str, str] = {
     "self_attn.linear_q_k_v": "query_key_value",
@@ -44,7 +46,10 @@ LAYERS: Mapping[str, str] = {
 
 
 def parameter_name(published_name: str) -> str | None:
-    """The name here of a published tensor; None for one that is of no use."""
+    """The name here of a published tensor; None for one that is of no use.
+
+    One of a part that is of use, and that has no name here, keeps its own.
+    """
     for pattern, name in NAMES.items():
         if match := re.fullmatch(pattern, published_name):
             module_name = match.expand(name)
@@ -54,7 +59,7 @@ def parameter_name(published_name: str) -> str | None:
             for their_layer, our_layer in LAYERS.items():
                 module_name = module_name.replace(their_layer, our_layer)
             return module_name
-    return None
+    return published_name if published_name.startswith(USED) else None
 
 
 def positions(count: int, width: int) -> Tensor:

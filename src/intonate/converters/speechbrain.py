@@ -103,7 +103,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             return self.head(pooled)[:, self.order]
 
     module = SpeechBrain()
-    tensors.fill(module.head, layer, f"{name}: {HEAD}")
+    tensors.fill({"": module.head}, layer, f"{name}: {HEAD}")
     return module
 
 

@@ -142,10 +142,11 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
             return self.answer(frames, marks / marks.sum(dim=1, keepdim=True))
 
     module = OfFeatures() if is_whisper else OfWaveform()
-    head_weights = {key: value for key, value in weights.items() if not key.startswith(ENCODER)}
-    # The encoder is filled already.
+    # What other answers need (finer labels) has no part here, and the encoder is filled already.
+    parts = {key.partition(".")[0] for key in module.state_dict()}
+    head_weights = {key: value for key, value in weights.items() if key.partition(".")[0] in parts}
     head_weights |= {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
-    tensors.fill(module, head_weights, name)
+    tensors.fill({"": module}, head_weights, name)
     return module
 
 

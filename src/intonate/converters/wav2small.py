@@ -111,7 +111,7 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
     module = Wav2Small()
     batches = {name: tensor for name, tensor in module.state_dict().items() if name.endswith("num_batches_tracked")}
-    tensors.fill(module, batches | dict(weights), source)
+    tensors.fill({"": module}, batches | dict(weights), source)
     return module
 
 

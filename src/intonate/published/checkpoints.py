@@ -185,7 +185,7 @@ def missing_weights(loading_info: Mapping[str, Any], spare: tuple[str, ...] = ()
     transformers draws them at random: the network would load, run, and say nothing.
     """
     random_weights = {*loading_info["missing_keys"], *(str(entry[0]) for entry in loading_info["mismatched_keys"])}
-    return _first(weight for weight in random_weights if not weight.startswith(spare))
+    return first_names(weight for weight in random_weights if not weight.startswith(spare))
 
 
 def unused_weights(network: Any, loading_info: Mapping[str, Any]) -> str:
@@ -197,14 +197,15 @@ def unused_weights(network: Any, loading_info: Mapping[str, Any]) -> str:
     """
     base = getattr(network, network.base_model_prefix, network)
     parts = {name for module in (network, base) for name, _ in module.named_children()} | {SHARES_OF_LAYERS}
-    return _first(
+    return first_names(
         weight
         for weight in loading_info["unexpected_keys"]
         if weight.partition(".")[0] in parts and not weight.endswith(IDLE)
     )
 
 
-def _first(weights: Iterable[str]) -> str:
+def first_names(weights: Iterable[str]) -> str:
+    """Three of them at most, to be named in a sentence; empty if there are none."""
     names = sorted(weights)
     return f"{', '.join(names[:3])}{' ...' * (len(names) > 3)}"
 

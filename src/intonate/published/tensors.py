@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from intonate.audio import kinds
 from intonate.errors import ModelError, require
+from intonate.published.checkpoints import IDLE, first_names
 from intonate.published.files import incomplete
 
 if TYPE_CHECKING:
@@ -103,17 +104,27 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def fill(network: Any, tensors: Mapping[str, Tensor], location: str) -> None:
-    """Give every weight of a network its tensor, as float32. Tensors that it has no place for are left out.
+def fill(parts: Mapping[str, Any], tensors: Mapping[str, Tensor], location: str) -> None:
+    """Give every weight of a network its tensor, as float32, and every tensor its place.
+
+    Args:
+        parts: {how the names of its tensors begin: part of the network}; one part, "", for the whole network.
+        tensors: {name: tensor}, without what a checkpoint holds for other uses (the decoder of a pre-training).
+        location: where they are from, for the sentences.
 
     Raises:
-        ModelError: one is missing, or has another shape.
+        ModelError: a tensor is missing, left over, or has another shape.
     """
-    state = network.state_dict()
-    if missing_names := sorted(set(state) - set(tensors)):
+    state = {f"{start}{name}": tensor for start, part in parts.items() for name, tensor in part.state_dict().items()}
+    if missing_names := first_names(set(state) - set(tensors)):
         raise ModelError(
-            f"{location} has no weights for {', '.join(missing_names[:3])}{' ...' * (len(missing_names) > 3)}, "
-            "so its answers would be random; fetch the whole checkpoint again"
+            f"{location} has no weights for {missing_names}, so its answers would be random; "
+            "fetch the whole checkpoint again"
+        )
+    if unused_names := first_names(name for name in set(tensors) - set(state) if not name.endswith(IDLE)):
+        raise ModelError(
+            f"{location} holds weights that the network as it is configured has no place for ({unused_names}), so its "
+            "answers would be those of another network; give one whose configuration belongs to its weights"
         )
     for name, tensor in state.items():
         if tensors[name].shape != tensor.shape:
@@ -121,4 +132,5 @@ def fill(network: Any, tensors: Mapping[str, Tensor], location: str) -> None:
                 f"{location}: {name} has the shape {tuple(tensors[name].shape)}, and its configuration says "
                 f"{tuple(tensor.shape)}; the files do not belong together"
             )
-    network.load_state_dict({name: tensors[name].float() for name in state})
+    for start, part in parts.items():
+        part.load_state_dict({name: tensors[f"{start}{name}"].float() for name in part.state_dict()})
