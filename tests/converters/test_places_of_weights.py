@@ -1,5 +1,6 @@
-"""Every weight of a network has its tensor and every tensor its place."""
+"""Every weight of a network has its tensor and every tensor its place, whatever was wrapped around the network."""
 
+import json
 from importlib import import_module
 
 import pytest
@@ -61,6 +62,7 @@ LEFT_OVER = {
     "SenseVoice, another layer": (SENSEVOICE, with_more("encoder.embed.out.weight"), r"encoder\.embed\.out\.weight\)"),
     "Odyssey, a deeper head": ("Odyssey, labels", with_more("ser_model.fc.1.0.weight"), r"ser_model\.fc\.1\.0"),
     "Odyssey, a part more": ("Odyssey, labels", with_more("projector.weight"), r"projector\.weight\)"),
+    "SpeechBrain, a layer more": ("SpeechBrain", with_more("encoder.gate.weight"), r"encoder\.gate\.weight\)"),
     "Vox-Profile, a deeper head": ("Vox-Profile, WavLM", with_more("model_seq.9.weight"), r"model_seq\.9\.weight\)"),
     "wav2small, an eighth layer": ("wav2small", with_more("vgg7.l8.conv.weight"), r"vgg7\.l8\.conv\.weight\)"),
     "letters, a layer more": ("letters that are emotions", with_more("classifier.weight"), r"classifier\.weight\)"),
@@ -115,3 +117,44 @@ def test_weights_for_other_uses_are_left_out(case, tmp_path):
     small_families.CASES[layout].write(tmp_path / "theirs")
     with_more(*names)(tmp_path / "theirs", small_families.CASES[layout].weights)
     network_of(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "module.", "module._orig_mod.", "model.", "model._orig_mod."])
+@pytest.mark.parametrize("layout", [EMOTION2VEC, "SpeechBrain", "HuBERT", "audEERING", "wav2small"])
+def test_what_was_wrapped_around_a_network_is_taken_off(layout, wrapper, tmp_path):
+    case = small_families.CASES[layout]
+    case.write(tmp_path / "theirs")
+    wanted = network_of(tmp_path / "theirs").state_dict()
+    rewritten(
+        tmp_path / "theirs",
+        case.weights,
+        lambda weights: {f"{wrapper}{name}": tensor for name, tensor in weights.items()},
+    )
+    found = network_of(tmp_path / "theirs").state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "module.", "model."])
+def test_a_wrapped_head_of_its_own_is_recognised_in_a_pickle_too(wrapper, tmp_path):
+    small_families.CASES["audEERING"].write(tmp_path / "theirs")
+    path = tmp_path / "theirs" / "model.safetensors"
+    weights = {f"{wrapper}{name}": tensor for name, tensor in load_file(path).items()}
+    path.unlink()
+    torch.save(weights, tmp_path / "theirs" / "pytorch_model.bin")
+    assert network_of(tmp_path / "theirs").first.weight.equal(weights[f"{wrapper}classifier.dense.weight"])
+
+
+def test_a_part_that_was_compiled_alone_has_its_own_names():
+    names = {"wav2vec2._orig_mod.encoder.weight": torch.ones(1), "classifier.weight": torch.ones(1)}
+    assert set(tensors._bare_names(names).values()) == {"wav2vec2.encoder.weight", "classifier.weight"}
+
+
+def test_a_file_of_several_is_judged_as_a_whole(tmp_path):
+    """A part in which all names begin so is none that was wrapped."""
+    save_file({"model.encoder.weight": torch.ones(1)}, tmp_path / "model-1.safetensors")
+    save_file({"classifier.weight": torch.ones(1)}, tmp_path / "model-2.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    parts = {"model.encoder.weight": "model-1.safetensors", "classifier.weight": "model-2.safetensors"}
+    index.write_text(json.dumps({"weight_map": parts}))
+    assert set(tensors.read(index)) == tensors.names(index) == set(parts)

@@ -64,11 +64,8 @@ def network(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     torch = require("torch", "train")
     name, config = checkpoint.name, checkpoint.yaml(CONFIG) or {}
     weights = tensors.read(checkpoint.folder / ENCODER)
-    # Saved with the interface around it, or with the pre-training model around that.
-    weights = next(
-        (encoder_weights for prefix in ("model.wav2vec2.", "model.") if (encoder_weights := under(prefix, weights))),
-        weights,
-    )
+    # Saved with the pre-training model around it.
+    weights = under("wav2vec2.", weights) or weights
     encoder = encoder_of(waveform_configuration("Wav2Vec2", weights, f"{name}: {ENCODER}"), weights, name)
     head = tensors.read(checkpoint.folder / HEAD)
     labels = labels_of(raw_labels(checkpoint), name, LABELS)

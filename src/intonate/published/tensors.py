@@ -6,7 +6,7 @@ import json
 import pickletools
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,22 +37,25 @@ def file_in(folder: Path, name: str) -> Path:
 
 
 def names(path: Path) -> frozenset[str]:
-    """The names of the tensors in a file, without torch; for a pickle every text in it, which the names are among.
+    """The names of the tensors that `read` gives, without torch; for a pickle they are among every text in it.
 
     Raises:
         ModelError: the file is damaged.
     """
     try:
         if path.name.endswith(".index.json"):
-            return frozenset(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {}))
+            return frozenset(_bare_names(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {})).values())
         if path.suffix == ".safetensors":
             with path.open("rb") as file:
-                return frozenset(json.loads(file.read(int.from_bytes(file.read(8), "little"))))
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            return frozenset(_bare_names(name for name in header if name != "__metadata__").values())
         with zipfile.ZipFile(path) as archive:
             inside = next(name for name in archive.namelist() if name.endswith("data.pkl"))
             # The instructions of the pickle are listed, and none is carried out.
             steps = pickletools.genops(archive.read(inside))
-            return frozenset(value for _, value, _ in steps if isinstance(value, str))
+            texts = [value for _, value, _ in steps if isinstance(value, str)]
+            # Which of them are names is not known, so each is taken for itself.
+            return frozenset(texts).union(*(_bare_names([text]).values() for text in texts))
     except (ValueError, OSError, OverflowError, MemoryError, StopIteration, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} cannot be read as weights ({type(error).__name__}); fetch it again") from error
 
@@ -60,17 +63,34 @@ def names(path: Path) -> frozenset[str]:
 def read(path: Path) -> dict[str, Tensor]:
     """{name: tensor} of a .safetensors, of the index of several, or of a pickle.
 
-    Of a pickle, torch's own reader of tensors is used, which imports and calls nothing else.
+    Of a pickle, torch's own reader of tensors is used, which imports and calls nothing else. The names are those of the
+    network, also where it was saved with what was wrapped around it.
 
     Raises:
         ModelError: the file is missing or damaged, holds code, or no tensors.
     """
+    tensors = _read_as_saved(path)
+    return {name: tensors[saved_name] for saved_name, name in _bare_names(tensors).items()}
+
+
+def _bare_names(names: Iterable[str]) -> dict[str, str]:
+    """{name as saved: name in the network}: without what torch.compile and training on several devices put before it.
+
+    And without the attribute of a trainer (`model.`) that holds the network, if all of them are in there.
+    """
+    bare = {name: name.replace("_orig_mod.", "").removeprefix("module.") for name in names}
+    while bare and all(name.startswith("model.") for name in bare.values()):
+        bare = {saved_name: name.removeprefix("model.") for saved_name, name in bare.items()}
+    return bare
+
+
+def _read_as_saved(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(f"{path} is missing; fetch the whole checkpoint again")
     kinds.check_fetched(path, ModelError)
     if path.name.endswith(".index.json"):
         parts = set(json.loads(path.read_text(encoding="utf-8")).get("weight_map", {}).values())
-        return {name: tensor for part in sorted(parts) for name, tensor in read(path.with_name(part)).items()}
+        return {name: tensor for part in sorted(parts) for name, tensor in _read_as_saved(path.with_name(part)).items()}
     if path.suffix == ".safetensors":
         try:
             return dict(require("safetensors.torch", "train").load_file(path))
@@ -95,7 +115,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]
     tensors = {
-        str(name).removeprefix("module."): value
+        str(name): value
         for name, value in (content.items() if isinstance(content, Mapping) else ())
         if isinstance(value, torch.Tensor)
     }
