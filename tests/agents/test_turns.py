@@ -93,6 +93,19 @@ def test_two_channels_are_one_and_broken_bytes_are_refused(turns):
             turns.push(bytes(320), rate_hz, channels)
 
 
+def test_channels_in_opposite_phase_are_no_silence(turns, tmp_path):
+    sound = np.frombuffer(pcm(2.0), "<i2")
+    turns.start()
+    feed(turns, sound.tobytes())
+    plain = run_to_end(turns.end())
+    stereo = Turns(tmp_path / "tiny.onnx")
+    stereo.start()
+    feed(stereo, np.stack([sound, -sound], axis=1).tobytes(), channels=2)
+    emotion = run_to_end(stereo.end())
+    assert emotion.guess != "silence"
+    assert dict(emotion.scores) == pytest.approx(dict(plain.scores), abs=1e-4)
+
+
 def test_what_is_only_overheard_is_left_out_where_it_is_no_sound_and_logged_once(turns, caplog):
     turns.start()
     for _ in range(3):

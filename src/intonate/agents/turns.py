@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intonate.audio.downmix import Downmix
 from intonate.audio.resample import resample
 from intonate.errors import AudioError
 from intonate.features.normalise import SpeakerStatistics
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOGGER = logging.getLogger(__name__)
-# (rate in Hz, mono samples): a caller's track may change its rate within a turn.
+# (rate in Hz, samples (samples, channels)): a caller's track may change both within a turn.
 Block = tuple[int, NDArray[np.int16]]
 # Sound kept from before the start of a turn: voice activity and first words are reported up to this late.
 BEFORE_S = 0.5
@@ -95,7 +96,7 @@ class Turns:
         self.speaker = SpeakerStatistics()
 
     def push(self, pcm: bytes | memoryview, rate_hz: int, channels: int = 1) -> None:
-        """Take 16-bit little-endian samples, interleaved; several channels are averaged.
+        """Take 16-bit little-endian samples, interleaved; several channels are mixed by `audio.downmix`.
 
         Raises:
             AudioError: the bytes are no whole samples, or there is no such rate or number of channels.
@@ -106,12 +107,11 @@ class Turns:
             raise AudioError(f"{len(pcm)} bytes are no whole 16-bit samples of {channels} channels")
         if not pcm:
             return
-        block = np.frombuffer(pcm, "<i2").reshape(-1, channels)
         # A copy: frameworks use their buffers again.
-        mono = block[:, 0].copy() if channels == 1 else block.mean(axis=1).astype(np.int16)
-        self._blocks.append((rate_hz, mono))
-        self._kept_s += len(mono) / rate_hz
-        self._end_s += len(mono) / rate_hz
+        block = np.frombuffer(pcm, "<i2").reshape(-1, channels).copy()
+        self._blocks.append((rate_hz, block))
+        self._kept_s += len(block) / rate_hz
+        self._end_s += len(block) / rate_hz
         self._forget(LONGEST_S if self._is_open else BEFORE_S)
 
     def overhear(self, pcm: bytes | memoryview, rate_hz: int, channels: int = 1) -> None:
@@ -156,8 +156,8 @@ class Turns:
         model_hz = self._recognizer.spec.sample_rate_hz
         parts = []
         for rate_hz, run in itertools.groupby(blocks, key=itemgetter(0)):
-            sound = np.concatenate([samples for _, samples in run]).astype(np.float32)
-            parts.append(resample(sound / np.float32(32768), rate_hz, model_hz))
+            sound = Downmix("turn", rate_hz).mono(samples.astype(np.float32) / np.float32(32768) for _, samples in run)
+            parts.append(resample(np.concatenate(list(sound)), rate_hz, model_hz))
         waveform = np.concatenate(parts)
         answer = self._recognizer.predict((waveform, model_hz), labels=self._labels, speaker=self.speaker)
         start_s = max(0.0, end_s - len(waveform) / model_hz)
