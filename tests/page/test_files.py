@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
+import soundfile
 from test_page import ROOT, listen, saved, stop, until
 
 TWO = {"models": ("compact", "compact-open")}
@@ -101,6 +103,15 @@ def test_answers_that_were_edited(site, tmp_path, change, sentence):
     page.wait_for_selector("#notice.error")
     assert re.search(f"edited.json: These answers are damaged: .*{sentence}", page.inner_text("#notice"))
     assert page.is_enabled("#listen")
+
+
+def test_channels_in_opposite_phase_are_heard(site, tmp_path):
+    page = site.open()
+    voice, rate_hz = soundfile.read(ROOT / "examples/angry.flac", dtype="float32")
+    soundfile.write(tmp_path / "opposite.wav", np.stack([voice, -voice], axis=1), rate_hz)
+    opened(page, tmp_path / "opposite.wav")
+    (tmp_path / "session.wav").write_bytes(saved(page, "session")[1])
+    assert np.abs(soundfile.read(tmp_path / "session.wav")[0]).max() > 0.9 * np.abs(voice).max()
 
 
 def test_opening_can_be_cancelled(site):

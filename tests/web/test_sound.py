@@ -19,15 +19,16 @@ from intonate.audio.activity import (
     speech_frames,
 )
 from intonate.audio.clean import STEPS, clean
+from intonate.audio.decode import load
 from intonate.audio.energy import HOP_S
 from intonate.audio.resample import resample
 from intonate.audio.voice import level_dbfs
 from intonate.recognizer.streaming import Stream
 from intonate.schema import ModelInput, ModelSpec
+from intonate.web import page
 from intonate.web.site import STEPS as PAGE_STEPS
 
 ROOT = Path(__file__).parents[2]
-STATIC = ROOT / "src/intonate/web/static"
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
 EXAMPLES = sorted((ROOT / "examples").glob("*.flac"))
@@ -44,13 +45,23 @@ const show = (value) => console.log(JSON.stringify(value));
 """
 
 
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """The modules of both pages in one folder, as they are served."""
+    folder = tmp_path_factory.mktemp("modules")
+    for name, path in page.scripts().items():
+        shutil.copyfile(path, folder / name)
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
 @pytest.fixture
-def node(tmp_path):
+def node(tmp_path, modules):
     """Runs JavaScript on samples; gives its JSON, or the samples that it wrote."""
 
     def run(sound, imports, code):
         np.asarray(sound, np.float32).tofile(tmp_path / "sound.f32")
-        lines = [f'import {{ {names} }} from "{(STATIC / module).as_uri()}";' for module, names in imports.items()]
+        lines = [f'import {{ {names} }} from "{(modules / module).as_uri()}";' for module, names in imports.items()]
         done = subprocess.run(
             [NODE, "--input-type=module", "--eval", "\n".join(lines) + HEADER + code, str(tmp_path)],
             capture_output=True, text=True, timeout=120,
@@ -96,6 +107,53 @@ def test_cleaning(node, step):
         expected = clean(sound, 16_000, [step])
         assert len(answer) == len(expected), kind
         np.testing.assert_allclose(answer, expected, atol=2e-6, err_msg=kind)
+
+
+def channels():
+    """What channels can be to each other, with the parts of one recording: {kind: (samples, channels)}."""
+    voice, other = (soundfile.read(path, dtype="float32")[0] for path in EXAMPLES[:2])
+    other = np.resize(other, len(voice))
+    rng = np.random.default_rng(0)
+    noise, hiss = (rng.normal(0, level, len(voice)).astype(np.float32) for level in (0.2, 1e-6))
+    empty = np.zeros_like(voice)
+    turned = np.tile(voice, 6)
+    turned[3 * len(voice) :] *= -1
+    yield "equal", (voice, voice)
+    yield "opposite", (voice, -voice)
+    yield "opposite and softer", (voice, voice * np.float32(-0.5))
+    yield "turned for a while", (np.tile(voice, 6), turned)
+    yield "noise beside", (voice, noise)
+    yield "noise on both", (noise, noise[::-1])
+    yield "noise for some of the time", (np.tile(voice, 20), np.concatenate([np.tile(noise, 10), np.tile(other, 10)]))
+    yield "two voices", (voice, other)
+    yield "a little later", (voice, np.roll(voice, 16))
+    yield "sooner, turned and louder", (voice, np.roll(voice, -300) * np.float32(-2))
+    yield "empty", (empty, voice)
+    yield "nearly empty", (voice, hiss)
+    yield "soft voice elsewhere", (np.concatenate([voice, empty]), np.concatenate([empty, other * np.float32(0.005)]))
+    yield "six", (voice, -voice, empty, noise, other, hiss)
+
+
+CHANNELS = dict(channels())
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_channels_become_one(node, tmp_path, kind):
+    channels, warnings = np.stack(CHANNELS[kind]), []
+    expected = load((channels.T, 16_000), warnings=warnings)
+    code = f"""
+      const size = {channels.shape[1]}, downmix = new Downmix(16000), mono = new Float32Array(size);
+      const channels = Array.from({{ length: {len(channels)} }}, (_, i) => sound.subarray(i * size, (i + 1) * size));
+      let at = 0;
+      for await (const piece of downmix.mono(channels)) {{
+        mono.set(piece, at);
+        at += piece.length;
+      }}
+      floats(mono);
+      show(downmix.warnings("<array>"));
+    """
+    assert node(channels, {"downmix.js": "Downmix"}, code) == warnings
+    np.testing.assert_allclose(np.fromfile(tmp_path / "out.f32", np.float32), expected, atol=1e-6)
 
 
 def test_the_steps_of_the_page_are_known_to_python(node):

@@ -1,6 +1,7 @@
 /** Recordings from disk: decoded in the browser for the ribbon and for playing, sent to the service as they are. */
 
 import { NO_ANSWER, predict, url } from "./api.js";
+import { Downmix } from "./downmix.js";
 import { fromJson, fromWav } from "./saved.js";
 import { Tape, toInt16 } from "./tape.js";
 import { clock } from "./timeline.js";
@@ -21,12 +22,7 @@ export async function decode(file) {
     const sound = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(bytes);
     const tape = new Tape(sound.sampleRate);
     const channels = Array.from({ length: sound.numberOfChannels }, (_, i) => sound.getChannelData(i));
-    for (let at = 0; at < sound.length; at += RATE) {
-      const mono = channels[0].slice(at, at + RATE);
-      for (const channel of channels.slice(1)) for (let i = 0; i < mono.length; i++) mono[i] += channel[at + i];
-      if (channels.length > 1) for (let i = 0; i < mono.length; i++) mono[i] /= channels.length;
-      tape.append(toInt16(mono));
-    }
+    for await (const mono of new Downmix(sound.sampleRate).mono(channels)) tape.append(toInt16(mono));
     return tape.length ? tape : undefined;
   } catch {
     return undefined;

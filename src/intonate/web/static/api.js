@@ -1,5 +1,6 @@
 /** The interface that the service's page knows (`service/static/api.js`), answered in this tab. */
 
+import { Downmix } from "./downmix.js";
 import { call, open } from "./engine.js";
 import { Loading } from "./loading.js";
 import { chunksOf } from "./saved.js";
@@ -54,15 +55,15 @@ async function keep() {
 
 /** One model's answer to a file. */
 export async function predict(file, name, { model, onUpload = () => {}, signal }) {
-  const warnings = await shortOf(file, name);
-  const samples = await decode(file, name);
+  const short = await shortOf(file, name);
+  const { samples, warnings } = await decode(file, name);
   signal?.throwIfAborted();
   onUpload(1);
   const answer = call("predict", { samples, name: model }, [samples.buffer]);
   signal?.addEventListener("abort", () => call("stop", { target: answer.id }));
   const prediction = await answer;
   performance.measure("intonate.predict", { start: performance.now() - prediction.ms, duration: prediction.ms });
-  return { ...prediction, warnings };
+  return { ...prediction, warnings: [...short, ...warnings] };
 }
 
 /** Browsers decode what is there of a WAV that was cut off, and do not say so: what there is to say, in sentences. */
@@ -80,7 +81,7 @@ async function shortOf(file, name) {
 /** The tab cannot change a voice and ask again: there is no “Why?”. */
 export const explain = undefined;
 
-/** Mono samples at the models' rate. */
+/** {samples, warnings}: mono at the models' rate, and what was done to its channels, in sentences. */
 async function decode(file, name) {
   if (file.size > LARGEST) throw new ServiceError(`${name} is larger than ${LARGEST / 1e6} MB: cut it into pieces first.`);
   let sound;
@@ -90,10 +91,13 @@ async function decode(file, name) {
     throw new ServiceError(`This browser cannot decode ${name}: WAV, MP3 and FLAC are read by all.`, { cause: error });
   }
   if (!sound.length) throw new ServiceError(`${name} holds no sound.`);
-  const mono = sound.getChannelData(0).slice();
-  for (let channel = 1; channel < sound.numberOfChannels; channel++) {
-    const other = sound.getChannelData(channel);
-    for (let i = 0; i < mono.length; i++) mono[i] += other[i];
+  const channels = Array.from({ length: sound.numberOfChannels }, (_, i) => sound.getChannelData(i));
+  const downmix = new Downmix(RATE);
+  const samples = new Float32Array(sound.length);
+  let length = 0;
+  for await (const piece of downmix.mono(channels)) {
+    samples.set(piece, length);
+    length += piece.length;
   }
-  return sound.numberOfChannels > 1 ? mono.map((value) => value / sound.numberOfChannels) : mono;
+  return { samples, warnings: downmix.warnings(name) };
 }
