@@ -19,8 +19,10 @@ from intonate.audio.activity import (
     speech_frames,
 )
 from intonate.audio.clean import STEPS, clean
+from intonate.audio.clipping import Clipping
 from intonate.audio.decode import load
 from intonate.audio.energy import HOP_S
+from intonate.audio.reader import CHUNK_SAMPLES
 from intonate.audio.resample import resample
 from intonate.audio.voice import level_dbfs
 from intonate.recognizer.streaming import Stream
@@ -33,13 +35,17 @@ NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
 EXAMPLES = sorted((ROOT / "examples").glob("*.flac"))
 
-# `sound`: the samples; `floats` and `show` give samples and JSON back.
+# `sound`: the samples; `split` makes channels of them; `floats` and `show` give samples and JSON back.
 HEADER = """
 import fs from "node:fs";
 const file = (name) => fs.readFileSync(name);
 const [folder] = process.argv.slice(1);
 const bytes = file(folder + "/sound.f32");
 const sound = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
+const split = (count) => {
+  const size = sound.length / count;
+  return Array.from({ length: count }, (_, i) => sound.subarray(i * size, (i + 1) * size));
+};
 const floats = (samples) => fs.writeFileSync(folder + "/out.f32", Buffer.from(samples.slice().buffer));
 const show = (value) => console.log(JSON.stringify(value));
 """
@@ -142,10 +148,9 @@ def test_channels_become_one(node, tmp_path, kind):
     channels, warnings = np.stack(CHANNELS[kind]), []
     expected = load((channels.T, 16_000), warnings=warnings)
     code = f"""
-      const size = {channels.shape[1]}, downmix = new Downmix(16000), mono = new Float32Array(size);
-      const channels = Array.from({{ length: {len(channels)} }}, (_, i) => sound.subarray(i * size, (i + 1) * size));
+      const downmix = new Downmix(16000), mono = new Float32Array({channels.shape[1]});
       let at = 0;
-      for await (const piece of downmix.mono(channels)) {{
+      for await (const piece of downmix.mono(split({len(channels)}))) {{
         mono.set(piece, at);
         at += piece.length;
       }}
@@ -154,6 +159,26 @@ def test_channels_become_one(node, tmp_path, kind):
     """
     assert node(channels, {"downmix.js": "Downmix"}, code) == warnings
     np.testing.assert_allclose(np.fromfile(tmp_path / "out.f32", np.float32), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [0.4, 1.0, 4.0, 10.0])
+def test_clipping(node, gain):
+    voice = SOUNDS["voice"] / np.abs(SOUNDS["voice"]).max()
+    # A codec's ripples, what is softer behind a flat top, and one channel of two.
+    clipped = np.clip(gain * voice, -1, 1) * np.float32(1.1)
+    long = np.resize(np.concatenate([clipped, 0.3 * voice]), 30 * 16_000)
+    for channels in (np.stack([clipped]), np.stack([long, np.roll(long, 99) * np.float32(0.2)])):
+        clipping = Clipping()
+        for start in range(0, channels.shape[1], step := CHUNK_SAMPLES // len(channels)):
+            clipping.count(channels.T[start : start + step])
+        code = f"""
+          const channels = split({len(channels)});
+          show([clippedShare(channels), clippingWarnings(channels, "<array>")]);
+        """
+        share, warnings = node(channels, {"clipping.js": "clippedShare, clippingWarnings"}, code)
+        assert share == pytest.approx(clipping.share, abs=1e-4)
+        assert warnings == clipping.warnings("<array>", None)
+    assert bool(warnings) == (gain >= 4)
 
 
 def test_the_steps_of_the_page_are_known_to_python(node):

@@ -45,13 +45,14 @@ def test_answers_are_the_native_ones_without_a_request(tab, tmp_path):
     assert tab.server.requests == []
 
 
-def test_channels_are_mixed_as_natively_and_the_page_says_what_was_done(tab, tmp_path):
+def test_channels_are_mixed_as_natively_and_the_page_says_what_predict_says(tab, tmp_path):
     model = load_model("compact")
     voice = soundfile.read(EXAMPLES[0], dtype="float32")[0]
     noise = np.random.default_rng(0).normal(0, 0.2, len(voice)).astype(np.float32)
-    for name, other in (("opposite", -voice), ("noisy", noise)):
+    for name, other in (("opposite", -voice), ("noisy", noise), ("clipped", voice)):
         path = tmp_path / f"{name}.wav"
-        soundfile.write(path, np.stack([voice, other], axis=1), 16_000)
+        gain = 10 if name == "clipped" else 1
+        soundfile.write(path, np.clip(gain * np.stack([voice, other], axis=1), -1, 1), 16_000)
         answer, native = tab.answer(path), model.predict(path)
         assert scores(answer) == pytest.approx(dict(native.scores), abs=1e-3), name
         assert tab.page.inner_text("#notice-text") == ". ".join(native.warnings).replace(str(path), path.name)

@@ -9,7 +9,7 @@ import { fft } from "./fft.js";
 
 const PIECE_S = 10, PHASE_S = 1, LATE_S = 0.05;
 // Python reads so many samples of all channels at once; pieces are whole numbers of that.
-const READ_SAMPLES = 2 ** 18;
+export const READ_SAMPLES = 2 ** 18;
 const OPPOSITE = -0.5, SAME = 0.5, SAME_CORRELATION = 0.9, SOFT_SAME = 0.1;
 const BAND_HZ = [300, 3_400];
 const NEARER = 16, LOUD = 0.01, SPOKEN_SHARE = 0.15, EMPTY_DB = -50;

@@ -1,5 +1,6 @@
 /** The interface that the service's page knows (`service/static/api.js`), answered in this tab. */
 
+import { clippingWarnings } from "./clipping.js";
 import { Downmix } from "./downmix.js";
 import { call, open } from "./engine.js";
 import { Loading } from "./loading.js";
@@ -81,7 +82,7 @@ async function shortOf(file, name) {
 /** The tab cannot change a voice and ask again: there is no “Why?”. */
 export const explain = undefined;
 
-/** {samples, warnings}: mono at the models' rate, and what was done to its channels, in sentences. */
+/** {samples, warnings}: mono at the models' rate, and what is remarkable about its channels, in sentences. */
 async function decode(file, name) {
   if (file.size > LARGEST) throw new ServiceError(`${name} is larger than ${LARGEST / 1e6} MB: cut it into pieces first.`);
   let sound;
@@ -99,5 +100,5 @@ async function decode(file, name) {
     samples.set(piece, length);
     length += piece.length;
   }
-  return { samples, warnings: downmix.warnings(name) };
+  return { samples, warnings: [...downmix.warnings(name), ...clippingWarnings(channels, name)] };
 }
