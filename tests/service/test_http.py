@@ -75,7 +75,7 @@ def test_options(service):
             wav(),
             {"text": "hello"},
             400,
-            "takes no text; leave out the text, or ask the model tiny.text, which reads it",
+            r"or ask the model tiny\+text, which reads it as well \(a service .* started with --model tiny\+text\)",
         ),
         (wav(), {"model": "tinny"}, 404, "did you mean 'tiny'"),
         (wav(), {"topk": "3"}, 400, "did you mean 'top_k'"),

@@ -45,7 +45,8 @@ def of_words(spec: ModelSpec, text: str | None) -> Clip:
         if text is not None:
             raise ModelError(
                 f"model {spec.name!r} hears the voice only and takes no text; leave out the text, or ask the model "
-                f"{spec.name}+text, which reads it as well"
+                f"{spec.name}+text, which reads it as well (a service has it that is started with --model "
+                f"{spec.name}+text)"
             )
         return {}
     if text is None and spec.text_required:
