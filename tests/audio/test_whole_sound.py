@@ -396,23 +396,50 @@ def test_samples_without_a_header_are_read_as_they_are_described(raw: str, argum
     at(samples, 1.5)
 
 
-@pytest.mark.parametrize("level", [1.0, 0.01])
-@pytest.mark.parametrize("subtype", ["ULAW", "ALAW", "PCM_16"])
-def test_samples_that_are_of_another_encoding_are_told_so(subtype: str, level: float) -> None:
+# Ours, as libsndfile calls them.
+SUBTYPES = {"ulaw": "ULAW", "alaw": "ALAW", "u8": "PCM_U8", "s16le": "PCM_16", "s24le": "PCM_24"}
+
+
+def bare(samples: np.ndarray, encoding: str) -> bytes:
     file = io.BytesIO()
-    endian = "LITTLE" if subtype == "PCM_16" else "FILE"
-    soundfile.write(file, level * tiny.speech(4.0, 8000), 8000, subtype, endian, "RAW")
-    right = {"ULAW": "ulaw", "ALAW": "alaw", "PCM_16": "s16le"}[subtype]
+    soundfile.write(file, samples, 8000, SUBTYPES[encoding], "LITTLE" if encoding.endswith("le") else "FILE", "RAW")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("level", [1.0, 0.01])
+@pytest.mark.parametrize("right", SUBTYPES)
+def test_samples_that_are_of_another_encoding_are_told_so(right: str, level: float) -> None:
+    samples = (level if right != "u8" else 1.0) * tiny.speech(4.0, 8000)  # at a hundredth, u8 has three values
     for encoding in ("ulaw", "alaw", "s16le"):
-        _, warnings = heard(Sound(file.getvalue(), raw=f"{encoding}:8000"))
-        likelier = "s16le" if right == "s16le" else "ulaw or alaw"
-        said = [
-            f"<bytes> was read as {encoding}, and its bytes are as those of {likelier}; if it is heard as noise, say"
+        _, warnings = heard(Sound(bare(samples, right), raw=f"{encoding}:8000"))
+        told = [warning for warning in warnings if CLIPPED not in warning]  # what is read so may be
+        assert told == (encoding != right) * [
+            f"<bytes> was read as {encoding}, and its bytes are as those of {right}; if it is heard as noise, "
+            f"say raw {right}:8000"
         ]
-        told = [
-            warning.partition(" raw ")[0] for warning in warnings if CLIPPED not in warning
-        ]  # what is read so may be
-        assert told == said * ((encoding == "s16le") != (right == "s16le"))
+
+
+@pytest.mark.parametrize("encoding", SUBTYPES)
+def test_two_channels_that_are_read_as_one_are_told_so(encoding: str) -> None:
+    speech = tiny.speech(4.0, 8000)
+    data = bare(np.stack([speech, speech], axis=1), encoding)
+    _, warnings = heard(Sound(data, raw=f"{encoding}:8000"))
+    assert warnings == [
+        "in <bytes> every sample comes twice, as where two channels hold the same; if it is heard too slowly, "
+        f"say raw {encoding}:8000:2"
+    ]
+    assert heard(Sound(data, raw=f"{encoding}:8000:2"))[1] == []
+
+
+@pytest.mark.parametrize("encoding", SUBTYPES)
+@pytest.mark.parametrize("tone_hz", [1000.0, 2000.0, 8000 / 3])
+def test_a_tone_whose_period_is_a_few_samples_is_no_other_encoding(encoding: str, tone_hz: float) -> None:
+    time_s = np.arange(16_000) / 8000
+    noise = np.random.default_rng(0).normal(0, 0.003, len(time_s))
+    for samples in (np.sin(2 * np.pi * tone_hz * time_s), np.sign(np.sin(2 * np.pi * tone_hz * time_s + 0.1))):
+        for tone in (0.5 * samples, 0.5 * samples + noise):
+            _, warnings = heard(Sound(bare(tone, encoding), raw=f"{encoding}:8000"))
+            assert [warning for warning in warnings if CLIPPED not in warning] == []  # as a square wave is
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,14 @@ from intonate.service.samples import ENCODINGS, beginning, check_beginning, gate
 SPEECH = tiny.speech(1.0)
 
 
+def bare(subtype: str, level: float = 1.0, channels: int = 1) -> bytes:
+    """The speech without a header, at 8 kHz."""
+    file = io.BytesIO()
+    endian = "FILE" if subtype in ("ULAW", "ALAW", "PCM_U8") else "LITTLE"
+    soundfile.write(file, np.stack(channels * [level * SPEECH], axis=1), 8000, subtype, endian, "RAW")
+    return file.getvalue()
+
+
 def test_g711_as_the_standard_has_it():
     """ITU-T G.711, tables 1a to 2b: the ends, the least values, and the sign."""
     codes = bytes([0x00, 0x80, 0xFF, 0x7F, 0xF0])
@@ -28,7 +36,8 @@ def test_g711_as_the_standard_has_it():
 def test_samples_pass():
     pcm = (SPEECH * 32767).astype("<i2").tobytes()
     floats = SPEECH.astype("<f4").tobytes()
-    for encoding, data in (("s16le", pcm), ("f32le", floats), ("mulaw", pcm), ("alaw", pcm)):
+    mulaw, alaw = bare("ULAW"), bare("ALAW")
+    for encoding, data in (("s16le", pcm), ("f32le", floats), ("mulaw", mulaw), ("alaw", alaw)):
         for length in (1, 100, kinds.HEAD_BYTES):
             check_beginning(data[:length], encoding)
     assert ENCODINGS["f32le"].decode(floats) == pytest.approx(SPEECH)
@@ -63,14 +72,32 @@ def test_floats_sent_as_integers_after_the_silence_of_a_microphone(zeros, kind, 
         check_beginning(head, "s16le")
 
 
-@pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
-@pytest.mark.parametrize("level", [1.0, 0.03])
-def test_a_telephone_sent_as_integers(subtype, level):
-    file = io.BytesIO()
-    soundfile.write(file, level * SPEECH, 8000, subtype, format="RAW")
-    check_beginning(beginning(file.getvalue()), {"ULAW": "mulaw", "ALAW": "alaw"}[subtype])
-    with pytest.raises(AudioError, match="of 8 bits, not 16-bit integers; say format=mulaw or format=alaw"):
-        check_beginning(beginning(file.getvalue()), "s16le")
+@pytest.mark.parametrize("lead_in", [b"", b"\0", b"\xff", b"\xd5"])
+@pytest.mark.parametrize(
+    ("subtype", "encoding", "says"),
+    [
+        ("ULAW", "mulaw", "are of ulaw, not of {}; say format=mulaw, and the rate"),
+        ("ALAW", "alaw", "are of alaw, not of {}; say format=alaw, and the rate"),
+        ("PCM_16", "s16le", "are of s16le, not of {}; say format=s16le, and the rate"),
+        ("PCM_U8", "", "are of u8, not of {}; that is not read here: send s16le"),
+        ("PCM_24", "", "are of s24le, not of {}; that is not read here: send s16le"),
+        ("FLOAT", "f32le", "are 32-bit floats, not {}; say format=f32le"),
+    ],
+)
+def test_one_encoding_sent_as_another_is_named(subtype, encoding, says, lead_in):
+    head = beginning(24_000 * lead_in + bare(subtype))
+    for wrong in ("s16le", "mulaw", "alaw"):
+        if wrong == encoding:
+            check_beginning(head, wrong)
+            continue
+        with pytest.raises(AudioError, match=says.format(wrong)):
+            check_beginning(head, wrong)
+
+
+@pytest.mark.parametrize(("subtype", "encoding"), [("ULAW", "mulaw"), ("PCM_16", "s16le"), ("FLOAT", "f32le")])
+def test_two_channels_sent_as_one(subtype, encoding):
+    with pytest.raises(AudioError, match=r"every sample comes twice, as of two channels .* send one channel, or,"):
+        check_beginning(beginning(bare(subtype, channels=2)), encoding)
 
 
 def test_silence_says_nothing_and_speech_after_it_passes():

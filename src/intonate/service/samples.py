@@ -1,7 +1,7 @@
 """What a WebSocket sends as sound: samples in one of a few encodings, alone or in a telephone gateway's JSON.
 
 Live sound has no header, so what is sent in another encoding than the query says would be heard as noise. What can be
-recognised by its first bytes (a container, floats or mu-law in place of integers) is refused by name instead.
+recognised by its first bytes (a container, another encoding, a second channel) is refused by name instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intonate.audio import kinds
-from intonate.audio.raw import likelier_encodings
+from intonate.audio.bare import ALAW, MULAW, is_doubled, likelier_encoding
 from intonate.errors import AudioError
 
 Bytes = NDArray[np.uint8]
@@ -27,6 +27,7 @@ GATEWAY_NAMES = {
     **dict.fromkeys(("x-alaw", "alaw", "pcma"), "alaw"),
     **dict.fromkeys(("x-l16", "l16", "linear16", "raw/slin", "s16le"), "s16le"),
 }
+RAW_NAMES = {"mulaw": "ulaw"}  # what a recording without a header calls them, where that is another name
 NO_NAMES = ("", "base64")  # Exotel says how the samples travel, and not what they are
 # Their messages without sound; Vonage's all begin with the last. Telnyx's `error` is for the server in between to read,
 # and no end: that is its `stop`.
@@ -54,35 +55,18 @@ def _floats(data: bytes) -> NDArray[Any]:
     return samples
 
 
-def _mulaw_table() -> NDArray[np.int16]:
-    """G.711: sign, three bits of exponent, four of mantissa, all inverted."""
-    code = ~np.arange(256, dtype=np.int32) & 0xFF
-    size = (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84
-    return np.where(code & 0x80, -size, size).astype(np.int16)
-
-
-def _alaw_table() -> NDArray[np.int16]:
-    """G.711: sign, exponent and mantissa, every other bit inverted."""
-    code = np.arange(256, dtype=np.int32) ^ 0x55
-    exponent, mantissa = code >> 4 & 7, ((code & 0x0F) << 4) + 8
-    size = np.where(exponent == 0, mantissa, mantissa + 0x100 << np.maximum(exponent - 1, 0))
-    return np.where(code & 0x80, size, -size).astype(np.int16)
-
-
-_MULAW, _ALAW = _mulaw_table(), _alaw_table()
-
 ENCODINGS: Mapping[str, Encoding] = {
     "s16le": Encoding(2, 16_000, lambda data: np.frombuffer(data, "<i2")),
     "f32le": Encoding(4, 16_000, _floats),
-    "mulaw": Encoding(1, 8_000, lambda data: _MULAW[np.frombuffer(data, np.uint8)]),
-    "alaw": Encoding(1, 8_000, lambda data: _ALAW[np.frombuffer(data, np.uint8)]),
+    "mulaw": Encoding(1, 8_000, lambda data: MULAW[np.frombuffer(data, np.uint8)]),
+    "alaw": Encoding(1, 8_000, lambda data: ALAW[np.frombuffer(data, np.uint8)]),
 }
 
 
 def beginning(data: bytes) -> bytes:
-    """The first bytes of a stream that tell what it is, up to `kinds.HEAD_BYTES`: zeros before them do not."""
-    zeros = len(data) - len(data.lstrip(b"\0"))
-    return data[zeros - zeros % 8 :][: kinds.HEAD_BYTES]  # whole samples, of up to 64 bits
+    """The first bytes of a stream that tell what it is, up to `kinds.HEAD_BYTES`: silence before them does not."""
+    silence = len(data) - len(data.lstrip(data[:1]))
+    return data[silence - silence % 24 :][: kinds.HEAD_BYTES]  # whole samples, of 8 to 64 bits
 
 
 def check_beginning(head: bytes, encoding: str) -> None:
@@ -93,7 +77,7 @@ def check_beginning(head: bytes, encoding: str) -> None:
         encoding: a name of `ENCODINGS`.
 
     Raises:
-        AudioError: it is a container, or floats or telephone samples sent as integers.
+        AudioError: it is a container, or samples of another encoding, or of two channels that hold the same.
     """
     kind = kinds.surely(head)
     if kinds.is_later_webm(head):
@@ -105,15 +89,24 @@ def check_beginning(head: bytes, encoding: str) -> None:
             f"this is a {kind.name} file or recording, not bare samples; "
             f"send {encoding} without a container, or upload the file to /v1/predictions"
         )
-    if encoding == "s16le" and _are_floats(head, "<f8"):
+    if encoding != "f32le" and _are_floats(head, "<f8"):
+        raise AudioError(f"these samples are 64-bit floats, not {encoding}; send 32-bit floats and say format=f32le")
+    if encoding != "f32le" and _are_floats(head, "<f4"):
+        raise AudioError(f"these samples are 32-bit floats, not {encoding}; say format=f32le")
+    if len(head) == kinds.HEAD_BYTES:  # of fewer, some are taken for what they are not
+        _check_samples(head, encoding)
+
+
+def _check_samples(head: bytes, encoding: str) -> None:
+    likelier = likelier_encoding(head, RAW_NAMES.get(encoding, encoding))
+    if likelier is not None:
+        name = next((name for name in ENCODINGS if RAW_NAMES.get(name, name) == likelier), None)
+        mend = "that is not read here: send s16le" if name is None else f"say format={name}, and the rate"
+        raise AudioError(f"these samples are of {likelier}, not of {encoding}; {mend}")
+    if is_doubled(head, ENCODINGS[encoding].width):
         raise AudioError(
-            "these samples are 64-bit floats, not 16-bit integers; send 32-bit floats and say format=f32le"
-        )
-    if encoding == "s16le" and _are_floats(head, "<f4"):
-        raise AudioError("these samples are 32-bit floats, not 16-bit integers; say format=f32le")
-    if encoding == "s16le" and likelier_encodings(head, encoding):
-        raise AudioError(
-            "these samples are of 8 bits, not 16-bit integers; say format=mulaw or format=alaw, and the rate"
+            "every sample comes twice, as of two channels that hold the same; send one channel, or, if the rate was "
+            "doubled so, each sample once and with its own rate"
         )
 
 
