@@ -28,6 +28,8 @@ __all__ = (
 
 # The label where a model abstains.
 UNSURE = "unsure"
+# An answer whose familiarity is no more than this says so: nine in ten unknown recordings lie nearer to the training.
+UNFAMILIAR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,13 @@ class Prediction(Answer):
     labels: tuple[str, ...] | None = None
 
     @property
+    def unfamiliarity(self) -> str:
+        """`unlike what it learnt from (familiarity 0.02)`, where it is; else empty."""
+        if self.familiarity is None or self.familiarity > UNFAMILIAR:
+            return ""
+        return f"unlike what it learnt from (familiarity {self.familiarity:.2f})"
+
+    @property
     def duration_s(self) -> float:
         """Where the last segment ends, seconds."""
         return max((segment.end_s for segment in self.segments), default=0.0)
@@ -233,8 +242,12 @@ class Prediction(Answer):
             **_numbers(self),
             **({"language": self.language} if self.language else {}),
             **({"speakers": [_speaker_dict(speaker, top_k) for speaker in self.speakers]} if self.speakers else {}),
-            **({} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)}),
+            **self.familiarity_dict(),
         }
+
+    def familiarity_dict(self) -> dict[str, float]:
+        """`familiarity`, as it stands in JSON: only where the model tells it."""
+        return {} if self.familiarity is None else {"familiarity": round(self.familiarity, 3)}
 
 
 def _speaker_dict(speaker: Speaker, top_k: int | None) -> dict[str, Any]:

@@ -209,6 +209,34 @@ def test_of_a_long_recording_the_surest_window_is_explained(tiny_model):
     np.testing.assert_array_equal(found.tiles.waveform, sound[start : start + len(found.tiles.waveform)])
 
 
+def test_an_unsure_answer_is_explained_as_one(tmp_path, sound):
+    """Of the window that is explained, as `predict` says it; one that is unlike the training, too."""
+    from intonate import load_model
+
+    spec = tiny.spec(abstain_below=0.99, regions=tiny.REGIONS, distances=(0.0, 1e-4, 2e-4))
+    tiny.write(tmp_path / "unsure.onnx", spec)
+    model = load_model(tmp_path / "unsure.onnx")
+    longest = round(model.spec.pool.longest_s * RATE_HZ)
+    for waveform in (sound, np.resize(sound, 2 * longest)):
+        found = explain(model, (waveform, RATE_HZ))
+        answer = model.predict((found.tiles.waveform, RATE_HZ))
+        assert answer.abstained
+        assert found.answer.scores == pytest.approx(dict(answer.scores))
+        kept = words.to_dict(found)
+        names = ("label", "guess", "abstained", "familiarity")
+        assert {name: kept[name] for name in names} == {name: answer.to_dict()[name] for name in names}
+        said = f"unsure, at best {answer.guess} {100 * answer.scores[answer.guess]:.0f} %"
+        text, html = words.to_text(found).plain, page.render(found)
+        assert said in text
+        assert said in html
+        assert (f"Why unsure, at best {answer.guess}?" in html) == (found.label == answer.guess)
+        assert answer.unfamiliarity in text
+        assert answer.unfamiliarity in html
+    other = next(name for name in answer.scores if name != answer.guess)
+    both = words.answer_text(dataclasses.replace(found, label=other))
+    assert re.fullmatch(rf"unsure, at best {answer.guess} \d+ %, {other} \d+ %", both)
+
+
 def test_what_cannot_be_explained_is_one_sentence(tiny_model, sound):
     from intonate import load_model
 

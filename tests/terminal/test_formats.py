@@ -13,7 +13,7 @@ from intonate.corpora import manifest
 from intonate.recognizer.clip_voices import with_voice
 from intonate.recognizer.recognizer import Failure
 from intonate.recognizer.request import Voice
-from intonate.schema import Prediction, Segment
+from intonate.schema import UNFAMILIAR, Prediction, Segment
 from intonate.terminal import formats, page
 from intonate.terminal.formats import Layout
 
@@ -175,7 +175,7 @@ def test_text_says_unsure_and_silence():
 
 
 def test_text_says_what_is_unlike_the_training():
-    for familiarity, is_said in ((None, False), (0.5, False), (page.UNFAMILIAR, True), (0.0, True)):
+    for familiarity, is_said in ((None, False), (0.5, False), (UNFAMILIAR, True), (0.0, True)):
         shown = printed(dataclasses.replace(SHORT, familiarity=familiarity)).splitlines()[0]
         assert ("unlike what it learnt from" in shown) == is_said
 

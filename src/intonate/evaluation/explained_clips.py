@@ -182,8 +182,8 @@ def _clip(table: PredictionTable, row: int, explanation: Explanation) -> str:
     first, *others = words.sentences(explanation)
     area, random = 100 * explanation.deletion.area(), 100 * explanation.deletion.random_area()
     return (
-        f'<p class="small muted"><code>{escape(file)}</code>{place}: {escape(explanation.label)} '
-        f"{100 * explanation.probability:.0f}\u00a0%</p>{little_map(explanation)}"
+        f'<p class="small muted"><code>{escape(file)}</code>{place}: '
+        f"{escape(words.answer_text(explanation))}</p>{little_map(explanation)}"
         f'<p class="small"><b>{escape(first)}</b> {escape(" ".join(others[:1]))}</p>'
         f'<p class="small muted">Tiles turned down by the map: it {words.loses(area)}; in random order it '
         f"{words.loses(random)}.</p>"

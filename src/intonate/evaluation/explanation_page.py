@@ -34,6 +34,7 @@ from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.faithfulness import SHARES, Curves
 from intonate.explanation.tiles import SOFTER_DB, Tiles
 from intonate.features.spectral import hz_to_htk_mel
+from intonate.schema import UNSURE
 
 
 class Box(NamedTuple):
@@ -71,7 +72,8 @@ def render(explanation: Explanation) -> str:
     label = explanation.label
     scores = ", ".join(f"{name} {score:.0%}" for name, score in list(explanation.scores.items())[:4])
     name = Path(explanation.file).name or "a recording"
-    title = f"Why {label}? {name}"
+    is_best_guess = explanation.answer.abstained and label == explanation.answer.guess
+    title = f"Why {f'{UNSURE}, at best ' if is_best_guess else ''}{label}? {name}"
     body = [
         header(title, f"{words.headline(explanation)}. Its answers: {scores}.", explanation.notes)
         + "".join(f"<p>{escape(sentence)}</p>" for sentence in [*words.sentences(explanation), words.CAUTION]),

@@ -24,7 +24,7 @@ from intonate.explanation.tiles import Tiles
 from intonate.recognizer.late_fusion import is_text_model
 from intonate.recognizer.recognizer import Recognizer
 from intonate.recognizer.recording import file_of, recording_cuts
-from intonate.schema import ModelSpec
+from intonate.schema import ModelSpec, Prediction
 
 # What is changed of the voice, in opposite pairs, so far that it is plainly heard and still a voice.
 CHANGES: dict[str, list[dict[str, Any]]] = {
@@ -66,7 +66,8 @@ class Explanation:
         file: the recording; empty for an array.
         model: its name.
         label: the answer that is explained: a label, or a dimension.
-        scores: the answer to the unchanged sound, by name, likeliest first.
+        answer: the whole answer to the unchanged sound, as `predict` gives it: it may be `unsure`.
+        scores: of the same, by name, likeliest first, dimensions too.
         start_s: where in the recording the explained sound begins, seconds.
         tiles: the sound in tiles.
         map: what each tile adds to the log odds of the answer, (stretches, bands).
@@ -85,6 +86,7 @@ class Explanation:
     file: str
     model: str
     label: str
+    answer: Prediction
     scores: dict[str, float]
     start_s: float
     tiles: Tiles
@@ -163,6 +165,9 @@ def explain(
             f"of {len(recording) / spec.sample_rate_hz:.1f} s the window that is surest of {label} is explained; "
             "for another, choose a start and an end"
         )
+        answer = recognizer.predict((sound, spec.sample_rate_hz), text=text, whole=True)
+    if answer.unfamiliarity:
+        notes.append(f"to the model it is {answer.unfamiliarity}")
     tiles, rng = Tiles(sound, spec.sample_rate_hz), np.random.default_rng(seed)
     (probabilities,) = answers([sound])
     regions = rows_and_columns(tiles.shape)
@@ -178,6 +183,7 @@ def explain(
         file=file_of(source),
         model=spec.name,
         label=label,
+        answer=answer,
         scores={names[place]: float(probabilities[place]) for place in order},
         start_s=start_s + first / spec.sample_rate_hz,
         tiles=tiles,

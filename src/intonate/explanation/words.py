@@ -10,6 +10,7 @@ from rich.text import Text
 
 from intonate.explanation.explain import ChangeAnswer, Explanation
 from intonate.explanation.tiles import BAND_WORDS
+from intonate.schema import UNSURE
 
 # Of the terminal: what speaks for the answer, what against it.
 FOR, AGAINST = "blue", "yellow"
@@ -32,6 +33,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         "file": explanation.file,
         "model": explanation.model,
         "explained": explanation.label,
+        **explanation.answer.label_dict(),
         "scores": [{"label": name, "score": round(score, 6)} for name, score in explanation.scores.items()],
         "start": round(explanation.start_s, 3),
         "end": round(explanation.end_s, 3),
@@ -73,6 +75,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         "sentences": sentences(explanation),
         "caution": CAUTION,
         "notes": list(explanation.notes),
+        **explanation.answer.familiarity_dict(),
     }
 
 
@@ -99,10 +102,19 @@ def to_text(explanation: Explanation, has_unicode: bool = True) -> Text:
 
 
 def headline(explanation: Explanation) -> str:
-    """`sad.flac, 0.0 to 5.5 s: sad 56 %, says standard`."""
+    """`sad.flac, 0.0 to 5.5 s: sad 56 %, says standard`; `…: unsure, at best sad 36 %, says standard`."""
     place = f"{explanation.start_s:.1f} to {explanation.end_s:.1f} s"
     file = f"{explanation.file}, " if explanation.file else ""
-    return f"{file}{place}: {explanation.label} {PERCENT * explanation.probability:.0f} %, says {explanation.model}"
+    return f"{file}{place}: {answer_text(explanation)}, says {explanation.model}"
+
+
+def answer_text(explanation: Explanation) -> str:
+    """The explained answer and how likely it is, and before it that the model abstained, with its best guess."""
+    names, guess = [explanation.label], explanation.answer.guess
+    if explanation.answer.abstained:
+        names = list(dict.fromkeys((guess, explanation.label)))
+    shares = ", ".join(f"{name} {PERCENT * explanation.scores[name]:.0f} %" for name in names)
+    return f"{UNSURE}, at best {shares}" if explanation.answer.abstained else shares
 
 
 def sentences(explanation: Explanation) -> list[str]:

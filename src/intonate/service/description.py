@@ -48,6 +48,7 @@ LABEL = {
     "scores": _list(_reference("Score")),
 }
 LABELS = {"labels": _described(_list(TEXT), "All that are likely enough, of a model that may give several at once.")}
+FAMILIARITY = {"familiarity": _described(SHARE, "How much it is like what the model was trained on.")}
 TIMES = {name: _described(NUMBER, "Seconds.") for name in ("start", "end")}
 HERTZ = {"low_hz": NUMBER, "high_hz": NUMBER}
 WITHOUT = _described(SHARE, "Of the explained answer, with this turned down by 20 dB.")
@@ -88,7 +89,7 @@ SCHEMAS: dict[str, Schema] = {
         },
         {
             "speakers": _list(_reference("Speaker")),
-            "familiarity": _described(SHARE, "How much it is like what the model was trained on."),
+            **FAMILIARITY,
             **LABELS,
             **DIMENSIONS,
         },
@@ -98,7 +99,7 @@ SCHEMAS: dict[str, Schema] = {
             "file": TEXT,
             "model": TEXT,
             "explained": _described(TEXT, "The label or dimension."),
-            "scores": _list(_reference("Score")),
+            **LABEL,
             "start": _described(NUMBER, "Of what is explained, seconds."),
             "end": _described(NUMBER, "Of what is explained, seconds."),
             "stretches": _list(_object({**TIMES, "score_without": WITHOUT})),
@@ -120,7 +121,8 @@ SCHEMAS: dict[str, Schema] = {
                     "levels": _described(TEXT, "A byte each, base64: rows in mel, the highest first; 0 is silent."),
                 }
             ),
-        }
+        },
+        {**FAMILIARITY, **LABELS},
     ),
     "Curves": _object(
         {

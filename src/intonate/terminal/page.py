@@ -43,8 +43,6 @@ BAR = 24  # columns of a full bar
 BAND = 60  # columns of the timeline's band
 EIGHTHS = " ▏▎▍▌▋▊▉"
 QUOTES = "“”"
-# An answer whose familiarity is no more than this says so: nine in ten unknown recordings lie nearer to the training.
-UNFAMILIAR = 0.1
 
 
 def show(console: Console, answer: Prediction | Failure, *, top_k: int | None = None, timeline: bool = False) -> None:
@@ -92,8 +90,7 @@ def _headline(answer: Prediction) -> Text:
     if not answer.scores:
         return _coloured_text(*prefix, (answer.label, f"bold {_colour(answer.label)}"), ("  no speech", "dim"))
     guess_text = _guess_text(answer)
-    is_unfamiliar = answer.familiarity is not None and answer.familiarity <= UNFAMILIAR
-    note = (f"  unlike what it learnt from (familiarity {answer.familiarity:.2f})" if is_unfamiliar else "", "dim")
+    note = (f"  {answer.unfamiliarity}" if answer.unfamiliarity else "", "dim")
     if answer.abstained:
         return _coloured_text(*prefix, (UNSURE, f"bold {COLOURS[UNSURE]}"), (f"  at best {guess_text}", "dim"), note)
     return _coloured_text(*prefix, (guess_text, f"bold {_colour(answer.label)}"), note)

@@ -117,10 +117,10 @@ export class Why {
   }
 
   #showAnswer(explanation) {
-    const { explained, scores, sentences, caution, notes, start, end, model } = explanation;
+    const { explained, abstained, scores, sentences, caution, notes, start, end, model } = explanation;
     const best = scores.slice(0, 3).map(({ label, score }) => `${label} ${percent(score)}`).join(", ");
     write(this.title, `Why ${explained}?`);
-    write(this.lead, `${clock(start, true)} to ${clock(end, true)}, heard by itself by ${model}: ${best}`);
+    write(this.lead, `${clock(start, true)} to ${clock(end, true)}, heard by itself by ${model}: ${abstained ? "unsure, at best " : ""}${best}`);
     this.picture = new TilePicture(explanation);
     const swatch = (kind, text) => el("li", {}, el("span", { class: `swatch ${kind}` }), text);
     const other = scores[0].label;
