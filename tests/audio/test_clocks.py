@@ -56,3 +56,53 @@ def test_a_length_that_is_not_the_sounds_is_not_promised(name: str, arguments: t
     assert warnings == []
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.16)
     assert len(heard(data[: len(data) * 3 // 5])[1]) == 1
+
+
+OFFSETS_S = (5, 3_600, 36_000, 1_700_000_000)
+
+
+@pytest.mark.parametrize("offset_s", OFFSETS_S)
+@pytest.mark.parametrize(("name", "codec"), [("plain.mp4", "aac"), ("offset.mkv", "libopus"), ("offset.flv", "aac")])
+def test_a_clock_that_starts_late_starts_at_second_zero(name: str, codec: str, offset_s: int) -> None:
+    """The whole of it is heard, and no hours of silence before it."""
+    data = recording(f"{offset_s}-{name}", "-c:a", codec, "-ar", "48000", "-output_ts_offset", str(offset_s))
+    samples, warnings = heard(data)
+    assert len(warnings) == 1
+    # The clock of FLV has 32 bits of milliseconds.
+    assert re.search(r": its clock starts at \d+\.\d\d s, which is taken for second 0$", warnings[0])
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)
+    assert moment_hz(samples, 1.5) == pytest.approx(1_168, abs=130)
+    if name.endswith("mkv"):
+        assert any("cut off" in warning for warning in heard(data[: len(data) * 3 // 5])[1])
+
+
+def test_a_later_piece_of_a_fragmented_mp4_is_whole() -> None:
+    """As live streams have it: the header, and fragments from the middle on."""
+    fragments = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "1000000")
+    boxes = mp4_boxes(recording("fragments.mp4", "-c:a", "aac", *fragments))
+    starts = [place for place, box in enumerate(boxes) if box[4:8] == b"moof"]
+    whole_s = len(heard(b"".join(boxes))[0]) / RATE_HZ
+    samples, warnings = heard(b"".join(boxes[: starts[0]] + boxes[starts[1] :]))
+    assert len(warnings) == 1
+    assert re.search(r": its clock starts at 1\.\d\d s, which is taken for second 0$", warnings[0])
+    assert len(samples) / RATE_HZ == pytest.approx(whole_s - 1, abs=0.1)
+
+
+def mp4_boxes(data: bytes) -> list[bytes]:
+    boxes, position = [], 0
+    while position < len(data):
+        boxes.append(data[position : position + int.from_bytes(data[position : position + 4], "big")])
+        position += len(boxes[-1])
+    return boxes
+
+
+@pytest.mark.parametrize("name", ["hours.mkv", "hours.mp4"])
+def test_sound_hours_after_the_picture_is_told(name: str) -> None:
+    recording("300.wav")  # makes the source
+    picture = ("-f", "lavfi", "-t", "1", "-i", "testsrc=s=64x64:r=1", "-map", "0", "-map", "1", "-c:v", "mpeg4")
+    samples, warnings = heard(
+        convert(folder() / "source-300.wav", name, *picture, "-c:a", "aac", before=("-itsoffset", "36000"))
+    )
+    assert len(warnings) == 1
+    assert re.search(r": its clock jumps ahead by 3\d{4} s at 0\.00 s; nothing is left in place", warnings[0])
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.1)

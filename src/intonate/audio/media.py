@@ -4,7 +4,8 @@ Only a file that starts as one of the containers of `kinds.py` is given to FFmpe
 the codecs below are run: FFmpeg has hundreds, and the rare ones are where damaged files break out.
 
 A packet that cannot be decoded is passed over, and its time is kept as silence, as are gaps in the time stamps and a
-track that starts late: what is heard at second 7 of a video is at second 7 of the samples.
+track that starts late: what is heard at second 7 of a video is at second 7 of the samples. Second 0 is where the first
+of its tracks begins, whatever the clock shows there.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ SLACK_S = 0.15
 NO_LENGTH = frozenset({"aac", "loas", "amr", "mp3", "mpeg", "mpegts", "ac3", "dss", "g722", "avi"})
 # Where the header of a container tells whether it was closed.
 HEAD_BYTES = 2**16
-# Kinds whose time stamps count from zero; the clock of the others starts anywhere.
-FROM_ZERO = frozenset({"mp4", "mov", "matroska"})
+# Kinds whose time stamps count from zero, unless one is a piece of something longer; a start by more is told, seconds.
+FROM_ZERO, MOST_START_S = frozenset({"mp4", "mov", "matroska", "flv"}), 1.0
 # What may be missing of a file that cannot be opened.
 INDEXES = {
     **dict.fromkeys(("mp4", "mov"), "; its index (moov), which recorders write last, may be missing"),
@@ -170,7 +171,9 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
         broken = "is damaged: no sound could be decoded from it" if is_broken else "holds no samples"
         raise AudioError(f"{name} {broken}")
     rate = check_rate(first_block[0], name)
-    promised_s = max(_promised_end_s(track) or 0.0, least / rate) or None
+    promised_s = max(_promised_end_s(track), least / rate) or None
+    if track.kind.name in FROM_ZERO and (start_s := _clock_origin_s(track)) > MOST_START_S:
+        warnings.append(f"{name}: its clock starts at {start_s:.2f} s, which is taken for second 0")
 
     def chunks(first_frame: int) -> Iterator[Block]:
         frame_count, pending_blocks, pending_count = 0, list[Block](), 0
@@ -203,26 +206,30 @@ def _track_reader(av: Any, track: _Track, promise: float, least: int, warnings: 
     return Reader(name, rate, first_block[1].shape[1], frames, track.kind.name, chunks, warnings)
 
 
-def _promised_end_s(track: _Track) -> float | None:
-    """When the track ends as its container says, seconds; None where it does not say."""
-    stream, container = track.stream, track.container
+def _promised_end_s(track: _Track) -> float:
+    """When the track ends as its container says, seconds from its origin; 0 where it does not say."""
+    stream, container, origin_s = track.stream, track.container, _clock_origin_s(track)
     if not track.has_length:
-        return None
+        return 0.0
     is_only = len(container.streams) == 1
     # ASF tells a length for all its streams together.
     if stream.duration is not None and stream.duration > 0 and (is_only or track.kind.name != "asf"):
-        start_s = float((stream.start_time or 0) * stream.time_base) - _clock_origin_s(track)
-        return float(stream.duration * stream.time_base) + (start_s if 0 < start_s <= MOST_GAP_S else 0.0)
+        start_s, length_s = (float((time or 0) * stream.time_base) for time in (stream.start_time, stream.duration))
+        # Of fragments, which the header does not count, FFmpeg gives the end on their clock, not the length.
+        if track.kind.name in ("mp4", "mov") and not stream.frames:
+            length_s -= start_s
+        late_s = start_s - origin_s
+        return max(0.0, length_s + (late_s if 0 < late_s <= MOST_GAP_S else 0.0))
     # A container's own length is that of its longest track.
     if container.duration is not None and container.duration > 0 and is_only:
-        return float(container.duration) / 1e6
-    return None
+        # Matroska's is the end on its clock.
+        return max(0.0, float(container.duration) / 1e6 - (origin_s if track.kind.name == "matroska" else 0.0))
+    return 0.0
 
 
 def _clock_origin_s(track: _Track) -> float:
     """The time stamp of second 0."""
-    start = track.container.start_time
-    return 0.0 if track.kind.name in FROM_ZERO or start is None else start / 1e6
+    return float(track.container.start_time or 0) / 1e6
 
 
 def _fill_gaps(
@@ -248,7 +255,7 @@ def _fill_gaps(
                 clock_s += gap_s
             elif abs(gap_s) > LEAST_GAP_S:  # a clock that was set: it counts from here
                 origin_s = time_s - clock_s
-                if clock_s and 0 < gap_s < LEAST_STEP_BACK_S:
+                if 0 < gap_s < LEAST_STEP_BACK_S:
                     jumps.append((clock_s, gap_s))
         clock_s += len(block) / rate
         yield rate, block
@@ -300,10 +307,8 @@ def _decoded_frames(av: Any, track: _Track, faults: list[float]) -> Iterator[tup
             if (frame_format := (frame.sample_rate, frame.layout.name, frame.format.name)) != previous_format:
                 target_hz = target_hz or frame.sample_rate
                 sample_format = "fltp" if channels <= MOST_PLANES else "flt"
-                previous_format, resampler = (
-                    frame_format,
-                    av.AudioResampler(format=sample_format, layout=frame.layout, rate=target_hz),
-                )
+                previous_format = frame_format
+                resampler = av.AudioResampler(format=sample_format, layout=frame.layout, rate=target_hz)
             has_time = has_time and (frame.sample_rate == target_hz or track.kind.name not in NO_LENGTH)
             is_timed = has_time and frame.pts is not None and frame.time_base is not None
             time_s = float(frame.pts * frame.time_base) if is_timed else None
@@ -382,11 +387,8 @@ def _speaking_track(av: Any, view: BinaryIO, name: str, kind: Kind, count: int) 
             rate, readable = first_frame[0], readable or [number]
             pending_blocks, pending_s, decoded_s = list[Block](), 0.0, 0.0
             for block in Downmix(name, rate).mono(block for _, _, block in itertools.chain([first_frame], frames)):
-                pending_blocks, pending_s, decoded_s = (
-                    [*pending_blocks, block],
-                    pending_s + len(block) / rate,
-                    decoded_s + len(block) / rate,
-                )
+                pending_blocks, block_s = [*pending_blocks, block], len(block) / rate
+                pending_s, decoded_s = pending_s + block_s, decoded_s + block_s
                 if pending_s >= PROBE_PIECE_S:
                     if has_voice(np.concatenate(pending_blocks), rate):
                         return number
