@@ -97,6 +97,14 @@ def test_one_sound_on_both_channels_is_one_person(recognizer, call, change):
     assert any("channels 1 and 2 hold the same sound" in warning for warning in answer.warnings)
 
 
+def test_one_channel_is_one_person(recognizer, call):
+    answer = recognizer.predict((call.sum(axis=1), RATE), channels="each")
+    assert [speaker.name for speaker in answer.speakers] == ["Channel 1"]
+    (warning,) = answer.warnings
+    assert "has one channel, so it is answered as one person; people in one channel are told apart with" in warning
+    assert not recognizer.predict((call, RATE), channels="each").warnings
+
+
 def test_an_offset_and_a_hum_on_both_channels_are_no_common_sound(recognizer, call):
     hum = (0.1 + 0.1 * np.sin(2 * np.pi * 50 * np.arange(len(call)) / RATE)).astype(np.float32)
     answer = recognizer.predict((call + hum[:, None], RATE), channels="each")

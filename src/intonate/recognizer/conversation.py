@@ -45,6 +45,7 @@ PAUSE_S = 0.7
 MARGIN_S = 0.2
 # Sound that goes on beside speech belongs to it this far.
 EDGE_S = 1.0
+TOLD_APART = "people in one channel are told apart with --speakers 2 (speakers=2 in Python)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +222,15 @@ def _channel_tracks(source: Source, request: Request, warnings: list[str]) -> li
     waveforms = [decode.load(sound, rate_hz, warnings=warnings) for sound in sounds]
     names = ["Left", "Right"] if len(sounds) == 2 else [f"Channel {place + 1}" for place in range(len(sounds))]
     file = decode.name_of(sounds[0].source)
+    if len(sounds) == 1:
+        warnings.append(f"{file} has one channel, so it is answered as one person; {TOLD_APART}")
     tracks: list[_Track] = []
     for place, (sound, waveform, name) in enumerate(zip(sounds, waveforms, names, strict=True)):
         for earlier in range(place):
             if leaks.is_one_sound(waveforms[earlier], waveform, rate_hz):
                 warnings.append(
                     f"{file}: channels {earlier + 1} and {place + 1} hold the same sound, so it is answered once; "
-                    "people in one channel are told apart with speakers"
+                    f"{TOLD_APART}"
                 )
                 break
         else:
