@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recordings import FORMATS, RATE_HZ, SECONDS
+from recordings import FORMATS, RATE_HZ, SECONDS, recording
 from test_whole_sound import at, heard, made
 
 from intonate.audio import behind
@@ -76,6 +77,24 @@ def test_tags_and_padding_behind_the_end_are_no_damage(suffix: str, tail: bytes)
     samples, warnings = heard(made(suffix) + tail)
     assert warnings == []
     assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.15)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_mulaw"])
+def test_many_zeros_behind_a_wav_that_counts_its_sound_twice_are_padding(codec: str) -> None:
+    """Zeros of mu-law are full scale."""
+    samples, warnings = heard(recording(f"{codec}.wav", "-c:a", codec) + bytes(50_000))
+    assert warnings == []
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS, abs=0.01)
+
+
+def test_what_stands_behind_the_sound_that_a_wav_counts_is_told() -> None:
+    """More of it, where a recorder did not write its header anew; or anything else."""
+    data = made("wav")
+    behind_the_end = data[-32_000:]
+    samples, warnings = heard(data + behind_the_end)
+    assert len(samples) / RATE_HZ == pytest.approx(SECONDS + 1, abs=0.01)
+    assert len(warnings) == 1
+    assert re.search(r" counts 3\.00 s in its header, and 4\.00 s were heard: what stands behind may", warnings[0])
 
 
 def test_magics_within_sound_are_no_files() -> None:

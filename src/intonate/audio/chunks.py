@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from intonate.audio.behind import kind_at, next_file
-from intonate.audio.intact import is_padding
+from intonate.audio.intact import is_padding, is_zeros
 from intonate.audio.streams import MOST_PARTS, Content, Part
 
 # A header that must be written again is no longer than this (it may hold a picture).
@@ -121,6 +121,9 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
             counted, there = _aiff_counts(content, start, position, size, layout)
             header = _corrected_header(content, start, position, size, layout) if counted < there else b""
             return Part(start + len(header), part_end, header, 1.0 if counted <= there else math.nan), part_end
+    is_counted_twice = is_known and _form_end(content, start, layout) in (end, end + 1)
+    if is_counted_twice and is_zeros(content, end, content.size):
+        return Part(start, end), content.size
     # The size is 0, unknown, or wrong: the sound goes on to the next file, or to the end.
     next_start = _next_file_start(content, body)
     header = (
@@ -131,14 +134,31 @@ def _data_part(content: Content, start: int, position: int, size: int, layout: _
         promise = max(_form_promise(content, start, body, layout), _aiff_promise(content, start, position, layout))
         is_wrong = layout.size == 8 and size and not _is_unknown(size) and promise == 1.0
         promise = math.nan if is_wrong else promise
-    return Part(start + len(header), next_start, header, promise), next_start
+    doubt = _more_than_counted(content, start, body, size, next_start) if is_counted_twice else ""
+    return Part(start + len(header), next_start, header, promise, doubt=doubt), next_start
+
+
+def _more_than_counted(content: Content, start: int, body: int, size: int, end: int) -> str:
+    """What stands behind the sound that a WAV counts: more of it, of a recorder that was stopped, or anything."""
+    place = content.find(b"fmt ", start, min(body, start + LONGEST_HEADER_BYTES))
+    order: Literal["little", "big"] = "big" if content.read(start, 4) == b"RIFX" else "little"
+    byte_rate = int.from_bytes(content.read(place + 16, 4), order) if place >= 0 else 0
+    if not byte_rate:
+        return ""
+    counted_s, heard_s = size / byte_rate, (end - body) / byte_rate
+    return f"counts {counted_s:.2f} s in its header, and {heard_s:.2f} s were heard: what stands behind may be no sound"
+
+
+def _form_end(content: Content, start: int, layout: _ChunkLayout) -> int:
+    """Where a file ends by its own size, of the containers whose size stands there."""
+    return start + 8 + int.from_bytes(content.read(start + 4, 4), layout.order) if layout.head == 12 else 0
 
 
 def _form_promise(content: Content, start: int, body: int, layout: _ChunkLayout) -> float:
     """How much more than is there a file promises by its own size, where that of its data is wrong (`Part.promise`)."""
-    size = int.from_bytes(content.read(start + 4, 4), layout.order)
-    is_known = layout.head == 12 and content.read(start, 4) not in _64_BIT_MAGICS and size < UNKNOWN_SIZE
-    return max(1.0, (start + 8 + size - body) / max(1, content.size - body)) if is_known else 1.0
+    end = _form_end(content, start, layout)
+    is_known = content.read(start, 4) not in _64_BIT_MAGICS and end - start - 8 < UNKNOWN_SIZE
+    return max(1.0, (end - body) / max(1, content.size - body)) if is_known else 1.0
 
 
 def _end_of_last_chunk(content: Content, end: int, layout: _ChunkLayout) -> int | None:

@@ -25,7 +25,7 @@ _MOST_CHUNKS = 1000
 def doubt(content: Content, part: Part) -> str:
     """How the header of a part contradicts itself, as the end of a sentence about it; "" where it does not."""
     check = _CHECKS.get(part.kind.name) if part.kind else None
-    return check(content.view(part)) if check else part.doubt
+    return (check(content.view(part)) if check else "") or part.doubt
 
 
 def _read(view: BinaryIO, position: int, size: int) -> bytes:

@@ -23,7 +23,13 @@ PADDING_BYTES = 4096
 
 def is_padding(content: Content, position: int, end: int) -> bool:
     """Whether what is left of a file is zeros that fill it up; many are the rest of a download that never came."""
-    return end - position <= PADDING_BYTES and not any(content.read(position, end - position))
+    return end - position <= PADDING_BYTES and is_zeros(content, position, end)
+
+
+def is_zeros(content: Content, start: int, end: int) -> bool:
+    """Whether a stretch of a file holds nothing but zeros."""
+    blocks = (content.read(place, min(BLOCK_BYTES, end - place)) for place in range(start, end, BLOCK_BYTES))
+    return all(block.count(0) == len(block) for block in blocks)
 
 
 def is_tail(content: Content, position: int, end: int) -> bool:

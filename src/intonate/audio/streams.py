@@ -138,7 +138,7 @@ class Part(NamedTuple):
             file does not say how much.
         least: samples per channel that its header promises at the very least.
         kind: what it is; None where only libsndfile may know.
-        doubt: how its header contradicts its sound, as the end of a sentence about it; "" where it does not, or where
+        doubt: how its header contradicts its bytes, as the end of a sentence about it; "" where it does not, or where
             that is for `doubts` to find.
         holes: [start, end) of what is left out in the middle, in the order of the file.
     """
