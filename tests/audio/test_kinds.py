@@ -66,6 +66,16 @@ def test_samples_that_no_decoder_knows_are_named_with_a_way_out() -> None:
         load(halves)
 
 
+@pytest.mark.parametrize("size", [0, 400])
+def test_a_file_of_sox_in_the_working_folder_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (tmp_path / "._").write_bytes(bytes(size))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AudioError, match="is not audio in a format that is known"):
+        load(b"Dear diary, this is no sound." * 50)
+
+
 def test_a_later_piece_of_a_browser_recording_is_known_wherever_it_was_cut() -> None:
     block = b"\xa3\x40\x84\x81\x00\x10\x80" + os.urandom(128)
     for offset in (0, 1, 50, 100):

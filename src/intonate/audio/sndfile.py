@@ -41,6 +41,9 @@ GUESSED_SUBTYPES = frozenset({"MPEG_LAYER_I", "MPEG_LAYER_II"})
 LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "ALAC")
 # Words in libsndfile's errors that blame the codec, and not the file.
 CODING_WORDS = ("encoding", "unsupported", "unimplemented", "not implemented")
+# libsndfile's error for what it does not know; and those of Sound Designer II, whose header is a file of its own: in a
+# stream it looks for `._` in the working folder, and where one lies there (SoX leaves some) it takes any file for that.
+NOT_RECOGNISED, SD2_CODES = 1, range(148, 155)
 NO_KNOWN_FORMAT = "is not audio in a format that is known"
 CONVERT = "; if a player plays it, convert it first, e.g. by ffmpeg"
 
@@ -156,8 +159,10 @@ class _ReopenableFile:
         try:
             self.file = self._open()
         except soundfile.LibsndfileError as error:
-            reason = error.error_string.strip(" .")
-            is_known_format = "Format not recognised" not in error.error_string
+            is_known_format = error.code not in (NOT_RECOGNISED, *SD2_CODES)
+            reason = soundfile.LibsndfileError(error.code if is_known_format else NOT_RECOGNISED).error_string.strip(
+                " ."
+            )
             problem = "is damaged: its header cannot be read" if is_known_format else NO_KNOWN_FORMAT
             is_coding = any(word in reason.lower() for word in CODING_WORDS)
             raise UnknownFormatError(
