@@ -97,6 +97,13 @@ def test_what_stands_behind_the_sound_that_a_wav_counts_is_told() -> None:
     assert re.search(r" counts 3\.00 s in its header, and 4\.00 s were heard: what stands behind may", warnings[0])
 
 
+def test_a_wav_that_was_sent_as_text_is_told() -> None:
+    """By FTP, for instance, which writes a line end as two bytes."""
+    warnings = heard(made("wav").replace(b"\n", b"\r\n"))[1]
+    assert len(warnings) == 1
+    assert "is damaged: it was sent as text" in warnings[0]
+
+
 def test_magics_within_sound_are_no_files() -> None:
     noise = b"\x12\x34RIFF\x10\0\0\0WAVOggS\0\2fLaCID3\3\0\0\0\0\0\1x" * 50
     with contextlib.ExitStack() as stack:

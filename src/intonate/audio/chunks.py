@@ -12,7 +12,7 @@ from typing import Literal
 
 from intonate.audio.behind import kind_at, next_file
 from intonate.audio.intact import is_padding, is_zeros
-from intonate.audio.streams import MOST_PARTS, Content, Part
+from intonate.audio.streams import BLOCK_BYTES, MOST_PARTS, Content, Part
 
 # A header that must be written again is no longer than this (it may hold a picture).
 LONGEST_HEADER_BYTES = 16 * 2**20
@@ -143,6 +143,11 @@ def _more_than_counted(content: Content, start: int, body: int, size: int, end: 
     place = content.find(b"fmt ", start, min(body, start + LONGEST_HEADER_BYTES))
     order: Literal["little", "big"] = "big" if content.read(start, 4) == b"RIFX" else "little"
     byte_rate = int.from_bytes(content.read(place + 16, 4), order) if place >= 0 else 0
+    # One byte more for each line end, and no line feed alone: a sound of any length has some.
+    steps = range(start, content.size, BLOCK_BYTES)
+    line_ends = sum(content.read(position, BLOCK_BYTES + 1).count(b"\r\n") for position in steps)
+    if line_ends and content.size - body - size == line_ends:
+        return "is damaged: it was sent as text, with a byte more before each line feed; send it anew as binary"
     if not byte_rate:
         return ""
     counted_s, heard_s = size / byte_rate, (end - body) / byte_rate
