@@ -63,10 +63,11 @@ def explanation(label: str, start: float, length: float) -> dict[str, Any]:
     edges, hertz = [start + length * n / 10 for n in range(11)], [0.0, 500.0, 1300.0, 2600.0, 4600.0, 8000.0]
     curves = {"shares": [0.0, 0.5, 1.0], "explained": [0.7, 0.2, 0.1], "random": [0.7, 0.6, 0.1]}
     curves |= {"area": 0.3, "random_area": 0.1}
+    scores = [{"label": label, "score": 0.7}, {"label": "neutral", "score": 0.3}]
     place = {"start": edges[0], "end": edges[2], "low_hz": 0.0, "high_hz": 500.0, "score_without": 0.4}
     return {
         "file": "stretch.wav", "model": "compact", "explained": label,
-        "scores": [{"label": label, "score": 0.7}, {"label": "neutral", "score": 0.3}],
+        **shape_of(scores), "scores": scores,
         "start": start, "end": start + length,
         "stretches": [{"start": a, "end": b, "score_without": 0.6} for a, b in itertools.pairwise(edges)],
         "bands": [{"low_hz": a, "high_hz": b, "score_without": 0.8} for a, b in itertools.pairwise(hertz)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import fake_service
 import pytest
 import soundfile
 from test_page import listen, stop, until
@@ -47,6 +48,15 @@ def test_the_answer_to_a_place_is_explained(site):
     page.click("#why summary")
     assert page.locator("#why tbody tr").count() == 10 + 5 + 1
     assert "How true this is of the model" in page.inner_text("#why details")
+
+
+def test_an_unsure_answer_is_explained_as_one(site, monkeypatch):
+    page = opened(site)
+    monkeypatch.setattr(fake_service, "UNSURE_BELOW", 0.8)
+    page.click("#why-open")
+    page.wait_for_selector("canvas.tiles")
+    asked = site.fake.explained[-1]["label"]
+    assert f"heard by itself by compact: unsure, at best {asked} 70" in page.inner_text("#why")
 
 
 def test_the_tiles_are_drawn_in_both_themes(site):
