@@ -118,6 +118,11 @@ def canonical(label: str) -> str:
         raise LabelError(f"emotion {label!r} is not known; {did_you_mean(label.lower(), EMOTIONS)}") from None
 
 
+def is_known(label: str) -> bool:
+    """Whether a label has a canonical name."""
+    return label.strip().lower() in _CANONICAL
+
+
 def canonical_or_same(label: str) -> str:
     """The canonical name of a label where it has one, else the label as it is: anybody's own.
 

@@ -189,3 +189,46 @@ def test_a_row_that_ends_before_it_starts_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("file,label,start,end\na.wav,x,2,1\n")
     with pytest.raises(CorpusError, match="line 2: the utterance ends at 1 s, not after its start at 2 s"):
         own.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "speakers"),
+    [
+        (["ann/calm_1", "ann/sad_1", "bob/calm_1", "bob/sad_1"], ["calm", "sad"], ["ann", "bob"]),
+        (
+            ["ann/angry/1", "ann/calm_voice/1", "bob/angry/1", "bob/calm_voice/1"],
+            ["angry", "calm_voice"],
+            ["ann", "bob"],
+        ),
+        (["angry/1", "sad/1", "backup/angry/2", "backup/sad/2"], ["angry", "sad"], [""]),
+        (["angry/1", "happy/new/1", "new/sad/1"], ["angry", "happy", "sad"], [""]),
+        (["rude/i_am_sad_1", "polite/i_am_here_2"], ["polite", "rude"], [""]),
+        (["rude/ann/sad_1", "rude/bob/sad_1", "ok/ann/calm_1", "ok/bob/calm_1"], ["ok", "rude"], ["ann", "bob"]),
+        (["rude/old/1", "rude/2", "polite/3"], ["polite", "rude"], [""]),
+    ],
+)
+def test_known_emotions_are_the_labels_wherever_they_stand(tmp_path, names, labels, speakers):
+    takes = [f"{name}{take}.wav" for name in names for take in range(2)]
+    found = own.read(lay(tmp_path, *takes))
+    assert found.labels == tuple(labels)
+    assert sorted({row.speaker.removeprefix("own/") for row in found.utterances}) == speakers
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            [f"ann{who}/{label}/1" for who in range(2) for label in ("ok", "upset")],
+            "folders ann0, ann1, or ok, upset; say",
+        ),
+        (
+            [f"Actor_0{n}/03-01-0{k}-01-01-01-0{n}" for n in (1, 2) for k in (4, 5)],
+            r"intonate manifest table\.csv .*ravdess=",
+        ),
+        (["angry/1", "sad/1", "intro"], r"1 of 3 files in .* lie in no folder of a label: intro\.wav; move them"),
+        (["rude/1", "polite/1", "intro"], r"lie in no folder of a label: intro\.wav"),
+    ],
+)
+def test_what_may_not_be_the_labels_is_not_guessed(tmp_path, names, message):
+    with pytest.raises(CorpusError, match=message):
+        own.read(lay(tmp_path, *(f"{name}.wav" for name in names)))
