@@ -20,7 +20,7 @@ from intonate.errors import RecipeError, SplitError
 from intonate.evaluation import table
 from intonate.recognizer.recognizer import load_model
 from intonate.schema import Utterance
-from intonate.training import network, provenance
+from intonate.training import network, provenance, sources
 from intonate.training.fit import train
 from intonate.training.recipe import load
 
@@ -156,6 +156,13 @@ def test_labels_without_clips_are_refused(labels, says, toy_corpus, tmp_path):
     with pytest.raises(RecipeError) as error:
         train(recipe, [f"data.labels={labels}"], runs=tmp_path / "runs")
     assert str(error.value) == says
+
+
+def test_clips_whose_label_the_recipe_does_not_list_are_told(toy_corpus, tmp_path, capsys):
+    recipe = load(toy.recipe(tmp_path / "toy.yaml", toy_corpus, **FOREST)).having({"data.labels": "own:angry|sad"})
+    rows = [Utterance("a.wav", label, label, "folder/1", "folder") for label in ("angry", "happy", "sad")]
+    assert [row.emotion for row in sources.usable(recipe, rows)[1]] == ["angry", "sad"]
+    assert "Left out, for the model has no such label: 1 happy." in " ".join(capsys.readouterr().err.split())
 
 
 def test_words_are_data_of_what_reads_them(toy_corpus, tmp_path):

@@ -75,8 +75,8 @@ def _in_windows(
     return outputs
 
 
-def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence[Utterance], whole: bool) -> list[str]:
-    """Sentences on the rows that are scored, and on those that are left out for their labels."""
+def omission_notes(omitted: Sequence[Utterance]) -> list[str]:
+    """Sentences on the rows that are left out for their labels."""
     notes = []
     if label_counts := Counter(row.all_labels[0] for row in omitted if len(row.all_labels) == 1):
         counts = ", ".join(f"{count} {label}" for label, count in label_counts.most_common())
@@ -85,6 +85,12 @@ def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence
         notes.append(f"Left out, for they have several labels and the model gives one: {several:,} clips.")
     if unlabelled := sum(not row.all_labels for row in omitted):
         notes.append(f"Left out, for they have no label: {unlabelled:,} clips.")
+    return notes
+
+
+def notes_on(spec: ModelSpec, utterances: Sequence[Utterance], omitted: Sequence[Utterance], whole: bool) -> list[str]:
+    """Sentences on the rows that are scored, and on those that are left out for their labels."""
+    notes = omission_notes(omitted)
     notes.append(
         f"Recordings up to {spec.pool.longest_s:g} s are answered whole, longer ones "
         + ("too." if whole else "in windows, as by predict, where each is answered alone.")

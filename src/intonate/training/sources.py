@@ -14,6 +14,7 @@ from intonate.emotions import OWN, merge, merged_labels, target_of
 from intonate.errors import RecipeError, did_you_mean
 from intonate.schema import Utterance
 from intonate.training import data, multi_label, ratings
+from intonate.training.evaluated_rows import omission_notes
 from intonate.training.recipe import Recipe
 
 console = Console(stderr=True)
@@ -52,6 +53,9 @@ def usable(recipe: Recipe, utterances: Sequence[Utterance]) -> tuple[Recipe, lis
     if recipe.task == "labels":
         rows = data.with_labels(utterances, recipe.data.labels)
         _refuse_empty_labels(recipe, rows, utterances)
+        omitted = [row for row in utterances if target_of(row, recipe.data.labels) is None]
+        for note in omission_notes(omitted):
+            console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
         return recipe, rows
     rows = multi_label.rows(utterances, recipe.data.manifest)
     recipe = recipe.having({"data.labels": recipe.data.labels or multi_label.merge_of(rows)})
