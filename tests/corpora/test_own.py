@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from intonate.corpora import own
+from intonate.corpora import manifest, own
 from intonate.errors import CorpusError
 
 
@@ -232,3 +232,18 @@ def test_known_emotions_are_the_labels_wherever_they_stand(tmp_path, names, labe
 def test_what_may_not_be_the_labels_is_not_guessed(tmp_path, names, message):
     with pytest.raises(CorpusError, match=message):
         own.read(lay(tmp_path, *(f"{name}.wav" for name in names)))
+
+
+def test_answers_of_a_model_are_not_the_truth_until_a_column_tells_it(tmp_path):
+    lay(tmp_path, "a.wav", "b.wav")
+    table = tmp_path / "own.csv"
+    table.write_text("file,label,guess,abstained\na.wav,sad,sad,false\nb.wav,happy,happy,false\n")
+    for read in (own.read, manifest.read):
+        with pytest.raises(
+            CorpusError, match=r"own\.csv holds answers of a model .*; put the truth in a column 'emotion'"
+        ):
+            read(table)
+    assert own.read(table, label="label").labels == ("happy", "sad")
+    table.write_text("file,label,guess,abstained,emotion\na.wav,sad,sad,false,fear\nb.wav,happy,happy,false,angry\n")
+    assert [row.emotion for row in manifest.read(table)] == ["fear", "angry"]
+    assert own.read(table).labels == ("angry", "fear")

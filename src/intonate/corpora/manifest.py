@@ -22,7 +22,16 @@ from pathlib import Path
 from intonate.audio import stretches
 from intonate.corpora import table_notes
 from intonate.corpora.overlap import first_few
-from intonate.corpora.table_text import cells_of, data_lines, file_in, json_rows, known, read_text, refuse_faulty_rows
+from intonate.corpora.table_text import (
+    cells_of,
+    data_lines,
+    file_in,
+    json_rows,
+    known,
+    read_text,
+    refuse_answers,
+    refuse_faulty_rows,
+)
 from intonate.emotions import EMOTIONS, LABEL_SEPARATORS, canonical, canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -249,6 +258,8 @@ def _column_positions(
                 f"{path} has no column {required_column!r}: it has {first_few(header, SHOWN_COLUMNS) or 'none'}; "
                 f"expected {names_text}"
             )
+    if "emotion" in columns:
+        refuse_answers(path, header, columns["emotion"])
     return columns
 
 

@@ -20,7 +20,7 @@ from intonate.corpora.manifest import ALIASES, FOLD_NAMES, GENDERS, SHOWN_COLUMN
 from intonate.corpora.overlap import first_few
 from intonate.corpora.own_folder import SPLIT_PARTS, TRAINING_PARTS
 from intonate.corpora.reader import files
-from intonate.corpora.table_text import cells_of, file_in, known, refuse_faulty_rows
+from intonate.corpora.table_text import cells_of, file_in, known, refuse_answers, refuse_faulty_rows
 from intonate.emotions import canonical_or_same
 from intonate.errors import CorpusError, LabelError
 from intonate.schema import Utterance
@@ -261,6 +261,9 @@ def _columns_named(chosen_names: Mapping[str, str]) -> dict[str, tuple[str, ...]
 def _column_positions(
     path: Path, names: list[str], rows: Sequence[list[str]], chosen_names: Mapping[str, str]
 ) -> dict[str, int]:
+    # Beside answers of a model the truth is the emotion.
+    if not chosen_names["label"] and {"guess", "abstained", "emotion"} <= set(map(stretches.column_name, names)):
+        chosen_names = {**chosen_names, "label": "emotion"}
     positions = stretches.places(names, _columns_named(chosen_names), rows)
     for column, chosen_name in chosen_names.items():
         if column not in positions and (chosen_name or column != "speaker"):
@@ -268,6 +271,8 @@ def _column_positions(
             raise CorpusError(
                 f"{path} has {problem}: it has {first_few(names, SHOWN_COLUMNS)}; name one with --{column} COLUMN"
             )
+    if not chosen_names["label"]:
+        refuse_answers(path, names, positions["label"])
     return positions
 
 

@@ -71,6 +71,20 @@ def cells_of(row: Sequence[str], places: Mapping[str, int], header: Sequence[str
     return cells
 
 
+def refuse_answers(path: Path, header: Sequence[str], place: int) -> None:
+    """Refuse to learn from a model's answers, or to score it by them: its `label` stands beside its `guess`.
+
+    Raises:
+        CorpusError: the column at `place`, taken for the truth, is such a label.
+    """
+    names = [stretches.column_name(name) for name in header]
+    if names[place] == "label" and {"guess", "abstained"} <= set(names):
+        raise CorpusError(
+            f"{path} holds answers of a model (columns label, guess, abstained), not what the recordings are; put "
+            "the truth in a column 'emotion', or, as answers to score, name it with --predictions"
+        )
+
+
 def data_lines(text: str) -> tuple[int, str]:
     """How many lines stand before a table's header, comments and Excel's `sep=;`, and the text from there on.
 
