@@ -192,6 +192,8 @@ def test_a_stretch_may_be_named_as_people_name_it(tmp_path):
     rows = {
         "a.csv": "wav,start_s,end_s\nx.wav,1.5,2\nx.wav,,\n",
         "d.csv": "file,start_s,duration,offset\nx.wav,1.5,0.5,0\nx.wav,,,0\n",
+        "e.csv": "file,start_time,end_time\nx.wav,1.5,2\nx.wav,,\n",
+        "f.csv": "file,start_ms,end_ms\nx.wav,1500,2000\nx.wav,,\n",
         "b.tsv": "audio\tstart\tduration\nx.wav\t1.5\t0.5\nx.wav\tnan\t9\n",
         "c.jsonl": "".join(
             f"{json.dumps(row)}\n"

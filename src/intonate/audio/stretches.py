@@ -11,14 +11,24 @@ from collections.abc import Mapping, Sequence
 # What is told -> the names that its column goes by, as `column_name` writes them; the first one that is there counts.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
-    "start": ("start", "start_s", "begin", "onset", "offset"),
-    "end": ("end", "end_s", "offset"),
-    "duration": ("duration", "duration_s"),
+    "start": (
+        *("start", "start_s", "start_sec", "start_seconds", "start_time", "start_time_s", "begin", "begin_s"),
+        *("begin_time", "begin_time_ss.msec", "begin_time_hh:mm:ss.ms", "onset", "onset_s", "tmin", "xmin", "from"),
+        *("offset", "offset_s"),
+    ),
+    "start_ms": ("start_ms", "start_msec", "start_time_ms", "begin_ms", "begin_time_msec", "onset_ms", "offset_ms"),
+    "end": (
+        *("end", "end_s", "end_sec", "end_seconds", "end_time", "end_time_s"),
+        *("end_time_ss.msec", "end_time_hh:mm:ss.ms", "tmax", "xmax", "to", "offset", "offset_s"),
+    ),
+    "end_ms": ("end_ms", "end_msec", "end_time_ms", "end_time_msec", "offset_ms"),
+    "duration": ("duration", "duration_s", "duration_sec", "duration_seconds"),
+    "duration_ms": ("duration_ms", "duration_msec"),
 }
-# What begins where an `offset` ends; beside any other start an offset is something else.
-_BEFORE_OFFSET = ("begin", "onset")
-# Names that are said of other things as well, e.g. of a byte in a file.
-_AMBIGUOUS = (*_BEFORE_OFFSET, "offset", "duration", "duration_s")
+MILLISECONDS = "_ms"
+# Names that are said of one thing only; the others also of e.g. a byte in a file, or of who wrote to whom.
+_CERTAIN = frozenset(("start", "start_s", "start_ms", "end", "end_s", "end_ms"))
+_AMBIGUOUS = frozenset(name for column in COLUMNS if column != "file" for name in COLUMNS[column]) - _CERTAIN
 # What an empty cell is when a program that writes tables has made text of it.
 EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
 
@@ -26,10 +36,10 @@ EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
 def column_name(name: str) -> str:
     """The name of a column however it is written.
 
-    >>> column_name(" Speaker ID")
-    'speaker_id'
+    >>> column_name(" Speaker ID"), column_name("Start (s)")
+    ('speaker_id', 'start_s')
     """
-    return re.sub(r"[\s-]+", "_", name.strip().lower())
+    return re.sub(r"[\s-]+", "_", re.sub(r"[()\[\]]", " ", name).strip().lower())
 
 
 def places(
@@ -40,7 +50,7 @@ def places(
     Args:
         header: the names, as they are written: case aside, just so goes first.
         columns: what is told -> the names that it goes by; its first name goes first in its very case.
-        rows: the table's; a `begin`, `onset`, `offset` or `duration` that is no time in any of them is not used.
+        rows: the table's; a `begin_time`, `onset`, `from`, `duration`… that is no time in any of them is not used.
 
     >>> places(["Onset", "Offset", "Path"])
     {'file': 2, 'start': 0, 'end': 1}
@@ -52,16 +62,28 @@ def places(
     ]
     found: dict[str, int] = {}
     for column, aliases in columns.items():
-        if column == "end" and ("start" not in found or column_name(names[found["start"]]) not in _BEFORE_OFFSET):
-            aliases = [name for name in aliases if name != "offset"]
+        if column.startswith("end") and not _begins(names, found, ("begin", "onset")):
+            # Beside any other start an offset is something else.
+            aliases = [name for name in aliases if not name.startswith("offset")]
+        if column == "end" and not _begins(names, found, ("from",)):
+            aliases = [name for name in aliases if name != "to"]
         for place_of, written in zip(ways, (aliases[:1], aliases, aliases), strict=True):
             here = [place_of[name] for name in written if place_of.get(name, -1) not in (-1, *found.values())]
             if here:
                 found[column] = here[0]
                 break
-    if "start" not in found:
-        found.pop("duration", None)  # that of the file
+    for column in ("start", "end", "duration"):
+        if column in found:
+            found.pop(column + MILLISECONDS, None)
+    if found.keys().isdisjoint(("start", "start_ms")):
+        for column in ("duration", "duration_ms"):
+            found.pop(column, None)  # that of the file
     return found
+
+
+def _begins(names: Sequence[str], found: Mapping[str, int], words: tuple[str, ...]) -> bool:
+    """Whether the column of starts that was found is called by one of these words."""
+    return any(column_name(names[found[key]]).startswith(words) for key in ("start", "start_ms") if key in found)
 
 
 def _may_tell_times(name: str, place: int, rows: Sequence[Sequence[str]]) -> bool:
@@ -108,8 +130,14 @@ def stretch(cells: Mapping[str, str]) -> tuple[float, float | None]:
     Raises:
         ValueError: as in `seconds`.
     """
-    start_s, end_s = (seconds(cells.get(column, ""), column) for column in ("start", "end"))
+    start_s, end_s, duration_s = (_time(cells, column) for column in ("start", "end", "duration"))
     if end_s is None and start_s is not None:
-        duration_s = seconds(cells.get("duration", ""), "duration")
         end_s = None if duration_s is None else start_s + duration_s
     return start_s or 0.0, end_s
+
+
+def _time(cells: Mapping[str, str], column: str) -> float | None:
+    """Seconds, from a column of these or of milliseconds."""
+    if (milliseconds := seconds(cells.get(column + MILLISECONDS, ""), column + MILLISECONDS)) is not None:
+        return milliseconds / 1000
+    return seconds(cells.get(column, ""), column)

@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "speaker": ("speaker", *ALIASES["speaker"], "caller", "person", "participant", "subject", "user", "voice", "agent"),
     "gender": ("gender", *ALIASES["gender"]),
     "language": ("language", *ALIASES["language"]),
-    **{column: stretches.COLUMNS[column] for column in ("start", "end", "duration")},
+    **{column: names for column, names in stretches.COLUMNS.items() if column != "file"},
     "age": ("age",),
     "split": FOLD_NAMES,
 }
