@@ -120,6 +120,9 @@ def test_copies_are_on_one_side(calls):
     assert {row.path for row in kept.utterances} & {rows[0].path, contradiction.path} == set()
     with pytest.raises(CorpusError, match=r"no recording is left .* are copies .*, .*0\.wav; correct"):
         finetune_split.without_copies([rows[0], contradiction])
+    again = own._utterance(rows[0].path, "another", "")
+    with pytest.raises(CorpusError, match=r"left out: recordings that are listed several times with .* labels"):
+        finetune_split.without_copies([rows[0], again, again])
 
 
 def test_speakers_can_be_named_and_unknown_ones_are_refused(calls):

@@ -251,7 +251,8 @@ def _once(rows: Sequence[Utterance]) -> tuple[list[Utterance], int]:
         first = first_rows.setdefault((row.path, row.start_s, row.end_s), row)
         if first.emotion != row.emotion:
             raise CorpusError(
-                f"{row.path} is listed as {first.emotion} and as {row.emotion}; expected one label for each"
+                f"{row.path} is listed as {first.emotion} and as {row.emotion}; expected one label for each, or for "
+                "each stretch of it, with columns start and end in seconds"
             )
     return list(first_rows.values()), len(rows) - len(first_rows)
 

@@ -40,11 +40,14 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
         CorpusError: nothing is kept.
     """
     group, exact_count = copies.same_recordings(utterances)
-    kept_rows, contradicting_rows, dropped_rows = [], [], []
+    kept_rows, dropped_rows = [], []
+    contradicting_rows: list[int] = []
+    relabelled_rows: list[int] = []
     for name in dict.fromkeys(group.tolist()):
         rows = np.flatnonzero(group == name).tolist()
         if len({utterances[row].emotion for row in rows}) > 1:
-            contradicting_rows += rows
+            is_one_clip = len({own.clip_of(utterances[row]) for row in rows}) == 1
+            (relabelled_rows if is_one_clip else contradicting_rows).extend(rows)
         else:
             kept_rows.append(rows[0])
             dropped_rows += rows[1:]
@@ -59,7 +62,13 @@ def without_copies(utterances: Sequence[Utterance]) -> DistinctRecordings:
         notes.append(
             f"left out: {len(contradicting_rows)} recordings that are copies of each other under other labels: {names}"
         )
-    if contradicting_rows and not kept_rows:
+    if relabelled_rows:
+        names = first_few(list(dict.fromkeys(utterances[row].path for row in relabelled_rows)), 3)
+        notes.append(
+            "left out: recordings that are listed several times with different labels (for stretches of one, expected "
+            f"columns start and end in seconds): {names}"
+        )
+    if notes and not kept_rows:
         raise CorpusError(f"no recording is left to train on; {notes[-1]}; correct their labels, or add others")
     return DistinctRecordings([utterances[row] for row in sorted(kept_rows)], notes)
 
