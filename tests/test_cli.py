@@ -202,6 +202,22 @@ def test_an_error_is_one_line(predict, args, says):
     assert err.count("\n") == 1
 
 
+def test_a_folder_without_audio_does_not_stop_the_rest(predict):
+    status, out, err = predict("clips/a.wav", "nothing", "--format", "jsonl")
+    assert (status, len(out.splitlines())) == (1, 2)
+    assert "nothing is a folder without audio" in err
+    assert "1 of 2 recordings could not be answered" in err
+
+
+def test_a_folder_of_sound_without_a_header(predict, tmp_path):
+    (tmp_path / "1.ulaw").write_bytes(bytes(range(256)) * 60)
+    status, _, err = predict(tmp_path)
+    assert status == 1
+    assert "1 .ulaw; sound without a header: intonate predict --raw ulaw:8000" in err
+    status, out, _ = predict(tmp_path, "--raw", "ulaw:8000", "--format", "jsonl")
+    assert (status, len(out.splitlines())) == (0, 1)
+
+
 @pytest.mark.parametrize("args", [[], ["--format", "xml", "a.wav"], ["--top-k", "0", "a.wav"], ["--tiemline", "a.wav"]])
 def test_wrong_usage(predict, args):
     status, _, err = predict(*args)

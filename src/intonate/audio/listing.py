@@ -32,7 +32,11 @@ class Listing:
         if not count:
             return ""
         counts_by_suffix = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in sorted(self.left_out.items()))
-        return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {counts_by_suffix}"
+        headerless = sorted(self.left_out.keys() & kinds.HEADERLESS.keys())
+        hint = (
+            f"; sound without a header: intonate predict --raw {kinds.HEADERLESS[headerless[0]]}" if headerless else ""
+        )
+        return f"{count} file{'s were' if count > 1 else ' was'} left out, not known as sound: {counts_by_suffix}{hint}"
 
 
 def check_output(output: str | os.PathLike[str] | None, sources: Iterable[object]) -> None:
@@ -52,8 +56,12 @@ def check_output(output: str | os.PathLike[str] | None, sources: Iterable[object
             raise AudioError(f"{os.fspath(output)} is one of the recordings and would be lost; name another --output")
 
 
-def listing(path: str | os.PathLike[str]) -> Listing:
+def listing(path: str | os.PathLike[str], takes_headerless: bool = False) -> Listing:
     """The audio files under a folder, hidden ones left out; or the file itself, whatever it is.
+
+    Args:
+        path: the folder, or the file.
+        takes_headerless: take files that by their suffix are samples without a header as well.
 
     Raises:
         AudioError: there is no such file or folder, no audio in the folder, or a folder in it may not be read.
@@ -63,13 +71,14 @@ def listing(path: str | os.PathLike[str]) -> Listing:
         if not root.exists():
             raise AudioError(f"{root} does not exist")
         return Listing((root,), {})
+    suffixes = AUDIO_SUFFIXES | kinds.HEADERLESS.keys() if takes_headerless else AUDIO_SUFFIXES
     paths: list[Path] = []
     left_out: Counter[str] = Counter()
     for file in sorted(_files(root)):
         is_dead_link = file.is_symlink() and not file.exists()  # git-annex has one for each sound that is not here
         if file.name.startswith(".") or not (is_dead_link or file.is_file()):
             continue
-        if file.suffix.lower() in AUDIO_SUFFIXES or (not is_dead_link and _is_sound(file)):
+        if file.suffix.lower() in suffixes or (not is_dead_link and _is_sound(file)):
             paths.append(file)
         else:
             left_out[file.suffix.lower()] += 1

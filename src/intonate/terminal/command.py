@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from intonate.audio.decode import Sound, Source, listing
-from intonate.audio.listing import check_output
+from intonate.audio.listing import Listing, check_output
 from intonate.errors import AudioError, IntonateError
 from intonate.published.checkpoints import HUB
 from intonate.published.known import KNOWN
@@ -74,7 +74,7 @@ def predict(
     Raises:
         IntonateError: nothing could be answered at all: no such model, a folder without audio…
     """
-    sources, names, notes = _sources(paths)
+    sources, names, notes = _sources(paths, takes_headerless=raw is not None)
     check_output(output, sources)
     if raw is not None or track is not None:
         sources = [Sound(source, raw, track) for source in sources]  # type: ignore[arg-type]
@@ -243,7 +243,7 @@ def models() -> None:
     )
 
 
-def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
+def _sources(paths: Sequence[str], takes_headerless: bool = False) -> tuple[list[Source], list[str], list[str]]:
     """The sources, their names, and sentences about files that are left out."""
     notes: list[str] = []
     sources: list[Source] = []
@@ -253,7 +253,13 @@ def _sources(paths: Sequence[str]) -> tuple[list[Source], list[str], list[str]]:
             path_sources: list[Source] = [standard_input().read()]
             names.append(STANDARD_INPUT)
         elif os.path.isdir(path):  # an empty name is none; to Path it would be the folder that one works in
-            folder = listing(path)
+            try:
+                folder = listing(path, takes_headerless)
+            except AudioError as error:
+                if len(paths) == 1 or isinstance(error.__cause__, OSError):
+                    raise
+                notes.append(str(error))
+                folder = Listing((Path(path),), {})  # one failure among the others
             path_sources = list(folder.files)
             names += map(str, path_sources)
             notes += filter(None, [folder.left_out_sentence()])
