@@ -148,3 +148,8 @@ def test_a_folder_with_two_tables_asks_which(tmp_path):
     (tmp_path / "b.csv").write_text("")
     with pytest.raises(CorpusError, match="2 CSV files"):
         corpora.read("table", tmp_path)
+
+
+def test_a_missing_folder_is_named_without_an_address_that_there_is_not(tmp_path):
+    with pytest.raises(CorpusError, match=r"sub-folders are labels$"):
+        corpora.read("folder", tmp_path / "nowhere")

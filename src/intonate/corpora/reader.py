@@ -130,7 +130,8 @@ def read(corpus: Corpus, root: str | os.PathLike[str]) -> Reading:
     if corpus.find is not None:
         return corpus.find(root)
     if not root.is_dir():
-        raise CorpusError(f"{root} is not a folder; expected the folder that holds {corpus.title} ({corpus.url})")
+        address = f" ({corpus.url})" if corpus.url else ""
+        raise CorpusError(f"{root} is not a folder; expected the folder that holds {corpus.title}{address}")
     table = corpus.table(root)
     utterances: list[Utterance] = []
     problems: list[Problem] = []
