@@ -301,8 +301,7 @@ def test_json_lines_are_a_table(tmp_path):
         ("file,label,Start [ms],duration_ms", "500,1000", (0.5, 1.5)),
         ("file,label,onset_s,offset_s", "0.5,1.5", (0.5, 1.5)),
         ("file,label,tmin,tmax", "0.5,1.5", (0.5, 1.5)),
-        ("file,label,from,to", "0.5,1.5", (0.5, 1.5)),
-        ("file,label,from,to", "ann,bob", (0.0, None)),
+        ("file,label,from,to", "4930123,4930456", (0.0, None)),  # who called whom
         ("file,label,start,to", "0.5,7", (0.5, None)),
         ("file,label,Begin Time - ss.msec,End Time - ss.msec", "0.5,1.5", (0.5, 1.5)),
         ("file,label,Begin Time - msec,End Time - msec", "500,1500", (0.5, 1.5)),

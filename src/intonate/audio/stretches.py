@@ -13,20 +13,20 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "file": ("file", "path", "audio_filepath", "filepath", "file_path", "filename", "file_name", "audio", "wav"),
     "start": (
         *("start", "start_s", "start_sec", "start_seconds", "start_time", "start_time_s", "begin", "begin_s"),
-        *("begin_time", "begin_time_ss.msec", "begin_time_hh:mm:ss.ms", "onset", "onset_s", "tmin", "xmin", "from"),
+        *("begin_time", "begin_time_ss.msec", "begin_time_hh:mm:ss.ms", "onset", "onset_s", "tmin", "xmin"),
         *("offset", "offset_s"),
     ),
     "start_ms": ("start_ms", "start_msec", "start_time_ms", "begin_ms", "begin_time_msec", "onset_ms", "offset_ms"),
     "end": (
         *("end", "end_s", "end_sec", "end_seconds", "end_time", "end_time_s"),
-        *("end_time_ss.msec", "end_time_hh:mm:ss.ms", "tmax", "xmax", "to", "offset", "offset_s"),
+        *("end_time_ss.msec", "end_time_hh:mm:ss.ms", "tmax", "xmax", "offset", "offset_s"),
     ),
     "end_ms": ("end_ms", "end_msec", "end_time_ms", "end_time_msec", "offset_ms"),
     "duration": ("duration", "duration_s", "duration_sec", "duration_seconds"),
     "duration_ms": ("duration_ms", "duration_msec"),
 }
 MILLISECONDS = "_ms"
-# Names that are said of one thing only; the others also of e.g. a byte in a file, or of who wrote to whom.
+# Names that are said of one thing only; the others also of e.g. a byte in a file.
 _CERTAIN = frozenset(("start", "start_s", "start_ms", "end", "end_s", "end_ms"))
 _AMBIGUOUS = frozenset(name for column in COLUMNS if column != "file" for name in COLUMNS[column]) - _CERTAIN
 # What an empty cell is when a program that writes tables has made text of it.
@@ -50,7 +50,7 @@ def places(
     Args:
         header: the names, as they are written: case aside, just so goes first.
         columns: what is told -> the names that it goes by; its first name goes first in its very case.
-        rows: the table's; a `begin_time`, `onset`, `from`, `duration`… that is no time in any of them is not used.
+        rows: the table's; a `begin_time`, `onset`, `duration`… that is no time in any of them is not used.
 
     >>> places(["Onset", "Offset", "Path"])
     {'file': 2, 'start': 0, 'end': 1}
@@ -65,8 +65,6 @@ def places(
         if column.startswith("end") and not _begins(names, found, ("begin", "onset")):
             # Beside any other start an offset is something else.
             aliases = [name for name in aliases if not name.startswith("offset")]
-        if column == "end" and not _begins(names, found, ("from",)):
-            aliases = [name for name in aliases if name != "to"]
         for place_of, written in zip(ways, (aliases[:1], aliases, aliases), strict=True):
             here = [place_of[name] for name in written if place_of.get(name, -1) not in (-1, *found.values())]
             if here:

@@ -258,7 +258,7 @@ def _column_positions(
                 f"{path} has no column {required_column!r}: it has {first_few(header, SHOWN_COLUMNS) or 'none'}; "
                 f"expected {names_text}"
             )
-    if "emotion" in columns:
+    if "emotion" in columns and not any_label:
         refuse_answers(path, header, columns["emotion"])
     return columns
 
