@@ -218,6 +218,17 @@ def test_a_text_beside_sounds_is_a_row_and_no_end(tmp_path):
     assert [entry.place for entry in entries([str(path) for path in names])] == [str(path) for path in names]
 
 
+@pytest.mark.parametrize("times", [("2024-05-01 10:00:00", "2024-05-01 10:01:00"), (1_700_000_000, 1_700_000_060)])
+def test_when_a_call_was_is_no_stretch_of_it(tmp_path, times):
+    row = {"file": "x.wav", "start_time": times[0], "end_time": times[1]}
+    (tmp_path / "a.csv").write_text(f"{','.join(row)}\n" + f"{','.join(map(str, row.values()))}\n" * 2)
+    (tmp_path / "b.jsonl").write_text(json.dumps(row) + "\n")
+    for name in ("a.csv", "b.jsonl"):
+        assert {(entry.start_s, entry.end_s, entry.problem) for entry in entries([str(tmp_path / name)])} == {
+            (0.0, None, "")
+        }
+
+
 def test_json_is_a_manifest_in_lines_and_as_an_array(tmp_path):
     rows = [{"audio_filepath": f"{name}.wav", "offset": 0.5, "duration": 2} for name in "ab"]
     lines, array = "".join(f"{json.dumps(row)}\n" for row in rows), json.dumps(rows, indent=1)
@@ -331,7 +342,7 @@ def test_a_store_may_tell_when_a_file_was_changed(monkeypatch, modified):
         ("x.txt", b"a.wav\n\xe9.wav\n", "line 2 is not text in UTF-8"),
         ("x.csv", b"file,start\na.wav,inf\n", "row 2: expected a file, and start and end"),
         ("x.csv", b"file,start\na.wav,soon\n", "row 2: expected a file, and start and end"),
-        ("x.csv", b"file,begin\na.wav,one\nb.wav,two\n", "row 2: .*, and no row has them; .* another name"),
+        ("x.csv", b"file,start\na.wav,one\nb.wav,two\n", "row 2: .*, and no row has them; .* another name"),
         ("x.csv", b"", "no column named file"),
         ("x.jsonl", b'{"audio_filepath": "a.wav"}\n["b.wav"]\n', "line 2 is no JSON object like"),
         ("x.jsonl", b'{"text": "hello"}\n', "line 1: expected a file"),

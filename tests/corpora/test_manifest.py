@@ -306,6 +306,7 @@ def test_json_lines_are_a_table(tmp_path):
         ("file,label,Begin Time - ss.msec,End Time - ss.msec", "0.5,1.5", (0.5, 1.5)),
         ("file,label,Begin Time - msec,End Time - msec", "500,1500", (0.5, 1.5)),
         ("file,label,start_time,end_time", "monday,tuesday", (0.0, None)),
+        ("file,label,start_time,end_time", "1700000000.5,1700000060.5", (0.0, None)),  # seconds since 1970
     ],
 )
 def test_what_cuts_a_clip_goes_by_several_names(tmp_path, header, cells, stretch):

@@ -6,6 +6,7 @@ They may have millions of rows, so they are read row by row, all but a JSON arra
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from intonate.errors import ArchiveError, first_line
 JSON = (".json", ".jsonl", ".ndjson")
 TABLES, LINES = (".csv", ".tsv", *JSON), ".txt"
 SUFFIXES = (*TABLES, LINES)
+# Rows that tell whether a `start_time` is one in the sound or a date: enough for a look, few enough to keep.
+LOOKED_AT = 1000
 EXPECTED = "expected a file, and start and end (or a duration) in seconds"
 
 
@@ -74,29 +77,40 @@ def _rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, s
     header = next(lines, "")
     delimiter = max("\t;,", key=header.count)
     names = [cell.strip().lower() for cell in next(csv.reader([header], delimiter=delimiter), [])]
-    places = stretches.places(names)
-    if "file" not in places:
+    if "file" not in stretches.places(names):
         raise ArchiveError(f"{name} has no column named file; it has {', '.join(names)}")
     rows = csv.reader(lines, delimiter=delimiter)
     try:
-        for row in rows:
-            if row:
-                yield f"row {rows.line_num + 1}", {column: row[at] for column, at in places.items() if at < len(row)}
+        numbered = ((rows.line_num + 1, row) for row in rows if row)
+        first = list(itertools.islice(numbered, LOOKED_AT))
+        places = stretches.places(names, rows=[row for _, row in first])
+        for number, row in itertools.chain(first, numbered):
+            yield f"row {number}", {column: row[at] for column, at in places.items() if at < len(row)}
     except csv.Error as error:
         raise ArchiveError(f"{name}, row {rows.line_num + 1} cannot be read as CSV: {first_line(error)}") from error
 
 
 def _json_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Which line or item each JSON object is, and its values by what they are."""
+    objects = _json_objects(lines, name)
+    first = list(itertools.islice(objects, LOOKED_AT))
+    names = list(dict.fromkeys(key for _, row in first for key in row))
+    unused = stretches.no_times(names, [[row.get(key, "") for key in names] for _, row in first])
+    for place, row in itertools.chain(first, objects):
+        values = {key: text for key, text in row.items() if key not in unused}
+        texts = list(values.values())
+        yield place, {column: texts[at] for column, at in stretches.places(list(values)).items()}
+
+
+def _json_objects(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Which line or item each JSON object is, and its values as texts."""
     for place, row in _json_values(lines):
         if not isinstance(row, dict):
             raise ArchiveError(
                 f'{name}, {place} is no JSON object like {{"audio_filepath": "a.wav", "offset": 0.5, "duration": 2}}; '
                 "write one on each line, or an array of them"
             )
-        values = {key: str(value) for key, value in row.items() if value is not None}
-        texts = list(values.values())
-        yield place, {column: texts[at] for column, at in stretches.places(list(values)).items()}
+        yield place, {key: str(value) for key, value in row.items() if value is not None}
 
 
 def _json_values(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

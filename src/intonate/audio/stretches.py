@@ -29,6 +29,8 @@ MILLISECONDS = "_ms"
 # Names that are said of one thing only; the others also of e.g. a byte in a file.
 _CERTAIN = frozenset(("start", "start_s", "start_ms", "end", "end_s", "end_ms"))
 _AMBIGUOUS = frozenset(name for column in COLUMNS if column != "file" for name in COLUMNS[column]) - _CERTAIN
+# No recording lasts half a year: more is a date.
+LONGEST_S = 180 * 86_400
 # What an empty cell is when a program that writes tables has made text of it.
 EMPTY = frozenset(("", "nan", "NaN", "NaT", "None", "<NA>"))
 
@@ -55,7 +57,8 @@ def places(
     >>> places(["Onset", "Offset", "Path"])
     {'file': 2, 'start': 0, 'end': 1}
     """
-    names = ["" if rows and not _may_tell_times(name, place, rows) else name for place, name in enumerate(header)]
+    untold = no_times(header, rows) if rows else set()
+    names = ["" if name in untold else name for name in header]
     ways = [
         {spelled(name): place for place, name in reversed(list(enumerate(names)))}
         for spelled in (str.strip, lambda name: name.strip().lower(), column_name)
@@ -84,6 +87,11 @@ def _begins(names: Sequence[str], found: Mapping[str, int], words: tuple[str, ..
     return any(column_name(names[found[key]]).startswith(words) for key in ("start", "start_ms") if key in found)
 
 
+def no_times(header: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:
+    """The columns that go by the name of a time and tell none in any of these rows."""
+    return {name for place, name in enumerate(header) if not _may_tell_times(name, place, rows)}
+
+
 def _may_tell_times(name: str, place: int, rows: Sequence[Sequence[str]]) -> bool:
     if column_name(name) not in _AMBIGUOUS:
         return True
@@ -94,9 +102,11 @@ def _may_tell_times(name: str, place: int, rows: Sequence[Sequence[str]]) -> boo
 
 def _seconds_or_none(text: str) -> float | None:
     try:
-        return seconds(text, "")
+        value = seconds(text, "")
     except ValueError:
         return None
+    # A clock that counts from 1970 tells no place in a recording.
+    return None if value is not None and value >= LONGEST_S else value
 
 
 def seconds(text: str, column: str) -> float | None:
