@@ -35,7 +35,9 @@ def test_file_names_may_tell_the_speaker_but_takes_are_none(tmp_path):
 def test_a_long_list_of_guessed_speakers_says_how_many_it_leaves_out(tmp_path):
     names = [f"{label}/a{who}_{k}.wav" for who in range(1, 9) for label in ("rude", "polite") for k in range(2)]
     notes = own.read(lay(tmp_path, *names)).notes
-    assert "speaker: the beginning of the file names (a1, a2, a3, a4, a5, a6 and 2 more)" in notes
+    people = "a1, a2, a3, a4, a5, a6 and 2 more"
+    advice = "if these are no people, say who speaks with --speaker"
+    assert f"speaker: the beginning of the file names ({people}); {advice}" in notes
 
 
 def test_columns_are_guessed_told_and_overridden(tmp_path):

@@ -174,5 +174,6 @@ def _guess_speakers(paths: Sequence[PurePath], labels: Sequence[str]) -> tuple[l
         # A speaker is met several times, and mostly under more than one label; a take or a word is not.
         speakers_with_labels = sum(len(speaker_labels) > 1 for speaker_labels in labels_of.values())
         if 1 < len(labels_of) <= len(paths) / 3 and speakers_with_labels > len(labels_of) / 2:
-            return names, f"speaker: {place} ({first_few(sorted(labels_of), 6)})"
+            people = first_few(sorted(labels_of), 6)
+            return names, f"speaker: {place} ({people}); if these are no people, say who speaks with --speaker"
     return [""] * len(paths), "speaker: not known; tell it with --speaker, a regular expression such as '^([^_]+)_'"
