@@ -108,6 +108,10 @@ def test_a_second_interrupt_waits_for_nothing_and_says_nothing(tiny_model, tmp_p
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+@pytest.mark.skipif(
+    hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
+    reason="the tests run under nohup, which a service heeds, too",
+)
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
 def test_a_terminal_that_is_closed_stops_it_as_a_signal_does(tiny_model, tmp_path, options):
     process, service = started(tiny_model, tmp_path, *options)
