@@ -15,6 +15,7 @@ from intonate.evaluation import ratings
 from intonate.evaluation.multi_label import LabelTable
 from intonate.evaluation.table import read
 from intonate.schema import Utterance
+from intonate.training import evaluated_rows
 from intonate.training.evaluate import evaluate, labelled_rows, merge_of
 from intonate.training.evaluated_rows import heard_clips, heard_speakers, trained_on
 
@@ -134,6 +135,11 @@ def test_a_model_that_heard_these_clips_is_told_whatever_they_are_called(tmp_pat
     _, notes = labelled_rows(replace(tiny.spec(), heard_clips=heard_clips([], heard)), path)
     assert any("2 of the clips were trained on (the same bytes)" in note for note in notes), notes
     assert not any("trained on (the same" in note for note in labelled_rows(tiny.spec(), path)[1])
+
+
+def test_clips_are_not_read_for_a_model_that_was_trained_on_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluated_rows, "keys_of", lambda *_, **__: pytest.fail("read for nothing"))
+    labelled_rows(tiny.spec(), written(tmp_path, "a.wav,angry"))
 
 
 def test_a_list_of_digests_opens_one_file_at_most():

@@ -160,9 +160,8 @@ class _ReopenableFile:
             self.file = self._open()
         except soundfile.LibsndfileError as error:
             is_known_format = error.code not in (NOT_RECOGNISED, *SD2_CODES)
-            reason = soundfile.LibsndfileError(error.code if is_known_format else NOT_RECOGNISED).error_string.strip(
-                " ."
-            )
+            told = error if is_known_format else soundfile.LibsndfileError(NOT_RECOGNISED)
+            reason = told.error_string.strip(" .")
             problem = "is damaged: its header cannot be read" if is_known_format else NO_KNOWN_FORMAT
             is_coding = any(word in reason.lower() for word in CODING_WORDS)
             raise UnknownFormatError(

@@ -145,7 +145,8 @@ def heard_clips(utterances: Iterable[Utterance], before: Sequence[str] = ()) -> 
 
 def _heard(utterances: Iterable[Utterance], trainings: Sequence[str]) -> int:
     known = [(salt, set(digests.split(","))) for salt, _, digests in (text.partition(":") for text in trainings)]
-    return sum(any(_salted(key, salt) in digests for salt, digests in known) for key in _keys(utterances) if known)
+    keys = _keys(utterances) if known else []  # they are read for it
+    return sum(any(_salted(key, salt) in digests for salt, digests in known) for key in keys)
 
 
 def _keys(utterances: Iterable[Utterance]) -> list[str]:
@@ -153,7 +154,7 @@ def _keys(utterances: Iterable[Utterance]) -> list[str]:
 
 
 def _salted(text: str, salt: str) -> str:
-    return hashlib.sha256((salt + text).encode()).hexdigest()[:12]
+    return hashlib.sha256((salt + text).encode()).hexdigest()[:16]
 
 
 def _is_among(speaker: str, digests: Collection[str]) -> bool:
@@ -167,5 +168,5 @@ def _digest(speaker: str, salt: str) -> str:
     The salt is of one training, and stands before it: one list of names and their digests does not open all files.
     """
     corpus, _, name = speaker.partition("/")
-    digest = hashlib.sha256((salt + (name if corpus in _TABLES else speaker)).encode()).hexdigest()[:16]
+    digest = _salted(name if corpus in _TABLES else speaker, salt)
     return f"{salt}:{digest}" if salt else digest
